@@ -1,0 +1,3 @@
+"""dsk: one image, one file and one command for multi-node LLaMA-Factory and DeepSpeed training."""
+
+__version__ = "0.1.0"
