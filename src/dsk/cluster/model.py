@@ -1,0 +1,95 @@
+"""What one dsk.yaml says, checked. Everything after the edge works with these values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+Accelerator = Literal["cuda", "cpu"]
+InfiniBand = Literal["auto", "on", "off"]
+
+DEFAULT_IMAGE = "dsk:cu128"
+DEFAULT_WORKSPACE = "/workspace"
+DEFAULT_WORKER_PORT = 2222
+
+
+@dataclass(frozen=True)
+class Local:
+    """The server is the machine that dsk runs on."""
+
+    def __str__(self) -> str:
+        return "local"
+
+
+@dataclass(frozen=True)
+class SshTarget:
+    """How dsk reaches a server's own sshd; `key` None leaves the choice to OpenSSH and its agent."""
+
+    user: str
+    host: str
+    port: int = 22
+    key: Path | None = None
+
+    def __str__(self) -> str:
+        return f"{self.user}@{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Node:
+    """One GPU server. `index` is its place in dsk.yaml; 0 is the master.
+
+    `host` is its IPv4 address on the LAN, `slots` the number of accelerators used there.
+    """
+
+    index: int
+    host: str
+    slots: int
+    server: Local | SshTarget
+
+    @property
+    def name(self) -> str:
+        return f"node{self.index}"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.host})"
+
+
+@dataclass(frozen=True)
+class Network:
+    """`interface` is a name or "auto"; `bridge` names the Docker network of a demo cluster, whose
+    workers have addresses of their own instead of their host's (None: host networking)."""
+
+    interface: str = "auto"
+    infiniband: InfiniBand = "auto"
+    bridge: str | None = None
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The nodes of one dsk.yaml and what they share. `workspace` is the same path on every node."""
+
+    name: str
+    nodes: tuple[Node, ...]
+    file: Path
+    image: str = DEFAULT_IMAGE
+    workspace: PurePosixPath = PurePosixPath(DEFAULT_WORKSPACE)
+    worker_port: int = DEFAULT_WORKER_PORT
+    accelerator: Accelerator = "cuda"
+    shm_size: str = "16gb"
+    network: Network = Network()
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def master(self) -> Node:
+        return self.nodes[0]
+
+    @property
+    def world_size(self) -> int:
+        return sum(node.slots for node in self.nodes)
+
+    @property
+    def state_dir(self) -> Path:
+        """`.dsk/` beside dsk.yaml: keys, known hosts, the rendered bundle."""
+        return self.file.parent / ".dsk"
