@@ -58,12 +58,24 @@ class Node:
 
 @dataclass(frozen=True)
 class Network:
-    """`interface` is a name or "auto"; `bridge` names the Docker network of a demo cluster, whose
-    workers have addresses of their own instead of their host's (None: host networking)."""
+    """`interface` is a network interface's name on every node, or "auto": each node finds its own."""
 
     interface: str = "auto"
     infiniband: InfiniBand = "auto"
-    bridge: str | None = None
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What sets a demo cluster apart: its nodes share one machine.
+
+    The workers stand on a Docker network of their own (`network`, with `subnet`) instead of host
+    networking, and each node's workspace is a folder of its own on that machine (`workspaces`, by
+    node index), mounted at the cluster's one workspace path.
+    """
+
+    network: str
+    subnet: str
+    workspaces: tuple[PurePosixPath, ...]
 
 
 @dataclass(frozen=True)
@@ -80,6 +92,7 @@ class Cluster:
     shm_size: str = "16gb"
     network: Network = Network()
     env: Mapping[str, str] = field(default_factory=dict)
+    demo: Demo | None = None
 
     @property
     def master(self) -> Node:
@@ -88,6 +101,10 @@ class Cluster:
     @property
     def world_size(self) -> int:
         return sum(node.slots for node in self.nodes)
+
+    def workspace_source(self, node: Node) -> PurePosixPath:
+        """The folder on the node's server that its containers see as the workspace."""
+        return self.demo.workspaces[node.index] if self.demo else self.workspace
 
     @property
     def state_dir(self) -> Path:
