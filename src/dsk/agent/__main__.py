@@ -1,0 +1,68 @@
+"""`dsk-agent`: what runs in a worker when somebody asks it something."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from dsk.agent import jobfolder, lock
+
+
+def _session(args: argparse.Namespace) -> None:
+    from dsk.agent.session import serve  # noqa: PLC0415 - the short commands stay short
+
+    serve(args.workspace, args.job)
+
+
+def _content_id(_: argparse.Namespace) -> None:
+    from dsk.agent.content_id import content_id  # noqa: PLC0415
+
+    print(content_id())
+
+
+def _holder(_: argparse.Namespace) -> None:
+    print(lock.holder() or "")
+
+
+def _jobs(args: argparse.Namespace) -> None:
+    print(json.dumps(jobfolder.statuses(args.workspace), ensure_ascii=False))
+
+
+def _logs(args: argparse.Namespace) -> None:
+    for line in jobfolder.stream(args.workspace, args.job, follow=args.follow):
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="dsk-agent", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+
+    command = commands.add_parser("session", help="serve one supervisor on stdin and stdout")
+    command.add_argument("--workspace", required=True)
+    command.add_argument("--job", required=True)
+    command.set_defaults(run=_session)
+
+    command = commands.add_parser("content-id", help="print what identifies this image's content")
+    command.set_defaults(run=_content_id)
+
+    command = commands.add_parser("holder", help="print the job that has this worker, if one has")
+    command.set_defaults(run=_holder)
+
+    command = commands.add_parser("jobs", help="print the status of the jobs in a workspace")
+    command.add_argument("--workspace", required=True)
+    command.set_defaults(run=_jobs)
+
+    command = commands.add_parser("logs", help="print a job's events")
+    command.add_argument("--workspace", required=True)
+    command.add_argument("--follow", action="store_true")
+    command.add_argument("job")
+    command.set_defaults(run=_logs)
+
+    args = parser.parse_args()
+    args.run(args)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""A job's folder in this node's workspace, and what is read from such folders afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from dsk.wire import paths
+from dsk.wire.events import FINAL_STATES
+from dsk.wire.status import JobStatus
+
+STREAM = "stream.jsonl"
+STATUS = "status.json"
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Whole or not at all, also on a disk shared by several writers of the same file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}")
+    try:
+        with draft.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def link(workspace: str, job: str) -> Path:
+    """Makes the job's folder and the link to it that needs no quoting; returns the link."""
+    folder = Path(paths.job_folder(workspace, job))
+    folder.mkdir(parents=True, exist_ok=True)
+    short = Path(paths.job_link(job))
+    short.parent.mkdir(parents=True, exist_ok=True)
+    short.unlink(missing_ok=True)
+    short.symlink_to(folder)
+    return short
+
+
+def unlink(job: str) -> None:
+    Path(paths.job_link(job)).unlink(missing_ok=True)
+
+
+def put(workspace: str, job: str, name: str, text: str) -> str:
+    """Writes one file of the job; returns the SHA-256 of what then stands on the disk."""
+    path = Path(paths.job_folder(workspace, job)) / name
+    write_atomic(path, text.encode())
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def marker(workspace: str, name: str, *, make: bool) -> bool:
+    """Makes or looks for a marker file: a node that sees another's has the same disk."""
+    path = Path(paths.jobs_folder(workspace)) / f".marker-{name}"
+    if make:
+        write_atomic(path, b"")
+        return True
+    # Looking into the folder first makes a network file system refresh what it knows of it.
+    with contextlib.suppress(OSError):
+        os.listdir(path.parent)
+    return path.exists()
+
+
+def remove_marker(workspace: str, name: str) -> None:
+    (Path(paths.jobs_folder(workspace)) / f".marker-{name}").unlink(missing_ok=True)
+
+
+def statuses(workspace: str) -> list[dict[str, Any]]:
+    """status.json of every job whose supervisor ran on this node, oldest first, as JSON objects."""
+    found = []
+    for path in Path(paths.jobs_folder(workspace)).glob(f"*/{STATUS}"):
+        with contextlib.suppress(ValueError, TypeError, OSError):
+            found.append(JobStatus.from_json(path.read_text(encoding="utf-8")))
+    return [vars(status) for status in sorted(found, key=lambda status: status.started)]
+
+
+def stream(workspace: str, job: str, *, follow: bool) -> Iterator[bytes]:
+    """The job's event lines so far; with `follow` on until its supervisor has written the last.
+
+    Raises FileNotFoundError where this node holds no such job.
+    """
+    folder = Path(paths.job_folder(workspace, job))
+    with (folder / STREAM).open("rb") as file:
+        while True:
+            ended = not follow or _ended(folder)
+            while line := file.readline():
+                if not line.endswith(b"\n"):
+                    file.seek(-len(line), os.SEEK_CUR)
+                    break
+                yield line
+            if ended:
+                return
+            time.sleep(0.2)
+
+
+def _ended(folder: Path) -> bool:
+    try:
+        return JobStatus.from_json((folder / STATUS).read_text()).state in FINAL_STATES
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def remove(workspace: str, job: str) -> None:
+    """Takes back a job that never started."""
+    shutil.rmtree(paths.job_folder(workspace, job), ignore_errors=True)
+    unlink(job)

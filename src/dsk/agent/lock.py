@@ -1,0 +1,49 @@
+"""One job at a time in a worker: a file lock that ends with the process that holds it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import IO
+
+from dsk.wire import paths
+
+
+class Busy(Exception):
+    """Another job has the worker; `holder` is its id."""
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(f"busy with job {holder}")
+        self.holder = holder
+
+
+def take(job: str, path: Path = Path(paths.LOCK)) -> IO[str]:
+    """Takes the lock for `job`; it is held until the returned file is closed or this process ends,
+    however it ends. Raises Busy."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # "a": opening for writing would empty the holder's id before the lock is known to be free.
+    file = path.open("a+", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        with file:
+            raise Busy(file.read().strip() or "(unknown)") from None
+    os.set_inheritable(file.fileno(), False)
+    file.truncate(0)
+    file.write(job + "\n")
+    file.flush()
+    return file
+
+
+def holder(path: Path = Path(paths.LOCK)) -> str | None:
+    """The id of the job that has this worker, None if it is free."""
+    if not path.exists():
+        return None
+    with path.open(encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return file.read().strip() or None
+    return None

@@ -1,0 +1,92 @@
+"""What a supervisor reports, one JSON object a line: on its output, and in the job's folder.
+
+Every line has `event` (the kind) and `at` (the supervisor's own clock, seconds since the epoch).
+This shape is what `dsk launch --json` and `dsk logs --json` print.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+State = Literal["starting", "running", "stopping", "succeeded", "failed", "stopped"]
+FINAL_STATES = ("succeeded", "failed", "stopped")
+
+
+@dataclass(frozen=True)
+class Phase:
+    """The job came into a new state; `text` says in words what happens now."""
+
+    at: float
+    state: State
+    text: str
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something that the user should know; `node` where it concerns one."""
+
+    at: float
+    text: str
+    node: int | None = None
+
+
+@dataclass(frozen=True)
+class Output:
+    """One line of a rank (`rank` set) or of the launcher on a node; `node` None is the master
+    container's own."""
+
+    at: float
+    node: int | None
+    rank: int | None
+    line: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why the attempt ends. `code` is the exit code of the rank or program where there is one;
+    `lines` are the last that it printed."""
+
+    at: float
+    cause: str
+    node: int | None = None
+    rank: int | None = None
+    code: int | None = None
+    fix: str | None = None
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The last event of a job. `exit_code` is dsk's own: 0, 1, 2, 3 or 130."""
+
+    at: float
+    state: State
+    exit_code: int
+    seconds: float
+    folder: str
+    output_dir: str
+
+
+Event = Phase | Notice | Output | Failure | Finished
+_KINDS: dict[str, type[Any]] = {
+    kind.__name__.lower(): kind for kind in (Phase, Notice, Output, Failure, Finished)
+}
+
+
+def encode(event: Event) -> str:
+    return json.dumps({"event": type(event).__name__.lower(), **asdict(event)}, ensure_ascii=False)
+
+
+def decode(line: str) -> Event:
+    """Raises ValueError where the line is none of a supervisor's events."""
+    try:
+        raw = json.loads(line)
+        kind = _KINDS[raw.pop("event")]
+        if "lines" in raw:
+            raw["lines"] = tuple(raw["lines"])
+        event: Event = kind(**raw)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f"not an event: {line[:200]!r}") from error
+    return event

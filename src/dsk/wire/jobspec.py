@@ -1,0 +1,92 @@
+"""One job as the operator's side hands it to the supervisor, once, as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from dsk.wire import PROTOCOL
+
+
+class ProtocolMismatch(ValueError):
+    """The other side speaks another protocol number."""
+
+
+@dataclass(frozen=True)
+class JobNode:
+    """A node that takes part. `slots` are the local accelerator numbers used, of `available`."""
+
+    index: int
+    host: str
+    slots: tuple[int, ...]
+    available: int
+
+
+@dataclass(frozen=True)
+class RecipeText:
+    """A resolved recipe as YAML text, and what dsk changed in it, a line each, for the user."""
+
+    yaml: str
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Needed:
+    """Something that must be there on every node before the ranks start.
+
+    `kind` "path": `path` exists. `kind` "datasets": `path` is a folder whose dataset_info.json
+    defines every name in `names`, each with its file. `key` is the recipe's key that needs it.
+    """
+
+    kind: str
+    key: str
+    path: str
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """Everything that the supervisor has to know.
+
+    Two recipes, since only the workers can tell whether the workspace is one shared disk:
+    `recipe_shared` is used where it is, `recipe_local` where each node has its own.
+    `env` goes to every rank and may hold secrets. `created` is in seconds since the epoch.
+    """
+
+    job: str
+    cluster: str
+    created: float
+    nodes: tuple[JobNode, ...]
+    worker_port: int
+    workspace: str
+    accelerator: str
+    recipe_shared: RecipeText
+    recipe_local: RecipeText
+    output_dir: str
+    needed: tuple[Needed, ...]
+    env: Mapping[str, str]
+    version: str
+    protocol: int = PROTOCOL
+
+    @property
+    def world_size(self) -> int:
+        return sum(len(node.slots) for node in self.nodes)
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> JobSpec:
+        """Raises ProtocolMismatch where the text is of another protocol number."""
+        raw: dict[str, Any] = json.loads(text)
+        if raw.get("protocol") != PROTOCOL:
+            raise ProtocolMismatch(f"protocol {raw.get('protocol')} here, {PROTOCOL} expected")
+        nodes = tuple(JobNode(**{**n, "slots": tuple(n["slots"])}) for n in raw.pop("nodes"))
+        needed = tuple(Needed(**{**n, "names": tuple(n["names"])}) for n in raw.pop("needed"))
+        shared, local = (
+            RecipeText(recipe["yaml"], tuple(recipe["changes"]))
+            for recipe in (raw.pop("recipe_shared"), raw.pop("recipe_local"))
+        )
+        return cls(nodes=nodes, needed=needed, recipe_shared=shared, recipe_local=local, **raw)
