@@ -1,0 +1,1 @@
+"""One job's files and command lines, made from its specification. Pure: text and lists only."""

@@ -1,0 +1,134 @@
+"""DeepSpeed's own runner: its hostfile, its command line, and what its output says.
+
+Read in DeepSpeed 0.18.4: launcher/runner.py, multinode_runner.py (PDSHRunner), launch.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from dsk.wire import paths
+from dsk.wire.jobspec import JobNode, JobSpec
+
+RUNNER = "/opt/venv/bin/deepspeed"
+ENTRY = (str(paths.LLAMAFACTORY / "src/train.py"), "train")
+HOSTFILE = "hostfile"
+RECIPE = "recipe.yaml"
+
+
+def hostfile(nodes: tuple[JobNode, ...]) -> str:
+    return "".join(f"{node.host} slots={node.available}\n" for node in nodes)
+
+
+def include(nodes: tuple[JobNode, ...]) -> str | None:
+    """DeepSpeed's --include where a node gives only some of its slots, else None."""
+    if all(len(node.slots) == node.available for node in nodes):
+        return None
+    return "@".join(f"{node.host}:{','.join(map(str, node.slots))}" for node in nodes)
+
+
+def command(spec: JobSpec, *, master_port: int | str, attempt: int) -> list[str]:
+    """The runner's argument vector in the master container.
+
+    Every path goes through the job's link: the runner and pdsh split on blanks and pdsh expands
+    `%`. `--force_multi`, since without it a single node's ranks would start in the master container
+    itself. `--master_addr`, since the runner would otherwise take the first of `hostname -I`.
+    """
+    link = paths.job_link(spec.job)
+    chosen = include(spec.nodes)
+    return [
+        RUNNER,
+        f"--hostfile={link / HOSTFILE}",
+        *([f"--include={chosen}"] if chosen else []),
+        f"--master_addr={spec.nodes[0].host}",
+        f"--master_port={master_port}",
+        f"--ssh_port={spec.worker_port}",
+        "--no_ssh_check",
+        "--force_multi",
+        "--launcher=pdsh",
+        f"--enable_each_rank_log={paths.rank_logs(link, attempt)}",
+        *ENTRY,
+        str(link / RECIPE),
+    ]
+
+
+def runner_env(accelerator: str, path: str) -> dict[str, str]:
+    """The runner's whole environment. It exports what starts with NCCL, PYTHON, MLFLOW, … on the
+    ranks' command lines, for everybody to see: the job's own variables travel by SSH instead."""
+    return {"PATH": path, "HOME": "/root", "LANG": "C.UTF-8", "DS_ACCELERATOR": accelerator}
+
+
+def rank_env(spec: JobSpec) -> Mapping[str, str]:
+    """What every rank's SSH session is given; DSK_JOB is the label by which a job is ended."""
+    return {**spec.env, "DSK_JOB": spec.job}
+
+
+def global_rank(nodes: tuple[JobNode, ...], host: str, local_rank: int) -> int:
+    before = 0
+    for node in nodes:
+        if node.host == host:
+            break
+        before += len(node.slots)
+    return before + local_rank
+
+
+@dataclass(frozen=True)
+class RankSucceeded:
+    """launch.py saw one rank of `host` end with 0."""
+
+    host: str
+
+
+@dataclass(frozen=True)
+class RankFailed:
+    """launch.py on `host` gives up: a rank ended with `code` (negative: by that signal)."""
+
+    host: str
+    local_rank: int | None
+    code: int
+
+
+@dataclass(frozen=True)
+class SessionEnded:
+    """pdsh's ssh to `host` ended with `code`; 255 is ssh's own failure (ssh(1))."""
+
+    host: str
+    code: int
+
+
+Fact = RankSucceeded | RankFailed | SessionEnded
+
+_PREFIX = re.compile(r"(?P<host>[\w.-]+): (?P<text>.*)", re.DOTALL)
+_PDSH = re.compile(r"pdsh@[^:]*: (?P<host>[^:]+): ssh exited with exit code (?P<code>\d+)")
+_FAILED = re.compile(r"exits with return code = (?P<code>-?\d+)\s*$")
+_LOCAL_RANK = re.compile(r"--local_rank=(\d+)")
+
+
+def read_line(line: str, hosts: frozenset[str]) -> tuple[str | None, str, Fact | None]:
+    """A line of the runner as (host that printed it, its text, what it tells); host None is the
+    master container."""
+    if match := _PDSH.match(line):
+        return match["host"], line, SessionEnded(match["host"], int(match["code"]))
+    match = _PREFIX.match(line)
+    if not match or match["host"] not in hosts:
+        return None, line, None
+    host, text = match["host"], match["text"]
+    if failed := _FAILED.search(text):
+        rank = _LOCAL_RANK.search(text)
+        return host, text, RankFailed(host, int(rank[1]) if rank else None, int(failed["code"]))
+    if "exits successfully." in text:
+        return host, text, RankSucceeded(host)
+    return host, text, None
+
+
+def job_folder_files(spec: JobSpec, recipe: str) -> dict[str, str]:
+    """What stands in the job's folder on every node before a rank starts, by file name."""
+    return {RECIPE: recipe, HOSTFILE: hostfile(spec.nodes)}
+
+
+def link_folder(job: str) -> PurePosixPath:
+    """Where the runner starts; it sends its ranks to the same path on every node."""
+    return paths.job_link(job)

@@ -1,0 +1,40 @@
+"""The OpenSSH client's configuration in a master container (ssh_config(5))."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dsk.wire import paths
+
+
+def ssh_config(port: int, env: Mapping[str, str] | None = None) -> str:
+    """To every worker, with the cluster's key and no other, and known host keys only.
+
+    `env` is sent along: here, and not on a command line, where every user of a server could read
+    it. Only the first SetEnv of a file counts, so all of it stands on one line.
+    """
+    lines = [
+        "Host *",
+        f"Port {port}",
+        "User root",
+        f"IdentityFile {paths.BUNDLE / 'ssh/id_ed25519'}",
+        "IdentitiesOnly yes",
+        f"UserKnownHostsFile {paths.BUNDLE / 'ssh/known_hosts'}",
+        "GlobalKnownHostsFile /dev/null",
+        "StrictHostKeyChecking yes",
+        "UpdateHostKeys no",
+        "BatchMode yes",
+        "ConnectTimeout 10",
+        "ServerAliveInterval 5",
+        "ServerAliveCountMax 3",
+        "LogLevel ERROR",
+    ]
+    if env:
+        lines.append("SetEnv " + " ".join(_quoted(f"{name}={env[name]}") for name in sorted(env)))
+    return "\n  ".join(lines) + "\n"
+
+
+def _quoted(word: str) -> str:
+    # ssh splits the line as argv_split() in OpenSSH's misc.c does: inside double quotes a backslash
+    # escapes only a quote or a backslash.
+    return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
