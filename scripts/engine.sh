@@ -68,7 +68,11 @@ install_missing() {
   fi
 }
 
-runs_as() { [[ -r $1 && $(cat "/proc/$(<"$1")/comm" 2>/dev/null) == "$2" ]]; }
+# True where the file's process is that program; one that has ended but is not collected yet has no exe.
+runs_as() {
+  local pid
+  [[ -r $1 ]] && pid=$(<"$1") && readlink "/proc/$pid/exe" >/dev/null && [[ $(<"/proc/$pid/comm") == "$2" ]]
+} 2>/dev/null
 
 # A cut-off run leaves pid files. dockerd refuses to start while the number in them is any live process, and would even
 # end that process when it takes it for its containerd.
@@ -78,24 +82,26 @@ drop_stale_pid_files() {
 }
 
 start_engine() {
+  local ours='' deadline=$((SECONDS + START_LIMIT_S))
   if [[ -d /run/systemd/system ]]; then
     say "starting docker.service"
     systemctl start docker.service || fail 3 "docker.service did not start; see \`journalctl -u docker\`"
-  elif drop_stale_pid_files; [[ -e $PID_FILE ]]; then
-    say "dockerd (pid $(<"$PID_FILE")) runs but does not answer yet; waiting"
-  else
-    say "starting dockerd, log in $LOG_FILE"
-    setsid --fork dockerd >"$LOG_FILE" 2>&1 </dev/null
   fi
-  local deadline=$((SECONDS + START_LIMIT_S)) seen=
   until answers; do
-    if runs_as "$PID_FILE" dockerd; then seen=1; elif [[ -n $seen ]]; then break; fi
+    if [[ -n $ours ]]; then
+      kill -0 "$ours" 2>/dev/null || break
+    elif ! runs_as "$PID_FILE" dockerd && [[ ! -d /run/systemd/system ]]; then
+      drop_stale_pid_files
+      say "starting dockerd, log in $LOG_FILE"
+      setsid dockerd >"$LOG_FILE" 2>&1 </dev/null &
+      ours=$!
+    fi
     ((SECONDS < deadline)) || break
     sleep 0.3
   done
   answers && return
   [[ ! -r $LOG_FILE ]] || tail -n 20 "$LOG_FILE" >&2
-  fail 3 "the engine did not answer within $START_LIMIT_S s; its last lines are above ($LOG_FILE)"
+  fail 3 "the engine did not answer within $START_LIMIT_S s or ended; its last lines are above ($LOG_FILE)"
 }
 
 # The machine's own package sources, for $PLUGIN_SUITE instead of its release. Both of apt's formats.
