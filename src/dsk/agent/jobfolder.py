@@ -5,32 +5,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from dsk.files import write_atomic
 from dsk.wire import paths
 from dsk.wire.events import FINAL_STATES
 from dsk.wire.status import JobStatus
-
-STREAM = "stream.jsonl"
-STATUS = "status.json"
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Whole or not at all, also on a disk shared by several writers of the same file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.uname().nodename}.{os.getpid()}")
-    try:
-        with draft.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def link(workspace: str, job: str) -> Path:
@@ -51,6 +34,7 @@ def unlink(job: str) -> None:
 def put(workspace: str, job: str, name: str, text: str) -> str:
     """Writes one file of the job; returns the SHA-256 of what then stands on the disk."""
     path = Path(paths.job_folder(workspace, job)) / name
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, text.encode())
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -59,6 +43,7 @@ def marker(workspace: str, name: str, *, make: bool) -> bool:
     """Makes or looks for a marker file: a node that sees another's has the same disk."""
     path = Path(paths.jobs_folder(workspace)) / f".marker-{name}"
     if make:
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, b"")
         return True
     # Looking into the folder first makes a network file system refresh what it knows of it.
@@ -74,7 +59,7 @@ def remove_marker(workspace: str, name: str) -> None:
 def statuses(workspace: str) -> list[dict[str, Any]]:
     """status.json of every job whose supervisor ran on this node, oldest first, as JSON objects."""
     found = []
-    for path in Path(paths.jobs_folder(workspace)).glob(f"*/{STATUS}"):
+    for path in Path(paths.jobs_folder(workspace)).glob(f"*/{paths.STATUS}"):
         with contextlib.suppress(ValueError, TypeError, OSError):
             found.append(JobStatus.from_json(path.read_text(encoding="utf-8")))
     return [vars(status) for status in sorted(found, key=lambda status: status.started)]
@@ -86,7 +71,7 @@ def stream(workspace: str, job: str, *, follow: bool) -> Iterator[bytes]:
     Raises FileNotFoundError where this node holds no such job.
     """
     folder = Path(paths.job_folder(workspace, job))
-    with (folder / STREAM).open("rb") as file:
+    with (folder / paths.STREAM).open("rb") as file:
         while True:
             ended = not follow or _ended(folder)
             while line := file.readline():
@@ -101,12 +86,6 @@ def stream(workspace: str, job: str, *, follow: bool) -> Iterator[bytes]:
 
 def _ended(folder: Path) -> bool:
     try:
-        return JobStatus.from_json((folder / STATUS).read_text()).state in FINAL_STATES
+        return JobStatus.from_json((folder / paths.STATUS).read_text()).state in FINAL_STATES
     except (OSError, ValueError, TypeError):
         return False
-
-
-def remove(workspace: str, job: str) -> None:
-    """Takes back a job that never started."""
-    shutil.rmtree(paths.job_folder(workspace, job), ignore_errors=True)
-    unlink(job)

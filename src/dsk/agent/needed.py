@@ -13,27 +13,27 @@ def missing(needed: Sequence[dict[str, Any]]) -> list[str]:
     problems: list[str] = []
     for need in needed:
         path = Path(need["path"])
-        if need["kind"] == "datasets":
-            problems += _missing_datasets(need["key"], path, need["names"])
+        if need["names"]:
+            problems += _missing_datasets(path, need["names"])
         elif not path.exists():
-            problems.append(f"{need['key']}: {path} does not exist")
+            problems.append(f"{path} does not exist")
     return problems
 
 
-def _missing_datasets(key: str, folder: Path, names: Sequence[str]) -> list[str]:
+def _missing_datasets(folder: Path, names: Sequence[str]) -> list[str]:
     listing = folder / "dataset_info.json"
     try:
         known = json.loads(listing.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return [f"{key}: {listing} does not exist"]
+        return [f"{listing} does not exist"]
     except (OSError, ValueError) as error:
-        return [f"{key}: {listing} cannot be read: {error}"]
+        return [f"{listing} cannot be read: {error}"]
     problems = []
     for name in names:
         if name not in known:
-            problems.append(f"{key}: {name!r} is not in {listing} (it has {_some(known)})")
+            problems.append(f"{name!r} is not in {listing} (it has {_some(known)})")
         elif (file := known[name].get("file_name")) and not (folder / file).exists():
-            problems.append(f"{key}: {name!r} needs {folder / file}, which does not exist")
+            problems.append(f"{name!r} needs {folder / file}, which does not exist")
     return problems
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from dsk.wire import paths
 from dsk.wire.jobspec import JobNode, JobSpec
@@ -127,8 +126,3 @@ def read_line(line: str, hosts: frozenset[str]) -> tuple[str | None, str, Fact |
 def job_folder_files(spec: JobSpec, recipe: str) -> dict[str, str]:
     """What stands in the job's folder on every node before a rank starts, by file name."""
     return {RECIPE: recipe, HOSTFILE: hostfile(spec.nodes)}
-
-
-def link_folder(job: str) -> PurePosixPath:
-    """Where the runner starts; it sends its ranks to the same path on every node."""
-    return paths.job_link(job)

@@ -36,12 +36,10 @@ class RecipeText:
 class Needed:
     """Something that must be there on every node before the ranks start.
 
-    `kind` "path": `path` exists. `kind` "datasets": `path` is a folder whose dataset_info.json
-    defines every name in `names`, each with its file. `key` is the recipe's key that needs it.
+    With `names`, `path` is a folder whose dataset_info.json defines each of them, with its file;
+    without, it is a file or folder that exists.
     """
 
-    kind: str
-    key: str
     path: str
     names: tuple[str, ...] = ()
 

@@ -18,6 +18,12 @@ STACK = PurePosixPath("/etc/dsk/stack.json")
 LLAMAFACTORY = PurePosixPath("/opt/llamafactory")
 PYTHON = PurePosixPath("/opt/venv/bin/python")
 
+STREAM = "stream.jsonl"
+"""In a job's folder on the master: every event, the ranks' lines included."""
+EVENTS = "events.jsonl"
+"""The same without the ranks' lines."""
+STATUS = "status.json"
+
 
 def jobs_folder(workspace: PurePosixPath | str) -> PurePosixPath:
     return PurePosixPath(workspace) / ".dsk" / "jobs"

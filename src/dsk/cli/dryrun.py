@@ -1,0 +1,58 @@
+"""What `dsk launch --dry-run` shows: everything that the launch would do, secrets aside."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from dsk.cluster import secretnames
+from dsk.jobs.planning import Plan
+from dsk.plan import deepspeed
+from dsk.recipe.describe import describe
+
+NOT_CHECKED = (
+    "nothing was contacted: whether the workers are up and alike, their GPUs, free ports,",
+    "whether the model and the data are there on every node",
+)
+
+
+def as_text(plan: Plan) -> str:
+    return "\n\n".join(
+        [
+            describe(plan.recipe),
+            "hostfile:\n" + _indented(deepspeed.hostfile(plan.spec.nodes)),
+            "environment of every rank:\n"
+            + _indented("\n".join(f"{name}={value}" for name, value in _env(plan).items())),
+            "command in the master container:\n  " + shlex.join(_command(plan)),
+            "\n  ".join(["not checked:", *NOT_CHECKED]),
+        ]
+    )
+
+
+def as_json(plan: Plan) -> str:
+    recipe = plan.recipe
+    shown: dict[str, Any] = {
+        "recipe": recipe.redacted(),
+        "changes": [vars(change.redacted()) for change in recipe.changes],
+        "notices": recipe.notices,
+        "unchecked": [*recipe.unchecked, " ".join(NOT_CHECKED)],
+        "hostfile": deepspeed.hostfile(plan.spec.nodes),
+        "env": _env(plan),
+        "command": _command(plan),
+    }
+    return json.dumps(shown, ensure_ascii=False, indent=1)
+
+
+def _command(plan: Plan) -> list[str]:
+    return deepspeed.command(plan.spec, master_port="<free port>", attempt=0)
+
+
+def _env(plan: Plan) -> Mapping[str, str]:
+    env = deepspeed.rank_env(plan.spec)
+    return {name: secretnames.shown(name, env[name]) for name in sorted(env)}
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.splitlines())

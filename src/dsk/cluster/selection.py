@@ -1,0 +1,68 @@
+"""Which slots of a cluster a job uses: --include and --exclude in DeepSpeed's own syntax.
+
+`host1@host2:0,2` names all of host1's slots and two of host2's (DeepSpeed 0.18.4, launcher/runner.py
+parse_resource_filter). dsk's node names (`node1`) are understood beside addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dsk.cluster.model import Cluster, Node
+from dsk.errors import UserError
+from dsk.wire.jobspec import JobNode
+
+
+def select(cluster: Cluster, include: str | None = None, exclude: str | None = None) -> tuple[JobNode, ...]:
+    """The nodes that take part, in the cluster's order. Raises UserError."""
+    if include and exclude:
+        raise UserError(
+            "--include and --exclude cannot be used together", fix="name what to use, or what not"
+        )
+    chosen = {node.index: tuple(range(node.slots)) for node in cluster.nodes}
+    if include:
+        named = _parse(cluster, "--include", include)
+        chosen = {index: slots or chosen[index] for index, slots in named.items()}
+    elif exclude:
+        for index, slots in _parse(cluster, "--exclude", exclude).items():
+            chosen[index] = tuple(s for s in chosen[index] if slots and s not in slots)
+    nodes = tuple(
+        JobNode(node.index, node.host, chosen[node.index], node.slots)
+        for node in cluster.nodes
+        if chosen.get(node.index)
+    )
+    if not nodes:
+        raise UserError("--exclude leaves no slot to train on", where=f"--exclude {exclude}")
+    return nodes
+
+
+def _parse(cluster: Cluster, option: str, text: str) -> Mapping[int, tuple[int, ...]]:
+    """Node index to the slots named; an empty tuple stands for all of the node's."""
+    names = {name: node for node in cluster.nodes for name in (node.host, node.name)}
+    found: dict[int, tuple[int, ...]] = {}
+    for part in text.split("@"):
+        name, colon, numbers = part.strip().partition(":")
+        node = names.get(name)
+        where = f"{option} {text}"
+        if node is None:
+            raise UserError(
+                f"{name!r} is not a node of this cluster",
+                where=where,
+                fix="use one of " + ", ".join(str(node) for node in cluster.nodes),
+            )
+        if node.index in found:
+            raise UserError(f"{node} is named twice", where=where)
+        found[node.index] = _slots(node, numbers, where) if colon else ()
+    return found
+
+
+def _slots(node: Node, numbers: str, where: str) -> tuple[int, ...]:
+    try:
+        slots = tuple(sorted({int(number) for number in numbers.split(",")}))
+    except ValueError:
+        raise UserError(
+            f"{numbers!r} is not a list of slot numbers", where=where, fix=f"write {node.host}:0,1"
+        ) from None
+    if slots[0] < 0 or slots[-1] >= node.slots:
+        raise UserError(f"{node} has slots 0 to {node.slots - 1}, not {numbers}", where=where)
+    return slots

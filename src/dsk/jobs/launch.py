@@ -1,0 +1,40 @@
+"""Starts a job: what the workers know is looked up, then the master container is started."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from dsk.jobs import master
+from dsk.jobs.planning import Plan, Request, plan
+from dsk.recipe import KnownKeys
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+RECIPE_KEYS = "/etc/dsk/recipe-keys.json"
+DEFAULT_STACK = "cu128"
+
+
+def shipped_keys() -> KnownKeys:
+    """The default stack's keys, for what is done without the image."""
+    resource = files("dsk.assets") / "stacks" / DEFAULT_STACK / "recipe-keys.json"
+    return KnownKeys.from_json(resource.read_text(encoding="utf-8"), where=str(resource))
+
+
+def image_keys(worker: Container) -> KnownKeys:
+    """The keys of the LLaMA-Factory that will really run."""
+    answer = worker.exec_run(["cat", RECIPE_KEYS])
+    return KnownKeys.from_json(answer.output.decode(), where=f"{worker.name}:{RECIPE_KEYS}")
+
+
+def start(engine: DockerClient, request: Request) -> tuple[Plan, Container]:
+    """Returns what was planned and the running master container. Raises DskError."""
+    worker = master.find_worker(engine, request.cluster)
+
+    def exists(path: str) -> bool:
+        return bool(worker.exec_run(["test", "-e", path]).exit_code == 0)
+
+    planned = plan(request, image_keys(worker), exists)
+    return planned, master.start(engine, request.cluster, planned.spec)

@@ -1,0 +1,110 @@
+"""The master container: made on the master's engine for one job, gone after it."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from typing import TYPE_CHECKING, Any
+
+from dsk.cluster.model import Cluster
+from dsk.errors import JobFailed, UserError
+from dsk.wire import paths
+from dsk.wire.jobspec import JobSpec
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+CLUSTER, ROLE, NODE, JOB = "dsk.cluster", "dsk.role", "dsk.node", "dsk.job"
+LOG_OPTIONS = {"max-size": "64m", "max-file": "2"}
+
+
+def find_worker(engine: DockerClient, cluster: Cluster) -> Container:
+    """The running worker of the master node. Raises JobFailed where there is none."""
+    labels = [f"{CLUSTER}={cluster.name}", f"{ROLE}=worker", f"{NODE}={cluster.master.index}"]
+    found: list[Container] = engine.containers.list(all=True, filters={"label": labels})
+    if not found:
+        raise JobFailed(
+            f"cluster {cluster.name!r} has no worker here", where=str(cluster.master), fix="dsk up"
+        )
+    if found[0].status != "running":
+        raise JobFailed(
+            f"the worker is {found[0].status}", where=str(cluster.master), fix="dsk up"
+        )
+    return found[0]
+
+
+def find_masters(engine: DockerClient, cluster: Cluster, *, ended: bool = True) -> list[Container]:
+    """The cluster's master containers, the newest first; with `ended` those that have ended too."""
+    labels = [f"{CLUSTER}={cluster.name}", f"{ROLE}=master"]
+    found: list[Container] = engine.containers.list(all=ended, filters={"label": labels})
+    return found
+
+
+def find_master(engine: DockerClient, cluster: Cluster, job: str | None) -> Container:
+    """The running job `job`, or the one that runs. Raises UserError."""
+    running = find_masters(engine, cluster, ended=False)
+    if job:
+        running = [container for container in running if container.labels[JOB] == job]
+    if not running:
+        raise UserError(
+            f"job {job} is not running" if job else "no job is running", fix="dsk status"
+        )
+    if len(running) > 1:
+        names = ", ".join(container.labels[JOB] for container in running)
+        raise UserError(f"several jobs are running: {names}", fix="name the one that is meant")
+    return running[0]
+
+
+def start(engine: DockerClient, cluster: Cluster, spec: JobSpec) -> Container:
+    """Starts the job's supervisor beside the worker: with its image, network, workspace and bundle,
+    so that the two cannot differ."""
+    worker = find_worker(engine, cluster)
+    remove_ended(engine, cluster)
+    master = engine.containers.create(
+        worker.image.id,
+        ["dsk-supervisor"],
+        name=f"dsk-{cluster.name}-job-{spec.job}",
+        labels={CLUSTER: cluster.name, ROLE: "master", JOB: spec.job},
+        network_mode=worker.attrs["HostConfig"]["NetworkMode"],
+        mounts=_mounts(worker),
+        # It reads the bundle and writes the job's folder, whoever on the server owns them.
+        cap_drop=["ALL"],
+        cap_add=["DAC_OVERRIDE", "FOWNER"],
+        security_opt=["no-new-privileges"],
+        log_config={"Type": "json-file", "Config": LOG_OPTIONS},
+        healthcheck={"test": ["NONE"]},
+    )
+    try:
+        # Inside the container only, for its lifetime: the specification may hold secrets.
+        master.put_archive("/", _archive(str(paths.SPEC), spec.to_json().encode()))
+        master.start()
+    except BaseException:
+        master.remove(force=True)
+        raise
+    return master
+
+
+def remove_ended(engine: DockerClient, cluster: Cluster) -> None:
+    for container in find_masters(engine, cluster):
+        if container.status in ("exited", "dead"):
+            container.remove()
+
+
+def _mounts(worker: Container) -> list[Any]:
+    from docker.types import Mount  # noqa: PLC0415 - heavy, and not needed for --help
+
+    return [
+        Mount(mount["Destination"], mount["Source"], type="bind", read_only=not mount["RW"])
+        for mount in worker.attrs["Mounts"]
+        if mount["Type"] == "bind"
+    ]
+
+
+def _archive(path: str, data: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        info = tarfile.TarInfo(path.lstrip("/"))
+        info.size, info.mode = len(data), 0o600
+        archive.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()

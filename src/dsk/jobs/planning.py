@@ -1,0 +1,58 @@
+"""From train.yaml and the command line to a job's specification."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dsk.cluster.model import Cluster
+from dsk.cluster.selection import select
+from dsk.jobs.spec import job_id, job_spec
+from dsk.recipe import KnownKeys, Recipe, Site, TrainFile, resolve
+from dsk.wire.jobspec import JobSpec
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for. `include` and `exclude` are in DeepSpeed's syntax."""
+
+    cluster: Cluster
+    train_file: TrainFile
+    overrides: tuple[str, ...]
+    include: str | None = None
+    exclude: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`recipe` is what can be shown: the one for a workspace whose kind is not known here."""
+
+    spec: JobSpec
+    recipe: Recipe
+
+
+def plan(request: Request, known: KnownKeys, exists: Callable[[str], bool] | None = None) -> Plan:
+    """Contacts nothing itself; `exists` looks up a path on the master where somebody can.
+
+    Raises UserError for a mistake in train.yaml, an override, or the nodes chosen.
+    """
+    cluster = request.cluster
+    nodes = select(cluster, request.include, request.exclude)
+
+    def resolved(shared: bool | None) -> Recipe:
+        site = Site(
+            workspace=str(cluster.workspace),
+            accelerator=cluster.accelerator,
+            nodes=len(nodes),
+            world_size=sum(len(node.slots) for node in nodes),
+            shared_workspace=shared,
+            exists=exists,
+        )
+        return resolve(request.train_file, request.overrides, site, known)
+
+    now = time.time()
+    spec = job_spec(
+        cluster, nodes, resolved(True), resolved(False), job=job_id(now), now=now
+    )
+    return Plan(spec, resolved(None))

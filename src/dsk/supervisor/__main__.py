@@ -1,0 +1,55 @@
+"""`dsk-supervisor`: process 1 of a master container, below its init."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from dsk.supervisor.job import Job, StopRequested
+from dsk.supervisor.record import Record
+from dsk.wire import paths
+from dsk.wire.jobspec import JobSpec, ProtocolMismatch
+from dsk.wire.status import JobStatus
+
+MISMATCH = 64
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    # One request is enough: a second must not cut off the ending of the ranks.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    raise StopRequested
+
+
+def main() -> int:
+    path = Path(paths.SPEC)
+    text = path.read_text(encoding="utf-8")
+    path.unlink()
+    try:
+        spec = JobSpec.from_json(text)
+    except ProtocolMismatch as error:
+        print(f"dsk and the image do not fit: {error}", file=sys.stderr)
+        return MISMATCH
+    status = JobStatus(
+        job=spec.job,
+        cluster=spec.cluster,
+        state="starting",
+        nodes=tuple(node.host for node in spec.nodes),
+        world_size=spec.world_size,
+        started=spec.created,
+        updated=spec.created,
+        output_dir=spec.output_dir,
+    )
+    record = Record(status, sys.stdout)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+    try:
+        return Job(spec, record).run()
+    finally:
+        record.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,40 @@
+"""Are all workers the same? Pure: identities in, what differs out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dsk.wire import PROTOCOL
+
+
+def disagreements(identities: Mapping[str, Mapping[str, Any]], workspace: str) -> list[str]:
+    """One sentence for each thing that keeps these workers (name to identity, the first one is the
+    master's) from training together."""
+    reference_name, reference = next(iter(identities.items()))
+    problems = []
+    for name, identity in identities.items():
+        if identity["protocol"] != PROTOCOL:
+            problems.append(
+                f"{name}: its image speaks dsk protocol {identity['protocol']}, this one {PROTOCOL}"
+            )
+        elif identity["content_id"] != reference["content_id"]:
+            problems.append(
+                f"{name}: its image differs from {reference_name}'s ({_difference(identity, reference)})"
+            )
+        if not identity["workspace"]:
+            problems.append(f"{name}: {workspace} is not a folder that can be written to")
+        if identity["accelerator"] != reference["accelerator"]:
+            problems.append(
+                f"{name}: uses {identity['accelerator']}, {reference_name} {reference['accelerator']}"
+            )
+    return problems
+
+
+def _difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    versions = [
+        f"{key} {one['stack'].get(key)} instead of {value}"
+        for key, value in other["stack"].items()
+        if one["stack"].get(key) != value
+    ]
+    return ", ".join(versions) or f"{one['content_id'][:19]} instead of {other['content_id'][:19]}"

@@ -1,0 +1,129 @@
+"""One start of all ranks: what is heard of it until it has ended, and how it ended."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+
+from dsk.plan import deepspeed
+from dsk.supervisor.launcher import LauncherExited, LauncherLine
+from dsk.supervisor.record import Record
+from dsk.supervisor.worker import Lines, Lost
+from dsk.wire.events import Failure, Output, Phase
+from dsk.wire.jobspec import JobNode, JobSpec
+
+Heard = Lines | Lost | LauncherLine | LauncherExited
+
+KEPT_LINES = 20
+PROGRESS_EVERY = 2.0
+
+
+@dataclass
+class Attempt:
+    """Reads `heard` until the ranks have all succeeded or one thing has gone wrong."""
+
+    spec: JobSpec
+    record: Record
+    heard: queue.Queue[Heard]
+    _succeeded: int = 0
+    _running: bool = False
+    _last: dict[int, deque[str]] = field(
+        default_factory=lambda: defaultdict(lambda: deque(maxlen=KEPT_LINES))
+    )
+    _launcher_last: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
+
+    def watch(self) -> Failure | None:
+        """None once every rank has ended with 0."""
+        due = time.monotonic() + PROGRESS_EVERY
+        while True:
+            try:
+                message = self.heard.get(timeout=max(0.0, due - time.monotonic()))
+            except queue.Empty:
+                self.record.progress()
+                due = time.monotonic() + PROGRESS_EVERY
+                continue
+            if isinstance(message, LauncherExited):
+                return self._launcher_exited(message)
+            if failure := self.hear(message):
+                return failure
+
+    def drain(self) -> None:
+        """What was still under way when the attempt ended: the ranks' last lines."""
+        while True:
+            try:
+                self.hear(self.heard.get_nowait())
+            except queue.Empty:
+                return
+
+    def last_lines(self, rank: int | None) -> tuple[str, ...]:
+        return tuple(self._launcher_last if rank is None else self._last[rank])
+
+    def hear(self, message: Heard) -> Failure | None:
+        if isinstance(message, Lines):
+            self._ranks_lines(message)
+        elif isinstance(message, LauncherLine):
+            return self._launcher_line(message.text)
+        elif isinstance(message, Lost):
+            return Failure(
+                time.time(),
+                f"the connection to node{message.node.index} ({message.node.host}) was lost: "
+                f"{message.why}",
+                node=message.node.index,
+                fix="is the server up, is its network? run: dsk status",
+            )
+        return None
+
+    def _ranks_lines(self, message: Lines) -> None:
+        if not self._running:
+            self._running = True
+            self.record.tell(Phase(time.time(), "running", "the ranks are running"))
+        for rank, line in message.lines:
+            self._last[rank].append(line)
+            self.record.tell(Output(time.time(), message.node.index, rank, line))
+
+    def _launcher_line(self, text: str) -> Failure | None:
+        hosts = {node.host: node for node in self.spec.nodes}
+        host, line, fact = deepspeed.read_line(text, frozenset(hosts))
+        node = hosts[host].index if host in hosts else None
+        self._launcher_last.append(line)
+        self.record.tell(Output(time.time(), node, None, line))
+        if isinstance(fact, deepspeed.RankSucceeded):
+            self._succeeded += 1
+        elif isinstance(fact, deepspeed.RankFailed):
+            return self._rank_failed(fact, hosts[fact.host])
+        elif isinstance(fact, deepspeed.SessionEnded):
+            return Failure(
+                time.time(),
+                f"DeepSpeed's launcher on node{node} ended with code {fact.code}",
+                node=node,
+                code=fact.code,
+            )
+        return None
+
+    def _rank_failed(self, fact: deepspeed.RankFailed, node: JobNode) -> Failure:
+        rank = (
+            None
+            if fact.local_rank is None
+            else deepspeed.global_rank(self.spec.nodes, fact.host, fact.local_rank)
+        )
+        how = f"was ended by signal {-fact.code}" if fact.code < 0 else f"exited with {fact.code}"
+        who = "a rank" if rank is None else f"rank {rank}"
+        return Failure(
+            time.time(),
+            f"{who} on node{node.index} ({node.host}) {how}",
+            node=node.index,
+            rank=rank,
+            code=fact.code,
+        )
+
+    def _launcher_exited(self, message: LauncherExited) -> Failure | None:
+        if message.code == 0 and self._succeeded == self.spec.world_size:
+            return None
+        return Failure(
+            time.time(),
+            f"DeepSpeed's runner ended with code {message.code} when "
+            f"{self._succeeded} of {self.spec.world_size} ranks had succeeded",
+            code=message.code,
+        )

@@ -1,0 +1,104 @@
+"""Everything between connecting to the workers and starting their ranks: all or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from dataclasses import asdict
+
+from dsk.errors import DskError, JobFailed, UserError
+from dsk.plan import deepspeed
+from dsk.supervisor.agree import disagreements
+from dsk.supervisor.record import Record
+from dsk.supervisor.worker import Worker
+from dsk.supervisor.workers import Workers
+from dsk.wire.events import Notice
+from dsk.wire.jobspec import JobSpec, RecipeText
+
+
+def check_workers(spec: JobSpec, workers: Workers) -> None:
+    """Raises JobFailed unless all workers are the same and have what the ranks use."""
+    identities = workers.ask_all("identity")
+    named = {worker.name: identity for worker, identity in identities}
+    if problems := disagreements(named, spec.workspace):
+        raise JobFailed("\n".join(problems), fix="give every node the same image and files: dsk up")
+
+    def check_slots(worker: Worker) -> None:
+        found = worker.ask("accelerators", kind=spec.accelerator, limit=40)
+        wanted = max(worker.node.slots) + 1
+        if found["count"] is not None and found["count"] < wanted:
+            detail = f": {found['problem']}" if found["problem"] else ""
+            raise JobFailed(
+                f"{wanted} GPUs wanted, {found['count']} seen{detail}",
+                where=worker.name,
+                fix="lower the node's slots in dsk.yaml, or restart its worker: dsk up --force",
+            )
+
+    workers.each(check_slots)
+
+
+def take_locks(workers: Workers) -> None:
+    """One after another in the order of dsk.yaml: of two launches that begin together, one takes
+    the first lock and the other takes none. Raises JobFailed that names the job in the way."""
+    for worker in workers:
+        worker.ask("lock")
+
+
+def is_shared(workers: Workers) -> bool:
+    """Whether all nodes see one disk at the workspace: a file made on the first is there on all."""
+    first, *others = workers
+    if not others:
+        return True
+    name = secrets.token_hex(8)
+    first.ask("marker", name=name, action="make")
+    try:
+        seen = [worker.ask("marker", name=name, action="look") for worker in others]
+    finally:
+        first.ask("marker", name=name, action="remove")
+    if any(seen) and not all(seen):
+        alone = [worker.name for worker, sees in zip(others, seen, strict=True) if not sees]
+        raise JobFailed(
+            f"the workspace is one disk for some nodes, but not for {', '.join(alone)}",
+            fix="share it with all nodes or with none",
+        )
+    return all(seen)
+
+
+def choose_recipe(spec: JobSpec, workers: Workers, record: Record) -> RecipeText:
+    """The recipe for the kind of workspace that the workers really have, its changes told."""
+    shared = is_shared(workers)
+    recipe = spec.recipe_shared if shared else spec.recipe_local
+    if len(spec.nodes) > 1:
+        kind = "one disk that all nodes share" if shared else "a disk of each node's own"
+        record.tell(Notice(time.time(), f"the workspace {spec.workspace} is {kind}"))
+    for change in recipe.changes:
+        record.tell(Notice(time.time(), change))
+    return recipe
+
+
+def check_needed(spec: JobSpec, workers: Workers) -> None:
+    """Raises UserError that lists, node by node, what the recipe names and is not there."""
+    needed = [asdict(need) for need in spec.needed]
+    problems = [
+        f"{worker.name}: {problem}"
+        for worker, found in workers.ask_all("missing", needed=needed)
+        for problem in found
+    ]
+    if problems:
+        raise UserError(
+            "\n".join(problems), fix="put it there on every node, or correct it in train.yaml"
+        )
+
+
+def put_files(spec: JobSpec, recipe: str, workers: Workers) -> None:
+    """Writes the job's files on every node; raises JobFailed where what then stands differs."""
+    for name, text in deepspeed.job_folder_files(spec, recipe).items():
+        wanted = hashlib.sha256(text.encode()).hexdigest()
+        errors: list[DskError] = [
+            JobFailed(f"{name} reads back differently from what was written", where=worker.name)
+            for worker, digest in workers.ask_all("put", name=name, text=text)
+            if digest != wanted
+        ]
+        if errors:
+            raise errors[0]

@@ -1,0 +1,61 @@
+"""All workers of a job, asked side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from dsk.errors import DskError
+from dsk.supervisor.worker import Worker
+
+T = TypeVar("T")
+
+
+class Workers:
+    def __init__(self, workers: Sequence[Worker]) -> None:
+        self._workers = tuple(workers)
+
+    def __iter__(self) -> Iterator[Worker]:
+        return iter(self._workers)
+
+    def each(self, work: Callable[[Worker], T]) -> list[tuple[Worker, T]]:
+        """`work` on all at once. Raises one error that names every node that failed, with the
+        gravest exit code among theirs."""
+        with ThreadPoolExecutor(max_workers=len(self._workers)) as pool:
+            futures = [(worker, pool.submit(work, worker)) for worker in self._workers]
+        errors = [error for _, future in futures if isinstance(error := future.exception(), DskError)]
+        if errors:
+            raise _together(errors)
+        return [(worker, future.result()) for worker, future in futures]
+
+    def ask_all(self, op: str, **arguments: Any) -> list[tuple[Worker, Any]]:
+        return self.each(lambda worker: worker.ask(op, **arguments))
+
+    def end_ranks(self) -> list[str]:
+        """Ends the job's processes on every node that can be reached; a sentence for each node
+        where that did not succeed."""
+        problems: list[str] = []
+
+        def end(worker: Worker) -> None:
+            try:
+                left = worker.ask("end", limit=30)
+            except DskError as error:
+                problems.append(f"{worker.name}: {error.message}; its agent ends the ranks there")
+            else:
+                if left:
+                    problems.append(f"{worker.name}: {left} processes of the job would not end")
+
+        self.each(end)
+        return problems
+
+    def close(self) -> None:
+        self.each(Worker.close)
+
+
+def _together(errors: Sequence[DskError]) -> DskError:
+    gravest = max(errors, key=lambda error: error.exit_code)
+    if len(errors) == 1:
+        return gravest
+    text = "\n".join(f"{error.where}: {error.message}" for error in errors)
+    return type(gravest)(text, fix=gravest.fix)
