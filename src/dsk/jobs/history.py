@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dsk.cluster.model import Cluster
 from dsk.errors import UserError
 from dsk.jobs.follow import events
-from dsk.wire.events import FINAL_STATES, Event
+from dsk.wire.events import Event
 from dsk.wire.status import JobStatus
 
 if TYPE_CHECKING:
@@ -43,7 +43,3 @@ def replay(worker: Container, cluster: Cluster, job: str, *, follow: bool) -> It
     if follow:
         words.insert(2, "--follow")
     return events(worker.exec_run(words, stream=True, stderr=False).output)
-
-
-def is_final(status: JobStatus) -> bool:
-    return status.state in FINAL_STATES

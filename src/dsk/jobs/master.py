@@ -6,7 +6,7 @@ import io
 import tarfile
 from typing import TYPE_CHECKING, Any
 
-from dsk.cluster.model import Cluster
+from dsk.cluster.model import Cluster, Node
 from dsk.errors import JobFailed, UserError
 from dsk.wire import paths
 from dsk.wire.jobspec import JobSpec
@@ -19,19 +19,20 @@ CLUSTER, ROLE, NODE, JOB = "dsk.cluster", "dsk.role", "dsk.node", "dsk.job"
 LOG_OPTIONS = {"max-size": "64m", "max-file": "2"}
 
 
+def worker_of(engine: DockerClient, cluster: Cluster, node: Node) -> Container | None:
+    """The node's worker on its own engine, in whatever state; None where there is none."""
+    labels = [f"{CLUSTER}={cluster.name}", f"{ROLE}=worker", f"{NODE}={node.index}"]
+    found: list[Container] = engine.containers.list(all=True, filters={"label": labels})
+    return found[0] if found else None
+
+
 def find_worker(engine: DockerClient, cluster: Cluster) -> Container:
     """The running worker of the master node. Raises JobFailed where there is none."""
-    labels = [f"{CLUSTER}={cluster.name}", f"{ROLE}=worker", f"{NODE}={cluster.master.index}"]
-    found: list[Container] = engine.containers.list(all=True, filters={"label": labels})
-    if not found:
-        raise JobFailed(
-            f"cluster {cluster.name!r} has no worker here", where=str(cluster.master), fix="dsk up"
-        )
-    if found[0].status != "running":
-        raise JobFailed(
-            f"the worker is {found[0].status}", where=str(cluster.master), fix="dsk up"
-        )
-    return found[0]
+    worker = worker_of(engine, cluster, cluster.master)
+    if worker is None or worker.status != "running":
+        state = "missing" if worker is None else worker.status
+        raise JobFailed(f"the worker is {state}", where=str(cluster.master), fix="dsk up")
+    return worker
 
 
 def find_masters(engine: DockerClient, cluster: Cluster, *, ended: bool = True) -> list[Container]:
