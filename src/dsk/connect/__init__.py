@@ -1,0 +1,11 @@
+"""How dsk reaches a server: this machine itself, or another one over OpenSSH; and its engine.
+
+Nothing else on the operator's side starts a process or opens a socket.
+"""
+
+from dsk.connect.open import open_server
+from dsk.connect.outcome import Outcome, side_by_side
+from dsk.connect.server import Completed, Server
+from dsk.connect.ssherrors import UnknownHostKey
+
+__all__ = ["Completed", "Outcome", "Server", "UnknownHostKey", "open_server", "side_by_side"]

@@ -1,0 +1,46 @@
+"""A Docker engine behind an address, and what its refusals mean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dsk.errors import DskError, Unreachable
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+INSTALL = "install Docker Engine with Compose v2: https://docs.docker.com/engine/install/"
+
+
+def open_engine(url: str) -> DockerClient:
+    """Connects and makes sure that it answers. Raises OSError."""
+    import docker  # noqa: PLC0415 - 0.2 s that `dsk --help` need not pay
+    from docker.errors import DockerException  # noqa: PLC0415
+
+    try:
+        client = docker.DockerClient(base_url=url, timeout=60)
+        client.ping()
+    except DockerException as error:
+        raise OSError(str(error)) from error
+    return client
+
+
+def engine_error(stderr: str, where: str) -> DskError:
+    """What the `docker` program printed when it failed, with the remedy. Pure."""
+    text = stderr.lower()
+    if "permission denied" in text and ("docker.sock" in text or "daemon socket" in text):
+        return Unreachable(
+            "this login may not use the Docker engine (permission denied)",
+            where=where,
+            fix='there: sudo usermod -aG docker "$USER", then log in again; or use root (ssh.user)',
+        )
+    if "cannot connect to the docker daemon" in text or "is the docker daemon running" in text:
+        return Unreachable(
+            "the Docker engine is not running",
+            where=where,
+            fix="there: sudo systemctl start docker",
+        )
+    if "not found" in text and "docker" in text:
+        return Unreachable("Docker is not installed", where=where, fix=f"there: {INSTALL}")
+    last = stderr.strip().splitlines()[-1:] or ["no answer"]
+    return Unreachable(f"the Docker engine does not answer: {last[0]}", where=where)

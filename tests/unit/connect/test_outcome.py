@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from dsk.cluster.model import Local, Node
+from dsk.connect import side_by_side
+from dsk.errors import Unreachable
+
+NODES = tuple(Node(index, f"10.0.0.{index + 1}", 1, Local()) for index in range(4))
+
+
+def test_every_node_has_its_outcome() -> None:
+    def odd_ones_fail(node: Node) -> int:
+        if node.index % 2:
+            raise Unreachable("down", where=str(node))
+        return node.index
+
+    outcomes = side_by_side(NODES, odd_ones_fail)
+    assert [outcome.node.index for outcome in outcomes] == [0, 1, 2, 3]
+    assert [outcome.value for outcome in outcomes] == [0, None, 2, None]
+    assert [outcome.error and outcome.error.where for outcome in outcomes] == [
+        None,
+        "node1 (10.0.0.2)",
+        None,
+        "node3 (10.0.0.4)",
+    ]
+
+
+def test_side_by_side_and_not_one_after_the_other() -> None:
+    started = time.monotonic()
+    side_by_side(NODES, lambda _: time.sleep(0.3))
+    assert time.monotonic() - started < 0.9
+
+
+def test_a_bug_is_not_an_outcome() -> None:
+    with pytest.raises(ZeroDivisionError):
+        side_by_side(NODES, lambda node: 1 // node.index)
