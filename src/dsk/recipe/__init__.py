@@ -1,0 +1,31 @@
+"""train.yaml -> recipe: what LLaMA-Factory will really get, and the list of what dsk changed in it.
+
+Pure but for `load_train_file`. OmegaConf is imported on the first use of `resolve`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dsk.recipe.caches import cache_env
+from dsk.recipe.keys import KnownKeys
+from dsk.recipe.load import load_train_file
+from dsk.recipe.model import Change, Recipe, Site, TrainFile
+
+__all__ = [
+    "Change",
+    "KnownKeys",
+    "Recipe",
+    "Site",
+    "TrainFile",
+    "cache_env",
+    "load_train_file",
+    "resolve",
+]
+
+
+def resolve(source: TrainFile, overrides: Sequence[str], site: Site, known: KnownKeys) -> Recipe:
+    """See `dsk.recipe.resolver.resolve`."""
+    from dsk.recipe.resolver import resolve as run  # OmegaConf costs 80 ms to import
+
+    return run(source, overrides, site, known)

@@ -1,0 +1,92 @@
+"""`dataset_dir` and the names of data sets in it."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Collection
+
+from dsk.recipe.commas import split_commas
+from dsk.recipe.draft import Draft
+from dsk.recipe.keys import KnownKeys, nearest
+from dsk.recipe.paths import absolute_input, beside, input_path, path_text
+
+INFO = "dataset_info.json"
+NAME_KEYS = ("dataset", "eval_dataset")
+
+# What LLaMA-Factory's default, and many of its users, write: the folder of its own tree.
+_UPSTREAM_DEFAULT = "data"
+
+
+def resolve_datasets(draft: Draft, known: KnownKeys) -> None:
+    """Choose the folder, then check the names as far as it can be seen into."""
+    value = draft.get("dataset_dir")
+    if isinstance(value, dict):  # upstream takes the content of a dataset_info.json in its place
+        _check_names(draft, {str(name) for name in value}, "dataset_dir")
+        return
+    if isinstance(value, str) and (value == "ONLINE" or value.startswith("REMOTE:")):
+        draft.leave_unchecked(f"dataset: whether the hub has it (dataset_dir: {value})")
+        return
+    shipped = posixpath.join(draft.site.shipped_dir, "data")
+    folder = _folder(draft, known, shipped)
+    if folder == shipped:
+        _check_names(draft, known.datasets, f"LLaMA-Factory's shipped {INFO}")
+    elif names := _names(draft):
+        draft.leave_unchecked(f"dataset: whether {', '.join(names)} stand in {folder}/{INFO}")
+
+
+def _folder(draft: Draft, known: KnownKeys, shipped: str) -> str:
+    text = path_text(draft, "dataset_dir")
+    if text is not None and posixpath.normpath(text) != _UPSTREAM_DEFAULT:
+        if posixpath.isabs(text):
+            return posixpath.normpath(absolute_input(draft, "dataset_dir", text))
+        path, reason = input_path(draft, "dataset_dir", text)
+        draft.set("dataset_dir", path, reason)
+        return path
+    if text is not None and (neighbour := beside(draft, posixpath.join(text, INFO))) is not None:
+        path = posixpath.dirname(neighbour)
+        draft.need(path)
+        draft.set("dataset_dir", path, f"it lies beside {draft.file}; ranks run elsewhere")
+        return path
+    return _default_folder(draft, known, shipped)
+
+
+def _default_folder(draft: Draft, known: KnownKeys, shipped: str) -> str:
+    """The workspace's own data if it is set up for LLaMA-Factory, else what the image ships."""
+    own = posixpath.join(draft.site.workspace, _UPSTREAM_DEFAULT)
+    own_info = posixpath.join(own, INFO)
+    if draft.site.exists is None:
+        # A name that is not shipped can only be in the workspace.
+        use_own = not set(_names(draft)) <= set(known.datasets)
+        reason = (
+            f"{'some' if use_own else 'all'} data sets are {'not ' if use_own else ''}shipped ones"
+        )
+        draft.leave_unchecked(f"dataset_dir: whether {own_info} exists; if so, launch uses {own}")
+    else:
+        use_own = draft.site.exists(own_info)
+        reason = f"{own_info} {'exists' if use_own else 'does not exist'}"
+    chosen = own if use_own else shipped
+    if use_own:
+        draft.need(own_info)
+    draft.set(
+        "dataset_dir", chosen, f"{reason}: {'the workspace' if use_own else 'shipped'} data is used"
+    )
+    return chosen
+
+
+def _names(draft: Draft) -> list[str]:
+    return [name for key in NAME_KEYS for name in split_commas(draft.get(key))]
+
+
+def _check_names(draft: Draft, known: Collection[str], holder: str) -> None:
+    for key in NAME_KEYS:
+        for name in split_commas(draft.get(key)):
+            if name not in known:
+                close = nearest(name, known)
+                meant = f"; did you mean '{close}'?" if close else ""
+                own = posixpath.join(draft.site.workspace, "data")
+                raise draft.error(
+                    key,
+                    f"'{name}' is not in {holder}{meant}",
+                    fix=f"correct the name, or describe your data in {own}/{INFO}"
+                    f" and write dataset_dir: {own}",
+                )

@@ -1,0 +1,56 @@
+"""A recipe as text for people: what the ranks get, what dsk changed, what nobody looked at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from dsk.recipe.model import Change, Recipe
+from dsk.recipe.render import to_yaml
+
+
+def describe(recipe: Recipe) -> str:
+    """Everything, for --dry-run. Secrets are `***`."""
+    blocks = [
+        _block("recipe", to_yaml(recipe.redacted()).splitlines()),
+        describe_changes(recipe),
+        _block("not checked from here", recipe.unchecked),
+    ]
+    return "\n\n".join(block for block in blocks if block)
+
+
+def describe_changes(recipe: Recipe) -> str:
+    """What a launch prints before it starts: batch, changes with their reasons, notices."""
+    blocks = [
+        summary(recipe),
+        _block("changed by dsk", map(_change, recipe.changes)),
+        _block("notes", recipe.notices),
+    ]
+    return "\n\n".join(block for block in blocks if block)
+
+
+def summary(recipe: Recipe) -> str:
+    """One line: how large a step is, and where the result will lie."""
+    batch = recipe.batch
+    size = (
+        f"batch size {batch.effective} per step ({batch.micro} per rank x {batch.accumulation}"
+        f" accumulation x {batch.world_size} ranks)"
+        if batch
+        else f"{recipe.world_size} ranks"
+    )
+    return f"{size}; output in {recipe.output_dir}"
+
+
+def _change(change: Change) -> str:
+    shown = change.redacted()
+    before = "not set" if shown.before is None else _value(shown.before)
+    return f"{shown.key}: {before} -> {_value(shown.after)}\n    {shown.reason}"
+
+
+def _value(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _block(title: str, lines: Iterable[str]) -> str:
+    body = "\n".join(f"  {line}" for line in lines)
+    return f"{title}:\n{body}" if body else ""

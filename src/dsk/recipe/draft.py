@@ -1,0 +1,73 @@
+"""A recipe in the making: the rules write to it, and it keeps the record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+
+from dsk.errors import UserError
+from dsk.recipe.model import Change, Recipe, Site, TrainFile
+from dsk.recipe.parse import Parsed
+
+
+class Draft:
+    """Values under change. A rule may alter one only through `set`, which asks for the reason."""
+
+    def __init__(self, parsed: Parsed, source: TrainFile, site: Site) -> None:
+        self.site = site
+        self.folder: PurePosixPath = source.path.parent
+        self.file = source.name
+        self._values = dict(parsed.values)
+        self._places = parsed.places
+        self._overridden = parsed.overridden
+        self._changes: list[Change] = []
+        self._notices: list[str] = []
+        self._unchecked: list[str] = []
+        self._inputs: list[str] = []
+
+    @property
+    def values(self) -> Mapping[str, object]:
+        return self._values
+
+    def get(self, key: str) -> object:
+        """The value; None where absent or null, which LLaMA-Factory treats alike in most keys."""
+        return self._values.get(key)
+
+    def given_on_command_line(self, key: str) -> bool:
+        return key in self._overridden
+
+    def set(self, key: str, value: object, reason: str) -> None:
+        before = self._values.get(key)
+        if value != before or type(value) is not type(before):
+            self._changes.append(Change(key, before, value, reason))
+            self._values[key] = value
+
+    def notice(self, line: str) -> None:
+        self._notices.append(line)
+
+    def leave_unchecked(self, line: str) -> None:
+        self._unchecked.append(line)
+
+    def need(self, path: str) -> None:
+        """Every node must have this workspace path."""
+        if path not in self._inputs:
+            self._inputs.append(path)
+
+    def error(self, key: str, message: str, *, fix: str) -> UserError:
+        """An error at the place where the user wrote the key."""
+        return UserError(f"{key}: {message}", where=self._places.get(key, self.file), fix=fix)
+
+    def finish(self) -> Recipe:
+        if self._inputs and (self.site.exists is None or self._is_spread()):
+            self.leave_unchecked(f"whether every node has {', '.join(self._inputs)}")
+        return Recipe(
+            values=self._values,
+            changes=tuple(self._changes),
+            notices=tuple(self._notices),
+            unchecked=tuple(self._unchecked),
+            inputs=tuple(self._inputs),
+            world_size=self.site.world_size,
+        )
+
+    def _is_spread(self) -> bool:
+        return self.site.nodes > 1 and self.site.shared_workspace is not True

@@ -1,0 +1,45 @@
+"""The names that a stack's LLaMA-Factory knows: keys, DeepSpeed presets, shipped datasets."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from dsk.errors import DskError
+
+
+@dataclass(frozen=True)
+class KnownKeys:
+    """Generated when the image is built, from LLaMA-Factory's argument classes (recipe-keys.json).
+
+    `keys` maps a key to its type as written in the class, `presets` are file names in
+    examples/deepspeed, `datasets` the names in the shipped data/dataset_info.json.
+    """
+
+    keys: Mapping[str, str]
+    presets: tuple[str, ...]
+    datasets: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, text: str, *, where: str) -> KnownKeys:
+        """Read a recipe-keys.json; `where` names it if it is broken."""
+        try:
+            data = json.loads(text)
+            return cls(
+                {str(name): str(kind) for name, kind in data["keys"].items()},
+                tuple(map(str, data["presets"])),
+                tuple(map(str, data["datasets"])),
+            )
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise DskError(
+                f"the list of known keys cannot be read: {error!r}",
+                where=where,
+                fix="reinstall dsk",
+            ) from error
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that the user most likely meant."""
+    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)), None)

@@ -1,0 +1,47 @@
+"""A train.yaml on disk to its text."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from dsk.errors import UserError
+from dsk.recipe.model import TrainFile
+
+SUFFIXES = (".yaml", ".yml", ".json")
+
+
+def load_train_file(path: str) -> TrainFile:
+    """Read the file that the user named. Raises UserError for anything but readable UTF-8 text."""
+    file = Path(path)
+    if file.is_dir():
+        raise UserError("is a folder, not a file", where=path, fix=_name_a_file(file))
+    if file.suffix not in SUFFIXES:
+        raise UserError(
+            f"LLaMA-Factory takes {', '.join(SUFFIXES)} files only",
+            where=path,
+            fix=f"rename it, for example to {file.stem or 'train'}.yaml",
+        )
+    try:
+        raw = file.read_bytes()
+    except FileNotFoundError:
+        raise UserError("no such file", where=path, fix=_name_a_file(file.parent)) from None
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", where=path) from error
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise UserError(
+            f"is not UTF-8: byte 0x{raw[error.start]:02x}",
+            where=f"{path}:{line}",
+            fix=f"convert it, for example: iconv -f GBK -t UTF-8 {path}",
+        ) from error
+    return TrainFile(PurePosixPath(file.absolute().as_posix()), path, text)
+
+
+def _name_a_file(folder: Path) -> str:
+    if folder.is_dir():
+        found = sorted(item.name for item in folder.iterdir() if item.suffix in SUFFIXES)
+        if found:
+            return f"name one of the files in {folder}: {', '.join(found[:5])}"
+    return "name a LLaMA-Factory training file: dsk launch train.yaml"

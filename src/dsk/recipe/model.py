@@ -1,0 +1,109 @@
+"""What goes into a recipe and what comes out of it. Values only: nothing here reads or decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from types import MappingProxyType
+from typing import Literal
+
+from dsk.recipe.batch import Batch
+from dsk.recipe.commas import split_commas
+from dsk.recipe.redaction import redact
+
+SHIPPED_DIR = "/opt/llamafactory"
+
+
+@dataclass(frozen=True)
+class TrainFile:
+    """The user's train.yaml (or .json) as text.
+
+    `path` is absolute on the machine where dsk runs; `name` is what the user typed, for errors.
+    """
+
+    path: PurePosixPath
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Site:
+    """What the resolver may know about the place where the job will run.
+
+    `workspace` is the absolute path that every node mounts, `world_size` the number of ranks on
+    all nodes together. `shared_workspace` is None where nobody has looked yet. `exists` says
+    whether an absolute path under the workspace exists, as seen from wherever the caller can look
+    (the master's disk, or over SSH); None means that nobody can tell, as in a dry run on another
+    machine. `shipped_dir` is LLaMA-Factory's tree inside the image.
+    """
+
+    workspace: str
+    accelerator: Literal["cuda", "cpu"]
+    nodes: int
+    world_size: int
+    shared_workspace: bool | None = None
+    exists: Callable[[str], bool] | None = None
+    shipped_dir: str = SHIPPED_DIR
+
+
+@dataclass(frozen=True)
+class Change:
+    """One value that dsk changed. `before` is None where the key was absent or null."""
+
+    key: str
+    before: object
+    after: object
+    reason: str
+
+    def redacted(self) -> Change:
+        """The same change, fit to be shown."""
+        return Change(
+            self.key, redact(self.key, self.before), redact(self.key, self.after), self.reason
+        )
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What LLaMA-Factory will really get, and the record of how it differs from the user's file.
+
+    `values` holds plain JSON types. `inputs` are absolute workspace paths that every node needs
+    before a rank starts. `notices` are worth a line but changed nothing; `unchecked` could not be
+    found out from here. Secrets stand in `values` (the ranks need them): show `redacted()`.
+    """
+
+    values: Mapping[str, object]
+    changes: tuple[Change, ...]
+    notices: tuple[str, ...]
+    unchecked: tuple[str, ...]
+    inputs: tuple[str, ...]
+    world_size: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", MappingProxyType(dict(self.values)))
+
+    @property
+    def output_dir(self) -> str:
+        """Absolute path on the nodes."""
+        return str(self.values["output_dir"])
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Names in `dataset` and `eval_dataset`, to be looked up in a dataset_info.json."""
+        keys = ("dataset", "eval_dataset")
+        return tuple(name for key in keys for name in split_commas(self.values.get(key)))
+
+    @property
+    def batch(self) -> Batch | None:
+        """Samples per optimizer step; None where the parallel layout is not plain data parallel."""
+        return Batch.of(self.values, self.world_size)
+
+    def redacted(self) -> dict[str, object]:
+        """The values, fit to be shown: tokens and keys are `***`."""
+        return {key: redact(key, value) for key, value in self.values.items()}
+
+    def to_yaml(self) -> str:
+        """Text that LLaMA-Factory reads back to exactly `values`, secrets included: mode 0600."""
+        from dsk.recipe.render import to_yaml  # values need no YAML library
+
+        return to_yaml(self.values)

@@ -1,0 +1,90 @@
+"""Settings that are right on one machine and wrong on several."""
+
+from __future__ import annotations
+
+from dsk.recipe.draft import Draft
+
+# Long enough for the slowest sane collective (a first preprocessing pass), short enough that a job
+# with a dead rank ends. LLaMA-Factory's examples say 180000000 s, so theirs hang for ever.
+MAX_DDP_TIMEOUT_S = 7200
+
+
+def limit_timeout(draft: Draft) -> None:
+    """Let a hang end, unless the user asked for more on the command line."""
+    timeout = draft.get("ddp_timeout")
+    if (
+        isinstance(timeout, (int, float))
+        and timeout > MAX_DDP_TIMEOUT_S
+        and not draft.given_on_command_line("ddp_timeout")
+    ):
+        draft.set(
+            "ddp_timeout",
+            MAX_DDP_TIMEOUT_S,
+            f"seconds until a hang ends; ddp_timeout={timeout} on the command line keeps yours",
+        )
+
+
+def fit_to_disks(draft: Draft) -> None:
+    """Save and preprocess per node where each node has a disk of its own.
+
+    Without `save_on_each_node`, transformers saves on global rank 0 only, and DeepSpeed makes the
+    checkpoint folder there only (engine.save_checkpoint): other nodes have nowhere to put their
+    shards, and no node can resume. With it, local rank 0 of every node saves
+    (TrainingArguments.should_save), DeepSpeed uses node-local storage, and LLaMA-Factory saves
+    `tokenized_path` on every node. On a shared disk it would make the nodes write, and rotate, the
+    same files at once. So unknown counts as not shared, and is said, unless the user's
+    `data_shared_file_system: true` tells otherwise; the weights are the same either way.
+
+    With `data_shared_file_system: true` on disks that are not shared, global rank 0 alone
+    preprocesses first and all ranks of the other nodes then race each other: false is right.
+    """
+    if draft.site.nodes == 1:
+        return
+    shared = draft.site.shared_workspace
+    if shared is None and draft.get("data_shared_file_system") is True:
+        shared = True
+    if shared:
+        _save_once(draft)
+    else:
+        _save_on_each_node(draft, known=shared is not None)
+        if shared is False and draft.get("data_shared_file_system") is True:
+            _set_unless_overridden(
+                draft,
+                "data_shared_file_system",
+                False,
+                "the nodes do not share the workspace, so each preprocesses for itself",
+            )
+
+
+def _save_once(draft: Draft) -> None:
+    if draft.get("save_on_each_node") is True:
+        _set_unless_overridden(
+            draft,
+            "save_on_each_node",
+            False,
+            "the nodes share the workspace and would write the same files at once",
+        )
+
+
+def _save_on_each_node(draft: Draft, *, known: bool) -> None:
+    if draft.get("save_on_each_node") is False:
+        draft.notice(
+            "save_on_each_node: false, as you wrote, so the first node alone keeps whole"
+            " checkpoints; on disks that are not shared such a job cannot resume, and with"
+            " DeepSpeed it may fail at the first save"
+        )
+    elif draft.get("save_on_each_node") is None:
+        reason = "the nodes do not share the workspace" if known else "no shared workspace is known"
+        draft.set("save_on_each_node", True, f"{reason}, and each needs its own part to resume")
+    if not known:
+        draft.leave_unchecked(
+            "save_on_each_node: whether the nodes share the workspace; if they do,"
+            " write data_shared_file_system: true"
+        )
+
+
+def _set_unless_overridden(draft: Draft, key: str, value: object, reason: str) -> None:
+    if draft.given_on_command_line(key):
+        draft.notice(f"{key}: kept as given on the command line, though {reason}")
+    else:
+        draft.set(key, value, reason)

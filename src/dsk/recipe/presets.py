@@ -1,0 +1,66 @@
+"""The `deepspeed` key: LLaMA-Factory's shipped configurations by short name, or the user's own."""
+
+from __future__ import annotations
+
+import posixpath
+
+from dsk.recipe.draft import Draft
+from dsk.recipe.keys import KnownKeys, nearest
+from dsk.recipe.paths import beside, input_path, path_text
+
+_SHIPPED = "examples/deepspeed"
+
+
+def resolve_deepspeed(draft: Draft, known: KnownKeys) -> None:
+    """`z3` or examples/deepspeed/ds_z3_config.json become the JSON in the image.
+
+    transformers takes a mapping or JSON text as well (`deepspeed: dict | str | None`): both pass.
+    A file of that name beside train.yaml is the user's own and comes first.
+    """
+    value = draft.get("deepspeed")
+    if value is None:
+        draft.notice(
+            "deepspeed: not set, so plain data parallel: every rank holds the whole model and its"
+            " optimizer (deepspeed=z2 or deepspeed=z3 share them out)"
+        )
+        return
+    if isinstance(value, dict) or (isinstance(value, str) and value.lstrip().startswith("{")):
+        return
+    text = path_text(draft, "deepspeed")
+    if text is None:
+        return
+    shipped = _shipped_name(text, known)
+    if shipped is not None and beside(draft, text) is None:
+        path = posixpath.join(draft.site.shipped_dir, _SHIPPED, shipped)
+        draft.set("deepspeed", path, "LLaMA-Factory's own configuration, shipped in the image")
+        return
+    _refuse_unknown_preset(draft, text, known)
+    path, reason = input_path(draft, "deepspeed", text)
+    draft.set("deepspeed", path, reason)
+
+
+def short_names(known: KnownKeys) -> dict[str, str]:
+    """`z2_offload` to ds_z2_offload_config.json, for every preset of the stack."""
+    return {name.removeprefix("ds_").removesuffix("_config.json"): name for name in known.presets}
+
+
+def _shipped_name(text: str, known: KnownKeys) -> str | None:
+    if text in (names := short_names(known)):
+        return names[text]
+    folder, name = posixpath.split(posixpath.normpath(text))
+    return name if folder == _SHIPPED and name in known.presets else None
+
+
+def _refuse_unknown_preset(draft: Draft, text: str, known: KnownKeys) -> None:
+    """A misspelt preset should not be reported as a missing file."""
+    folder, name = posixpath.split(posixpath.normpath(text))
+    is_word = "/" not in text and not text.endswith(".json")
+    if (folder == _SHIPPED or is_word) and beside(draft, text) is None:
+        names = sorted(short_names(known))
+        close = nearest(name, known.presets) if not is_word else nearest(text, names)
+        meant = f"; did you mean '{close}'?" if close else ""
+        raise draft.error(
+            "deepspeed",
+            f"'{text}' is not one of LLaMA-Factory's configurations{meant}",
+            fix=f"write one of {', '.join(names)}, or the path of your own JSON",
+        )

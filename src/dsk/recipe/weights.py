@@ -1,0 +1,71 @@
+"""Models and adapters: a path in the workspace, or the name of a repository on a hub."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+from dsk.recipe.commas import split_commas
+from dsk.recipe.draft import Draft
+from dsk.recipe.paths import absolute_input, beside, inside, path_text
+
+# generation_config: transformers takes a path or the name of a model (training_args_seq2seq.py).
+SINGLE = ("model_name_or_path", "ref_model", "reward_model", "generation_config")
+# Several, separated by commas: ModelArguments splits them, also for the ref and reward models.
+SEVERAL = ("adapter_name_or_path", "ref_model_adapters", "reward_model_adapters")
+
+_REASON = "made absolute: ranks run in another folder"
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w][\w.-]*")
+
+
+def resolve_weights(draft: Draft) -> None:
+    """Paths become absolute, hub names pass, anything else is an error that names both readings."""
+    if draft.get("model_name_or_path") is None:
+        raise draft.error(
+            "model_name_or_path",
+            "is missing: there is nothing to train",
+            fix=f"write model_name_or_path: {posixpath.join(draft.site.workspace, 'models/NAME')}"
+            " or a hub name (OWNER/NAME)",
+        )
+    for key in SINGLE:
+        if key == "reward_model" and draft.get("reward_model_type") == "api":
+            continue  # a URL
+        if isinstance(draft.get(key), dict):
+            continue
+        if (text := path_text(draft, key)) is not None:
+            draft.set(key, _one(draft, key, text), _REASON)
+    for key in SEVERAL:
+        if (text := path_text(draft, key)) is not None:
+            parts = [_one(draft, key, part) for part in split_commas(text)]
+            if parts != list(split_commas(text)):
+                draft.set(key, ",".join(parts), _REASON)
+
+
+def _one(draft: Draft, key: str, value: str) -> str:
+    site = draft.site
+    if posixpath.isabs(value):
+        return absolute_input(draft, key, value)
+    if (neighbour := beside(draft, value)) is not None:
+        draft.need(neighbour)
+        return neighbour
+    in_workspace = posixpath.normpath(posixpath.join(site.workspace, value))
+    is_there = site.exists is not None and site.exists(in_workspace)
+    if _HUB_ID.fullmatch(value):
+        if is_there:
+            draft.notice(
+                f"{key}: '{value}' is taken as a hub name; to use {in_workspace}, write that path"
+            )
+        draft.leave_unchecked(f"{key}: whether every node can download '{value}' from the hub")
+        return value
+    # No hub has such a name, so it can only be a path: most often the output_dir of an earlier job.
+    unseen_path = site.exists is None and "/" in value and "://" not in value
+    if (is_there or unseen_path) and inside(in_workspace, site.workspace):
+        draft.need(in_workspace)
+        return in_workspace
+    raise draft.error(
+        key,
+        f"'{value}' is neither a path that exists beside {draft.file} or in the workspace"
+        f" {site.workspace} nor a hub name (OWNER/NAME)",
+        fix=f"write its absolute path under {site.workspace}, or the hub name with its owner",
+    )

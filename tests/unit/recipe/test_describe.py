@@ -1,0 +1,90 @@
+"""What people see of a recipe."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from dsk.errors import DskError
+from dsk.recipe import KnownKeys, cache_env
+from dsk.recipe.describe import describe, describe_changes, summary
+from dsk.recipe.redaction import is_secret, redact
+
+from .conftest import Run
+
+
+def test_changes_have_before_after_and_reason(run: Run) -> None:
+    text = describe_changes(run("ddp_timeout: 180000000\n", "deepspeed=z3", present=[]))
+    assert "  ddp_timeout: 180000000 -> 7200\n    " in text
+    assert "  dataset_dir: not set -> /opt/llamafactory/data\n    " in text
+    assert "  save_on_each_node: not set -> true\n    " in text
+
+
+def test_secrets_are_nowhere(run: Run) -> None:
+    lines = "hf_hub_token: s3cr3t\nfsdp_config: {a: [{api_key: s3cr3t}]}\n"
+    recipe = run(lines, "max_new_tokens=5")
+    assert recipe.values["hf_hub_token"] == "s3cr3t"
+    assert "s3cr3t" in recipe.to_yaml()
+    assert "s3cr3t" not in describe(recipe)
+    assert recipe.redacted()["hf_hub_token"] == "***"
+    assert recipe.redacted()["max_new_tokens"] == 5
+
+
+@pytest.mark.parametrize(
+    ("key", "secret"),
+    [
+        ("hub_token", True),
+        ("push_to_hub_token", True),
+        ("swanlab_api_key", True),
+        ("swanlab_lark_secret", True),
+        ("swanlab_lark_webhook_url", True),
+        ("token", True),
+        ("max_new_tokens", False),
+        ("skip_special_tokens", False),
+        ("include_num_input_tokens_seen", False),
+    ],
+)
+def test_which_keys_are_secret(key: str, secret: bool) -> None:
+    assert is_secret(key) is secret
+    assert redact(key, None) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "effective"),
+    [
+        ((), 64),
+        (("per_device_train_batch_size=2", "gradient_accumulation_steps=4"), 64),
+        (("per_device_train_batch_size=1", "deepspeed=z3"), 8),
+        (("deepspeed=z2_autotp",), None),
+        (("deepspeed={tensor_parallel: {autotp_size: 2}}",), None),
+        (("per_device_train_batch_size=auto",), None),
+    ],
+)
+def test_the_effective_batch_size(run: Run, words: tuple[str, ...], effective: int | None) -> None:
+    recipe = run("", *words, present=[])
+    assert (recipe.batch.effective if recipe.batch else None) == effective
+    shown = f"batch size {effective} per step" if effective else "8 ranks"
+    assert summary(recipe).startswith(shown)
+    assert summary(recipe).endswith("output in /workspace/saves/x")
+
+
+def test_caches_lie_in_the_workspace() -> None:
+    assert set(cache_env("/workspace").values()) == {
+        "/workspace/.cache/huggingface",
+        "/workspace/.cache/modelscope",
+    }
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"keys": {}}', '{"keys": 1}'])
+def test_a_broken_list_of_keys_is_named(text: str) -> None:
+    with pytest.raises(DskError) as caught:
+        KnownKeys.from_json(text, where="recipe-keys.json")
+    assert caught.value.where == "recipe-keys.json"
+
+
+def test_importing_the_room_does_not_import_omegaconf() -> None:
+    code = "import sys, dsk.recipe; print({'omegaconf', 'yaml', 'pydantic'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

@@ -1,0 +1,99 @@
+"""Models and adapters: path or hub name."""
+
+from __future__ import annotations
+
+import posixpath
+
+import pytest
+
+from dsk.errors import UserError
+
+from .conftest import MINIMAL, Run, changed
+
+BESIDE = "/workspace/p/train.yaml"
+MODEL = MINIMAL.replace("Qwen/Qwen2-1.5B", "{}")
+
+
+@pytest.mark.parametrize("value", ["Qwen/Qwen2-1.5B", "meta-llama/Llama-3.1-8B", "a/_b"])
+def test_a_hub_name_passes(run: Run, value: str) -> None:
+    recipe = run(text=MODEL.format(value), path=BESIDE, present=[])
+    assert recipe.values["model_name_or_path"] == value
+    assert "model_name_or_path" not in changed(recipe)
+    assert any(value in line and "hub" in line for line in recipe.unchecked)
+
+
+@pytest.mark.parametrize("value", ["models/qwen", "./qwen", "../qwen", "模型", "qwen"])
+def test_a_path_beside_the_file_becomes_absolute(run: Run, value: str) -> None:
+    path = posixpath.normpath(f"/workspace/p/{value}")
+    recipe = run(text=MODEL.format(value), path=BESIDE, present=[path])
+    assert changed(recipe)["model_name_or_path"] == (value, path)
+    assert path in recipe.inputs
+
+
+def test_an_absolute_path_in_the_workspace_stays(run: Run) -> None:
+    recipe = run(text=MODEL.format("/workspace/m"), present=["/workspace/m"])
+    assert recipe.values["model_name_or_path"] == "/workspace/m"
+    assert "model_name_or_path" not in changed(recipe)
+    assert recipe.inputs == ("/workspace/m",)
+
+
+@pytest.mark.parametrize(
+    ("value", "message", "fix"),
+    [
+        ("/data/m", "'/data/m' is outside the workspace", "mv /data/m /workspace/m"),
+        ("/workspace/../m", "outside the workspace", "mv"),
+        ("/workspace/m", "'/workspace/m' does not exist", "copy"),
+        ("qwen", "nor a hub name (OWNER/NAME)", "absolute path under /workspace"),
+        ("a/b/c", "neither a path that exists beside train.yaml", "absolute path"),
+        ("./qwen", "neither a path", "absolute path"),
+        ("~/m", "neither ~ nor $", "in full"),
+        ("7", "7 is not a path", "quotes"),
+    ],
+)
+def test_anything_else_names_both_readings(run: Run, value: str, message: str, fix: str) -> None:
+    with pytest.raises(UserError) as caught:
+        run(text=MODEL.format(value), path=BESIDE, present=[])
+    assert caught.value.where == "train.yaml:1"
+    assert message in caught.value.message
+    assert fix in str(caught.value.fix)
+
+
+def test_a_hub_name_that_is_also_a_folder_is_said(run: Run) -> None:
+    recipe = run(text=MODEL.format("models/qwen"), present=["/workspace/models/qwen"])
+    assert recipe.values["model_name_or_path"] == "models/qwen"
+    assert any("/workspace/models/qwen" in line for line in recipe.notices)
+
+
+@pytest.mark.parametrize("value", ["saves/x/lora", "./qwen"])
+@pytest.mark.parametrize("seen", [True, False])
+def test_what_no_hub_can_have_is_looked_for_in_the_workspace(
+    run: Run, value: str, seen: bool
+) -> None:
+    path = posixpath.normpath(f"/workspace/{value}")
+    recipe = run(f"adapter_name_or_path: {value}\n", present=[path] if seen else None)
+    assert changed(recipe)["adapter_name_or_path"] == (value, path)
+    assert path in recipe.inputs
+
+
+def test_no_model(run: Run) -> None:
+    with pytest.raises(UserError, match="model_name_or_path: is missing"):
+        run(text="do_train: true\ndataset: identity\n")
+
+
+def test_adapters_are_resolved_one_by_one(run: Run) -> None:
+    recipe = run(
+        "adapter_name_or_path: a, /workspace/b,me/c\n",
+        path=BESIDE,
+        present=["/workspace/p/a", "/workspace/b"],
+    )
+    assert recipe.values["adapter_name_or_path"] == "/workspace/p/a,/workspace/b,me/c"
+    with pytest.raises(UserError, match="'/data/x' is outside"):
+        run("adapter_name_or_path: me/c,/data/x\n")
+
+
+def test_a_reward_server_is_no_path(run: Run) -> None:
+    lines = "reward_model: http://10.0.0.1:8000/v1\n"
+    recipe = run(lines + "reward_model_type: api\n")
+    assert recipe.values["reward_model"] == "http://10.0.0.1:8000/v1"
+    with pytest.raises(UserError, match="reward_model"):
+        run(lines)
