@@ -10,13 +10,13 @@ from dsk.agent import jobfolder, lock
 
 
 def _session(args: argparse.Namespace) -> None:
-    from dsk.agent.session import serve  # noqa: PLC0415 - the short commands stay short
+    from dsk.agent.session import serve
 
     serve(args.workspace, args.job)
 
 
 def _content_id(_: argparse.Namespace) -> None:
-    from dsk.agent.content_id import content_id  # noqa: PLC0415
+    from dsk.agent.content_id import content_id
 
     print(content_id())
 

@@ -36,4 +36,3 @@ def digest(files: Iterable[Path]) -> str:
     for path in sorted(set(files)):
         total.update(f"{path}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return f"sha256:{total.hexdigest()}"
-

@@ -40,7 +40,10 @@ def accelerators(kind: str) -> dict[str, Any]:
             ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=False
         )
     except FileNotFoundError:
-        return {"count": 0, "problem": "nvidia-smi is not in the worker: it was started without GPUs"}
+        return {
+            "count": 0,
+            "problem": "nvidia-smi is not in the worker: it was started without GPUs",
+        }
     except subprocess.TimeoutExpired:
         return {"count": 0, "problem": "nvidia-smi did not answer within 30 s"}
     gpus = [line for line in listing.stdout.splitlines() if line.startswith("GPU ")]

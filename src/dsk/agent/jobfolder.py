@@ -35,7 +35,8 @@ def put(workspace: str, job: str, name: str, text: str) -> str:
     """Writes one file of the job; returns the SHA-256 of what then stands on the disk."""
     path = Path(paths.job_folder(workspace, job)) / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, text.encode())
+    # A recipe may hold tokens, for hubs and trackers.
+    write_atomic(path, text.encode(), mode=0o600)
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -48,7 +49,7 @@ def marker(workspace: str, name: str, *, make: bool) -> bool:
         return True
     # Looking into the folder first makes a network file system refresh what it knows of it.
     with contextlib.suppress(OSError):
-        os.listdir(path.parent)
+        next(path.parent.iterdir(), None)
     return path.exists()
 
 

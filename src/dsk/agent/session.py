@@ -1,4 +1,4 @@
-"""One supervisor's session with this worker, over the pipes of its SSH connection (wire.session)."""
+"""One supervisor's session with this worker, over its SSH connection's pipes (wire.session)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Session:
             self._send({"id": number, "result": self._ops[op](**request)})
         except lock.Busy as busy:
             self._send({"id": number, "error": str(busy), "busy": busy.holder})
-        except Exception as error:  # noqa: BLE001 - the other side must hear of whatever went wrong
+        except Exception as error:
             self._send({"id": number, "error": f"{type(error).__name__}: {error}"})
 
     def _send(self, message: dict[str, Any]) -> None:

@@ -49,6 +49,6 @@ def _read(place: _Place, *, last: bool) -> list[str]:
 
 
 def _shown(line: bytes) -> str:
-    """The line as a terminal would end up showing it: progress bars overwrite themselves by \\r."""
+    """The line as a terminal would end up showing it: a carriage return begins it anew."""
     frames = [frame for frame in line.split(b"\r") if frame.strip()]
     return frames[-1][:LONGEST].decode(errors="replace").rstrip() if frames else ""

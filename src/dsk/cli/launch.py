@@ -14,7 +14,7 @@ from dsk.cli.context import Context, pass_context
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
-    from dsk.jobs.planning import Plan, Request
+    from dsk.jobs.planning import Plan
     from dsk.wire.events import Event
 
 DETACHED = "the job goes on; follow it with: dsk logs -f {job}   end it with: dsk stop {job}"
@@ -25,7 +25,9 @@ DETACHED = "the job goes on; follow it with: dsk logs -f {job}   end it with: ds
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--dry-run", is_flag=True, help="Show what would happen; contact nothing.")
 @click.option("--detach", is_flag=True, help="Start the job and return.")
-@click.option("--include", metavar="HOSTS", help="Use only these, in DeepSpeed's syntax: h1@h2:0,2.")
+@click.option(
+    "--include", metavar="HOSTS", help="Use only these, in DeepSpeed's syntax: h1@h2:0,2."
+)
 @click.option("--exclude", metavar="HOSTS", help="Use all but these, in DeepSpeed's syntax.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line (docs/events.md).")
 @pass_context
@@ -84,7 +86,7 @@ def follow(master: Container, job: str, *, as_json: bool) -> int:
             for event in container_events(master):
                 heard.put(event)
             heard.put(None)
-        except Exception as error:  # noqa: BLE001 - handed to the thread that the user sees
+        except Exception as error:
             heard.put(error)
 
     threading.Thread(target=read, daemon=True).start()

@@ -11,7 +11,7 @@ Accelerator = Literal["cuda", "cpu"]
 InfiniBand = Literal["auto", "on", "off"]
 
 DEFAULT_IMAGE = "dsk:cu128"
-DEFAULT_WORKSPACE = "/workspace"
+DEFAULT_WORKSPACE = PurePosixPath("/workspace")
 DEFAULT_WORKER_PORT = 2222
 
 
@@ -25,7 +25,7 @@ class Local:
 
 @dataclass(frozen=True)
 class SshTarget:
-    """How dsk reaches a server's own sshd; `key` None leaves the choice to OpenSSH and its agent."""
+    """How dsk reaches a server's own sshd; `key` None leaves the choice to OpenSSH."""
 
     user: str
     host: str
@@ -58,7 +58,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Network:
-    """`interface` is a network interface's name on every node, or "auto": each node finds its own."""
+    """`interface` is an interface's name on every node, or "auto": each finds its own."""
 
     interface: str = "auto"
     infiniband: InfiniBand = "auto"
@@ -86,7 +86,7 @@ class Cluster:
     nodes: tuple[Node, ...]
     file: Path
     image: str = DEFAULT_IMAGE
-    workspace: PurePosixPath = PurePosixPath(DEFAULT_WORKSPACE)
+    workspace: PurePosixPath = DEFAULT_WORKSPACE
     worker_port: int = DEFAULT_WORKER_PORT
     accelerator: Accelerator = "cuda"
     shm_size: str = "16gb"

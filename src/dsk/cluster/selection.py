@@ -1,7 +1,7 @@
 """Which slots of a cluster a job uses: --include and --exclude in DeepSpeed's own syntax.
 
-`host1@host2:0,2` names all of host1's slots and two of host2's (DeepSpeed 0.18.4, launcher/runner.py
-parse_resource_filter). dsk's node names (`node1`) are understood beside addresses.
+`host1@host2:0,2` names all of host1's slots and two of host2's; see parse_resource_filter in
+launcher/runner.py of DeepSpeed 0.18.4. dsk's node names (`node1`) are understood beside addresses.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from dsk.errors import UserError
 from dsk.wire.jobspec import JobNode
 
 
-def select(cluster: Cluster, include: str | None = None, exclude: str | None = None) -> tuple[JobNode, ...]:
+def select(
+    cluster: Cluster, include: str | None = None, exclude: str | None = None
+) -> tuple[JobNode, ...]:
     """The nodes that take part, in the cluster's order. Raises UserError."""
     if include and exclude:
         raise UserError(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from dsk.cluster.model import Cluster
 from dsk.errors import UserError
 from dsk.jobs.follow import events
+from dsk.jobs.master import output_of
 from dsk.wire.events import Event
 from dsk.wire.status import JobStatus
 
@@ -18,10 +19,8 @@ if TYPE_CHECKING:
 
 def statuses(worker: Container, cluster: Cluster) -> list[JobStatus]:
     """Every job of this workspace, the oldest first, as its supervisor last wrote it."""
-    answer = worker.exec_run(["dsk-agent", "jobs", "--workspace", str(cluster.workspace)])
-    if answer.exit_code:
-        raise RuntimeError(answer.output.decode(errors="replace"))
-    return [JobStatus.from_json(json.dumps(raw)) for raw in json.loads(answer.output)]
+    text = output_of(worker, ["dsk-agent", "jobs", "--workspace", str(cluster.workspace)])
+    return [JobStatus.from_json(json.dumps(raw)) for raw in json.loads(text)]
 
 
 def find(statuses: list[JobStatus], job: str | None) -> JobStatus:
@@ -42,4 +41,5 @@ def replay(worker: Container, cluster: Cluster, job: str, *, follow: bool) -> It
     words = ["dsk-agent", "logs", "--workspace", str(cluster.workspace), job]
     if follow:
         words.insert(2, "--follow")
-    return events(worker.exec_run(words, stream=True, stderr=False).output)
+    chunks = worker.exec_run(words, stream=True, stderr=False).output
+    return events(cast("Iterator[bytes]", chunks))

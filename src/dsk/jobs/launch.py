@@ -25,8 +25,8 @@ def shipped_keys() -> KnownKeys:
 
 def image_keys(worker: Container) -> KnownKeys:
     """The keys of the LLaMA-Factory that will really run."""
-    answer = worker.exec_run(["cat", RECIPE_KEYS])
-    return KnownKeys.from_json(answer.output.decode(), where=f"{worker.name}:{RECIPE_KEYS}")
+    text = master.output_of(worker, ["cat", RECIPE_KEYS])
+    return KnownKeys.from_json(text, where=f"{worker.name}:{RECIPE_KEYS}")
 
 
 def start(engine: DockerClient, request: Request) -> tuple[Plan, Container]:

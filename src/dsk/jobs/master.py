@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from dsk.cluster.model import Cluster, Node
 from dsk.errors import JobFailed, UserError
@@ -35,6 +35,19 @@ def find_worker(engine: DockerClient, cluster: Cluster) -> Container:
     return worker
 
 
+def output_of(container: Container, argv: list[str]) -> str:
+    """What a short program in the container prints. Raises JobFailed where it fails."""
+    answer = container.exec_run(argv, demux=True)
+    out, err = cast("tuple[bytes | None, bytes | None]", answer.output)
+    if answer.exit_code:
+        raise JobFailed(
+            f"`{' '.join(argv)}` failed: {(err or b'').decode(errors='replace').strip()}",
+            where=container.name,
+            fix="was the worker made by another version of dsk? run: dsk up",
+        )
+    return (out or b"").decode(errors="replace")
+
+
 def find_masters(engine: DockerClient, cluster: Cluster, *, ended: bool = True) -> list[Container]:
     """The cluster's master containers, the newest first; with `ended` those that have ended too."""
     labels = [f"{CLUSTER}={cluster.name}", f"{ROLE}=master"]
@@ -60,10 +73,12 @@ def find_master(engine: DockerClient, cluster: Cluster, job: str | None) -> Cont
 def start(engine: DockerClient, cluster: Cluster, spec: JobSpec) -> Container:
     """Starts the job's supervisor beside the worker: with its image, network, workspace and bundle,
     so that the two cannot differ."""
+    from docker.types import LogConfig
+
     worker = find_worker(engine, cluster)
     remove_ended(engine, cluster)
     master = engine.containers.create(
-        worker.image.id,
+        worker.attrs["Image"],
         ["dsk-supervisor"],
         name=f"dsk-{cluster.name}-job-{spec.job}",
         labels={CLUSTER: cluster.name, ROLE: "master", JOB: spec.job},
@@ -73,7 +88,7 @@ def start(engine: DockerClient, cluster: Cluster, spec: JobSpec) -> Container:
         cap_drop=["ALL"],
         cap_add=["DAC_OVERRIDE", "FOWNER"],
         security_opt=["no-new-privileges"],
-        log_config={"Type": "json-file", "Config": LOG_OPTIONS},
+        log_config=LogConfig(type=LogConfig.types.JSON, config=LOG_OPTIONS),
         healthcheck={"test": ["NONE"]},
     )
     try:
@@ -93,7 +108,7 @@ def remove_ended(engine: DockerClient, cluster: Cluster) -> None:
 
 
 def _mounts(worker: Container) -> list[Any]:
-    from docker.types import Mount  # noqa: PLC0415 - heavy, and not needed for --help
+    from docker.types import Mount
 
     return [
         Mount(mount["Destination"], mount["Source"], type="bind", read_only=not mount["RW"])

@@ -52,7 +52,5 @@ def plan(request: Request, known: KnownKeys, exists: Callable[[str], bool] | Non
         return resolve(request.train_file, request.overrides, site, known)
 
     now = time.time()
-    spec = job_spec(
-        cluster, nodes, resolved(True), resolved(False), job=job_id(now), now=now
-    )
+    spec = job_spec(cluster, nodes, resolved(True), resolved(False), job=job_id(now), now=now)
     return Plan(spec, resolved(None))

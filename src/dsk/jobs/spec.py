@@ -18,7 +18,13 @@ def job_id(now: float) -> str:
 
 
 def job_spec(
-    cluster: Cluster, nodes: tuple[JobNode, ...], shared: Recipe, local: Recipe, *, job: str, now: float
+    cluster: Cluster,
+    nodes: tuple[JobNode, ...],
+    shared: Recipe,
+    local: Recipe,
+    *,
+    job: str,
+    now: float,
 ) -> JobSpec:
     """`shared` and `local`: the same train.yaml resolved for both kinds of workspace."""
     return JobSpec(

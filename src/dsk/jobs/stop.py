@@ -15,7 +15,7 @@ LIMIT = 60.0
 
 def request(master: Container) -> None:
     """Asks the supervisor to end its job, and returns at once."""
-    from docker.errors import APIError  # noqa: PLC0415 - heavy, and not needed for --help
+    from docker.errors import APIError
 
     try:
         master.kill(signal="SIGTERM")
@@ -27,8 +27,8 @@ def request(master: Container) -> None:
 def stop(master: Container) -> None:
     """Returns once the job has ended everywhere. Raises JobFailed where the supervisor had to be
     killed: the agents then end their ranks by themselves."""
-    from docker.errors import APIError  # noqa: PLC0415
-    from requests.exceptions import ConnectionError, ReadTimeout  # noqa: A004, PLC0415
+    from docker.errors import APIError
+    from requests.exceptions import ConnectionError, ReadTimeout  # noqa: A004
 
     request(master)
     try:

@@ -20,13 +20,15 @@ def disagreements(identities: Mapping[str, Mapping[str, Any]], workspace: str) -
             )
         elif identity["content_id"] != reference["content_id"]:
             problems.append(
-                f"{name}: its image differs from {reference_name}'s ({_difference(identity, reference)})"
+                f"{name}: its image differs from {reference_name}'s"
+                f" ({_difference(identity, reference)})"
             )
         if not identity["workspace"]:
             problems.append(f"{name}: {workspace} is not a folder that can be written to")
         if identity["accelerator"] != reference["accelerator"]:
             problems.append(
-                f"{name}: uses {identity['accelerator']}, {reference_name} {reference['accelerator']}"
+                f"{name}: uses {identity['accelerator']},"
+                f" {reference_name} {reference['accelerator']}"
             )
     return problems
 

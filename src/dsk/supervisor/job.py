@@ -85,8 +85,9 @@ class Job:
         spec, number = self._spec, 0
         workers.ask_all("watch", attempt=number)
         self._phase(
-            "starting", f"starting {_count(spec.world_size, 'rank')}, rendezvous at "
-            f"{spec.nodes[0].host}:{port}"
+            "starting",
+            f"starting {_count(spec.world_size, 'rank')}, rendezvous at "
+            f"{spec.nodes[0].host}:{port}",
         )
         launcher = Launcher(
             deepspeed.command(spec, master_port=port, attempt=number),

@@ -31,7 +31,8 @@ class Record:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._files = {
-            name: (folder / name).open("a", encoding="utf-8") for name in (paths.STREAM, paths.EVENTS)
+            name: (folder / name).open("a", encoding="utf-8")
+            for name in (paths.STREAM, paths.EVENTS)
         }
         early, self._early = self._early, []
         for event in early:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import subprocess
 import threading
@@ -41,7 +42,11 @@ class Worker:
     thread of their own and are handed to `tell`."""
 
     def __init__(
-        self, node: JobNode, ssh_config: Path, agent: list[str], tell: Callable[[Lines | Lost], None]
+        self,
+        node: JobNode,
+        ssh_config: Path,
+        agent: list[str],
+        tell: Callable[[Lines | Lost], None],
     ) -> None:
         self.node = node
         self._tell = tell
@@ -73,7 +78,9 @@ class Worker:
             self._send({"id": number, "op": op, **arguments})
             reply = answer.result(timeout=limit)
         except FutureTimeout:
-            raise Unreachable(f"no answer to {op!r} within {limit:.0f} s", where=self.name) from None
+            raise Unreachable(
+                f"no answer to {op!r} within {limit:.0f} s", where=self.name
+            ) from None
         finally:
             with self._guard:
                 self._waiting.pop(number, None)
@@ -82,7 +89,9 @@ class Worker:
             raise JobFailed(
                 f"job {busy} is running here" if busy else str(reply["error"]),
                 where=self.name,
-                fix=f"wait for it (dsk logs -f {busy}) or end it (dsk stop {busy})" if busy else None,
+                fix=f"wait for it (dsk logs -f {busy}) or end it (dsk stop {busy})"
+                if busy
+                else None,
             )
         return reply["result"]
 
@@ -94,10 +103,8 @@ class Worker:
         """Closes the agent's input: it ends what its job left in the worker, then itself."""
         self._closed = True
         if self._process.stdin:
-            try:
+            with contextlib.suppress(BrokenPipeError):
                 self._process.stdin.close()
-            except BrokenPipeError:
-                pass
         try:
             self._process.wait(timeout=15)
         except subprocess.TimeoutExpired:

@@ -24,7 +24,9 @@ class Workers:
         gravest exit code among theirs."""
         with ThreadPoolExecutor(max_workers=len(self._workers)) as pool:
             futures = [(worker, pool.submit(work, worker)) for worker in self._workers]
-        errors = [error for _, future in futures if isinstance(error := future.exception(), DskError)]
+        errors = [
+            error for _, future in futures if isinstance(error := future.exception(), DskError)
+        ]
         if errors:
             raise _together(errors)
         return [(worker, future.result()) for worker, future in futures]

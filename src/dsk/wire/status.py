@@ -10,7 +10,7 @@ from dsk.wire.events import State
 
 @dataclass(frozen=True)
 class JobStatus:
-    """`step` of `steps`, `loss` and `epoch` are the last that LLaMA-Factory logged (None: none yet).
+    """`step` of `steps` and `loss` are the last that LLaMA-Factory logged (None: none yet).
     Times are seconds since the epoch by the supervisor's clock."""
 
     job: str

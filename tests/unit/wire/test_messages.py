@@ -1,0 +1,75 @@
+"""What one side writes the other reads back, and anything else is refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from dsk.wire import PROTOCOL, events, session
+from dsk.wire.jobspec import JobNode, JobSpec, Needed, ProtocolMismatch, RecipeText
+from dsk.wire.status import JobStatus
+
+SPEC = JobSpec(
+    job="20260101-120000-ab12",
+    cluster="lab",
+    created=1767268800.5,
+    nodes=(JobNode(0, "10.0.0.11", (0, 1), 2), JobNode(1, "10.0.0.12", (1,), 2)),
+    worker_port=2222,
+    workspace="/数据 disk",
+    accelerator="cpu",
+    recipe_shared=RecipeText("a: 1\n"),
+    recipe_local=RecipeText("a: 1\nsave_on_each_node: true\n", ("save_on_each_node: …",)),
+    output_dir="/数据 disk/out",
+    needed=(Needed("/数据 disk/model"), Needed("/数据 disk/data", ("a", "b"))),
+    env={"HF_TOKEN": "x y"},
+    version="0.1.0",
+)
+
+
+def test_a_specification_survives_the_way() -> None:
+    assert JobSpec.from_json(SPEC.to_json()) == SPEC
+    assert SPEC.world_size == 3
+
+
+def test_a_specification_of_another_protocol_is_refused() -> None:
+    raw = {**json.loads(SPEC.to_json()), "protocol": PROTOCOL + 1, "unheard_of": 1}
+    with pytest.raises(ProtocolMismatch, match=f"{PROTOCOL} expected"):
+        JobSpec.from_json(json.dumps(raw))
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        events.Phase(1.0, "running", "the ranks are running"),
+        events.Notice(2.0, "the workspace is shared"),
+        events.Output(3.0, 1, 3, "{'loss': 1.5}"),
+        events.Output(3.0, None, None, "雪\ufffd"),
+        events.Failure(4.0, "rank 1 was killed", node=1, rank=1, code=-9, lines=("a", "b")),
+        events.Finished(5.0, "failed", 1, 12.5, "/w/.dsk/jobs/x", "/w/out"),
+    ],
+)
+def test_an_event_is_one_line_and_reads_back(event: events.Event) -> None:
+    line = events.encode(event)
+    assert "\n" not in line
+    assert events.decode(line) == event
+
+
+@pytest.mark.parametrize("line", ["", "[]", "7", '{"event": "unknown"}', '{"event": "phase"}', "x"])
+def test_what_is_no_event_is_refused(line: str) -> None:
+    with pytest.raises(ValueError, match="not an event"):
+        events.decode(line)
+
+
+def test_a_session_message_is_one_line_and_must_be_an_object() -> None:
+    message = {"id": 1, "op": "put", "text": "a\nb 雪"}
+    line = session.encode(message)
+    assert line.count(b"\n") == 1
+    assert session.decode(line) == message
+    with pytest.raises(ValueError, match="not a message"):
+        session.decode(b"[1]")
+
+
+def test_a_status_reads_back() -> None:
+    status = JobStatus("j", "lab", "running", ("10.0.0.11",), 2, 1.0, 2.0, "/w/out", step=3, loss=0.5)
+    assert JobStatus.from_json(status.to_json()) == status
