@@ -123,8 +123,9 @@ write_plugin_sources() {
 plugins_from_newer_debian() {
   local package found
   scratch=$(mktemp -d)
-  [[ $(os ID) == debian ]] && write_plugin_sources "$scratch/sources.d" "$(os VERSION_CODENAME)" ||
+  if [[ $(os ID) != debian ]] || ! write_plugin_sources "$scratch/sources.d" "$(os VERSION_CODENAME)"; then
     fail 2 "no package of this release has Compose v2 or buildx ($*). Install them by hand into $PLUGINS."
+  fi
   mkdir -p "$scratch/lists/partial" "$scratch/cache/archives/partial"
   local options=(-qq -o Dir::Etc::SourceList=/dev/null -o "Dir::Etc::SourceParts=$scratch/sources.d"
     -o "Dir::State::Lists=$scratch/lists" -o "Dir::Cache=$scratch/cache" -o APT::Sandbox::User=root)
@@ -169,7 +170,7 @@ main() {
   local argument
   for argument in "$@"; do
     case $argument in
-      --lab) tools+=(sshd:openssh-server ip:iproute2 tc:iproute2 nsenter:util-linux) ;;
+      --lab) tools+=(sshd:openssh-server ip:iproute2 tc:iproute2 ps:procps hostname:hostname) ;;
       --base) tools+=(debootstrap:debootstrap) ;;
       *) fail 2 "unknown argument $argument (there are --lab and --base)" ;;
     esac
@@ -177,7 +178,7 @@ main() {
   if answers; then
     say "using the engine that runs"
   else
-    if has docker && docker info 2>&1 | grep -qi 'permission denied'; then
+    if has docker && [[ $(docker info 2>&1) == *"permission denied"* ]]; then
       fail 3 "an engine runs, but $(id -un) may not use it. Run this as root, or join the group docker and log in again."
     fi
     require_root_on_debian "no Docker engine answers"

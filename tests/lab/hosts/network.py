@@ -1,0 +1,105 @@
+"""The lab's cabling: a switch, the operator's cable and one cable per node.
+
+The switch is a bridge in a network namespace of its own: on the machine's side its frames would
+pass the machine's firewall, and Docker's drops what it does not know (br_netfilter). A cable is a
+veth pair. Both ends of it vanish with either namespace, so that ending the processes that hold the
+namespaces leaves no interface behind.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from hosts.command import LabError, run
+from hosts.record import Process
+
+OPERATOR_LINK = "dsk-lab0"
+OPERATOR_ADDRESS = "10.88.0.1"
+PREFIX_LENGTH = 24
+INTERFACE = "eth0"
+"""The node's end of its cable."""
+
+
+def node_address(number: int) -> str:
+    return f"10.88.0.{10 + number}"
+
+
+def in_network_of(process: Process, *argv: str) -> list[str]:
+    return ["nsenter", f"--net=/proc/{process.pid}/ns/net", *argv]
+
+
+def start_switch_process() -> subprocess.Popen[str]:
+    """A process that holds the switch's namespace: says its pid, waits for a line, stays."""
+    say_and_wait = 'read -r pid _ </proc/self/stat; echo "$pid"; read -r _ || exit 1'
+    keep = f"{say_and_wait}; echo ready; exec sleep infinity"
+    return subprocess.Popen(
+        ["setsid", "--fork", "unshare", "--net", "bash", "-c", keep],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def build_switch(switch: Process) -> None:
+    """The bridge, and the operator's cable into it.
+
+    Raises:
+        LabError: the interface's name is taken by something that is not this lab's.
+    """
+    if Path(f"/sys/class/net/{OPERATOR_LINK}").exists():
+        raise LabError(
+            f"an interface {OPERATOR_LINK} exists and no lab is written down that made it; "
+            f"remove it: ip link delete {OPERATOR_LINK}"
+        )
+    run(in_network_of(switch, "ip", "link", "add", "switch", "type", "bridge"))
+    run(in_network_of(switch, "ip", "link", "set", "switch", "up"))
+    cable = ["ip", "link", "add", OPERATOR_LINK, "type", "veth", "peer", "name", "operator"]
+    run([*cable, "netns", str(switch.pid)])
+    _plug(switch, "operator")
+    run(["ip", "address", "add", f"{OPERATOR_ADDRESS}/{PREFIX_LENGTH}", "dev", OPERATOR_LINK])
+    run(["ip", "link", "set", OPERATOR_LINK, "up"])
+
+
+def connect(switch: Process, number: int, node: Process) -> None:
+    """Lay the node's cable and give it its address. No default route: a lab has no way out."""
+    port = _port(number)
+    cable = ["ip", "link", "add", port, "type", "veth", "peer", "name", INTERFACE]
+    run(in_network_of(switch, *cable, "netns", str(node.pid)))
+    _plug(switch, port)
+    address = f"{node_address(number)}/{PREFIX_LENGTH}"
+    run(in_network_of(node, "ip", "address", "add", address, "dev", INTERFACE))
+    run(in_network_of(node, "ip", "link", "set", INTERFACE, "up"))
+
+
+def set_cable(switch: Process, number: int, *, plugged: bool) -> None:
+    """Pull the cable at the switch: the node keeps its address and loses its carrier."""
+    state = "up" if plugged else "down"
+    run(in_network_of(switch, "ip", "link", "set", _port(number), state))
+
+
+def shape(node: Process, discipline: tuple[str, ...]) -> None:
+    """A `tc` queueing discipline on what the node sends; none: as fast as the machine goes.
+
+    Raises:
+        LabError: tc or this machine's kernel does not know it (netem is a kernel option).
+    """
+    queue = ["tc", "qdisc"]
+    if discipline:
+        run(in_network_of(node, *queue, "replace", "dev", INTERFACE, "root", *discipline))
+    elif "noqueue" not in run(in_network_of(node, *queue, "show", "dev", INTERFACE)):
+        run(in_network_of(node, *queue, "delete", "dev", INTERFACE, "root"))
+
+
+def remove_operator_link() -> None:
+    """The kernel removes a dead namespace's cables in its own time; this does not wait for it."""
+    subprocess.run(["ip", "link", "delete", OPERATOR_LINK], capture_output=True, check=False)
+
+
+def _port(number: int) -> str:
+    return f"node{number}"
+
+
+def _plug(switch: Process, port: str) -> None:
+    run(in_network_of(switch, "ip", "link", "set", port, "master", "switch", "up"))

@@ -1,0 +1,135 @@
+"""The lab keeps its promises: the other tests here stand on them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hosts import Lab, LabError
+from hosts.record import Record
+
+IMAGE = os.environ.get("DSK_IMAGE", "dsk:cu128")
+HOSTS = Path(__file__).parent
+
+pytestmark = pytest.mark.lab
+
+
+def in_container(node, script: str) -> str:
+    mount = "--volume=/workspace:/workspace"
+    run = ["run", "--rm", "--network", "host", mount, "--entrypoint", "sh", IMAGE]
+    return node.docker(*run, "-c", script)
+
+
+def ssh(lab: Lab, host: str, *words: str) -> str:
+    known = ["-o", f"UserKnownHostsFile={lab.known_hosts}", "-o", "BatchMode=yes"]
+    argv = ["ssh", "-F", "none", "-i", str(lab.ssh_key), *known, f"root@{host}", *words]
+    return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=20).stdout
+
+
+def test_nodes_are_different_hosts(lab):
+    for node in lab.nodes:
+        node.run(["sh", "-c", "hostname > /workspace/mark"])
+    seen = [in_container(node, "hostname; cat /workspace/mark").split() for node in lab.nodes]
+    assert seen == [["dsk-node1"] * 2, ["dsk-node2"] * 2]
+    assert (lab.nodes[1].workspace / "mark").read_text() == "dsk-node2\n"
+
+
+def test_ssh_reaches_each_nodes_own_engine(lab):
+    ids = [ssh(lab, node.host, "docker", "info", "--format", "{{.ID}}") for node in lab.nodes]
+    assert ids == [node.docker("info", "--format", "{{.ID}}") for node in lab.nodes]
+    assert len(set(ids)) == 2
+
+
+def test_cable_can_be_pulled(lab):
+    first, second = lab.nodes
+    probe = ["timeout", "2", "bash", "-c", f"exec 3<>/dev/tcp/{second.host}/22"]
+    assert first.run(probe, check=False).returncode == 0
+    first.link_down()
+    assert first.run(probe, check=False).returncode != 0
+    first.link_up()
+    assert first.run(probe, check=False).returncode == 0
+
+
+def test_cable_can_be_slow(lab):
+    node = lab.nodes[0]
+    (node.workspace / "half-a-megabyte").write_bytes(bytes(500_000))
+
+    def seconds() -> float:
+        begin = time.monotonic()
+        assert len(ssh(lab, node.host, "cat", "/workspace/half-a-megabyte")) == 500_000
+        return time.monotonic() - begin
+
+    node.bandwidth("2mbit")
+    slow = seconds()
+    node.full_speed()
+    assert slow > 1.5
+    assert seconds() < 1
+
+
+def test_engine_can_be_stopped_and_started(lab):
+    node = lab.nodes[0]
+    node.stop_engine()
+    assert not node.engine_answers()
+    node.start_engine()
+    assert node.engine_answers()
+
+
+def test_one_node_can_lack_the_image_and_get_it_back(lab):
+    first, second = lab.nodes
+    first.remove_image(IMAGE)
+    assert first.docker("image", "ls", "--quiet", IMAGE) == ""
+    assert second.docker("image", "ls", "--quiet", IMAGE) != ""
+    lab.seed([IMAGE])
+    assert in_container(first, "echo runs") == "runs\n"
+
+
+def test_program_that_hangs_is_ended_on_the_node(lab):
+    node = lab.nodes[0]
+    with pytest.raises(LabError, match="sleep 4711"):
+        node.run(["sleep", "4711"], timeout=0.5)
+    assert node.run(["pgrep", "-f", "^sleep 4711"], check=False).stdout == ""
+
+
+def test_up_again_leaves_running_nodes_alone(lab):
+    before = [node.process for node in lab.nodes]
+    Lab.up(2, [IMAGE])
+    assert [node.process for node in lab.nodes] == before
+
+
+def test_up_after_engines_were_killed(lab):
+    for node in lab.nodes:
+        node.docker("run", "--detach", "--network=host", "--entrypoint=sleep", IMAGE, "900")
+        node.run(["pkill", "-KILL", "dockerd|containerd"])
+    left = [node.process for node in lab.nodes]
+    Lab.up(2, [IMAGE])
+    assert not any(process.alive() for process in left)
+    assert [node.docker("ps", "--all", "--quiet") for node in lab.nodes] == ["", ""]
+
+
+@pytest.mark.parametrize("after", [0.1, 0.25, 0.4, 0.6])
+def test_up_after_up_was_killed(lab, after):
+    program = f"from hosts import Lab; Lab.up(2, [{IMAGE!r}], fresh=True)"
+    with subprocess.Popen([sys.executable, "-c", program], cwd=HOSTS) as cut_off:
+        time.sleep(after)
+        cut_off.send_signal(signal.SIGKILL)
+    Lab.up(2, [IMAGE])
+    assert Lab(lab.folder).problems() == []
+
+
+def test_down_leaves_nothing(lab):
+    processes = [node.process for node in lab.nodes]
+    lab.down()
+    lab.down()
+    try:
+        assert not any(process.alive() for process in processes)
+        assert not Path("/sys/class/net/dsk-lab0").exists()
+        assert "dsk-lab" not in Path("/proc/self/mountinfo").read_text()
+        assert not [*Path("/sys/fs/cgroup").glob("**/dsk-lab")]
+        assert Record.load() is None
+    finally:
+        Lab.up(2, [IMAGE])
