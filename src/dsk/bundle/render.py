@@ -1,0 +1,36 @@
+"""Cluster and keys to every node's bundle."""
+
+from __future__ import annotations
+
+from dsk.bundle import compose, deepspeed, ssh
+from dsk.bundle.model import Bundle, BundleFile, Keys, digest
+from dsk.cluster.model import Cluster, Node
+
+
+def render(cluster: Cluster, keys: Keys) -> dict[int, Bundle]:
+    """The bundles by node index; the master's alone holds the cluster's private key."""
+    return {node.index: _node(cluster, node, keys) for node in cluster.nodes}
+
+
+def _node(cluster: Cluster, node: Node, keys: Keys) -> Bundle:
+    texts = {
+        "hostfile": deepspeed.hostfile(cluster),
+        "deepspeed_env": deepspeed.deepspeed_env(cluster.env),
+        "ssh/host_ed25519_key": keys.hosts[node.index].private,
+        "ssh/authorized_keys": ssh.authorized_keys(cluster, keys),
+    }
+    if node == cluster.master:
+        texts |= {
+            "ssh/id_ed25519": keys.cluster.private,
+            "ssh/known_hosts": ssh.known_hosts(cluster, keys),
+            "ssh/config": ssh.config(cluster),
+        }
+    files = {path: BundleFile(text) for path, text in texts.items()}
+    # The label tells a running worker's configuration. It cannot cover itself, so it stands for the
+    # bundle with an empty label.
+    unlabelled = BundleFile(compose.compose_file(cluster, node, config=""), 0o644)
+    config = digest({**files, "compose.yaml": unlabelled})
+    return {
+        "compose.yaml": BundleFile(compose.compose_file(cluster, node, config=config), 0o644),
+        **files,
+    }
