@@ -82,7 +82,7 @@ def start(engine: DockerClient, cluster: Cluster, spec: JobSpec) -> Container:
         ["dsk-supervisor"],
         name=f"dsk-{cluster.name}-job-{spec.job}",
         labels={CLUSTER: cluster.name, ROLE: "master", JOB: spec.job},
-        network_mode=worker.attrs["HostConfig"]["NetworkMode"],
+        network_mode=_network_of(worker),
         mounts=_mounts(worker),
         # It reads the bundle and writes the job's folder, whoever on the server owns them.
         cap_drop=["ALL"],
@@ -105,6 +105,12 @@ def remove_ended(engine: DockerClient, cluster: Cluster) -> None:
     for container in find_masters(engine, cluster):
         if container.status in ("exited", "dead"):
             container.remove()
+
+
+def _network_of(worker: Container) -> str:
+    """The worker's own addresses: the workers accept the cluster's key from those only."""
+    mode = str(worker.attrs["HostConfig"]["NetworkMode"])
+    return mode if mode == "host" else f"container:{worker.id}"
 
 
 def _mounts(worker: Container) -> list[Any]:

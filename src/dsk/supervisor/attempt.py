@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import queue
+import re
 import time
 from collections import defaultdict, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dsk.plan import deepspeed
 from dsk.supervisor.launcher import LauncherExited, LauncherLine
@@ -17,6 +18,8 @@ from dsk.wire.jobspec import JobNode, JobSpec
 Heard = Lines | Lost | LauncherLine | LauncherExited
 
 KEPT_LINES = 20
+_EXCEPTION = re.compile(r"(?:\[rank\d+\]: )?((?:\w+\.)*\w*(?:Error|Exception|Interrupt)\b.*)")
+"""The last line of a traceback, with or without torch's prefix."""
 PROGRESS_EVERY = 2.0
 
 
@@ -48,6 +51,8 @@ class Attempt:
                 return self._launcher_exited(message)
             if failure := self.hear(message):
                 return failure
+            if self._succeeded == self.spec.world_size:
+                return None
 
     def drain(self) -> None:
         """What was still under way when the attempt ended: the ranks' last lines."""
@@ -57,8 +62,12 @@ class Attempt:
             except queue.Empty:
                 return
 
-    def last_lines(self, rank: int | None) -> tuple[str, ...]:
-        return tuple(self._launcher_last if rank is None else self._last[rank])
+    def complete(self, failure: Failure) -> Failure:
+        """The failure with the last lines of whom it names, and the exception among them."""
+        lines = self._launcher_last if failure.rank is None else self._last[failure.rank]
+        exception = next((m[1] for line in reversed(lines) if (m := _EXCEPTION.match(line))), None)
+        cause = f"{failure.cause}: {exception}" if exception else failure.cause
+        return replace(failure, cause=cause, lines=tuple(lines))
 
     def hear(self, message: Heard) -> Failure | None:
         if isinstance(message, Lines):
@@ -118,9 +127,7 @@ class Attempt:
             code=fact.code,
         )
 
-    def _launcher_exited(self, message: LauncherExited) -> Failure | None:
-        if message.code == 0 and self._succeeded == self.spec.world_size:
-            return None
+    def _launcher_exited(self, message: LauncherExited) -> Failure:
         return Failure(
             time.time(),
             f"DeepSpeed's runner ended with code {message.code} when "

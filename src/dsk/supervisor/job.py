@@ -6,7 +6,6 @@ import os
 import queue
 import time
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 from dsk.errors import DskError, JobFailed
@@ -92,7 +91,6 @@ class Job:
         launcher = Launcher(
             deepspeed.command(spec, master_port=port, attempt=number),
             deepspeed.runner_env(spec.accelerator, os.environ["PATH"]),
-            Path(paths.job_link(spec.job)),
             self._heard.put,
         )
         attempt = Attempt(spec, self._record, self._heard)
@@ -106,7 +104,7 @@ class Job:
             launcher.end()
             attempt.drain()
             self._record.progress()
-        return failure and replace(failure, lines=attempt.last_lines(failure.rank))
+        return failure and attempt.complete(failure)
 
     def _write_ssh_configs(self) -> None:
         port = self._spec.worker_port

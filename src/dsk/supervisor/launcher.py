@@ -9,7 +9,8 @@ import subprocess
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+
+from dsk.wire import paths
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,14 @@ class Launcher:
         self,
         argv: list[str],
         env: Mapping[str, str],
-        folder: Path,
         tell: Callable[[LauncherLine | LauncherExited], None],
     ) -> None:
         self._process = subprocess.Popen(
             argv,
             env=env,
-            cwd=folder,
+            # It sends its ranks to the same path, unquoted and with links resolved: the workspace
+            # behind the job's link may hold blanks. And it puts it on their PYTHONPATH.
+            cwd=paths.LINKS,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -54,11 +56,9 @@ class Launcher:
             self._tell(LauncherLine(line.rstrip()))
         self._tell(LauncherExited(self._process.wait()))
 
-    def end(self, *, grace: float = 5.0) -> None:
-        """After the ranks were ended: lets the runner see that for `grace` seconds, then kills it
-        with its pdsh and ssh. Never by SIGTERM, on which it runs `pkill -f` on every node."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=grace)
+    def end(self) -> None:
+        """Kills the runner with its pdsh and ssh, which would take 5 s to see that the ranks ended.
+        Never by SIGTERM, on which it runs `pkill -f` on every node."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

@@ -49,13 +49,15 @@ def test_a_runner_that_ends_with_0_proves_nothing(record: Record) -> None:
 
 
 def test_a_failed_rank_ends_it_at_once_and_is_named(record: Record) -> None:
-    said = Lines(SPEC.nodes[1], ((2, "ValueError: no"),))
+    said = Lines(SPEC.nodes[1], ((2, "Traceback"), (2, "[rank2]: ValueError: no"), (2, "bye")))
     attempt = _attempt(record, said, LauncherLine(FAILED))
     failure = attempt.watch()
     assert failure is not None
     assert (failure.node, failure.rank, failure.code) == (1, 2, 3)
     assert failure.cause == "rank 2 on node1 (10.0.0.12) exited with 3"
-    assert attempt.last_lines(2) == ("ValueError: no",)
+    complete = attempt.complete(failure)
+    assert complete.cause == "rank 2 on node1 (10.0.0.12) exited with 3: ValueError: no"
+    assert complete.lines == ("Traceback", "[rank2]: ValueError: no", "bye")
 
 
 def test_a_lost_node_ends_it(record: Record) -> None:
@@ -112,7 +114,10 @@ def test_equal_workers_agree() -> None:
             {"content_id": "sha256:b", "stack": {"torch": "2.8.0", "deepspeed": "0.18.4"}},
             "node1: its image differs from node0's (torch 2.8.0 instead of 2.9.1)",
         ),
-        ({"content_id": "sha256:bbbbbbbbbbbbbbbb"}, "node1: its image differs from node0's (sha256:"),
+        (
+            {"content_id": "sha256:bbbbbbbbbbbbbbbb"},
+            "node1: its image differs from node0's (sha256:",
+        ),
         ({"workspace": False}, "node1: /w is not a folder that can be written to"),
         ({"accelerator": "cpu"}, "node1: uses cpu, node0 cuda"),
     ],
