@@ -85,8 +85,9 @@ def seed(source: Path, target: Path, images: dict[str, str]) -> None:
         (target / folder).mkdir(parents=True, exist_ok=True)
     for image in images.values():
         config = IMAGES / image.removeprefix("sha256:")
+        below: list[str] = []
         for chain in chain_ids(_diff_ids(source / config)):
-            _seed_layer(source, target, chain)
+            below.insert(0, _seed_layer(source, target, chain, below))
         _copy(source / config, target / config)
     _write_names(target, {**image_ids(target), **images})
 
@@ -116,28 +117,46 @@ def chain_ids(diff_ids: list[str]) -> list[str]:
     return chain
 
 
-def _seed_layer(source: Path, target: Path, chain: str) -> None:
+def _seed_layer(source: Path, target: Path, chain: str, below: list[str]) -> str:
+    """Make the layer and return its short name in `target`; `below`: its parents', nearest first.
+
+    The parents' names are written anew: `target` may know the same layer by a folder of its own.
+    """
     entry = LAYERS / chain.removeprefix("sha256:")
-    if (target / entry).exists():
-        return
-    folder = Path("overlay2") / _cache_id(source / entry)
-    _copy(source / folder, target / folder, "--link")
-    short = Path("overlay2/l") / (source / folder / "link").read_text()
-    if not (target / short).is_symlink():
-        (target / short).symlink_to(f"../{folder.name}/diff")
-    _copy(source / entry, target / entry)
+    if not (target / entry).exists():
+        name = _cache_id(source / entry)
+        folder = target / "overlay2" / name
+        if folder.exists():
+            shutil.rmtree(folder)  # of a run that was cut off
+        _cp(source / "overlay2" / name, folder, "--link")
+        if below:
+            (folder / "lower").unlink()
+            (folder / "lower").write_text(":".join(f"l/{parent}" for parent in below))
+        short = target / "overlay2/l" / _short_name(folder)
+        if not short.is_symlink():
+            short.symlink_to(f"../{name}/diff")
+        _copy(source / entry, target / entry)
+    return _short_name(target / "overlay2" / _cache_id(target / entry))
 
 
-def _copy(source: Path, target: Path, *options: str) -> None:
+def _copy(source: Path, target: Path) -> None:
     """Whole or not at all: under another name first."""
     if target.exists():
         return
     part = target.with_name(f"{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    # cp, for shutil does not keep trusted.* attributes, which overlay's opaque folders are made of.
-    copy = ["cp", "--archive", *options, "--", str(source), str(part)]
-    subprocess.run([*ENDS_WITH_PARENT, *copy], check=True)
+    _cp(source, part)
     part.rename(target)
+
+
+def _cp(source: Path, target: Path, *options: str) -> None:
+    # cp, for shutil does not keep trusted.* attributes, which overlay's opaque folders are made of.
+    copy = ["cp", "--archive", *options, "--", str(source), str(target)]
+    subprocess.run([*ENDS_WITH_PARENT, *copy], check=True)
+
+
+def _short_name(folder: Path) -> str:
+    return (folder / "link").read_text()
 
 
 def _cache_id(layer: Path) -> str:
