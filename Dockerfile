@@ -1,0 +1,134 @@
+# syntax-free on purpose: a `# syntax=` line would have to be fetched from a container registry.
+ARG BASE_IMAGE=debian:bookworm-slim
+# `no-stack`: the same worker without torch and all that needs it, a small image for tests.
+ARG CONTENT=stack
+
+# This stack's files under fixed names: a mount's source cannot hold a variable in BuildKit of Docker 20.10.
+FROM scratch AS stack-files
+ARG STACK=cu128
+COPY stacks/${STACK} /
+
+# ---- Debian's packages -----------------------------------------------------------------------------------------------
+FROM ${BASE_IMAGE} AS base
+ARG APT_MIRROR
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    LANG=C.UTF-8
+# gcc and headers: Triton compiles its launcher at run time. sshd's host keys come with each node's bundle.
+RUN --mount=type=bind,source=scripts/image,target=/build \
+    --mount=type=secret,id=ca \
+    /build/apt-install ca-certificates docker-registry gcc iproute2 libc6-dev openssh-client openssh-server \
+        pdsh procps python3 python3-dev python3-venv rsync tini \
+    && rm -f /etc/ssh/ssh_host_* \
+    && mkdir -p /etc/dsk \
+    && dpkg-query -W -f '${Package} ${Version}\n' >/etc/dsk/debian-packages
+
+# ---- tools of the build: uv, hatchling, a C++ compiler ---------------------------------------------------------------
+FROM base AS tools
+ARG PIP_INDEX_URL
+RUN --mount=type=bind,source=scripts/image,target=/build \
+    --mount=type=secret,id=ca \
+    /build/apt-install g++ patch
+RUN --mount=type=bind,source=scripts/image,target=/build \
+    --mount=type=bind,from=stack-files,source=/build.txt,target=/stack/build.txt \
+    --mount=type=secret,id=ca \
+    python3 -m venv /opt/build \
+    && /build/with-mirrors /opt/build/bin/pip install --no-cache-dir --require-hashes -r /stack/build.txt
+
+FROM tools AS dsk-wheel
+COPY . /src
+RUN cd /src && /opt/build/bin/python -c 'from hatchling.build import build_wheel; build_wheel("/wheels")'
+
+# ---- what a job runs: torch, the rest of the lock, DeepSpeed, LLaMA-Factory ------------------------------------------
+FROM base AS torch
+ARG PIP_INDEX_URL
+RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
+    --mount=type=bind,source=scripts/image,target=/build \
+    --mount=type=bind,from=stack-files,source=/torch.txt,target=/stack/torch.txt \
+    --mount=type=cache,target=/root/.cache/uv \
+    --mount=type=secret,id=ca \
+    python3 -m venv --without-pip /opt/venv \
+    && /build/with-mirrors /opt/build/bin/uv pip install --python /opt/venv --link-mode copy --require-hashes \
+        --only-binary :all: -r /stack/torch.txt \
+    && python3 /build/compile_pyc.py /opt/venv
+
+FROM torch AS rest
+ARG PIP_INDEX_URL
+RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
+    --mount=type=bind,source=scripts/image,target=/build \
+    --mount=type=bind,from=stack-files,source=/requirements.txt,target=/stack/requirements.txt \
+    --mount=type=cache,target=/root/.cache/uv \
+    --mount=type=secret,id=ca \
+    /build/with-mirrors /opt/build/bin/uv pip install --python /opt/venv --link-mode copy --require-hashes \
+        -r /stack/requirements.txt \
+    && python3 /build/compile_pyc.py /opt/venv
+
+# The sdists, patched. A patch that does not apply exactly ends the build.
+FROM tools AS sources
+ARG PIP_INDEX_URL
+RUN --mount=type=bind,source=scripts/image,target=/build \
+    --mount=type=bind,from=stack-files,target=/stack \
+    --mount=type=bind,source=patches,target=/patches \
+    --mount=type=secret,id=ca \
+    . /stack/stack.env \
+    && PATH=/opt/build/bin:$PATH /build/with-mirrors pip download --no-cache-dir --no-deps --no-binary :all: \
+        --no-build-isolation --require-hashes -d /tmp/sdists -r /stack/sources.txt \
+    && mkdir -p /opt/llamafactory /opt/deepspeed \
+    && tar -xzf "/tmp/sdists/llamafactory-$LLAMAFACTORY_VERSION.tar.gz" --no-same-owner --strip-components 1 -C /opt/llamafactory \
+    && tar -xzf "/tmp/sdists/deepspeed-$DEEPSPEED_VERSION.tar.gz" --no-same-owner --strip-components 1 -C /opt/deepspeed \
+    && rm -r /tmp/sdists \
+    && patch --fuzz 0 --no-backup-if-mismatch -p1 -d /opt/llamafactory -i "/patches/$LLAMAFACTORY_PATCH" \
+    && patch --fuzz 0 --no-backup-if-mismatch -p1 -d /opt/deepspeed -i "/patches/$DEEPSPEED_PATCH" \
+    # The sdist holds copies of these two, which are what is installed and what compiles at run time.
+    && cp -r /opt/deepspeed/csrc /opt/deepspeed/op_builder /opt/deepspeed/deepspeed/ops/
+
+# docs/decisions/0003-prebuilt-ops.md: one build for the CPU accelerator serves CUDA too.
+FROM rest AS builder
+RUN --mount=type=bind,source=scripts/image,target=/build \
+    --mount=type=secret,id=ca \
+    /build/apt-install g++
+COPY --from=sources /opt/deepspeed /opt/deepspeed
+RUN cd /opt/deepspeed \
+    && DS_ACCELERATOR=cpu DS_BUILD_CPU_ADAM=1 DS_BUILD_SHM_COMM=1 DS_ENABLE_NINJA=1 LDFLAGS=-Wl,-s \
+        python -m pip wheel --no-cache-dir --no-deps --no-build-isolation -w /wheels .
+COPY --from=sources /opt/llamafactory /opt/llamafactory
+RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
+    cd /opt/llamafactory \
+    && /opt/build/bin/python -c 'from hatchling.build import build_editable; build_editable("/wheels")'
+
+FROM rest AS stack
+ARG STACK=cu128
+ENV DSK_STACK=${STACK}
+RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
+    --mount=type=bind,from=builder,source=/wheels,target=/wheels \
+    --mount=type=bind,source=scripts/image,target=/build \
+    /opt/build/bin/uv pip install --python /opt/venv --no-cache --no-index --no-deps /wheels/deepspeed-*.whl \
+    && python /build/compile_pyc.py /opt/venv
+COPY --from=sources /opt/llamafactory /opt/llamafactory
+RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
+    --mount=type=bind,from=builder,source=/wheels,target=/wheels \
+    --mount=type=bind,source=scripts/image,target=/build \
+    --mount=type=bind,from=stack-files,target=/stack \
+    /opt/build/bin/uv pip install --python /opt/venv --no-cache --no-index --no-deps /wheels/llamafactory-*.whl \
+    && python /build/compile_pyc.py /opt/venv /opt/llamafactory/src \
+    && DS_ACCELERATOR=cpu python /build/describe.py /stack/stack.env /etc/dsk "$DSK_STACK" \
+    && python /build/prove_read_args.py
+
+FROM base AS no-stack
+ENV DSK_STACK=none
+RUN python3 -m venv --without-pip /opt/venv
+
+# ---- the worker ------------------------------------------------------------------------------------------------------
+FROM ${CONTENT} AS worker
+COPY entrypoint /usr/local/lib/dsk/entrypoint
+RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
+    --mount=type=bind,from=dsk-wheel,source=/wheels,target=/wheels \
+    --mount=type=bind,source=scripts/image,target=/build \
+    /opt/build/bin/uv pip install --python /opt/venv --no-cache --no-index --no-deps /wheels/dsk-*.whl \
+    && python /build/compile_pyc.py /opt/venv/lib/python3*/site-packages/dsk \
+    && install -m 0755 /build/dsk-agent /build/dsk-supervisor /usr/local/bin/ \
+    && dsk-agent content-id >/etc/dsk/content-id
+HEALTHCHECK --interval=30s --timeout=15s --start-period=20s --retries=3 \
+    CMD ["/usr/local/lib/dsk/entrypoint/health.sh"]
+ENTRYPOINT ["tini", "--", "/usr/local/lib/dsk/entrypoint/entrypoint.sh"]
+CMD ["worker"]

@@ -1,0 +1,23 @@
+#!/bin/bash
+# Starts a container of the image: `worker` prepares and becomes sshd, any other command runs as it is.
+set -euo pipefail
+
+here="$(dirname -- "${BASH_SOURCE[0]}")"
+# shellcheck source=entrypoint/lib.sh
+source "$here/lib.sh"
+
+if [[ ${1:-} != worker ]]; then
+    [[ $# -gt 0 ]] || err "no command was given; \`worker\` starts the worker"
+    exec "$@"
+fi
+
+need_variable DSK_ROLE DSK_HOST DSK_WORKER_PORT DSK_MASTER
+mkdir -p "$RUN"
+# In order of their numbers. Sourced: what one finds out (the interface) the next one uses.
+for hook in "$here"/hooks.d/[0-9][0-9]-*.sh; do
+    # shellcheck source=/dev/null
+    source "$hook"
+done
+
+note "sshd on $DSK_HOST:$DSK_WORKER_PORT"
+exec /usr/sbin/sshd -D -e -f "$SSHD_CONFIG"

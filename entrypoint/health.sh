@@ -1,0 +1,15 @@
+#!/bin/bash
+# Healthy is a worker in which one can really log in: the path that every job takes.
+set -euo pipefail
+
+# shellcheck source=entrypoint/lib.sh
+source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+
+# Containers that run another command (the master container) have no sshd to ask.
+[[ ${DSK_ROLE:-} == worker ]] || exit 0
+
+need_variable DSK_HOST DSK_WORKER_PORT
+exec ssh -F none -n -p "$DSK_WORKER_PORT" -i "$HEALTH/id_ed25519" \
+    -o BatchMode=yes -o ConnectTimeout=10 -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes \
+    -o UserKnownHostsFile="$HEALTH/known_hosts" -o GlobalKnownHostsFile=/dev/null \
+    "$(id -un)@$DSK_HOST" true

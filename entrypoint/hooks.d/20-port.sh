@@ -1,0 +1,14 @@
+# shellcheck shell=bash
+# sshd's own words for a port in use are easily overlooked, so look first.
+
+[[ $DSK_WORKER_PORT =~ ^[0-9]{1,5}$ ]] || err "DSK_WORKER_PORT is '$DSK_WORKER_PORT'; it must be a port number"
+
+listeners="$(ss -H -4 -l -n -t "sport = :$DSK_WORKER_PORT" | awk '{print $4}')"
+for listener in $listeners; do
+    case "${listener%:*}" in
+        "$DSK_HOST" | 0.0.0.0 | '*')
+            err "port $DSK_WORKER_PORT on $DSK_HOST is already in use; stop what holds it or choose another worker_port" \
+                "$EXIT_PORT_TAKEN"
+            ;;
+    esac
+done

@@ -1,0 +1,29 @@
+# shellcheck shell=bash
+# sshd_config from its template. A session gets this environment, as with `docker exec`.
+
+# One value of SetEnv: sshd splits the line as a shell would, in double quotes.
+quoted() {
+    local value=${1//\\/\\\\}
+    printf '"%s"' "${value//\"/\\\"}"
+}
+
+# sshd reads the first SetEnv line only. What sshd and the login set by themselves stays theirs.
+set_env=''
+while IFS= read -r -d '' pair; do
+    case "${pair%%=*}" in
+        HOME | SHELL | USER | LOGNAME | MAIL | PWD | OLDPWD | SHLVL | TERM | _) continue ;;
+    esac
+    [[ $pair != *$'\n'* ]] || err "the environment variable ${pair%%=*} holds a line break; sshd cannot pass that on"
+    set_env+=" $(quoted "$pair")"
+done < <(env -0)
+
+template="$(<"$SSHD_TEMPLATE")"
+template=${template//@HOST@/"$DSK_HOST"}
+template=${template//@PORT@/"$DSK_WORKER_PORT"}
+template=${template//@RUN@/"$RUN"}
+printf '%s\nSetEnv%s\n' "$template" "$set_env" >"$SSHD_CONFIG"
+chmod 0600 "$SSHD_CONFIG"
+
+# Debian's sshd wants its empty folder, which a tmpfs on /run hides.
+install -d -m 0755 /run/sshd
+/usr/sbin/sshd -t -f "$SSHD_CONFIG" || err "sshd does not accept $SSHD_CONFIG (its words are above)"

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Makes dsk-base:bookworm, a minimal Debian, where no container registry can be reached.
+# Usage: scripts/base.sh          APT_MIRROR=URL names another Debian mirror than debootstrap's own.
+set -euo pipefail
+
+readonly IMAGE="dsk-base:bookworm"
+readonly SUITE="bookworm"
+readonly WORK_PREFIX="dsk-base."
+
+err() {
+    printf 'base.sh: %s\n' "$1" >&2
+    exit "${2:-1}"
+}
+
+if docker image inspect "$IMAGE" >/dev/null 2>&1; then
+    echo "base.sh: $IMAGE is there"
+    exit 0
+fi
+
+[[ $EUID -eq 0 ]] || err "debootstrap needs root; run it again as root (sudo $0)"
+if ! command -v debootstrap >/dev/null; then
+    command -v apt-get >/dev/null || err "debootstrap is missing; install your distribution's package 'debootstrap'"
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends debootstrap
+fi
+
+work_root="${TMPDIR:-/tmp}"
+# A run that was killed could not remove its folder. The lock tells such a folder from one in use.
+exec 9>"$work_root/${WORK_PREFIX}lock"
+flock -n 9 || err "another base.sh is running (it holds $work_root/${WORK_PREFIX}lock)"
+rm -rf --one-file-system -- "$work_root/$WORK_PREFIX"??????????
+work="$(mktemp -d "$work_root/${WORK_PREFIX}XXXXXXXXXX")"
+trap 'rm -rf --one-file-system -- "$work"' EXIT
+
+echo "base.sh: debootstrap $SUITE, about a minute"
+mirror=()
+if [[ -n "${APT_MIRROR:-}" ]]; then mirror=("$APT_MIRROR"); fi
+debootstrap --variant=minbase "$SUITE" "$work/root" "${mirror[@]}" >"$work/log" 2>&1 || {
+    tail -n 15 "$work/log" >&2
+    err "debootstrap failed; is the Debian mirror reachable? APT_MIRROR=URL names another"
+}
+# minbase knows the main suite only; security fixes stand beside it on the same mirror.
+main_mirror="$(awk '$1 == "deb" {print $2; exit}' "$work/root/etc/apt/sources.list")"
+printf 'deb %s %s main\n' "$main_mirror" "$SUITE" "$main_mirror" "$SUITE-updates" \
+    "${main_mirror%/debian*}/debian-security" "$SUITE-security" >"$work/root/etc/apt/sources.list"
+rm -rf -- "$work/root/var/cache/apt/archives/"*.deb "$work/root/var/lib/apt/lists/"*
+tar -C "$work/root" --numeric-owner -c . | docker import --change 'CMD ["bash"]' - "$IMAGE" >/dev/null
+echo "base.sh: made $IMAGE"

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Builds the worker's image. Usage: scripts/build-image.sh [STACK] [--no-stack]
+#
+#   STACK        a folder of stacks/, cu128 by default; the tag is dsk:STACK
+#   --no-stack   dsk:no-stack, the same worker without torch: a small image for tests
+#
+# From the environment: BASE_IMAGE, APT_MIRROR, PIP_INDEX_URL, HTTP_PROXY/HTTPS_PROXY/NO_PROXY, SSL_CERT_FILE.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+readonly REGISTRY_BASE=debian:bookworm-slim
+readonly LOCAL_BASE=dsk-base:bookworm
+readonly PULL_LIMIT_S=30
+readonly SYSTEM_CA=/etc/ssl/certs/ca-certificates.crt
+
+err() {
+    printf 'build-image.sh: %s\n' "$1" >&2
+    exit 2
+}
+
+stack=cu128
+content=stack
+tag=''
+for word in "$@"; do
+    case "$word" in
+        --no-stack) content=no-stack tag=dsk:no-stack ;;
+        -*) err "unknown option $word; see the head of $0" ;;
+        *) stack=$word ;;
+    esac
+done
+[[ -f stacks/$stack/stack.env ]] || err "stacks/$stack/stack.env is missing; stacks: $(cd stacks && echo */)"
+tag=${tag:-dsk:$stack}
+
+if [[ -n ${BASE_IMAGE:-} ]]; then
+    base=$BASE_IMAGE
+    echo "build-image.sh: base $base (BASE_IMAGE)"
+elif docker image inspect "$REGISTRY_BASE" >/dev/null 2>&1 ||
+    timeout "$PULL_LIMIT_S" docker pull --quiet "$REGISTRY_BASE" >/dev/null 2>&1; then
+    base=$REGISTRY_BASE
+    echo "build-image.sh: base $base"
+else
+    base=$LOCAL_BASE
+    echo "build-image.sh: no container registry is reached; base $base by debootstrap"
+    scripts/base.sh
+fi
+base_id="$(docker image inspect --format '{{if .RepoDigests}}{{index .RepoDigests 0}}{{else}}{{.Id}}{{end}}' "$base")" ||
+    err "the base image $base is not there; docker pull $base"
+
+ca="${SSL_CERT_FILE:-${PIP_CERT:-${REQUESTS_CA_BUNDLE:-$SYSTEM_CA}}}"
+secrets=()
+if [[ -s $ca ]]; then secrets=(--secret "id=ca,src=$ca"); fi
+
+arguments=()
+for name in APT_MIRROR PIP_INDEX_URL HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy; do
+    # The name alone: docker takes the value from the environment, and no credential stands on a command line.
+    if [[ -n ${!name:-} ]]; then arguments+=(--build-arg "$name"); fi
+done
+
+revision="$(git rev-parse HEAD 2>/dev/null || echo unknown)"
+version="$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' src/dsk/__init__.py)"
+DOCKER_BUILDKIT=1 docker build --network host --progress "${BUILD_PROGRESS:-auto}" \
+    --build-arg BASE_IMAGE="$base" --build-arg STACK="$stack" --build-arg CONTENT="$content" \
+    "${secrets[@]}" "${arguments[@]}" \
+    --label org.opencontainers.image.title=dsk \
+    --label org.opencontainers.image.version="$version" \
+    --label org.opencontainers.image.revision="$revision" \
+    --label org.opencontainers.image.source="${SOURCE_URL:-unknown}" \
+    --label org.opencontainers.image.licenses=Apache-2.0 \
+    --label org.opencontainers.image.base.name="$base" \
+    --label org.opencontainers.image.base.digest="$base_id" \
+    --tag "$tag" .
+docker image inspect --format "build-image.sh: $tag is {{.Id}}, {{.Size}} bytes" "$tag"

@@ -1,0 +1,68 @@
+"""Write down what a stack holds: stack.json (versions as installed) and recipe-keys.json (what a train.yaml may hold).
+
+Usage: describe.py STACK_ENV FOLDER STACK_NAME
+"""
+
+import json
+import platform
+import sys
+from dataclasses import fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from llamafactory.hparams.parser import _TRAIN_ARGS
+
+LLAMAFACTORY = Path("/opt/llamafactory")
+PACKAGES = (
+    "torch",
+    "deepspeed",
+    "llamafactory",
+    "transformers",
+    "accelerate",
+    "datasets",
+    "peft",
+    "trl",
+)
+
+
+def stack(settings: dict[str, str], name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "python": platform.python_version(),
+        "cuda": torch.version.cuda,
+        **{package: version(package) for package in PACKAGES},
+        "train_entry": settings["TRAIN_ENTRY"],
+    }
+
+
+def recipe_keys() -> dict[str, Any]:
+    keys = {
+        field.name: str(getattr(field.type, "__name__", field.type))
+        for arguments in _TRAIN_ARGS
+        for field in fields(arguments)
+        if field.init
+    }
+    datasets = json.loads((LLAMAFACTORY / "data/dataset_info.json").read_text(encoding="utf-8"))
+    presets = LLAMAFACTORY.glob("examples/deepspeed/ds_*.json")
+    return {
+        "keys": dict(sorted(keys.items())),
+        "presets": sorted(preset.name for preset in presets),
+        "datasets": sorted(datasets),
+    }
+
+
+def main() -> None:
+    env_file, folder = Path(sys.argv[1]), Path(sys.argv[2])
+    lines = (line for line in env_file.read_text().splitlines() if "=" in line and line[0] != "#")
+    settings = dict(line.split("=", 1) for line in lines)
+    for name, content in (
+        ("stack.json", stack(settings, sys.argv[3])),
+        ("recipe-keys.json", recipe_keys()),
+    ):
+        (folder / name).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()
