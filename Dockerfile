@@ -15,7 +15,7 @@ SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     LANG=C.UTF-8
 # gcc and headers: Triton compiles its launcher at run time. sshd's host keys come with each node's bundle.
-RUN --mount=type=bind,source=scripts/image,target=/build \
+RUN --mount=type=bind,source=scripts/image/apt-install,target=/build/apt-install \
     --mount=type=secret,id=ca \
     /build/apt-install ca-certificates docker-registry gcc iproute2 libc6-dev openssh-client openssh-server \
         pdsh procps python3 python3-dev python3-venv rsync tini \
@@ -26,10 +26,10 @@ RUN --mount=type=bind,source=scripts/image,target=/build \
 # ---- tools of the build: uv, hatchling, a C++ compiler ---------------------------------------------------------------
 FROM base AS tools
 ARG PIP_INDEX_URL
-RUN --mount=type=bind,source=scripts/image,target=/build \
+RUN --mount=type=bind,source=scripts/image/apt-install,target=/build/apt-install \
     --mount=type=secret,id=ca \
     /build/apt-install g++ patch
-RUN --mount=type=bind,source=scripts/image,target=/build \
+RUN --mount=type=bind,source=scripts/image/with-mirrors,target=/build/with-mirrors \
     --mount=type=bind,from=stack-files,source=/build.txt,target=/stack/build.txt \
     --mount=type=secret,id=ca \
     python3 -m venv /opt/build \
@@ -43,7 +43,8 @@ RUN cd /src && /opt/build/bin/python -c 'from hatchling.build import build_wheel
 FROM base AS torch
 ARG PIP_INDEX_URL
 RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
-    --mount=type=bind,source=scripts/image,target=/build \
+    --mount=type=bind,source=scripts/image/with-mirrors,target=/build/with-mirrors \
+    --mount=type=bind,source=scripts/image/compile_pyc.py,target=/build/compile_pyc.py \
     --mount=type=bind,from=stack-files,source=/torch.txt,target=/stack/torch.txt \
     --mount=type=cache,target=/root/.cache/uv \
     --mount=type=secret,id=ca \
@@ -55,7 +56,8 @@ RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
 FROM torch AS rest
 ARG PIP_INDEX_URL
 RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
-    --mount=type=bind,source=scripts/image,target=/build \
+    --mount=type=bind,source=scripts/image/with-mirrors,target=/build/with-mirrors \
+    --mount=type=bind,source=scripts/image/compile_pyc.py,target=/build/compile_pyc.py \
     --mount=type=bind,from=stack-files,source=/requirements.txt,target=/stack/requirements.txt \
     --mount=type=cache,target=/root/.cache/uv \
     --mount=type=secret,id=ca \
@@ -66,7 +68,7 @@ RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
 # The sdists, patched. A patch that does not apply exactly ends the build.
 FROM tools AS sources
 ARG PIP_INDEX_URL
-RUN --mount=type=bind,source=scripts/image,target=/build \
+RUN --mount=type=bind,source=scripts/image/with-mirrors,target=/build/with-mirrors \
     --mount=type=bind,from=stack-files,target=/stack \
     --mount=type=bind,source=patches,target=/patches \
     --mount=type=secret,id=ca \
@@ -84,7 +86,7 @@ RUN --mount=type=bind,source=scripts/image,target=/build \
 
 # docs/decisions/0003-prebuilt-ops.md: one build for the CPU accelerator serves CUDA too.
 FROM rest AS builder
-RUN --mount=type=bind,source=scripts/image,target=/build \
+RUN --mount=type=bind,source=scripts/image/apt-install,target=/build/apt-install \
     --mount=type=secret,id=ca \
     /build/apt-install g++
 COPY --from=sources /opt/deepspeed /opt/deepspeed
@@ -101,13 +103,15 @@ ARG STACK=cu128
 ENV DSK_STACK=${STACK}
 RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     --mount=type=bind,from=builder,source=/wheels,target=/wheels \
-    --mount=type=bind,source=scripts/image,target=/build \
+    --mount=type=bind,source=scripts/image/compile_pyc.py,target=/build/compile_pyc.py \
     /opt/build/bin/uv pip install --python /opt/venv --no-cache --no-index --no-deps /wheels/deepspeed-*.whl \
     && python /build/compile_pyc.py /opt/venv
 COPY --from=sources /opt/llamafactory /opt/llamafactory
 RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     --mount=type=bind,from=builder,source=/wheels,target=/wheels \
-    --mount=type=bind,source=scripts/image,target=/build \
+    --mount=type=bind,source=scripts/image/compile_pyc.py,target=/build/compile_pyc.py \
+    --mount=type=bind,source=scripts/image/describe.py,target=/build/describe.py \
+    --mount=type=bind,source=scripts/image/prove_read_args.py,target=/build/prove_read_args.py \
     --mount=type=bind,from=stack-files,target=/stack \
     /opt/build/bin/uv pip install --python /opt/venv --no-cache --no-index --no-deps /wheels/llamafactory-*.whl \
     && python /build/compile_pyc.py /opt/venv /opt/llamafactory/src \
@@ -123,12 +127,14 @@ FROM ${CONTENT} AS worker
 COPY entrypoint /usr/local/lib/dsk/entrypoint
 RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     --mount=type=bind,from=dsk-wheel,source=/wheels,target=/wheels \
-    --mount=type=bind,source=scripts/image,target=/build \
+    --mount=type=bind,source=scripts/image/compile_pyc.py,target=/build/compile_pyc.py \
+    --mount=type=bind,source=scripts/image/dsk-agent,target=/build/dsk-agent \
+    --mount=type=bind,source=scripts/image/dsk-supervisor,target=/build/dsk-supervisor \
     /opt/build/bin/uv pip install --python /opt/venv --no-cache --no-index --no-deps /wheels/dsk-*.whl \
     && python /build/compile_pyc.py /opt/venv/lib/python3*/site-packages/dsk \
     && install -m 0755 /build/dsk-agent /build/dsk-supervisor /usr/local/bin/ \
     && dsk-agent content-id >/etc/dsk/content-id
-HEALTHCHECK --interval=30s --timeout=15s --start-period=20s --retries=3 \
+HEALTHCHECK --interval=10s --timeout=15s --start-period=20s --retries=3 \
     CMD ["/usr/local/lib/dsk/entrypoint/health.sh"]
 ENTRYPOINT ["tini", "--", "/usr/local/lib/dsk/entrypoint/entrypoint.sh"]
 CMD ["worker"]

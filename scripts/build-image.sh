@@ -53,6 +53,9 @@ if [[ -s $ca ]]; then secrets=(--secret "id=ca,src=$ca"); fi
 arguments=()
 for name in APT_MIRROR PIP_INDEX_URL HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy; do
     # The name alone: docker takes the value from the environment, and no credential stands on a command line.
+    if [[ -n ${!name:-} && $name == @(APT_MIRROR|PIP_INDEX_URL) && ${!name} == *://*@* ]]; then
+        err "$name holds a user name or password; build arguments stay visible in \`docker history\`"
+    fi
     if [[ -n ${!name:-} ]]; then arguments+=(--build-arg "$name"); fi
 done
 

@@ -37,9 +37,14 @@ def stack(settings: dict[str, str], name: str) -> dict[str, Any]:
     }
 
 
+def type_name(annotation: Any) -> str:
+    """As a reader would write it: `int`, `str | None`, `Literal['sft', 'dpo']`."""
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
+
+
 def recipe_keys() -> dict[str, Any]:
     keys = {
-        field.name: str(getattr(field.type, "__name__", field.type))
+        field.name: type_name(field.type)
         for arguments in _TRAIN_ARGS
         for field in fields(arguments)
         if field.init

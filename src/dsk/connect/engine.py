@@ -14,8 +14,8 @@ INSTALL = "install Docker Engine with Compose v2: https://docs.docker.com/engine
 
 def open_engine(url: str) -> DockerClient:
     """Connects and makes sure that it answers. Raises OSError."""
-    import docker  # noqa: PLC0415 - 0.2 s that `dsk --help` need not pay
-    from docker.errors import DockerException  # noqa: PLC0415
+    import docker
+    from docker.errors import DockerException
 
     try:
         client = docker.DockerClient(base_url=url, timeout=60)

@@ -1,0 +1,69 @@
+"""`dsk demo`: two nodes train on this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from dsk.cluster.model import DEFAULT_IMAGE
+
+if TYPE_CHECKING:
+    from dsk.demo.run import Demo
+    from dsk.wire.events import Event
+
+
+@click.command()
+@click.option("--image", default=DEFAULT_IMAGE, show_default=True, help="The image to use.")
+@click.option("--gpus", is_flag=True, help="One GPU for each of the two nodes.")
+@click.option("--keep", is_flag=True, help="Leave the workers and their files for a look around.")
+@click.option("--clean", "only_clean", is_flag=True, help="Take away what --keep left.")
+@click.option("-v", "--verbose", is_flag=True, help="Show every line of the training.")
+def command(*, image: str, gpus: bool, keep: bool, only_clean: bool, verbose: bool) -> None:
+    """Train a tiny model on two nodes on this machine: no GPU, no download needed."""
+    from dsk.cli.report import printer
+    from dsk.demo.run import clean, run
+
+    report = printer()
+    clean(report)  # also what a demo that was cut off has left
+    if only_clean:
+        return
+    try:
+        demo = run(image, "cuda" if gpus else "cpu", report, _show_all if verbose else _show_steps)
+        click.echo(summary(demo))
+        if keep:
+            click.echo(_kept(demo))
+    finally:
+        if not keep:
+            clean(report)
+
+
+def _show_all(event: Event) -> None:
+    from dsk.cli.events import show
+
+    show(event)
+
+
+def _show_steps(event: Event) -> None:
+    """What happens, and the loss that rank 0 logs at each step."""
+    from dsk.cli.events import show
+    from dsk.wire.events import Output
+
+    if not isinstance(event, Output) or (event.rank == 0 and "'loss'" in event.line):
+        show(event)
+
+
+def summary(demo: Demo) -> str:
+    lines = [f"{len(demo.cluster.nodes)} nodes trained together, {len(demo.losses)} steps"]
+    lines.append(f"  loss     {demo.losses[0]:.3f} at the first step, {demo.losses[-1]:.3f} at the last")
+    lines.append(f"  adapter  {demo.adapter}")
+    lines += [f"  {seconds:5.1f} s  {part}" for part, seconds in demo.seconds.items()]
+    return "\n".join(lines)
+
+
+def _kept(demo: Demo) -> str:
+    name = f"dsk-{demo.cluster.name}-{demo.cluster.master.name}"
+    return (
+        f"still there: the workers (docker exec -it {name} bash) and their files\n"
+        "take them away with: dsk demo --clean"
+    )

@@ -1,0 +1,81 @@
+"""`dsk render`: the bundles for `docker compose up -d` by hand."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dsk.cli.context import Context, pass_context
+
+if TYPE_CHECKING:
+    from dsk.cluster.model import Cluster
+
+BY_HAND_PORT = 29500
+
+
+@click.command()
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where to write; .dsk/bundle beside dsk.yaml otherwise.",
+)
+@pass_context
+def command(context: Context, *, output: Path | None) -> None:
+    """Write each node's bundle: the folder that `docker compose up -d` needs there.
+
+    Nothing is contacted. The bundles hold private keys: move them as you would move a password.
+    """
+    from dsk.bundle import render
+    from dsk.fleet.bundles import write_bundles
+    from dsk.fleet.keys import ensure_keys
+
+    cluster = context.cluster()
+    keys = ensure_keys(cluster, click.echo)
+    paths = write_bundles(output or cluster.state_dir / "bundle", render(cluster, keys))
+    click.echo(_instructions(cluster, paths))
+
+
+def _instructions(cluster: Cluster, paths: dict[int, Path]) -> str:
+    place = f".dsk/{cluster.name}"
+    lines = ["1. Copy each folder to its node (scp, or any other way that keeps the modes):", ""]
+    for node in cluster.nodes:
+        path = shlex.quote(str(paths[node.index]))
+        lines.append(
+            f"   {node.name}  {node.host}{'  (master)' if node.index == 0 else ''}  {path}"
+        )
+    lines += [
+        "",
+        f"2. There, with the image {cluster.image} in the node's engine:",
+        "",
+        *(
+            f"   {node.name}  cd ~/{place}/{node.name} && docker compose up -d"
+            for node in cluster.nodes
+        ),
+        "",
+        "3. On the master, in the folder of your dsk.yaml: dsk launch train.yaml",
+        "   or without dsk, as DeepSpeed is started everywhere:",
+        "",
+        f"   docker exec -it dsk-{cluster.name}-{cluster.master.name} {by_hand(cluster)}",
+    ]
+    return "\n".join(lines)
+
+
+def by_hand(cluster: Cluster) -> str:
+    """The seed command, inside the master's worker. One node needs --force_multi for nothing: the
+    runner then starts its ranks right there."""
+    arguments = [
+        "deepspeed",
+        "--hostfile=/run/dsk/bundle/hostfile",
+        f"--master_addr={cluster.master.host}",
+        f"--master_port={BY_HAND_PORT}",
+        f"--ssh_port={cluster.worker_port}",
+        "/opt/llamafactory/src/train.py",
+        "train",
+        f"{cluster.workspace}/train.yaml",
+    ]
+    return shlex.join(arguments)

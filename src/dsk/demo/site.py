@@ -1,0 +1,63 @@
+"""The demo's place on this machine: two nodes of their own address, workspace and worker."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+
+from dsk.cluster.model import Accelerator, Cluster, Demo, Local, Node
+from dsk.errors import DskError
+
+NAME = "demo"
+NODES = 2
+SUBNETS = tuple(f"10.213.{number}.0/24" for number in range(77, 97))
+"""Where one of these is taken on the machine, the next is tried."""
+
+
+def folder() -> Path:
+    """Where the demo keeps its files (XDG Base Directory Specification)."""
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(cache).expanduser() / "dsk" / NAME
+
+
+def free_subnet(taken: Iterable[str]) -> str:
+    """The first of SUBNETS that meets none of `taken` (networks as text). Raises DskError."""
+    used = [ipaddress.ip_network(text, strict=False) for text in taken]
+    for subnet in SUBNETS:
+        network = ipaddress.ip_network(subnet)
+        if not any(network.overlaps(other) for other in used if other.version == 4):
+            return subnet
+    raise DskError(f"no free subnet of {SUBNETS[0]} to {SUBNETS[-1]} for the demo's two nodes")
+
+
+def cluster(place: Path, subnet: str, image: str, accelerator: Accelerator) -> Cluster:
+    """The demo's cluster: what dsk.yaml would say, were two such nodes two servers."""
+    hosts = list(ipaddress.ip_network(subnet).hosts())
+    return Cluster(
+        name=NAME,
+        nodes=tuple(Node(i, str(hosts[10 + i]), 1, Local()) for i in range(NODES)),
+        file=place / "dsk.yaml",
+        image=image,
+        accelerator=accelerator,
+        shm_size="2gb",
+        demo=Demo(
+            network=f"dsk-{NAME}",
+            subnet=subnet,
+            workspaces=tuple(
+                PurePosixPath(place / "workspaces" / f"node{i}") for i in range(NODES)
+            ),
+        ),
+    )
+
+
+def make_folders(demo_cluster: Cluster) -> None:
+    for node in demo_cluster.nodes:
+        Path(demo_cluster.workspace_source(node)).mkdir(parents=True, exist_ok=True)
+
+
+def remove_folders(place: Path) -> None:
+    """What root wrote in the workspaces was taken away from inside a worker before."""
+    shutil.rmtree(place, ignore_errors=True)

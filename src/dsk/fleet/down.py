@@ -1,0 +1,58 @@
+"""`dsk down`: the servers as they were before `dsk up`; image and workspace stay."""
+
+from __future__ import annotations
+
+from dsk.bundle.compose import project
+from dsk.cluster.model import Cluster, Node
+from dsk.connect import Server
+from dsk.connect.engine import engine_error
+from dsk.errors import DskError, UserError
+from dsk.fleet import network, place, worker
+from dsk.fleet.contact import open_fleet
+from dsk.fleet.report import NodeDone, Report
+
+LIMIT_S = 60.0
+MASTER = "dsk.role=master"
+
+# 1: the engine does not answer. Prints the job that the worker runs, or that a master container has.
+LOOK = r"""
+job=$(docker ps --filter "label=dsk.cluster=$1" --filter label=dsk.role=master \
+  --format '{{.Label "dsk.job"}}') || exit 1
+[ -n "$job" ] || job=$(docker exec "$2" dsk-agent holder 2>/dev/null)
+echo "$job"
+"""
+
+
+def down(cluster: Cluster, report: Report, *, force: bool = False) -> list[DskError]:
+    """Takes everything away on all nodes side by side; the errors of those where it failed.
+
+    Raises UserError, and has touched nothing then, where a job runs and `force` is not given.
+    """
+    with open_fleet(cluster, cluster.nodes) as fleet:
+        jobs = fleet.each(lambda node, server: _job(server, cluster, node))
+        busy = sorted({job for job in jobs.values() if job})
+        if busy and not force:
+            raise UserError(
+                f"job {', '.join(busy)} is running",
+                fix=f"dsk stop {busy[0]}; `dsk down --force` ends it the hard way",
+            )
+
+        def take_down(node: Node, server: Server) -> None:
+            if node == cluster.master:
+                worker.remove_labelled(server, cluster, node, MASTER)
+            worker.remove(server, cluster, node)
+            place.remove(server, cluster, node)
+            report(NodeDone(node, "down"))
+
+        fleet.each(take_down)
+        if cluster.demo and fleet.good:
+            network.remove(fleet.servers[fleet.good[0].index], cluster.demo)
+        return fleet.errors
+
+
+def _job(server: Server, cluster: Cluster, node: Node) -> str | None:
+    argv = ["sh", "-c", LOOK, "dsk", cluster.name, project(cluster, node)]
+    done = server.run(argv, timeout=LIMIT_S)
+    if done.returncode:
+        raise engine_error(done.error, str(node))
+    return done.text or None

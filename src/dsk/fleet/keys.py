@@ -1,0 +1,47 @@
+"""The cluster's keys in .dsk/keys/: made once, kept, and made anew where lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from dsk.bundle import KeyPair, Keys
+from dsk.cluster.model import Cluster
+from dsk.connect import keygen
+from dsk.fleet.state import ensure_state_dir
+
+FOLDER_MODE = 0o700
+KEY_MODE = 0o600
+
+
+def ensure_keys(cluster: Cluster, say: Callable[[str], None]) -> Keys:
+    """The cluster's key and one host key a node; `say` hears what was made or repaired.
+
+    A host key belongs to an address, so that nodes can change places in dsk.yaml.
+    Raises UserError where a file is there and is no key.
+    """
+    ensure_state_dir(cluster)
+    folder = cluster.state_dir / "keys"
+    folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+    _repair(folder, FOLDER_MODE, say)
+    comment = f"dsk:{cluster.name}"
+    return Keys(
+        _pair(folder / "cluster", comment, say),
+        tuple(_pair(folder / f"host-{node.host}", comment, say) for node in cluster.nodes),
+    )
+
+
+def _pair(path: Path, comment: str, say: Callable[[str], None]) -> KeyPair:
+    if not path.exists():
+        path.with_name(f"{path.name}.pub").unlink(missing_ok=True)
+        keygen.generate(path, comment)
+        say(f"made the key {path}")
+    _repair(path, KEY_MODE, say)
+    return KeyPair(path.read_text(), keygen.public_half(path))
+
+
+def _repair(path: Path, mode: int, say: Callable[[str], None]) -> None:
+    now = path.stat().st_mode & 0o7777
+    if now != mode:
+        path.chmod(mode)
+        say(f"{path} had mode {now:04o}, which lets others in; it is {mode:04o} again")

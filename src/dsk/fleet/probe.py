@@ -1,0 +1,145 @@
+"""What a server is and has, asked in one round trip."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dsk.bundle import Bundle
+from dsk.bundle.compose import project
+from dsk.cluster.model import Cluster, Node
+from dsk.connect import Completed, Server
+
+LIMIT_S = 60.0
+
+# One line a fact: name, exit code, output in base64 (nothing in it can then look like another
+# fact). Standard input lists the bundle's files for sha256sum.
+SCRIPT = r"""
+image=$1 worker=$2 cluster=$3 node=$4 workspace=$5
+fact() {
+  name=$1; shift
+  out=$("$@" 2>&1); code=$?
+  printf '%s %s %s\n' "$name" "$code" "$(printf '%s' "$out" | base64 | tr -d '\n')"
+}
+files() {
+  cd "$HOME/.dsk/$cluster/$node" && sha256sum --check --strict --status &&
+    find . -type f | wc -l && find . -perm /077 ! -name compose.yaml | wc -l
+}
+gpus() { ls /proc/driver/nvidia/gpus 2>/dev/null | wc -l; }
+listening() { awk '$4 == "0A" { print $2 }' /proc/net/tcp; }
+fact files files
+fact docker docker version --format '{{.Server.Version}}'
+fact compose docker compose version --short
+fact runtimes docker info --format '{{json .Runtimes}}'
+fact image docker image inspect --format '{{json .}}' "$image"
+fact worker docker container inspect --format '{{json .}}' "$worker"
+fact holder docker exec "$worker" dsk-agent holder
+fact hook command -v nvidia-container-runtime-hook
+fact gpus gpus
+fact listening listening
+fact infiniband test -e /dev/infiniband
+fact workspace test -d "$workspace"
+"""
+
+
+@dataclass(frozen=True)
+class Image:
+    """`id` is the engine's own; `content` is the same on every engine, whatever its image store."""
+
+    id: str
+    content: str
+    size: int
+
+    @classmethod
+    def inspected(cls, text: str) -> Image:
+        raw: dict[str, Any] = json.loads(text)
+        told = json.dumps([raw["RootFS"]["Layers"], raw["Config"]["Env"], raw["Created"][:19]])
+        return cls(raw["Id"], hashlib.sha256(told.encode()).hexdigest(), raw["Size"])
+
+
+@dataclass(frozen=True)
+class Worker:
+    """The node's worker container; `config` is its dsk.config label, `image` its image's id."""
+
+    running: bool
+    restarting: bool
+    config: str
+    image: str
+
+
+@dataclass(frozen=True)
+class Probe:
+    """`docker` and `compose` are how `docker version` and `docker compose version` ended;
+    `same_files`: the bundle lies there as it should; `holder`: the job that has the worker;
+    `listening`: local addresses and ports of the server's IPv4 listeners."""
+
+    docker: Completed
+    compose: Completed
+    nvidia_toolkit: bool
+    gpus: int
+    infiniband: bool
+    workspace: bool
+    image: Image | None
+    worker: Worker | None
+    holder: str | None
+    same_files: bool
+    listening: frozenset[tuple[str, int]]
+
+
+def probe(server: Server, cluster: Cluster, node: Node, bundle: Bundle) -> Probe:
+    """Raises Unreachable."""
+    argv = ["sh", "-c", SCRIPT, "dsk", cluster.image, project(cluster, node), cluster.name]
+    argv += [node.name, str(cluster.workspace_source(node))]
+    done = server.run(argv, input=_checksums(bundle), timeout=LIMIT_S)
+    return parse(done.stdout.decode(errors="replace"), len(bundle))
+
+
+def _checksums(bundle: Bundle) -> bytes:
+    return "".join(
+        f"{hashlib.sha256(file.text.encode()).hexdigest()}  ./{path}\n"
+        for path, file in bundle.items()
+    ).encode()
+
+
+def parse(output: str, files: int) -> Probe:
+    """Reads SCRIPT's output; `files` is the number of files in the bundle."""
+    facts = {}
+    for line in output.splitlines():
+        name, code, *encoded = line.split(" ")
+        text = base64.b64decode(encoded[0] if encoded else "")
+        facts[name] = Completed(int(code), text.strip(), text)
+    worker = facts["worker"]
+    holder = facts["holder"]
+    return Probe(
+        docker=facts["docker"],
+        compose=facts["compose"],
+        nvidia_toolkit='"nvidia"' in facts["runtimes"].text or facts["hook"].returncode == 0,
+        gpus=int(facts["gpus"].text or 0),
+        infiniband=facts["infiniband"].returncode == 0,
+        workspace=facts["workspace"].returncode == 0,
+        image=_ok(facts["image"], Image.inspected),
+        worker=_ok(worker, _worker),
+        holder=(holder.text or None) if holder.returncode == 0 else None,
+        same_files=facts["files"].text.split() == [str(files), "0"],
+        listening=frozenset(map(_address, facts["listening"].text.split())),
+    )
+
+
+def _ok(fact: Completed, read: Any) -> Any:
+    return read(fact.text) if fact.returncode == 0 else None
+
+
+def _worker(text: str) -> Worker:
+    raw: Mapping[str, Any] = json.loads(text)
+    state, labels = raw["State"], raw["Config"]["Labels"] or {}
+    return Worker(state["Running"], state["Restarting"], labels.get("dsk.config", ""), raw["Image"])
+
+
+def _address(text: str) -> tuple[str, int]:
+    """`0B00580A:08AE` of /proc/net/tcp: an address in the machine's byte order, here little-endian."""
+    address, port = text.split(":")
+    return ".".join(str(byte) for byte in reversed(bytes.fromhex(address))), int(port, 16)

@@ -1,0 +1,67 @@
+"""What keeps a server from being a node, and how that is put right. Pure."""
+
+from __future__ import annotations
+
+from dsk.cluster.model import Cluster, Node
+from dsk.connect.engine import INSTALL, engine_error
+from dsk.errors import DskError, UserError
+from dsk.fleet.probe import Probe
+
+ANY = "0.0.0.0"  # noqa: S104 - compared, not bound
+COMPOSE_PLUGIN = (
+    "there: sudo apt-get install docker-compose-plugin (Docker's own packages) or "
+    f"docker-compose-v2 (Ubuntu's); otherwise {INSTALL}"
+)
+TOOLKIT = (
+    "there: sudo apt-get install nvidia-container-toolkit && sudo nvidia-ctk runtime configure "
+    "--runtime=docker && sudo systemctl restart docker (the package's source: "
+    "https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/install-guide.html)"
+)
+
+
+def problem(cluster: Cluster, node: Node, probe: Probe) -> DskError | None:
+    """The first thing that is missing on the node; what comes after it often follows from it."""
+    where = str(node)
+    if probe.docker.returncode:
+        return engine_error(probe.docker.error, where)
+    if probe.compose.returncode or probe.compose.text.lstrip("v").startswith("1."):
+        return DskError("Docker Compose v2 is missing", where=where, fix=COMPOSE_PLUGIN)
+    if cluster.accelerator == "cuda":
+        if found := _gpu_problem(node, probe):
+            return found
+    return _port_problem(cluster, node, probe)
+
+
+def _gpu_problem(node: Node, probe: Probe) -> DskError | None:
+    where = str(node)
+    if probe.gpus == 0:
+        return DskError(
+            "no NVIDIA driver is loaded there",
+            where=where,
+            fix="install the driver (nvidia-smi must work), or set accelerator: cpu in dsk.yaml",
+        )
+    if probe.gpus < node.slots:
+        return UserError(
+            f"slots: {node.slots}, but the server has {probe.gpus} GPU(s)",
+            where=where,
+            fix=f"set slots: {probe.gpus} in dsk.yaml (nodes[{node.index}])",
+        )
+    if not probe.nvidia_toolkit:
+        return DskError("the NVIDIA container toolkit is missing", where=where, fix=TOOLKIT)
+    return None
+
+
+def _port_problem(cluster: Cluster, node: Node, probe: Probe) -> DskError | None:
+    """Demo workers listen on addresses of their own; a running worker is what listens itself."""
+    if cluster.demo or (probe.worker and probe.worker.running):
+        return None
+    port = cluster.worker_port
+    for address in (node.host, ANY):
+        if (address, port) in probe.listening:
+            return DskError(
+                f"port {port} on {address} is already in use",
+                where=str(node),
+                fix=f"end what holds it (there: sudo ss -ltnp 'sport = :{port}'), or choose another "
+                "worker_port in dsk.yaml",
+            )
+    return None

@@ -1,0 +1,138 @@
+"""`dsk up`: every node as dsk.yaml says, and only what differs is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dsk.bundle import Bundle, render
+from dsk.cluster.model import Cluster, Node
+from dsk.connect import Server
+from dsk.errors import DskError, UserError
+from dsk.fleet import image, network, place, worker
+from dsk.fleet.contact import Fleet, Trust, open_fleet, trust_nobody
+from dsk.fleet.keys import ensure_keys
+from dsk.fleet.probe import Probe, probe
+from dsk.fleet.report import NodeDone, Report, Said
+from dsk.fleet.requirements import problem
+
+# A worker that runs for a while answers at once or not at all.
+STILL_HEALTHY_LIMIT_S = 5
+UNCHANGED = "unchanged"
+
+
+def up(
+    cluster: Cluster, report: Report, *, trust: Trust = trust_nobody, force: bool = False
+) -> list[DskError]:
+    """Brings all nodes up side by side; the errors of those where it failed, in their order.
+
+    `force`: a worker that holds a job is made anew all the same, which ends the job.
+    """
+    bundles = render(cluster, ensure_keys(cluster, lambda text: report(Said(text))))
+    with open_fleet(cluster, cluster.nodes, trust) as fleet:
+        probes = fleet.each(lambda node, server: _look(server, cluster, node, bundles[node.index]))
+        _hints(cluster, fleet, probes, report)
+        renewed = _distribute(cluster, fleet, probes, report)
+        if cluster.demo and fleet.good:
+            network.ensure(fleet.servers[fleet.good[0].index], cluster, cluster.demo)
+
+        def bring_up(node: Node, server: Server) -> None:
+            found, bundle = probes[node.index], bundles[node.index]
+            differs = _differences(found, bundle, new_image=node.index in renewed)
+            differs = differs or _unhealthy(server, cluster, node)
+            if differs:
+                _refuse_while_busy(node, found, force=force)
+                _start(server, cluster, node, bundle)
+            report(NodeDone(node, _summary(found, differs)))
+
+        fleet.each(bring_up)
+        return fleet.errors
+
+
+def _look(server: Server, cluster: Cluster, node: Node, bundle: Bundle) -> Probe:
+    found = probe(server, cluster, node, bundle)
+    if error := problem(cluster, node, found):
+        raise error
+    return found
+
+
+def _hints(cluster: Cluster, fleet: Fleet, probes: Mapping[int, Probe], report: Report) -> None:
+    for node in fleet.good:
+        found = probes[node.index]
+        if not found.workspace:
+            report(Said(f"makes the folder {cluster.workspace_source(node)}", node))
+        if found.infiniband and cluster.network.infiniband == "auto":
+            report(Said("has InfiniBand, unused: network.infiniband is auto; set it to on", node))
+
+
+def _distribute(
+    cluster: Cluster, fleet: Fleet, probes: Mapping[int, Probe], report: Report
+) -> set[int]:
+    """Gives the image to the nodes that lack it or have another under its name: those nodes."""
+    master = probes.get(cluster.master.index)
+    has = master.image if master else None
+    contents = {found.image.content if found.image else None for found in probes.values()}
+    if len(contents) <= 1 and None not in contents:
+        return set()
+    try:
+        source = image.find_source(cluster, fleet.servers.get(cluster.master.index), has)
+    except DskError as error:
+        for node in fleet.good:
+            if probes[node.index].image is None:
+                fleet.fail(node, error)
+        return set()
+    targets = {}
+    for node in fleet.good:
+        there = probes[node.index].image
+        if there is None or there.content != source.image.content:
+            targets[node] = fleet.servers[node.index]
+    errors = image.send(source, cluster.image, targets, report)
+    for node in targets:
+        if error := errors.get(node.index):
+            fleet.fail(node, error)
+    return {node.index for node in targets}
+
+
+def _differences(found: Probe, bundle: Bundle, *, new_image: bool) -> list[str]:
+    """Why the worker has to be made anew, in words; nothing where it is as it should be."""
+    if found.worker is None:
+        return ["new"]
+    differs = {
+        "it was not running": not found.worker.running or found.worker.restarting,
+        "its configuration changed": found.worker.config not in bundle["compose.yaml"].text,
+        "its files were changed": not found.same_files,
+        "its image changed": new_image or not found.image or found.worker.image != found.image.id,
+    }
+    return [reason for reason, true in differs.items() if true]
+
+
+def _unhealthy(server: Server, cluster: Cluster, node: Node) -> list[str]:
+    try:
+        worker.wait(server, cluster, node, STILL_HEALTHY_LIMIT_S)
+    except DskError:
+        return ["one could not log in"]
+    return []
+
+
+def _refuse_while_busy(node: Node, found: Probe, *, force: bool) -> None:
+    if found.holder and not force:
+        raise UserError(
+            f"the worker has to be made anew, but it runs job {found.holder}",
+            where=str(node),
+            fix=f"wait for it, or: dsk stop {found.holder}; `dsk up --force` ends it the hard way",
+        )
+
+
+def _start(server: Server, cluster: Cluster, node: Node, bundle: Bundle) -> None:
+    place.put(server, cluster, node, bundle)
+    try:
+        worker.start(server, cluster, node)
+    except DskError:
+        worker.remove(server, cluster, node)
+        place.remove(server, cluster, node)
+        raise
+
+
+def _summary(found: Probe, differs: list[str]) -> str:
+    if not differs:
+        return UNCHANGED
+    return "started" if found.worker is None else f"started anew: {', '.join(differs)}"

@@ -1,0 +1,107 @@
+"""Two hosts train together, and it is the same training as on one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.lab.cluster import MODEL, Cluster
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+
+TOLERANCE = 1e-3
+
+CASES = [
+    pytest.param("full", "z2", id="full-z2"),
+    pytest.param("lora", "z2", id="lora-z2"),
+    pytest.param("full", "z3", id="full-z3", marks=pytest.mark.full),
+    pytest.param("lora", "z3", id="lora-z3", marks=pytest.mark.full),
+]
+
+LOAD = """
+import sys, torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+model = AutoModelForCausalLM.from_pretrained(sys.argv[1])
+if len(sys.argv) > 2:
+    from peft import PeftModel
+    model = PeftModel.from_pretrained(model, sys.argv[2])
+tokens = AutoTokenizer.from_pretrained(sys.argv[-1])("hi", return_tensors="pt")
+assert torch.isfinite(model(**tokens).logits).all()
+print("loaded", type(model).__name__)
+"""
+
+
+@pytest.mark.parametrize(("kind", "stage"), CASES)
+def test_two_hosts_train_as_one_host_with_two_ranks_does(
+    cluster: Cluster, one_host: Cluster, kind: str, stage: str
+) -> None:
+    name = f"outputs/{kind}-{stage}"
+    settings = {"finetuning_type": kind, "deepspeed": stage, "output_dir": name}
+    train = cluster.train(**settings)
+    out = cluster.dsk("launch", train).text
+    assert "succeeded" in out
+    # torch's own word for who takes part, on each host.
+    assert "[node0 rank 0]" in out and "[node1 rank 1]" in out
+    assert "world size: 2" in out
+
+    train = one_host.train(**settings)
+    one_host.dsk("launch", train)
+    two, one = cluster.losses(name), one_host.losses(name)
+    assert len(two) == len(one) == 6
+    assert two == pytest.approx(one, abs=TOLERANCE)
+    if kind == "full":
+        assert two[-1] < 0.8 * two[0]
+
+    model, adapter = f"{cluster.workspace}/{MODEL}", f"{cluster.workspace}/{name}"
+    places = [adapter] if kind == "full" else [model, adapter]
+    assert "loaded" in cluster.in_worker(0, "python", "-c", LOAD, *places)
+
+
+def test_one_rank_alone_is_another_training(cluster: Cluster) -> None:
+    """So the comparison above can fail: with one rank the losses differ by more than it allows."""
+    train = cluster.train(finetuning_type="full", output_dir="outputs/alone")
+    cluster.dsk("launch", train, "--include", "node1")
+    alone = cluster.losses("outputs/alone", node=1)
+    both = cluster.losses("outputs/full-z2")
+    assert max(abs(a - b) for a, b in zip(alone, both, strict=True)) > 10 * TOLERANCE
+
+
+@pytest.mark.parametrize("folder", ["with blank", "数据"])
+def test_paths_with_blanks_and_chinese(cluster: Cluster, folder: str) -> None:
+    place = f"{cluster.workspace}/{folder}"
+    cluster.dsk("exec", "--", "mkdir", "-p", place)
+    cluster.dsk("exec", "--", "cp", "-r", f"{cluster.workspace}/{MODEL}", f"{place}/模型 1")
+    train = cluster.train(
+        f"{folder}.yaml",
+        model_name_or_path=f"{place}/模型 1",
+        output_dir=f"{folder}/输出 1",
+        max_steps=1,
+    )
+    cluster.dsk("launch", train)
+    assert len(cluster.losses(f"{folder}/输出 1")) == 1
+
+
+def test_the_seed_commands_by_hand(cluster: Cluster, tmp_path: Path) -> None:
+    """As everybody starts DeepSpeed: inside the master's worker, on two nodes and on one."""
+    output = f"{cluster.workspace}/outputs/hand"
+    settings = {"output_dir": output, "max_steps": 1, "dataset_dir": "/opt/llamafactory/data"}
+    preset = "/opt/llamafactory/examples/deepspeed/ds_z2_config.json"
+    path = Path(cluster.train("hand.yaml", **settings, deepspeed=preset, save_on_each_node=True))
+    text = path.read_text()
+    for node in (0, 1):
+        script = f"cat > {cluster.workspace}/train.yaml <<'EOF'\n{text}\nEOF"
+        cluster.in_worker(node, "bash", "-c", script)
+    by_hand = cluster.dsk("render", "-o", str(tmp_path / "bundle")).out
+    line = next(line for line in by_hand.splitlines() if "deepspeed --hostfile=" in line)
+    command = "deepspeed" + line.partition(" deepspeed")[2]
+    cluster.in_worker(0, "bash", "-c", command)
+    assert len(cluster.losses("outputs/hand")) == 1
+    assert len(cluster.losses("outputs/hand", node=1)) == 1
+
+    alone = f"{cluster.workspace}/train.yaml"
+    cluster.in_worker(0, "rm", "-r", output)
+    cluster.in_worker(
+        0, "deepspeed", "--num_gpus=1", "/opt/llamafactory/src/train.py", "train", alone
+    )
+    assert len(cluster.losses("outputs/hand")) == 1
