@@ -6,7 +6,8 @@ from __future__ import annotations
 class DskError(Exception):
     """What happened, where, and what to do about it.
 
-    `where` is a node, a rank or a `file:line`; `fix` is the next step for the user, a command where one exists.
+    `where` is a node, a rank or a `file:line`; `fix` is the next step for the user, a command where
+    one exists.
     """
 
     exit_code = 1

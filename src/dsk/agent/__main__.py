@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from dsk.agent import jobfolder, lock
+from dsk.agent import jobfolder, lock, processes
 
 
 def _session(args: argparse.Namespace) -> None:
@@ -23,6 +23,10 @@ def _content_id(_: argparse.Namespace) -> None:
 
 def _holder(_: argparse.Namespace) -> None:
     print(lock.holder() or "")
+
+
+def _end(args: argparse.Namespace) -> None:
+    sys.exit(1 if processes.end_job(args.job) else 0)
 
 
 def _jobs(args: argparse.Namespace) -> None:
@@ -49,6 +53,10 @@ def main() -> None:
 
     command = commands.add_parser("holder", help="print the job that has this worker, if one has")
     command.set_defaults(run=_holder)
+
+    command = commands.add_parser("end", help="end every process that carries this job's label")
+    command.set_defaults(run=_end)
+    command.add_argument("job")
 
     command = commands.add_parser("jobs", help="print the status of the jobs in a workspace")
     command.add_argument("--workspace", required=True)

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 @click.option("-v", "--verbose", is_flag=True, help="Show every line of the training.")
 def command(*, image: str, gpus: bool, keep: bool, only_clean: bool, verbose: bool) -> None:
     """Train a tiny model on two nodes on this machine: no GPU, no download needed."""
-    from dsk.cli.report import printer
+    from dsk.cli.report import Printer
     from dsk.demo.run import clean, run
 
-    report = printer()
+    report = Printer()  # nothing is sent to this machine itself: no bar to end
     clean(report)  # also what a demo that was cut off has left
     if only_clean:
         return
@@ -55,7 +55,9 @@ def _show_steps(event: Event) -> None:
 
 def summary(demo: Demo) -> str:
     lines = [f"{len(demo.cluster.nodes)} nodes trained together, {len(demo.losses)} steps"]
-    lines.append(f"  loss     {demo.losses[0]:.3f} at the first step, {demo.losses[-1]:.3f} at the last")
+    lines.append(
+        f"  loss     {demo.losses[0]:.3f} at the first step, {demo.losses[-1]:.3f} at the last"
+    )
     lines.append(f"  adapter  {demo.adapter}")
     lines += [f"  {seconds:5.1f} s  {part}" for part, seconds in demo.seconds.items()]
     return "\n".join(lines)

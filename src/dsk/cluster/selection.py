@@ -38,6 +38,22 @@ def select(
     return nodes
 
 
+def find_node(cluster: Cluster, text: str) -> Node:
+    """The node that `1`, `node1` or its address names. Raises UserError."""
+    for node in cluster.nodes:
+        if text in (str(node.index), node.name, node.host):
+            return node
+    raise _unknown(cluster, text, f"--node {text}")
+
+
+def _unknown(cluster: Cluster, name: str, where: str) -> UserError:
+    return UserError(
+        f"{name!r} is not a node of this cluster",
+        where=where,
+        fix="use one of " + ", ".join(str(node) for node in cluster.nodes),
+    )
+
+
 def _parse(cluster: Cluster, option: str, text: str) -> Mapping[int, tuple[int, ...]]:
     """Node index to the slots named; an empty tuple stands for all of the node's."""
     names = {name: node for node in cluster.nodes for name in (node.host, node.name)}
@@ -47,11 +63,7 @@ def _parse(cluster: Cluster, option: str, text: str) -> Mapping[int, tuple[int, 
         node = names.get(name)
         where = f"{option} {text}"
         if node is None:
-            raise UserError(
-                f"{name!r} is not a node of this cluster",
-                where=where,
-                fix="use one of " + ", ".join(str(node) for node in cluster.nodes),
-            )
+            raise _unknown(cluster, name, where)
         if node.index in found:
             raise UserError(f"{node} is named twice", where=where)
         found[node.index] = _slots(node, numbers, where) if colon else ()

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from dsk.cluster.model import Cluster, Node, SshTarget
 from dsk.connect import Server, UnknownHostKey, hostkeys, open_server, side_by_side
-from dsk.errors import DskError, Unreachable
+from dsk.errors import DskError
 from dsk.fleet.state import ensure_state_dir
 
 T = TypeVar("T")
@@ -72,15 +72,6 @@ class Fleet:
     ) -> None:
         for server in self.servers.values():
             server.close()
-
-
-def exit_code(errors: Sequence[DskError]) -> int:
-    """dsk's exit code for several nodes: 3 if one could not be reached, 2 if only the user's input
-    is wrong, else 1; 0 without errors."""
-    codes = {error.exit_code for error in errors}
-    if Unreachable.exit_code in codes:
-        return Unreachable.exit_code
-    return codes.pop() if len(codes) == 1 else int(bool(codes))
 
 
 def open_fleet(cluster: Cluster, nodes: Sequence[Node], trust: Trust = trust_nobody) -> Fleet:

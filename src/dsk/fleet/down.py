@@ -14,7 +14,7 @@ from dsk.fleet.report import NodeDone, Report
 LIMIT_S = 60.0
 MASTER = "dsk.role=master"
 
-# 1: the engine does not answer. Prints the job that the worker runs, or that a master container has.
+# 1: the engine does not answer. Prints the job that the worker or a master container holds.
 LOOK = r"""
 job=$(docker ps --filter "label=dsk.cluster=$1" --filter label=dsk.role=master \
   --format '{{.Label "dsk.job"}}') || exit 1

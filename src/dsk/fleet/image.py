@@ -1,4 +1,4 @@
-"""The cluster's image from an engine that has it to those that lack it: once out, side by side in."""
+"""The cluster's image from an engine that has it to those that lack it, read once for all."""
 
 from __future__ import annotations
 

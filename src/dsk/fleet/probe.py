@@ -140,6 +140,6 @@ def _worker(text: str) -> Worker:
 
 
 def _address(text: str) -> tuple[str, int]:
-    """`0B00580A:08AE` of /proc/net/tcp: an address in the machine's byte order, here little-endian."""
+    """`0B00580A:08AE` of /proc/net/tcp: the address is in the machine's order, little-endian."""
     address, port = text.split(":")
     return ".".join(str(byte) for byte in reversed(bytes.fromhex(address))), int(port, 16)

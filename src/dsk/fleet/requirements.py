@@ -26,9 +26,8 @@ def problem(cluster: Cluster, node: Node, probe: Probe) -> DskError | None:
         return engine_error(probe.docker.error, where)
     if probe.compose.returncode or probe.compose.text.lstrip("v").startswith("1."):
         return DskError("Docker Compose v2 is missing", where=where, fix=COMPOSE_PLUGIN)
-    if cluster.accelerator == "cuda":
-        if found := _gpu_problem(node, probe):
-            return found
+    if cluster.accelerator == "cuda" and (found := _gpu_problem(node, probe)):
+        return found
     return _port_problem(cluster, node, probe)
 
 
@@ -61,7 +60,7 @@ def _port_problem(cluster: Cluster, node: Node, probe: Probe) -> DskError | None
             return DskError(
                 f"port {port} on {address} is already in use",
                 where=str(node),
-                fix=f"end what holds it (there: sudo ss -ltnp 'sport = :{port}'), or choose another "
-                "worker_port in dsk.yaml",
+                fix=f"end what holds it (there: sudo ss -ltnp 'sport = :{port}'), or choose "
+                "another worker_port in dsk.yaml",
             )
     return None

@@ -87,8 +87,8 @@ def _distribute(
             targets[node] = fleet.servers[node.index]
     errors = image.send(source, cluster.image, targets, report)
     for node in targets:
-        if error := errors.get(node.index):
-            fleet.fail(node, error)
+        if failed := errors.get(node.index):
+            fleet.fail(node, failed)
     return {node.index for node in targets}
 
 

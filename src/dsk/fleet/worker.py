@@ -22,7 +22,7 @@ cd "$HOME/.dsk/$1/$2" && exec docker compose up --detach --force-recreate --pull
 WAIT = r"""
 worker=$1 deadline=$(($(date +%s) + $2))
 while :; do
-  state=$(docker container inspect --format '{{.State.Status}} {{.RestartCount}}' "$worker") || break
+  state=$(docker inspect --format '{{.State.Status}} {{.RestartCount}}' "$worker") || break
   [ "$state" = "${first:=$state}" ] && [ "${state% *}" = running ] || break
   docker exec "$worker" /usr/local/lib/dsk/entrypoint/health.sh >/dev/null 2>&1 && exit 0
   if [ "$(date +%s)" -ge "$deadline" ]; then code=2; break; fi

@@ -1,0 +1,36 @@
+"""`dsk exec`: a command in the workers."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from dsk.cli.context import Context, pass_context
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--node", "node", metavar="NODE", help="Only there: 1, node1 or its address.")
+@click.argument("argv", nargs=-1, required=True, metavar="-- COMMAND [ARGUMENT]...")
+@pass_context
+def command(context: Context, node: str | None, argv: tuple[str, ...]) -> None:
+    """Run COMMAND in the workers, on all nodes side by side.
+
+    With one node, input, output and exit code are the command's own. With several, each line names
+    its node, and the exit code is 1 if it failed on any.
+    """
+    from dsk.cli.errors import finish
+    from dsk.cluster.selection import find_node
+    from dsk.errors import DskError
+    from dsk.fleet import execute
+
+    cluster = context.cluster()
+    nodes = (find_node(cluster, node),) if node is not None else cluster.nodes
+    if len(nodes) == 1:
+        tty = sys.stdin.isatty() and sys.stdout.isatty()
+        sys.exit(execute.on_one(cluster, nodes[0], argv, tty=tty))
+    codes, errors = execute.on_all(
+        cluster, nodes, argv, lambda place, line: click.echo(f"[{place.name}] {line}")
+    )
+    failed = [(nodes[index], code) for index, code in sorted(codes.items()) if code]
+    finish(errors + [DskError(f"exit code {code}", where=str(place)) for place, code in failed])

@@ -1,0 +1,96 @@
+"""`dsk exec`: a command in the workers."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+from collections.abc import Callable, Sequence
+
+from dsk.bundle.compose import project
+from dsk.cluster.model import Cluster, Node
+from dsk.connect import Server, open_server, processes
+from dsk.connect.engine import engine_error
+from dsk.errors import DskError
+from dsk.fleet.contact import open_fleet
+
+LIMIT_S = 30.0
+
+
+def on_one(cluster: Cluster, node: Node, command: Sequence[str], *, tty: bool) -> int:
+    """Runs `command` with this process's own input and output; returns its exit code.
+
+    Raises DskError where the node or its worker is not there.
+    """
+    known_hosts = cluster.state_dir / "known_hosts"
+    with open_server(node.server, known_hosts, where=str(node)) as server:
+        _check_worker(server, cluster, node)
+        label = _label()
+        argv = _argv(cluster, node, label, ["--interactive", *(["--tty"] if tty else [])], command)
+        process = server.popen(argv, stdin=None, stdout=None, stderr=None, tty=tty)
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            _end(server, cluster, node, label)
+            raise
+        finally:
+            processes.end(process)
+
+
+def on_all(
+    cluster: Cluster,
+    nodes: Sequence[Node],
+    command: Sequence[str],
+    show: Callable[[Node, str], None],
+) -> tuple[dict[int, int], list[DskError]]:
+    """Runs `command` on all nodes side by side without input, and shows its lines as they come.
+
+    Returns the exit codes by node index, and the errors of the nodes where it did not run.
+    """
+    label = _label()
+
+    def run(node: Node, server: Server) -> int:
+        _check_worker(server, cluster, node)
+        process = server.popen(_argv(cluster, node, label, [], command), stderr=subprocess.STDOUT)
+        assert process.stdout  # noqa: S101 - popen's default
+        try:
+            for line in process.stdout:
+                show(node, line.decode(errors="replace").rstrip("\r\n"))
+            return process.wait()
+        finally:
+            processes.end(process)
+
+    try:
+        with open_fleet(cluster, nodes) as fleet:
+            return fleet.each(run), fleet.errors
+    except KeyboardInterrupt:
+        # Ctrl-C has ended the connections as well.
+        with open_fleet(cluster, nodes) as fleet:
+            fleet.each(lambda node, server: _end(server, cluster, node, label))
+        raise
+
+
+def _label() -> str:
+    return f"exec-{secrets.token_hex(4)}"
+
+
+def _argv(
+    cluster: Cluster, node: Node, label: str, options: Sequence[str], command: Sequence[str]
+) -> list[str]:
+    # The label is what the agent finds the command by: `docker exec` leaves it running when it is
+    # itself ended.
+    name = project(cluster, node)
+    return ["docker", "exec", "--env", f"DSK_JOB={label}", *options, name, *command]
+
+
+def _check_worker(server: Server, cluster: Cluster, node: Node) -> None:
+    argv = ["docker", "container", "ls", "--quiet", "--filter", f"name=^{project(cluster, node)}$"]
+    done = server.run(argv, timeout=LIMIT_S)
+    if done.returncode:
+        raise engine_error(done.error, str(node))
+    if not done.text:
+        raise DskError("the worker is not running", where=str(node), fix="dsk up")
+
+
+def _end(server: Server, cluster: Cluster, node: Node, label: str) -> None:
+    argv = ["docker", "exec", project(cluster, node), "dsk-agent", "end", label]
+    server.run(argv, timeout=LIMIT_S)
