@@ -47,7 +47,7 @@ def _overlays(cluster: Cluster) -> list[str]:
     return chosen
 
 
-def _values(cluster: Cluster, node: Node, config: str) -> dict[str, str | int]:
+def _values(cluster: Cluster, node: Node, config: str) -> dict[str, str | list[str]]:
     return {
         "DSK_PROJECT": project(cluster, node),
         "DSK_CLUSTER": cluster.name,
@@ -56,7 +56,7 @@ def _values(cluster: Cluster, node: Node, config: str) -> dict[str, str | int]:
         "DSK_CONFIG": config,
         "DSK_IMAGE": cluster.image,
         "DSK_SHM_SIZE": cluster.shm_size,
-        "DSK_SLOTS": node.slots,
+        "DSK_GPUS": [str(gpu) for gpu in cluster.gpus(node)],
         "DSK_HOST": node.host,
         "DSK_MASTER": cluster.master.host,
         "DSK_WORKER_PORT": str(cluster.worker_port),
@@ -96,7 +96,7 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def fill(template: Any, values: Mapping[str, str | int]) -> Any:
+def fill(template: Any, values: Mapping[str, str | list[str]]) -> Any:
     """Puts the values in. A `$` in one is doubled: Compose reads the result as a template again."""
     if isinstance(template, dict):
         return {key: fill(value, values) for key, value in template.items()}
@@ -104,6 +104,6 @@ def fill(template: Any, values: Mapping[str, str | int]) -> Any:
         return [fill(item, values) for item in template]
     if not isinstance(template, str):
         return template
-    if (whole := _VARIABLE.fullmatch(template)) and isinstance(values[whole[1]], int):
+    if (whole := _VARIABLE.fullmatch(template)) and isinstance(values[whole[1]], list):
         return values[whole[1]]
     return _VARIABLE.sub(lambda match: str(values[match[1]]).replace("$", "$$"), template)

@@ -30,9 +30,8 @@ def command(*, image: str, gpus: bool, keep: bool, only_clean: bool, verbose: bo
         return
     try:
         demo = run(image, "cuda" if gpus else "cpu", report, _show_all if verbose else _show_steps)
-        click.echo(summary(demo))
-        if keep:
-            click.echo(_kept(demo))
+        click.echo(_summary(demo))
+        click.echo(_kept(demo) if keep else "all of it is taken away again; --keep leaves it")
     finally:
         if not keep:
             clean(report)
@@ -53,7 +52,7 @@ def _show_steps(event: Event) -> None:
         show(event)
 
 
-def summary(demo: Demo) -> str:
+def _summary(demo: Demo) -> str:
     lines = [f"{len(demo.cluster.nodes)} nodes trained together, {len(demo.losses)} steps"]
     lines.append(
         f"  loss     {demo.losses[0]:.3f} at the first step, {demo.losses[-1]:.3f} at the last"

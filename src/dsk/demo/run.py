@@ -68,7 +68,9 @@ def run(
         with demo.part("training"):
             _train(engine, demo, show)
         worker = _workers(engine, demo.cluster)[0]
-        log = output_of(worker, ["cat", f"{demo.cluster.workspace}/{training.OUTPUT}/{TRAINER_LOG}"])
+        log = output_of(
+            worker, ["cat", f"{demo.cluster.workspace}/{training.OUTPUT}/{TRAINER_LOG}"]
+        )
         demo.losses = training.losses(log.splitlines())
     return demo
 

@@ -26,18 +26,23 @@ def problem(cluster: Cluster, node: Node, probe: Probe) -> DskError | None:
         return engine_error(probe.docker.error, where)
     if probe.compose.returncode or probe.compose.text.lstrip("v").startswith("1."):
         return DskError("Docker Compose v2 is missing", where=where, fix=COMPOSE_PLUGIN)
-    if cluster.accelerator == "cuda" and (found := _gpu_problem(node, probe)):
+    if cluster.accelerator == "cuda" and (found := _gpu_problem(cluster, node, probe)):
         return found
     return _port_problem(cluster, node, probe)
 
 
-def _gpu_problem(node: Node, probe: Probe) -> DskError | None:
+def _gpu_problem(cluster: Cluster, node: Node, probe: Probe) -> DskError | None:
     where = str(node)
     if probe.gpus == 0:
         return DskError(
             "no NVIDIA driver is loaded there",
             where=where,
             fix="install the driver (nvidia-smi must work), or set accelerator: cpu in dsk.yaml",
+        )
+    if cluster.demo and probe.gpus < cluster.world_size:
+        return DskError(
+            f"--gpus needs {cluster.world_size} GPUs on this machine, which has {probe.gpus}",
+            fix="dsk demo, which trains on CPUs",
         )
     if probe.gpus < node.slots:
         return UserError(
