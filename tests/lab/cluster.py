@@ -1,4 +1,4 @@
-"""A cluster on the lab's hosts, driven through `dsk` alone, as a user would from a third machine."""
+"""A cluster on the lab's hosts, driven through `dsk` alone, as from a third machine."""
 
 from __future__ import annotations
 
@@ -11,10 +11,16 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    from hosts import Lab
 
 DSK = str(Path(sys.executable).with_name("dsk"))
 MODEL = "models/tiny-qwen2"
+STEPS = 6
 
 TRAIN: Mapping[str, Any] = {
     "stage": "sft",
@@ -26,7 +32,7 @@ TRAIN: Mapping[str, Any] = {
     "cutoff_len": 128,
     "preprocessing_num_workers": 1,
     "per_device_train_batch_size": 4,
-    "max_steps": 6,
+    "max_steps": STEPS,
     "learning_rate": 0.005,
     "lr_scheduler_type": "constant",
     "logging_steps": 1,
@@ -57,13 +63,41 @@ class Cluster:
         self.folder = folder
         self.workspace = workspace
 
+    @classmethod
+    def init(
+        cls,
+        lab: Lab,
+        folder: Path,
+        hosts: Sequence[str],
+        *,
+        name: str = "lab",
+        workspace: str = "/workspace",
+        **settings: Any,
+    ) -> Cluster:
+        """`settings` are further top-level keys of dsk.yaml."""
+        made = cls(folder, workspace)
+        options = ["--name", name, "--workspace", workspace, "--key", str(lab.ssh_key)]
+        made.dsk("init", *hosts, *options)
+        made.change(accelerator="cpu", shm_size="2gb", **settings)
+        return made
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "dsk.yaml"
+
+    def change(self, **settings: Any) -> None:
+        """Sets top-level keys of dsk.yaml."""
+        content = yaml.safe_load(self.file.read_text())
+        self.file.write_text(yaml.safe_dump({**content, **settings}, allow_unicode=True))
+
     def argv(self, *words: str) -> list[str]:
-        return [DSK, "-f", str(self.folder / "dsk.yaml"), *words]
+        return [DSK, "-f", str(self.file), *words]
 
     def dsk(self, *words: str, timeout: float = 300, code: int | None = 0) -> Result:
         """Runs dsk without a terminal; checks its exit code unless `code` is None."""
         done = subprocess.run(
             self.argv(*words),
+            check=False,
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,

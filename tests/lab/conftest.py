@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,18 +14,51 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from hosts import Lab
 from hosts.record import machine_lock
+from tests.lab.cluster import MODEL, Cluster
 
+ROOT = Path(__file__).parents[2]
 IMAGE = os.environ.get("DSK_IMAGE", "dsk:cu128")
+SMALL = "dsk:no-stack"
 
 
 @pytest.fixture(scope="session")
 def lab() -> Iterator[Lab]:
-    """Two fresh hosts with the image. Ends any lab that runs here before, and its own after."""
+    """Two fresh hosts with the images. Ends any lab that runs here before, and its own after."""
     if os.geteuid() != 0:
         pytest.skip("the lab needs root: network namespaces and two Docker engines")
+    subprocess.run([ROOT / "scripts/build-image.sh", "--no-stack"], check=True, timeout=600)
     with machine_lock(wait=900):
         try:
-            yield Lab.up(nodes=2, images=[IMAGE], fresh=True)
+            yield Lab.up(nodes=2, images=[IMAGE, SMALL], fresh=True)
         finally:
             if running := Lab.running():
                 running.down()
+
+
+@pytest.fixture(scope="session")
+def cluster(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
+    """Both hosts with one rank each, up, and the tiny model on both."""
+    made = Cluster.init(lab, tmp_path_factory.mktemp("cluster"), [f"{n.host}:1" for n in lab.nodes])
+    _ready(made)
+    return made
+
+
+@pytest.fixture(scope="session")
+def one_host(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
+    """The second host alone with two ranks, beside the other cluster and apart from it."""
+    made = Cluster.init(
+        lab,
+        tmp_path_factory.mktemp("one"),
+        [f"{lab.nodes[1].host}:2"],
+        name="one",
+        workspace="/workspace/one",
+        worker_port=2223,
+    )
+    _ready(made)
+    return made
+
+
+def _ready(cluster: Cluster) -> None:
+    cluster.dsk("up", "--accept-new-host-keys")
+    place = f"{cluster.workspace}/{MODEL}"
+    cluster.dsk("exec", "--", "python", "-m", "dsk.demo.tiny_model", place)

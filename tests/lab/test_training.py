@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from tests.lab.cluster import MODEL, Cluster
+from tests.lab.cluster import MODEL, STEPS, Cluster
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
@@ -32,39 +33,59 @@ print("loaded", type(model).__name__)
 """
 
 
+def settings_of(kind: str, stage: str) -> dict[str, str]:
+    return {
+        "finetuning_type": kind,
+        "deepspeed": stage,
+        "output_dir": f"outputs/{kind}-{stage}",
+    }
+
+
+@pytest.fixture(scope="session")
+def train(cluster: Cluster) -> Callable[[str, str], str]:
+    """Trains on both hosts, once for each kind and ZeRO stage; returns what dsk printed."""
+
+    @functools.cache
+    def run(kind: str, stage: str) -> str:
+        settings = settings_of(kind, stage)
+        return cluster.dsk("launch", cluster.train(**settings)).text
+
+    return run
+
+
 @pytest.mark.parametrize(("kind", "stage"), CASES)
 def test_two_hosts_train_as_one_host_with_two_ranks_does(
-    cluster: Cluster, one_host: Cluster, kind: str, stage: str
+    cluster: Cluster, one_host: Cluster, train: Callable[[str, str], str], kind: str, stage: str
 ) -> None:
-    name = f"outputs/{kind}-{stage}"
-    settings = {"finetuning_type": kind, "deepspeed": stage, "output_dir": name}
-    train = cluster.train(**settings)
-    out = cluster.dsk("launch", train).text
+    out = train(kind, stage)
     assert "succeeded" in out
     # torch's own word for who takes part, on each host.
     assert "[node0 rank 0]" in out and "[node1 rank 1]" in out
     assert "world size: 2" in out
 
-    train = one_host.train(**settings)
-    one_host.dsk("launch", train)
+    settings = settings_of(kind, stage)
+    one_host.dsk("launch", one_host.train(**settings))
+    name = settings["output_dir"]
     two, one = cluster.losses(name), one_host.losses(name)
-    assert len(two) == len(one) == 6
+    assert len(two) == len(one) == STEPS
     assert two == pytest.approx(one, abs=TOLERANCE)
     if kind == "full":
         assert two[-1] < 0.8 * two[0]
 
-    model, adapter = f"{cluster.workspace}/{MODEL}", f"{cluster.workspace}/{name}"
-    places = [adapter] if kind == "full" else [model, adapter]
+    model, saved = f"{cluster.workspace}/{MODEL}", f"{cluster.workspace}/{name}"
+    places = [saved] if kind == "full" else [model, saved]
     assert "loaded" in cluster.in_worker(0, "python", "-c", LOAD, *places)
 
 
-def test_one_rank_alone_is_another_training(cluster: Cluster) -> None:
+def test_one_rank_alone_is_another_training(
+    cluster: Cluster, train: Callable[[str, str], str]
+) -> None:
     """So the comparison above can fail: with one rank the losses differ by more than it allows."""
-    train = cluster.train(finetuning_type="full", output_dir="outputs/alone")
-    cluster.dsk("launch", train, "--include", "node1")
-    alone = cluster.losses("outputs/alone", node=1)
-    both = cluster.losses("outputs/full-z2")
-    assert max(abs(a - b) for a, b in zip(alone, both, strict=True)) > 10 * TOLERANCE
+    train("full", "z2")
+    alone = cluster.train(finetuning_type="full", output_dir="outputs/alone")
+    cluster.dsk("launch", alone, "--include", "node1")
+    one, two = cluster.losses("outputs/alone", node=1), cluster.losses("outputs/full-z2")
+    assert max(abs(a - b) for a, b in zip(one, two, strict=True)) > 10 * TOLERANCE
 
 
 @pytest.mark.parametrize("folder", ["with blank", "数据"])

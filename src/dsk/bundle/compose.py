@@ -37,7 +37,7 @@ def compose_file(cluster: Cluster, node: Node, *, config: str) -> str:
 def _overlays(cluster: Cluster) -> list[str]:
     chosen = ["worker"]
     if cluster.accelerator == "cuda":
-        chosen.append("gpu")
+        chosen.append("demo-gpu" if cluster.demo else "gpu")
     # "auto" hands in no devices: Compose refuses to start where they are missing, and rendering
     # asks no node. `dsk up` says where InfiniBand is left unused.
     if cluster.network.infiniband == "on":
@@ -47,7 +47,7 @@ def _overlays(cluster: Cluster) -> list[str]:
     return chosen
 
 
-def _values(cluster: Cluster, node: Node, config: str) -> dict[str, str | list[str]]:
+def _values(cluster: Cluster, node: Node, config: str) -> dict[str, str | int]:
     return {
         "DSK_PROJECT": project(cluster, node),
         "DSK_CLUSTER": cluster.name,
@@ -56,7 +56,7 @@ def _values(cluster: Cluster, node: Node, config: str) -> dict[str, str | list[s
         "DSK_CONFIG": config,
         "DSK_IMAGE": cluster.image,
         "DSK_SHM_SIZE": cluster.shm_size,
-        "DSK_GPUS": [str(gpu) for gpu in cluster.gpus(node)],
+        "DSK_SLOTS": node.slots,
         "DSK_HOST": node.host,
         "DSK_MASTER": cluster.master.host,
         "DSK_WORKER_PORT": str(cluster.worker_port),
@@ -96,7 +96,7 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def fill(template: Any, values: Mapping[str, str | list[str]]) -> Any:
+def fill(template: Any, values: Mapping[str, str | int]) -> Any:
     """Puts the values in. A `$` in one is doubled: Compose reads the result as a template again."""
     if isinstance(template, dict):
         return {key: fill(value, values) for key, value in template.items()}
@@ -104,6 +104,6 @@ def fill(template: Any, values: Mapping[str, str | list[str]]) -> Any:
         return [fill(item, values) for item in template]
     if not isinstance(template, str):
         return template
-    if (whole := _VARIABLE.fullmatch(template)) and isinstance(values[whole[1]], list):
+    if (whole := _VARIABLE.fullmatch(template)) and isinstance(values[whole[1]], int):
         return values[whole[1]]
     return _VARIABLE.sub(lambda match: str(values[match[1]]).replace("$", "$$"), template)

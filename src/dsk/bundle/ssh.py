@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dsk.bundle.model import Keys
 from dsk.cluster.model import Cluster
+from dsk.wire.sshconfig import ssh_config
 
 SSH_PORT = 22
 
@@ -26,30 +27,6 @@ def _name(host: str, port: int) -> str:
 
 
 def config(cluster: Cluster) -> str:
-    """The master's ~/.ssh/config: port, key and environment, so that a plain `ssh HOST` works.
-
-    Only the first SetEnv counts, so all of it stands on one line (ssh_config(5)).
-    """
-    lines = [
-        f"Host {' '.join(node.host for node in cluster.nodes)}",
-        f"Port {cluster.worker_port}",
-        "User root",
-        "IdentityFile ~/.ssh/id_ed25519",
-        "IdentitiesOnly yes",
-        "UserKnownHostsFile ~/.ssh/known_hosts",
-        "GlobalKnownHostsFile /dev/null",
-        "StrictHostKeyChecking yes",
-        "BatchMode yes",
-        "ConnectTimeout 10",
-        "ServerAliveInterval 5",
-        "ServerAliveCountMax 3",
-    ]
-    if cluster.env:
-        pairs = (_quoted(f"{name}={cluster.env[name]}") for name in sorted(cluster.env))
-        lines.append(f"SetEnv {' '.join(pairs)}")
-    return "\n  ".join(lines) + "\n"
-
-
-def _quoted(word: str) -> str:
-    # argv_split() in OpenSSH's misc.c: in double quotes a backslash escapes a quote or a backslash.
-    return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    """The master's ~/.ssh/config: port, key and environment, so that a plain `ssh HOST` works."""
+    hosts = [node.host for node in cluster.nodes]
+    return ssh_config("~/.ssh", cluster.worker_port, hosts=hosts, env=cluster.env)

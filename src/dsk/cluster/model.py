@@ -106,11 +106,6 @@ class Cluster:
         """The folder on the node's server that its containers see as the workspace."""
         return self.demo.workspaces[node.index] if self.demo else self.workspace
 
-    def gpus(self, node: Node) -> range:
-        """The GPUs of the node's server that its worker gets; a demo's nodes share one server."""
-        before = sum(other.slots for other in self.nodes[: node.index]) if self.demo else 0
-        return range(before, before + node.slots)
-
     @property
     def state_dir(self) -> Path:
         """`.dsk/` beside dsk.yaml: keys, known hosts, the rendered bundle."""

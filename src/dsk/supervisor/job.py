@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from dsk.errors import DskError, JobFailed
+from dsk.files import write_atomic
 from dsk.plan import deepspeed
-from dsk.plan.sshconfig import ssh_config
 from dsk.supervisor import prepare
 from dsk.supervisor.attempt import Attempt, Heard
 from dsk.supervisor.launcher import Launcher
@@ -20,7 +20,9 @@ from dsk.supervisor.workers import Workers
 from dsk.wire import paths
 from dsk.wire.events import Failure, Finished, Notice, Phase, State
 from dsk.wire.jobspec import JobSpec
+from dsk.wire.sshconfig import ssh_config
 
+KEYS = Path(paths.RUN / "ssh")
 AGENT_CONFIG = Path(paths.RUN / "ssh_config")
 RANK_CONFIG = Path("/root/.ssh/config")
 """pdsh's ssh has no option of ours: it finds the job's environment where ssh looks by itself."""
@@ -107,14 +109,18 @@ class Job:
         return failure and attempt.complete(failure)
 
     def _write_ssh_configs(self) -> None:
-        port = self._spec.worker_port
+        # ssh refuses a key that others could read, and a bundle copied by hand may have any mode.
+        KEYS.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in ("id_ed25519", "known_hosts"):
+            write_atomic(KEYS / name, Path(paths.BUNDLE / "ssh" / name).read_bytes(), 0o600)
+        folder, port = str(KEYS), self._spec.worker_port
+        env = deepspeed.rank_env(self._spec)
         RANK_CONFIG.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path, text in (
-            (AGENT_CONFIG, ssh_config(port)),
-            (RANK_CONFIG, ssh_config(port, deepspeed.rank_env(self._spec))),
+            (AGENT_CONFIG, ssh_config(folder, port)),
+            (RANK_CONFIG, ssh_config(folder, port, env=env)),
         ):
-            path.touch(mode=0o600)
-            path.write_text(text, encoding="utf-8")
+            write_atomic(path, text.encode(), 0o600)
 
     def _link_folder(self) -> None:
         link = Path(paths.job_link(self._spec.job))

@@ -40,7 +40,7 @@ def test_streams(sshd: Sshd) -> None:
 def test_a_limit_is_kept(sshd: Sshd) -> None:
     with (
         open_server(sshd.target, sshd.known_hosts, where="node1") as server,
-        pytest.raises(Unreachable, match="node1: `sleep 60` did not end within 0.5 s"),
+        pytest.raises(Unreachable, match=r"node1: `sleep 60` did not end within 0\.5 s"),
     ):
         server.run(["sleep", "60"], timeout=0.5)
 

@@ -71,5 +71,7 @@ def test_a_session_message_is_one_line_and_must_be_an_object() -> None:
 
 
 def test_a_status_reads_back() -> None:
-    status = JobStatus("j", "lab", "running", ("10.0.0.11",), 2, 1.0, 2.0, "/w/out", step=3, loss=0.5)
+    status = JobStatus(
+        "j", "lab", "running", ("10.0.0.11",), 2, 1.0, 2.0, "/w/out", step=3, loss=0.5
+    )
     assert JobStatus.from_json(status.to_json()) == status

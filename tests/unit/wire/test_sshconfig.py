@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from dsk.plan.sshconfig import ssh_config
+from dsk.wire.sshconfig import ssh_config
 
 
 def _read_back(tmp_path: Path, text: str) -> dict[str, list[str]]:
@@ -22,17 +22,17 @@ def _read_back(tmp_path: Path, text: str) -> dict[str, list[str]]:
 
 
 def test_only_the_clusters_key_and_known_hosts(tmp_path: Path) -> None:
-    values = _read_back(tmp_path, ssh_config(2222))
+    values = _read_back(tmp_path, ssh_config("/keys", 2222))
     assert values["port"] == ["2222"]
     assert values["stricthostkeychecking"] == ["true"]
     assert values["batchmode"] == ["yes"]
-    assert values["identityfile"] == ["/run/dsk/bundle/ssh/id_ed25519"]
+    assert values["identityfile"] == ["/keys/id_ed25519"]
     assert values["identitiesonly"] == ["yes"]
-    assert values["userknownhostsfile"] == ["/run/dsk/bundle/ssh/known_hosts"]
+    assert values["userknownhostsfile"] == ["/keys/known_hosts"]
     assert "setenv" not in values
 
 
 def test_every_variable_arrives_whatever_it_holds(tmp_path: Path) -> None:
     env = {"A": "plain", "B": "two words", "C": 'quo"te', "D": "back\\slash", "E": "", "F": "雪 #x"}
-    values = _read_back(tmp_path, ssh_config(2222, env))
+    values = _read_back(tmp_path, ssh_config("/keys", 2222, env=env))
     assert sorted(values["setenv"]) == sorted(f"{name}={value}" for name, value in env.items())

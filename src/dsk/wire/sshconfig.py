@@ -1,25 +1,29 @@
-"""The OpenSSH client's configuration in a master container (ssh_config(5))."""
+"""The OpenSSH client's configuration for logins to the workers (ssh_config(5))."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from dsk.wire import paths
+from collections.abc import Mapping, Sequence
 
 
-def ssh_config(port: int, env: Mapping[str, str] | None = None) -> str:
-    """To every worker, with the cluster's key and no other, and known host keys only.
+def ssh_config(
+    folder: str,
+    port: int,
+    *,
+    hosts: Sequence[str] = ("*",),
+    env: Mapping[str, str] | None = None,
+) -> str:
+    """With the cluster's key and known host keys in `folder`, and with no others.
 
     `env` is sent along: here, and not on a command line, where every user of a server could read
     it. Only the first SetEnv of a file counts, so all of it stands on one line.
     """
     lines = [
-        "Host *",
+        f"Host {' '.join(hosts)}",
         f"Port {port}",
         "User root",
-        f"IdentityFile {paths.BUNDLE / 'ssh/id_ed25519'}",
+        f"IdentityFile {folder}/id_ed25519",
         "IdentitiesOnly yes",
-        f"UserKnownHostsFile {paths.BUNDLE / 'ssh/known_hosts'}",
+        f"UserKnownHostsFile {folder}/known_hosts",
         "GlobalKnownHostsFile /dev/null",
         "StrictHostKeyChecking yes",
         "UpdateHostKeys no",

@@ -1,0 +1,215 @@
+"""What `dsk up` leaves on a server, and that `dsk down` takes all of it away."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hosts import Lab
+from hosts.node import Node
+from tests.lab.cluster import Cluster
+from tests.lab.conftest import SMALL
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+PORT = 2300
+
+FOUND = r"""
+docker ps --all --format '{{.Names}} {{.Status}}' | sed 's/ [0-9]* \(second\|minute\|hour\)s*.*//'
+docker volume ls --quiet
+docker network ls --format '{{.Name}}'
+ss -Hltn | awk '{print $4}' | sort
+find /root /etc /run /tmp /home /srv /opt -xdev -not -path '/run/docker*' \
+  -not -path '/root/.dsk/lab*' -not -path '/root/.dsk/one*' -not -path '/run/containerd*' -not -path /etc/mtab 2>/dev/null | sort
+ps -eo args= | grep -v -e '^ps ' -e '^find' -e '^sort' -e '^bash -c' -e containerd-shim | sort
+"""
+
+
+@pytest.fixture
+def small(lab: Lab, tmp_path: Path) -> Iterator[Cluster]:
+    """A cluster whose image holds no torch: all of a worker but the training."""
+    cluster = Cluster.init(
+        lab,
+        tmp_path,
+        [f"{node.host}:1" for node in lab.nodes],
+        name="small",
+        workspace="/workspace/small",
+        image=SMALL,
+        worker_port=PORT,
+    )
+    yield cluster
+    cluster.dsk("down", "--force", code=None)
+
+
+def container(node: Node) -> str:
+    return node.docker("ps", "--quiet", "--filter", "label=dsk.cluster=small").strip()
+
+
+def test_up_changes_only_what_differs_and_down_leaves_no_trace(lab: Lab, small: Cluster) -> None:
+    before = [node.run(["bash", "-c", FOUND]).stdout for node in lab.nodes]
+    small.dsk("up", "--accept-new-host-keys")
+    first = [container(node) for node in lab.nodes]
+    assert all(first)
+    again = small.dsk("up").out
+    assert again.count("unchanged") == 2
+    assert [container(node) for node in lab.nodes] == first
+
+    small.change(env={"NCCL_DEBUG": "WARN"})
+    changed = small.dsk("up").out
+    assert "its configuration changed" in changed
+    assert all(container(node) not in first for node in lab.nodes)
+
+    lab.nodes[1].docker("kill", container(lab.nodes[1]))
+    healed = small.dsk("up").out
+    assert "unchanged" in healed and "was not running" in healed
+
+    small.dsk("down")
+    assert [node.run(["bash", "-c", FOUND]).stdout for node in lab.nodes] == before
+    small.dsk("down")
+
+
+def test_only_the_master_holds_the_clusters_key(lab: Lab, small: Cluster) -> None:
+    small.dsk("up", "--accept-new-host-keys")
+    script = "find ~/.dsk/small -printf '%m %y %P\n' | sort -k 3"
+    for number, node in enumerate(lab.nodes):
+        listed = node.run(["bash", "-c", script]).stdout.split("\n")
+        files = {
+            path: mode
+            for mode, kind, path in map(str.split, filter(str.strip, listed[1:]))
+            if kind == "f"
+        }
+        assert (f"node{number}/ssh/id_ed25519" in files) == (number == 0)
+        private = {path: mode for path, mode in files.items() if "compose.yaml" not in path}
+        assert set(private.values()) == {"600"}
+    keys = small.folder / ".dsk" / "keys"
+    assert stat.S_IMODE(keys.stat().st_mode) == 0o700
+    assert all(stat.S_IMODE(key.stat().st_mode) == 0o600 for key in keys.glob("[!.]*[!b]"))
+
+
+def test_a_lost_key_is_made_anew_everywhere(lab: Lab, small: Cluster) -> None:
+    small.dsk("up", "--accept-new-host-keys")
+    (small.folder / ".dsk/keys/cluster").unlink()
+    assert "made the key" in small.dsk("up").out
+    listed = small.dsk("exec", "--node", "0", "--", "ssh", lab.nodes[1].host, "true")
+    assert listed.code == 0
+
+
+def test_a_node_without_the_image_gets_it_from_the_master(lab: Lab, small: Cluster) -> None:
+    lab.nodes[1].remove_image(SMALL)
+    out = small.dsk("up", "--accept-new-host-keys").out
+    assert f"sending {SMALL} from node0" in out and "GB sent" in out
+    assert container(lab.nodes[1])
+
+
+def test_no_image_anywhere(lab: Lab, small: Cluster) -> None:
+    small.change(image="dsk:never-built")
+    done = small.dsk("up", "--accept-new-host-keys", code=2)
+    assert done.err.count("has the image dsk:never-built") == 1
+    assert "make image" in done.err
+    assert not container(lab.nodes[0]) and not container(lab.nodes[1])
+
+
+def test_a_node_that_is_down_is_named_and_the_other_goes_on(lab: Lab, small: Cluster) -> None:
+    lab.nodes[1].link_down()
+    try:
+        done = small.dsk("up", "--accept-new-host-keys", code=3)
+        assert "node1 (10.88.0.12)" in done.err
+        assert container(lab.nodes[0])
+        status = json.loads(small.dsk("status", "--json", code=3).out)
+        assert [node["worker"] for node in status["nodes"]] == ["running", "unreachable"]
+    finally:
+        lab.nodes[1].link_up()
+    small.dsk("up", "--accept-new-host-keys")
+    assert container(lab.nodes[1])
+
+
+def test_an_engine_that_is_not_running(lab: Lab, small: Cluster) -> None:
+    lab.nodes[1].stop_engine()
+    try:
+        done = small.dsk("up", "--accept-new-host-keys", code=3)
+    finally:
+        lab.nodes[1].start_engine()
+    assert "node1 (10.88.0.12): the Docker engine is not running" in done.err
+    assert "systemctl start docker" in done.err
+
+
+def test_an_engine_that_the_login_may_not_use(lab: Lab, small: Cluster) -> None:
+    node = lab.nodes[1]
+    node.run(["useradd", "--create-home", "--shell", "/bin/bash", "guest"])
+    try:
+        node.run(["cp", "-r", "/root/.ssh", "/home/guest/.ssh"])
+        node.run(["chown", "-R", "guest:guest", "/home/guest/.ssh"])
+        nodes = [
+            {"host": lab.nodes[0].host, "slots": 1},
+            {"host": node.host, "slots": 1, "ssh": f"guest@{node.host}"},
+        ]
+        small.change(nodes=nodes)
+        done = small.dsk("up", "--accept-new-host-keys", code=3)
+    finally:
+        node.run(["userdel", "--remove", "guest"])
+    assert "may not use the Docker engine (permission denied)" in done.err
+    assert "usermod -aG docker" in done.err
+
+
+def test_a_port_that_is_taken(lab: Lab, small: Cluster) -> None:
+    script = (
+        f"import socket, time; s = socket.create_server(('{lab.nodes[1].host}', {PORT})); "
+        "print('ready', flush=True); time.sleep(600)"
+    )
+    argv = lab.nodes[1].argv(["python3", "-c", script])
+    holder = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout and holder.stdout.readline().strip() == "ready"
+        done = small.dsk("up", "--accept-new-host-keys", code=1)
+    finally:
+        holder.kill()
+        holder.communicate()
+    assert f"node1 (10.88.0.12): port {PORT} on 10.88.0.12 is already in use" in done.err
+    assert not container(lab.nodes[1])
+    small.dsk("up")
+
+
+def test_a_server_whose_host_key_is_new_or_changed(lab: Lab, small: Cluster) -> None:
+    refused = small.dsk("up", code=3)
+    assert "host key" in refused.err and "--accept-new-host-keys" in refused.err
+    assert not container(lab.nodes[0])
+    small.dsk("up", "--accept-new-host-keys")
+    known = small.folder / ".dsk/known_hosts"
+    lines = known.read_text().splitlines()
+    # The first host's key under the second's name: what an impostor would offer differs from it.
+    keys = {line.split(" ", 1)[0]: line.split(" ", 1)[1] for line in lines}
+    first, second = keys
+    known.write_text(f"{first} {keys[first]}\n{second} {keys[first]}\n")
+    changed = small.dsk("up", "--accept-new-host-keys", code=3)
+    assert second.strip("[]").split("]")[0] in changed.err
+    assert "changed" in changed.err
+
+
+def test_by_hand_with_docker_compose_alone(lab: Lab, small: Cluster) -> None:
+    """`dsk render`, copy, `docker compose up -d`, as README shows it."""
+    small.dsk("render", "-o", str(small.folder / "out"))
+    try:
+        for number, node in enumerate(lab.nodes):
+            options = ["-i", str(lab.ssh_key), "-o", f"UserKnownHostsFile={lab.known_hosts}"]
+            bundle = str(small.folder / "out" / f"node{number}")
+            copy = ["scp", "-q", "-r", "-p", *options, bundle, f"root@{node.host}:by-hand"]
+            subprocess.run(copy, check=True, timeout=60)
+            node.run(["docker", "compose", "--project-directory", "/root/by-hand", "up", "-d"])
+        deadline = time.monotonic() + 30
+        while not all(healthy(node) for node in lab.nodes):
+            assert time.monotonic() < deadline
+            time.sleep(1)
+        for node in lab.nodes:
+            lab.nodes[0].docker("exec", container(lab.nodes[0]), "ssh", node.host, "true")
+    finally:
+        for node in lab.nodes:
+            node.run(["rm", "-rf", "/root/by-hand"])
+
+
+def healthy(node: Node) -> bool:
+    argv = ["docker", "exec", container(node), "/usr/local/lib/dsk/entrypoint/health.sh"]
+    return node.run(argv, check=False).returncode == 0
