@@ -23,8 +23,8 @@ docker ps --all --format '{{.Names}} {{.Status}}' | sed 's/ [0-9]* \(second\|min
 docker volume ls --quiet
 docker network ls --format '{{.Name}}'
 ss -Hltn | awk '{print $4}' | sort
-find /root /etc /run /tmp /home /srv /opt -xdev -not -path '/run/docker*' \
-  -not -path '/root/.dsk/lab*' -not -path '/root/.dsk/one*' -not -path '/run/containerd*' -not -path /etc/mtab 2>/dev/null | sort
+find /root /etc /run /tmp /home /srv /opt -xdev -not -path '/run/docker*' -not -path /etc/mtab \
+  -not -path '/run/containerd*' -not -path '/root/.dsk/lab*' -not -path '/root/.dsk/one*' | sort
 ps -eo args= | grep -v -e '^ps ' -e '^find' -e '^sort' -e '^bash -c' -e containerd-shim | sort
 """
 

@@ -1,0 +1,98 @@
+"""The probe's script run for real, and its output read."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+from pathlib import Path
+
+from dsk.fleet.probe import SCRIPT, Probe, parse
+
+IMAGE = json.dumps(
+    {
+        "Id": "sha256:1",
+        "RootFS": {"Layers": ["a"]},
+        "Config": {"Env": ["A=1"]},
+        "Created": "2026-01-01T00:00:00.123Z",
+        "Size": 5,
+    }
+)
+WORKER = json.dumps(
+    {
+        "State": {"Running": True, "Restarting": False},
+        "Config": {"Labels": {"dsk.config": "c"}},
+        "Image": "sha256:1",
+    }
+)
+
+
+def fact(name: str, text: str = "", code: int = 0) -> str:
+    return f"{name} {code} {base64.b64encode(text.encode()).decode()}"
+
+
+FACTS = {
+    "files": fact("files", "4\n0"),
+    "docker": fact("docker", "27.0"),
+    "compose": fact("compose", "v2.26"),
+    "runtimes": fact("runtimes", '{"nvidia":{},"runc":{}}'),
+    "image": fact("image", IMAGE),
+    "worker": fact("worker", WORKER),
+    "holder": fact("holder", "20261124-1"),
+    "hook": fact("hook", code=1),
+    "gpus": fact("gpus", "4"),
+    "listening": fact("listening", "0B00580A:08AE\n00000000:0016"),
+    "infiniband": fact("infiniband", code=1),
+    "workspace": fact("workspace"),
+}
+
+
+def read(**changed: str) -> Probe:
+    return parse("\n".join({**FACTS, **changed}.values()), files=4)
+
+
+def test_everything_is_read() -> None:
+    found = read()
+    assert found.nvidia_toolkit and found.gpus == 4 and not found.infiniband
+    assert found.image and found.image.size == 5
+    assert found.worker and found.worker.running and found.worker.config == "c"
+    assert found.holder == "20261124-1"
+    assert found.same_files
+    assert found.listening == {("10.88.0.11", 2222), ("0.0.0.0", 22)}
+
+
+def test_files_that_differ_or_that_others_may_read() -> None:
+    assert not read(files=fact("files", "4\n1")).same_files
+    assert not read(files=fact("files", "5\n0")).same_files
+    assert not read(files=fact("files", code=1)).same_files
+
+
+def test_an_image_is_the_same_whatever_engine_holds_it() -> None:
+    other = IMAGE.replace("sha256:1", "sha256:2").replace(".123Z", "Z")
+    assert content(other) == content(IMAGE)
+    assert content(IMAGE.replace('["a"]', '["b"]')) != content(IMAGE)
+
+
+def content(inspected: str) -> str:
+    image = read(image=fact("image", inspected)).image
+    assert image
+    return image.content
+
+
+def test_the_script_tells_every_fact_on_a_machine_without_docker(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    for tool in ("base64", "tr", "awk", "ls", "wc", "find", "sha256sum"):
+        program = subprocess.run(["which", tool], capture_output=True, text=True, check=True)
+        (tmp_path / "bin" / tool).symlink_to(program.stdout.strip())
+    done = subprocess.run(
+        ["/bin/sh", "-c", SCRIPT, "dsk", "img", "worker", "lab", "node0", str(tmp_path)],
+        env={"HOME": str(tmp_path), "PATH": str(tmp_path / "bin")},
+        input="",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = parse(done.stdout, files=0)
+    assert found.docker.returncode == 127
+    assert found.workspace
+    assert found.image is None and found.worker is None and found.holder is None
