@@ -37,7 +37,9 @@ RUN --mount=type=bind,source=scripts/image/with-mirrors,target=/build/with-mirro
 
 FROM tools AS dsk-wheel
 COPY . /src
-RUN cd /src && /opt/build/bin/python -c 'from hatchling.build import build_wheel; build_wheel("/wheels")'
+# Stands for the README, so that a change of that does not make another image.
+RUN cd /src && echo dsk >README.md \
+    && /opt/build/bin/python -c 'from hatchling.build import build_wheel; build_wheel("/wheels")'
 
 # ---- what a job runs: torch, the rest of the lock, DeepSpeed, LLaMA-Factory ------------------------------------------
 FROM base AS torch
@@ -93,6 +95,8 @@ COPY --from=sources /opt/deepspeed /opt/deepspeed
 RUN cd /opt/deepspeed \
     && DS_ACCELERATOR=cpu DS_BUILD_CPU_ADAM=1 DS_BUILD_SHM_COMM=1 DS_ENABLE_NINJA=1 LDFLAGS=-Wl,-s \
         python -m pip wheel --no-cache-dir --no-deps --no-build-isolation -w /wheels .
+RUN --mount=type=bind,source=scripts/image/only-avx2,target=/build/only-avx2 \
+    /build/only-avx2 /wheels/deepspeed-*.whl
 COPY --from=sources /opt/llamafactory /opt/llamafactory
 RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     cd /opt/llamafactory \

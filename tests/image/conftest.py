@@ -1,0 +1,31 @@
+"""The image as a fixture. It is not built here: `make image` does that and takes minutes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.image.engine import Image, docker
+
+HERE = Path(__file__).parent
+REFERENCE = os.environ.get("DSK_IMAGE", "dsk:cu128")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.image)
+
+
+@pytest.fixture(scope="session")
+def image() -> Image:
+    """Fails where it is missing: skipped tests would look like a good image."""
+    if shutil.which("docker") is None:
+        pytest.fail("the docker program is missing; `make engine` shows how to get an engine")
+    found = docker("image", "inspect", REFERENCE, check=False)
+    if found.returncode:
+        pytest.fail(f"the image {REFERENCE} is not there: {found.stderr.strip()}\nmake image")
+    return Image(REFERENCE)

@@ -1,0 +1,71 @@
+"""Containers of the image under test, through the `docker` program."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+SCRIPTS = Path(__file__).parent / "inside"
+LIMIT_S = 120.0
+
+
+def docker(
+    *words: str, text: str | None = None, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Runs `docker WORDS...`. With `check`, an exit status other than 0 raises with all output."""
+    done = subprocess.run(
+        ["docker", *words], input=text, capture_output=True, text=True, timeout=LIMIT_S, check=False
+    )
+    if check and done.returncode:
+        raise AssertionError(
+            f"docker {' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+        )
+    return done
+
+
+def inspect(name: str) -> dict[str, Any]:
+    """`docker inspect` of a container or an image."""
+    found: dict[str, Any] = json.loads(docker("inspect", name).stdout)[0]
+    return found
+
+
+class Image:
+    """The image, and short-lived containers of it: each is gone when its command ends."""
+
+    def __init__(self, reference: str) -> None:
+        self.reference = reference
+
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        options: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+        text: str | None = None,
+        check: bool = True,
+    ) -> subprocess.CompletedProcess[str]:
+        settings = [f"--env={name}={value}" for name, value in (env or {}).items()]
+        return docker(
+            "run", "--rm", "--interactive", *settings, *options, self.reference, *command,
+            text=text, check=check,
+        )  # fmt: skip
+
+    def script(
+        self,
+        name: str,
+        questions: object = None,
+        *,
+        options: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Runs tests/image/inside/NAME in the image's Python: JSON in on stdin, JSON out."""
+        code = (SCRIPTS / name).read_text()
+        done = self.run(
+            ["/opt/venv/bin/python", "-c", code],
+            options=options, env=env, text=json.dumps(questions),
+        )  # fmt: skip
+        # Packages that are imported may print before the answer, which is the last line.
+        return json.loads(done.stdout.splitlines()[-1])
