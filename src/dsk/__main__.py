@@ -1,0 +1,5 @@
+"""`python -m dsk`."""
+
+from dsk.cli.main import main
+
+main()

@@ -1,0 +1,104 @@
+"""`dsk`: the group of commands, and what becomes of errors. Imports click and nothing heavier."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from dsk import __version__
+from dsk.cli.context import Context
+from dsk.errors import DskError
+
+# Each in a module of its own name, as `command`. The help stands here as well, so that `dsk --help`
+# need not import them; a test compares.
+COMMANDS = {
+    "init": "Write a dsk.yaml for HOST[:SLOTS] …",
+    "render": "Write each node's bundle: the folder that `docker compose up -d` needs there.",
+    "up": "Bring every node up: image, keys and a worker that one can log in to.",
+    "launch": "Train TRAIN.YAML, LLaMA-Factory's own file, on all nodes.",
+    "status": "Show the worker on every node, and the jobs.",
+    "logs": "Show the output and events of JOB, or of the newest one.",
+    "stop": "End JOB, or the one that runs, on all nodes.",
+    "exec": "Run COMMAND in the workers, on all nodes side by side.",
+    "down": "Take away what `dsk up` made on the nodes.",
+    "demo": "Train a tiny model on two nodes on this machine: no GPU, no download needed.",
+}
+BROKEN_PIPE = 141
+INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"dsk.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "-f",
+    "--file",
+    type=click.Path(path_type=Path),
+    default="dsk.yaml",
+    show_default=True,
+    envvar="DSK_FILE",
+    help="The cluster file.",
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(__version__, prog_name="dsk")
+@click.pass_context
+def dsk(ctx: click.Context, *, file: Path, debug: bool) -> None:
+    """Multi-node LLaMA-Factory and DeepSpeed training: one image, one file, one command.
+
+    \b
+    dsk init 10.0.0.11:4 10.0.0.12:4     write dsk.yaml
+    dsk up                               bring both nodes up
+    dsk launch train.yaml                train
+    """
+    ctx.obj = Context(file.absolute(), debug)
+
+
+def main() -> None:
+    """The console script. Exit codes: 0 done, 1 failed, 2 wrong input, 3 unreachable, 130 Ctrl-C."""
+    debug = "--debug" in sys.argv
+    try:
+        code = dsk.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except DskError as error:
+        if debug:
+            raise
+        from dsk.cli.errors import show
+
+        show(error)
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        code = INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone (`dsk logs | head`). Python would complain once more at its own end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = BROKEN_PIPE
+    except Exception as error:
+        if debug:
+            raise
+        click.echo(
+            f"error: unexpected {type(error).__name__}: {error}\n"
+            "  fix: this is a defect of dsk; run it again with `dsk --debug …` and report what it shows",
+            err=True,
+        )
+        code = DskError.exit_code
+    sys.exit(code if isinstance(code, int) else 0)
