@@ -32,16 +32,24 @@ INTERRUPTED = 130
 
 
 class LazyGroup(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        cmd_name: str,
+    ) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"dsk.cli.{cmd_name}").command
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002
+        formatter: click.HelpFormatter,
+    ) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
@@ -60,7 +68,7 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="dsk")
 @click.pass_context
 def dsk(ctx: click.Context, *, file: Path, debug: bool) -> None:
-    """Multi-node LLaMA-Factory and DeepSpeed training: one image, one file, one command.
+    r"""Multi-node LLaMA-Factory and DeepSpeed training: one image, one file, one command.
 
     \b
     dsk init 10.0.0.11:4 10.0.0.12:4     write dsk.yaml
@@ -71,7 +79,7 @@ def dsk(ctx: click.Context, *, file: Path, debug: bool) -> None:
 
 
 def main() -> None:
-    """The console script. Exit codes: 0 done, 1 failed, 2 wrong input, 3 unreachable, 130 Ctrl-C."""
+    """Exit codes: 0 done, 1 failed, 2 wrong input, 3 node or engine unreachable, 130 Ctrl-C."""
     debug = "--debug" in sys.argv
     try:
         code = dsk.main(standalone_mode=False)
@@ -97,7 +105,7 @@ def main() -> None:
             raise
         click.echo(
             f"error: unexpected {type(error).__name__}: {error}\n"
-            "  fix: this is a defect of dsk; run it again with `dsk --debug …` and report what it shows",
+            "  fix: this is a defect of dsk; report what the same command shows with `dsk --debug`",
             err=True,
         )
         code = DskError.exit_code

@@ -13,6 +13,7 @@ InfiniBand = Literal["auto", "on", "off"]
 DEFAULT_IMAGE = "dsk:cu128"
 DEFAULT_WORKSPACE = PurePosixPath("/workspace")
 DEFAULT_WORKER_PORT = 2222
+DEFAULT_SHM_SIZE = "16gb"
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Cluster:
     workspace: PurePosixPath = DEFAULT_WORKSPACE
     worker_port: int = DEFAULT_WORKER_PORT
     accelerator: Accelerator = "cuda"
-    shm_size: str = "16gb"
+    shm_size: str = DEFAULT_SHM_SIZE
     network: Network = Network()
     env: Mapping[str, str] = field(default_factory=dict)
     demo: Demo | None = None

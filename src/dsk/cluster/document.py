@@ -1,0 +1,96 @@
+"""YAML text as plain values, with the line and the text of each: what error messages need. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from dsk.errors import UserError
+
+Key = tuple[str | int, ...]
+"""Where a value stands: `("nodes", 1, "slots")`."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    key: Key
+    line: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Document:
+    """`lines` and `texts` by key; a key that stands twice is among `mistakes`."""
+
+    values: dict[str, Any]
+    lines: Mapping[Key, int]
+    texts: Mapping[Key, str]
+    mistakes: tuple[Mistake, ...]
+
+    def line(self, key: Key) -> int:
+        """Of the value, or of the nearest one around it that stands in the file."""
+        while key not in self.lines:
+            key = key[:-1]
+        return self.lines[key]
+
+
+def read(text: str, name: str) -> Document:
+    """Raises UserError where `text` is not YAML or no mapping; `name` is the file's."""
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise UserError(f"is not valid YAML: {error.problem}", where=f"{name}:{line}") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"is not valid YAML: {error}", where=name) from error
+    if root is None:
+        raise UserError("the file is empty", where=name, fix="dsk init HOST:SLOTS … --force")
+    if not isinstance(root, yaml.MappingNode):
+        kind = "a list" if isinstance(root, yaml.SequenceNode) else "a single value"
+        raise UserError(
+            f"holds {kind}, not settings", where=name, fix="write lines of the form key: value"
+        )
+    reader = _Reader()
+    values = reader.read(root, ())
+    return Document(values, reader.lines, reader.texts, tuple(reader.mistakes))
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self.lines: dict[Key, int] = {}
+        self.texts: dict[Key, str] = {}
+        self.mistakes: list[Mistake] = []
+        self._loader = yaml.SafeLoader("")
+
+    def read(self, node: yaml.Node, key: Key) -> Any:
+        self.lines.setdefault(key, node.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, key)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.read(item, (*key, i)) for i, item in enumerate(node.value)]
+        self.texts[key] = node.value
+        try:
+            return self._loader.construct_object(node)
+        except (yaml.YAMLError, ValueError) as error:
+            text = f"{node.value!r} cannot be read: {error}"
+            self.mistakes.append(Mistake(key, self.lines[key], text))
+            return node.value
+
+    def _mapping(self, node: yaml.MappingNode, key: Key) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for name_node, value_node in node.value:
+            # As written: YAML 1.1 would make True of a variable named `on`.
+            name = str(name_node.value) if isinstance(name_node, yaml.ScalarNode) else "?"
+            here = (*key, name)
+            line = name_node.start_mark.line + 1
+            if name in values:
+                first = self.lines[here]
+                text = f"is there twice (first in line {first}); delete one of the two"
+                self.mistakes.append(Mistake(here, line, text))
+                continue
+            self.lines[here] = line
+            values[name] = self.read(value_node, here)
+        return values

@@ -1,0 +1,183 @@
+"""dsk.yaml to a Cluster, or every mistake in it at once."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from dsk.cluster import document
+from dsk.cluster.document import Document, Key, Mistake
+from dsk.cluster.model import Cluster, Local, Network, Node, SshTarget
+from dsk.cluster.schema import ClusterModel, NodeModel, SshModel
+from dsk.cluster.values import split_target
+from dsk.errors import UserError
+
+_HIDDEN = ("env",)
+"""Keys whose values may be secrets and stand in no message."""
+
+
+def load(file: Path) -> Cluster:
+    """Raises UserError with every mistake, its line and its key, and what to write instead."""
+    name = _shown(file)
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise UserError(
+            "there is no such file", where=name, fix="dsk init HOST:SLOTS … writes one"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"is not UTF-8 text (byte {error.start})", where=name) from None
+    except OSError as error:
+        raise UserError(f"cannot be read: {error.strerror}", where=name) from None
+    return parse(text, file, name)
+
+
+def parse(text: str, file: Path, name: str | None = None) -> Cluster:
+    """Pure. `name` is what messages call the file. Raises UserError as `load` does."""
+    name = name or str(file)
+    read = document.read(text, name)
+    mistakes = list(read.mistakes)
+    model = None
+    try:
+        model = ClusterModel.model_validate(_as_written(read))
+    except ValidationError as error:
+        mistakes += [_mistake(read, detail) for detail in error.errors()]
+    if model:
+        mistakes += [Mistake(key, read.line(key), text) for key, text in _conflicts(model)]
+    if mistakes or model is None:
+        raise _all_of(mistakes, name)
+    return _cluster(model, file)
+
+
+def _shown(file: Path) -> str:
+    absolute = file.absolute()
+    here = Path.cwd()
+    return str(absolute.relative_to(here) if absolute.is_relative_to(here) else file)
+
+
+def _as_written(read: Document) -> dict[str, Any]:
+    """Variables are text, and `on` is a word: YAML 1.1 would read numbers and True."""
+    values = dict(read.values)
+    if isinstance(env := values.get("env"), dict):
+        values["env"] = {
+            name: read.texts.get(("env", name), value) if value is not None else ""
+            for name, value in env.items()
+        }
+    if isinstance(network := values.get("network"), dict) and "infiniband" in network:
+        word = read.texts.get(("network", "infiniband"), network["infiniband"])
+        values["network"] = {**network, "infiniband": word}
+    # `env:` with nothing behind it says nothing.
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _mistake(read: Document, detail: ErrorDetails) -> Mistake:
+    # pydantic marks an error of a mapping's key by one more step.
+    key: Key = tuple(step for step in detail["loc"] if step != "[key]")
+    return Mistake(key, read.line(key), _sentence(key, detail))
+
+
+def _sentence(key: Key, detail: ErrorDetails) -> str:
+    kind, given = detail["type"], detail["input"]
+    if kind == "extra_forbidden":
+        return _unknown(key)
+    if kind == "missing":
+        return "is missing"
+    if kind == "value_error":
+        return str(detail["ctx"]["error"])
+    if kind in ("model_type", "dict_type", "list_type"):
+        wanted = "a list of - {host: …, slots: …}" if kind == "list_type" else "lines of key: value"
+        return f"{_kind(given)} where {wanted} should be"
+    # "Input should be a valid integer" and the like.
+    expected = detail["msg"].removeprefix("Input ")
+    return expected if key[0] in _HIDDEN else f"{given!r} {expected}"
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, dict):
+        return "settings"
+    return "a list" if isinstance(value, list) else repr(value)
+
+
+def _unknown(key: Key) -> str:
+    known = list(_model_at(key[:-1]).model_fields)
+    close = difflib.get_close_matches(str(key[-1]), known, n=1)
+    return (
+        f"unknown key; did you mean {close[0]}?" if close else f"unknown; known: {', '.join(known)}"
+    )
+
+
+def _model_at(key: Key) -> type[BaseModel]:
+    model: type[BaseModel] = ClusterModel
+    for step in key:
+        if isinstance(step, str):
+            annotation = model.model_fields[step].annotation
+            inner = [annotation, *get_args(annotation)]
+            model = next(a for a in inner if isinstance(a, type) and issubclass(a, BaseModel))
+    return model
+
+
+def _conflicts(model: ClusterModel) -> Iterator[tuple[Key, str]]:
+    """What is wrong between values that are each right."""
+    first: dict[str, int] = {}
+    for index, node in enumerate(model.nodes):
+        if node.host in first:
+            yield (
+                ("nodes", index, "host"),
+                f"{node.host} is nodes[{first[node.host]}] already; write each server once",
+            )
+        first.setdefault(node.host, index)
+        server = _server(node, model.ssh, Path())
+        if isinstance(server, SshTarget) and (server.host, server.port) == (
+            node.host,
+            model.worker_port,
+        ):
+            yield (
+                ("worker_port",),
+                f"{model.worker_port} is the port of nodes[{index}]'s own sshd; write another",
+            )
+
+
+def _all_of(mistakes: list[Mistake], name: str) -> UserError:
+    ordered = sorted(mistakes, key=lambda mistake: mistake.line)
+    lines = [f"{_path(mistake.key)}: {mistake.text}" for mistake in ordered]
+    if len(ordered) == 1:
+        return UserError(lines[0], where=f"{name}:{ordered[0].line}")
+    listed = (f"  {name}:{m.line}: {line}" for m, line in zip(ordered, lines, strict=True))
+    return UserError("\n".join([f"{len(ordered)} mistakes:", *listed]), where=name)
+
+
+def _path(key: Key) -> str:
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in key)
+    return text.removeprefix(".")
+
+
+def _cluster(model: ClusterModel, file: Path) -> Cluster:
+    return Cluster(
+        name=model.name,
+        nodes=tuple(
+            Node(index, node.host, node.slots, _server(node, model.ssh, file.absolute().parent))
+            for index, node in enumerate(model.nodes)
+        ),
+        file=file,
+        image=model.image,
+        workspace=PurePosixPath(model.workspace),
+        worker_port=model.worker_port,
+        accelerator=model.accelerator,
+        shm_size=model.shm_size,
+        network=Network(model.network.interface, model.network.infiniband),
+        env=model.env,
+    )
+
+
+def _server(node: NodeModel, default: SshModel, folder: Path) -> Local | SshTarget:
+    """A relative key file is beside dsk.yaml."""
+    if node.ssh == "local":
+        return Local()
+    user, host, port = split_target(node.ssh) if node.ssh else (None, node.host, None)
+    key = folder / Path(default.key).expanduser() if default.key else None
+    return SshTarget(user or default.user, host, port or default.port, key)

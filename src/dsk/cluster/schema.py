@@ -1,0 +1,127 @@
+"""What dsk.yaml may say, as pydantic models: validation and the JSON Schema come from here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
+
+from dsk.cluster import values
+from dsk.cluster.model import (
+    DEFAULT_IMAGE,
+    DEFAULT_SHM_SIZE,
+    DEFAULT_WORKER_PORT,
+    DEFAULT_WORKSPACE,
+    Accelerator,
+    InfiniBand,
+)
+
+MOST_SLOTS = 64
+MOST_NODES = 256
+
+Port = Annotated[int, Field(ge=1, le=values.HIGHEST_PORT)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class SshModel(_Model):
+    """How dsk reaches the servers' own sshd, unless a node says otherwise."""
+
+    user: Annotated[
+        str, AfterValidator(values.user), Field(description="Login on the servers.")
+    ] = "root"
+    port: Annotated[Port, Field(description="Port of the servers' own sshd.")] = 22
+    key: Annotated[
+        str | None,
+        AfterValidator(lambda key: key and values.key_file(key)),
+        Field(description="Private key file; OpenSSH chooses where it is left out."),
+    ] = None
+
+
+class NodeModel(_Model):
+    """One GPU server."""
+
+    host: Annotated[
+        str,
+        AfterValidator(values.host),
+        Field(description="IPv4 address on the LAN: ranks and workers talk over it."),
+    ]
+    slots: Annotated[int, Field(ge=1, le=MOST_SLOTS, description="Number of GPUs to use there.")]
+    ssh: Annotated[
+        str | None,
+        AfterValidator(lambda target: target and values.target(target)),
+        Field(
+            description="user@host:port where the server's own SSH is elsewhere, "
+            "or local where the server is the machine that dsk runs on."
+        ),
+    ] = None
+
+
+class NetworkModel(_Model):
+    """The network between the nodes."""
+
+    interface: Annotated[
+        str,
+        AfterValidator(values.interface),
+        Field(description="Interface of NCCL and Gloo on every node; auto: each finds its own."),
+    ] = "auto"
+    infiniband: Annotated[
+        InfiniBand, Field(description="on hands /dev/infiniband to the workers.")
+    ] = "auto"
+
+
+class ClusterModel(_Model):
+    """dsk's cluster file."""
+
+    name: Annotated[
+        str,
+        AfterValidator(values.name),
+        Field(description="Part of every container's name: one server can serve two clusters."),
+    ]
+    image: Annotated[
+        str,
+        AfterValidator(values.image),
+        Field(description="The workers' image, an exact reference."),
+    ] = DEFAULT_IMAGE
+    workspace: Annotated[
+        str,
+        AfterValidator(values.workspace),
+        Field(description="Absolute path, the same on every node: models, data, outputs, caches."),
+    ] = str(DEFAULT_WORKSPACE)
+    nodes: Annotated[
+        list[NodeModel],
+        Field(min_length=1, max_length=MOST_NODES, description="The first one is the master."),
+    ]
+    ssh: Annotated[SshModel, Field(description=SshModel.__doc__)] = SshModel()
+    worker_port: Annotated[
+        Port,
+        Field(description="Port of the workers' sshd, on the node's LAN address only."),
+    ] = DEFAULT_WORKER_PORT
+    accelerator: Annotated[
+        Accelerator, Field(description="What the ranks compute on; never guessed.")
+    ] = "cuda"
+    shm_size: Annotated[
+        str,
+        AfterValidator(values.size),
+        Field(description="Shared memory of a worker, for data loaders and NCCL."),
+    ] = DEFAULT_SHM_SIZE
+    network: Annotated[NetworkModel, Field(description=NetworkModel.__doc__)] = NetworkModel()
+    env: Annotated[
+        dict[
+            Annotated[str, AfterValidator(values.variable)],
+            Annotated[
+                str,
+                AfterValidator(values.variable_value),
+                WithJsonSchema({"type": ["string", "number", "boolean"]}),
+            ],
+        ],
+        Field(description="Environment variables of every rank."),
+    ] = {}
+
+
+def json_schema() -> dict[str, Any]:
+    """For editors (JSON Schema 2020-12); schema/dsk.schema.json is this."""
+    schema = ClusterModel.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -1,0 +1,159 @@
+"""What single values of dsk.yaml may hold: they end in shells, ssh options, compose files, paths.
+
+Each check returns the value or raises ValueError with what is wrong and what to write. Pure.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import PurePosixPath
+
+NAME_LENGTH = 30
+INTERFACE_LENGTH = 15  # IFNAMSIZ without the final zero
+
+_NAME = re.compile(r"[a-z](?:[a-z0-9-]*[a-z0-9])?")
+# distribution/reference: an optional registry, path components, tag and digest.
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
+_REGISTRY = r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]+)?/)?"
+_IMAGE = re.compile(
+    rf"{_REGISTRY}{_COMPONENT}(?:/{_COMPONENT})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?"
+    r"(?:@sha256:[0-9a-f]{64})?"
+)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}")
+_SSH_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}")
+_TARGET = re.compile(r"(?:(?P<user>[^@]*)@)?(?P<host>[^@:]*)(?::(?P<port>[0-9]{1,5}))?")
+_INTERFACE = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{INTERFACE_LENGTH - 1}}}")
+_SIZE = re.compile(r"[1-9][0-9]*(?:[kmg]b?|b)", re.IGNORECASE)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+HIGHEST_PORT = 65535
+
+# The workspace is mounted over the same path in the worker: it may not hide what that needs.
+_PROTECTED = tuple(
+    PurePosixPath(path)
+    for path in (
+        *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/proc", "/run", "/sbin"),
+        *("/sys", "/usr", "/var/lib", "/var/run", "/opt/venv", "/opt/llamafactory", "/root/.ssh"),
+    )
+)
+
+_LAUNCHER = "DeepSpeed's launcher sets it"
+_RESERVED = {
+    **dict.fromkeys(
+        ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "LOCAL_SIZE"), _LAUNCHER
+    ),
+    **dict.fromkeys(("CROSS_RANK", "CROSS_SIZE"), _LAUNCHER),
+    "CUDA_VISIBLE_DEVICES": f"{_LAUNCHER}; choose GPUs with slots: or dsk launch --include",
+    "DS_ACCELERATOR": "write accelerator: instead",
+    "NCCL_SOCKET_IFNAME": "each node has its own; write network: {interface: NAME} instead",
+    "GLOO_SOCKET_IFNAME": "each node has its own; write network: {interface: NAME} instead",
+    **dict.fromkeys(("PATH", "HOME", "SHELL", "USER", "LD_PRELOAD"), "the image sets it"),
+}
+_RESERVED_PREFIXES = ("DSK_", "PDSH_", "SSH_")
+
+
+def name(value: str) -> str:
+    if not _NAME.fullmatch(value) or len(value) > NAME_LENGTH:
+        raise ValueError(
+            f"{value!r} cannot be a cluster's name; write up to {NAME_LENGTH} lower-case letters, "
+            "digits and dashes, a letter first"
+        )
+    return value
+
+
+def image(value: str) -> str:
+    if not _IMAGE.fullmatch(value):
+        raise ValueError(f"{value!r} is no image reference; write one such as dsk:cu128")
+    return value
+
+
+def workspace(value: str) -> str:
+    path = PurePosixPath(value)
+    if not path.is_absolute():
+        raise ValueError(f"{value!r} is not absolute; write a path from the root: /{value}")
+    if str(path) != value.rstrip("/") or ".." in path.parts:
+        raise ValueError(f"{value!r} is not a plain path; write it without .., . and double /")
+    if _CONTROL.search(value) or ":" in value:
+        raise ValueError(f"{value!r} holds a character that a mount cannot take; choose another")
+    for protected in _PROTECTED:
+        if path == protected or path in protected.parents or protected in path.parents:
+            raise ValueError(
+                f"{value} would hide {protected} in the worker; write a folder of its own, "
+                "such as /workspace"
+            )
+    return str(path)
+
+
+def host(value: str) -> str:
+    """A node's address on the LAN."""
+    try:
+        address = ipaddress.IPv4Address(value)
+    except ValueError:
+        raise ValueError(
+            f"{value!r} is not an IPv4 address; write the node's LAN address "
+            "(dsk init looks names up)"
+        ) from None
+    if address.is_loopback or address.is_unspecified or address.is_multicast:
+        raise ValueError(f"{value} does not lead to another node; write the node's LAN address")
+    return value
+
+
+def user(value: str) -> str:
+    if not _USER.fullmatch(value):
+        raise ValueError(f"{value!r} cannot be a login's name")
+    return value
+
+
+def split_target(value: str) -> tuple[str | None, str, int | None]:
+    """`user@host:port`, user and port optional."""
+    found = _TARGET.fullmatch(value)
+    if not found or not _SSH_HOST.fullmatch(found["host"]):
+        raise ValueError(f"{value!r} is no SSH login; write user@host:port, or local")
+    if found["user"] is not None:
+        user(found["user"])
+    number = int(found["port"]) if found["port"] else None
+    if number is not None and not 1 <= number <= HIGHEST_PORT:
+        raise ValueError(f"{value!r}: a port is a number from 1 to {HIGHEST_PORT}")
+    return found["user"], found["host"], number
+
+
+def target(value: str) -> str:
+    if value != "local":
+        split_target(value)
+    return value
+
+
+def key_file(value: str) -> str:
+    if not value or _CONTROL.search(value):
+        raise ValueError(f"{value!r} is no path; write one such as ~/.ssh/id_ed25519")
+    return value
+
+
+def interface(value: str) -> str:
+    if not _INTERFACE.fullmatch(value):
+        raise ValueError(f"{value!r} is no interface's name; write one such as eth0, or auto")
+    return value
+
+
+def size(value: str) -> str:
+    if not _SIZE.fullmatch(value):
+        raise ValueError(f"{value!r} is no size; write one such as 16gb")
+    return value
+
+
+def variable(value: str) -> str:
+    if not _VARIABLE.fullmatch(value):
+        raise ValueError("is no variable's name; write letters, digits and _")
+    if value in _RESERVED:
+        raise ValueError(f"cannot be set here: {_RESERVED[value]}")
+    if value.startswith(_RESERVED_PREFIXES):
+        raise ValueError("cannot be set here: dsk and ssh use it themselves")
+    return value
+
+
+def variable_value(value: str) -> str:
+    """The value stands in no message: it may be a secret."""
+    if _CONTROL.search(value):
+        raise ValueError("holds a line break or another control character; write it on one line")
+    return value
