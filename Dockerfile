@@ -38,6 +38,7 @@ RUN --mount=type=bind,source=scripts/image/with-mirrors,target=/build/with-mirro
 FROM tools AS dsk-wheel
 COPY . /src
 # Stands for the README, so that a change of that does not make another image.
+# hadolint ignore=DL3003
 RUN cd /src && echo dsk >README.md \
     && /opt/build/bin/python -c 'from hatchling.build import build_wheel; build_wheel("/wheels")'
 
@@ -92,12 +93,14 @@ RUN --mount=type=bind,source=scripts/image/apt-install,target=/build/apt-install
     --mount=type=secret,id=ca \
     /build/apt-install g++
 COPY --from=sources /opt/deepspeed /opt/deepspeed
+# hadolint ignore=DL3003
 RUN cd /opt/deepspeed \
     && DS_ACCELERATOR=cpu DS_BUILD_CPU_ADAM=1 DS_BUILD_SHM_COMM=1 DS_ENABLE_NINJA=1 LDFLAGS=-Wl,-s \
         python -m pip wheel --no-cache-dir --no-deps --no-build-isolation -w /wheels .
 RUN --mount=type=bind,source=scripts/image/only-avx2,target=/build/only-avx2 \
     /build/only-avx2 /wheels/deepspeed-*.whl
 COPY --from=sources /opt/llamafactory /opt/llamafactory
+# hadolint ignore=DL3003
 RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     cd /opt/llamafactory \
     && /opt/build/bin/python -c 'from hatchling.build import build_editable; build_editable("/wheels")'

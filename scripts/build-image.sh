@@ -59,17 +59,20 @@ for name in APT_MIRROR PIP_INDEX_URL HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy 
     if [[ -n ${!name:-} ]]; then arguments+=(--build-arg "$name"); fi
 done
 
-revision="$(git rev-parse HEAD 2>/dev/null || echo unknown)"
+# The last commit that changed what the image is made of: a commit of documents makes no other image.
+mapfile -t inputs < <(sed -n 's/^!//p' .dockerignore)
+revision="$(git log -1 --format=%H -- "${inputs[@]}" 2>/dev/null || true)"
+if [[ -n $revision ]] && ! git diff --quiet HEAD -- "${inputs[@]}"; then revision+=-modified; fi
 version="$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' src/dsk/__init__.py)"
 DOCKER_BUILDKIT=1 docker build --network host --progress "${BUILD_PROGRESS:-auto}" \
     --build-arg BASE_IMAGE="$base" --build-arg STACK="$stack" --build-arg CONTENT="$content" \
     "${secrets[@]}" "${arguments[@]}" \
     --label org.opencontainers.image.title=dsk \
     --label org.opencontainers.image.version="$version" \
-    --label org.opencontainers.image.revision="$revision" \
+    --label org.opencontainers.image.revision="${revision:-unknown}" \
     --label org.opencontainers.image.source="${SOURCE_URL:-unknown}" \
     --label org.opencontainers.image.licenses=Apache-2.0 \
     --label org.opencontainers.image.base.name="$base" \
-    --label org.opencontainers.image.base.digest="$base_id" \
+    --label org.opencontainers.image.base.digest="${base_id##*@}" \
     --tag "$tag" .
 docker image inspect --format "build-image.sh: $tag is {{.Id}}, {{.Size}} bytes" "$tag"

@@ -21,7 +21,9 @@ template="$(<"$SSHD_TEMPLATE")"
 template=${template//@HOST@/"$DSK_HOST"}
 template=${template//@PORT@/"$DSK_WORKER_PORT"}
 template=${template//@RUN@/"$RUN"}
-printf '%s\nSetEnv%s\n' "$template" "$set_env" >"$SSHD_CONFIG"
+# The health check's logins, every few seconds, would be all that `docker logs` shows.
+quiet="Match Address $DSK_HOST"$'\n    LogLevel ERROR'
+printf '%s\nSetEnv%s\n%s\n' "$template" "$set_env" "$quiet" >"$SSHD_CONFIG"
 chmod 0600 "$SSHD_CONFIG"
 
 # Debian's sshd wants its empty folder, which a tmpfs on /run hides.

@@ -24,7 +24,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def image() -> Image:
     """Fails where it is missing: skipped tests would look like a good image."""
     if shutil.which("docker") is None:
-        pytest.fail("the docker program is missing; `make engine` shows how to get an engine")
+        pytest.fail(
+            "the docker program is missing; scripts/engine.sh installs and starts an engine"
+        )
     found = docker("image", "inspect", REFERENCE, check=False)
     if found.returncode:
         pytest.fail(f"the image {REFERENCE} is not there: {found.stderr.strip()}\nmake image")

@@ -19,8 +19,10 @@ GOOD = {
     "DSK_MASTER": "127.0.0.1",
 }
 # One setting that is wrong (None: not there), and what the line must name.
-BAD: list[tuple[dict[str, str | None], list[str]]] = [
-    *[({name: None}, [name]) for name in GOOD],
+Change = dict[str, str | None]
+MISSING: list[tuple[Change, list[str]]] = [({name: None}, [name]) for name in GOOD]
+BAD: list[tuple[Change, list[str]]] = [
+    *MISSING,
     ({"DSK_HOST": "192.0.2.1"}, ["192.0.2.1", "DSK_HOST", "127.0.0.1/8 (lo)"]),
     ({"DSK_HOST": "server one"}, ["server one", "DSK_HOST"]),
     ({"DSK_INTERFACE": "eth7"}, ["DSK_INTERFACE", "eth7", "lo"]),
@@ -48,7 +50,7 @@ def complaint(stderr: str) -> str:
 
 
 @pytest.mark.parametrize(("change", "named"), BAD, ids=[str(change) for change, _ in BAD])
-def test_a_wrong_setting(image: Image, change: dict[str, str | None], named: list[str]) -> None:
+def test_a_wrong_setting(image: Image, change: Change, named: list[str]) -> None:
     env = {name: value for name, value in {**GOOD, **change}.items() if value is not None}
     done = image.run(["worker"], env=env, options=["--network=none"], check=False)
     assert done.returncode == SETTING
