@@ -68,13 +68,13 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="dsk")
 @click.pass_context
 def dsk(ctx: click.Context, *, file: Path, debug: bool) -> None:
-    r"""Multi-node LLaMA-Factory and DeepSpeed training: one image, one file, one command.
+    """Multi-node LLaMA-Factory and DeepSpeed training: one image, one file, one command.
 
     \b
     dsk init 10.0.0.11:4 10.0.0.12:4     write dsk.yaml
     dsk up                               bring both nodes up
     dsk launch train.yaml                train
-    """
+    """  # noqa: D301 - click wants the character \b itself
     ctx.obj = Context(file.absolute(), debug)
 
 

@@ -72,7 +72,7 @@ def workspace(value: str) -> str:
     path = PurePosixPath(value)
     if not path.is_absolute():
         raise ValueError(f"{value!r} is not absolute; write a path from the root: /{value}")
-    if str(path) != value.rstrip("/") or ".." in path.parts:
+    if str(path) != (value.rstrip("/") or "/") or ".." in path.parts:
         raise ValueError(f"{value!r} is not a plain path; write it without .., . and double /")
     if _CONTROL.search(value) or ":" in value:
         raise ValueError(f"{value!r} holds a character that a mount cannot take; choose another")

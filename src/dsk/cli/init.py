@@ -1,0 +1,153 @@
+"""`dsk init`: the cluster file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dsk.cli.context import Context, pass_context
+from dsk.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dsk.cluster.model import Cluster
+    from dsk.connect.outcome import Outcome
+    from dsk.fleet.discover import Found
+
+GB = 1e9
+NO_SLOTS = 1
+"""Stands for a number of slots that is not known yet, until the servers are asked."""
+
+
+@click.command()
+@click.argument("hosts", nargs=-1, metavar="[HOST[:SLOTS]]...")
+@click.option(
+    "--hostfile",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Take hosts and slots from DeepSpeed's hostfile.",
+)
+@click.option("--name", default="lab", show_default=True, help="The cluster's name.")
+@click.option("--image", help="The workers' image.")
+@click.option("--workspace", help="Absolute path on every node; by default where there is room.")
+@click.option("--accelerator", type=click.Choice(["cuda", "cpu"]), help="cuda if not given.")
+@click.option("--user", help="Login on the servers.  [default: root]")
+@click.option("--port", type=int, help="Port of the servers' sshd.  [default: 22]")
+@click.option("--key", help="Private key for the servers.")
+@click.option("--full", is_flag=True, help="Write every key, with its meaning.")
+@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+@pass_context
+def command(
+    context: Context,
+    /,
+    hosts: tuple[str, ...],
+    *,
+    hostfile: Path | None,
+    full: bool,
+    force: bool,
+    **given: Any,
+) -> None:
+    """Write a dsk.yaml for HOST[:SLOTS] …
+
+    The first host is the master. Names are looked up. Over SSH, where that is possible, the servers
+    are asked for their GPUs, interface and disks; the file is written either way.
+    """
+    from dsk.cluster import write
+    from dsk.cluster.load import parse
+    from dsk.files import write_atomic
+
+    if context.file.exists() and not force:
+        raise UserError(
+            "is there already", where=context.file.name, fix="dsk init --force … overwrites it"
+        )
+    slots = _slots(hosts, hostfile)
+    values = _values(slots, given)
+    cluster = parse(write.short(values), context.file)
+    _ask_servers(cluster, values, slots)
+    text = write.full(values) if full else write.short(values)
+    parse(text, context.file)
+    write_atomic(context.file, text.encode())
+    click.echo(f"wrote {context.file.name}; next: dsk up")
+
+
+def _slots(hosts: Sequence[str], hostfile: Path | None) -> dict[str, int | None]:
+    """Address to slots, None where the user named none."""
+    from dsk.cluster import hostfile as reader
+    from dsk.connect.addresses import lan_address
+
+    if bool(hosts) == bool(hostfile):
+        raise click.UsageError("name the hosts, or a --hostfile: dsk init 10.0.0.11:4 10.0.0.12:4")
+    named: dict[str, int | None] = {}
+    if hostfile:
+        named.update(reader.parse(hostfile.read_text(encoding="utf-8"), str(hostfile)))
+    for word in hosts:
+        name, colon, number = word.partition(":")
+        if not name or (colon and not number.isdecimal()):
+            raise UserError(f"{word!r} is not HOST:SLOTS", fix="write e.g. 10.0.0.11:4")
+        if name in named:
+            raise UserError(f"{name} is named twice", fix="name each server once")
+        named[name] = int(number) if colon else None
+    found: dict[str, int | None] = {}
+    for name, number_of_slots in named.items():
+        address = lan_address(name)
+        if address != name:
+            click.echo(f"{name} is {address}")
+        if address in found:
+            raise UserError(f"{name} is {address}, which another name leads to", where=name)
+        found[address] = number_of_slots
+    return found
+
+
+def _values(slots: Mapping[str, int | None], given: Mapping[str, Any]) -> dict[str, Any]:
+    from dsk.connect.addresses import is_here
+
+    nodes = []
+    for host, number in slots.items():
+        node: dict[str, Any] = {"host": host, "slots": NO_SLOTS if number is None else number}
+        if is_here(host):
+            click.echo(f"{host} is this machine: dsk reaches it without SSH")
+            node["ssh"] = "local"
+        nodes.append(node)
+    top = {key: given[key] for key in ("image", "accelerator", "workspace") if given[key]}
+    values = {"name": given["name"], **top, "nodes": nodes}
+    if ssh := {key: given[key] for key in ("user", "port", "key") if given[key] is not None}:
+        values["ssh"] = ssh
+    return values
+
+
+def _ask_servers(cluster: Cluster, values: dict[str, Any], slots: Mapping[str, int | None]) -> None:
+    """Completes `values` with what the servers say, and tells what they do not."""
+    from dsk.fleet.discover import discover, propose_workspace
+
+    outcomes = discover(cluster.nodes, cluster.state_dir / "known_hosts")
+    for outcome in outcomes:
+        click.echo(f"{outcome.node}: {_told(outcome)}")
+    unknown = []
+    for outcome, entry in zip(outcomes, values["nodes"], strict=True):
+        if slots[outcome.node.host] is not None:
+            continue
+        if outcome.value and outcome.value.gpus:
+            entry["slots"] = outcome.value.gpus
+        else:
+            unknown.append(outcome.node.host)
+    if unknown:
+        raise UserError(
+            f"how many GPUs to use is not known for {', '.join(unknown)}",
+            fix=f"write it behind the host: {unknown[0]}:4",
+        )
+    if "workspace" not in values:
+        found = [outcome.value for outcome in outcomes if outcome.value]
+        values["workspace"] = str(propose_workspace(found))
+        click.echo(f"workspace: {values['workspace']} (--workspace names another)")
+
+
+def _told(outcome: Outcome[Found]) -> str:
+    found = outcome.value
+    if found is None:
+        why = outcome.error.message if outcome.error else "no answer"
+        return f"not asked for GPUs, interface and disks: {why}"
+    interface = found.interface or f"no interface with {outcome.node.host}!"
+    disks = ", ".join(f"{mount} {free / GB:.0f} GB" for mount, free in found.disks.items())
+    return f"{found.gpus} GPUs; {interface}; free: {disks or 'unknown'}"

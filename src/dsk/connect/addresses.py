@@ -1,0 +1,39 @@
+"""Names to LAN addresses, and whether an address is this machine's own."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+
+from dsk.errors import UserError
+
+
+def lan_address(name: str) -> str:
+    """The IPv4 address of a host, from the resolver where it is a name. Raises UserError."""
+    try:
+        found = socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise UserError(
+            "cannot be resolved to an IPv4 address",
+            where=name,
+            fix="write the node's LAN address instead of its name",
+        ) from None
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    address = ipaddress.IPv4Address(addresses[0])
+    if address.is_loopback or address.is_unspecified:
+        raise UserError(
+            f"resolves to {address}, which leads to no other node",
+            where=name,
+            fix="write the node's LAN address instead of its name",
+        )
+    return str(address)
+
+
+def is_here(address: str) -> bool:
+    """Whether this machine has the address: only then can a socket be bound to it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True

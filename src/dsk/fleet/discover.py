@@ -1,0 +1,71 @@
+"""What `dsk init` can find out about servers: GPUs, the LAN interface, disks with room."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from dsk.cluster.model import DEFAULT_WORKSPACE, Node
+from dsk.connect import open_server, side_by_side
+from dsk.connect.outcome import Outcome
+
+LIMIT_S = 30.0
+
+# Lines `gpus N`, `interface NAME` (none where the server does not have the address), and a line
+# `disk KILOBYTES MOUNT` for each file system that could hold a workspace.
+SCRIPT = r"""
+printf 'gpus %s\n' "$(ls /proc/driver/nvidia/gpus 2>/dev/null | wc -l)"
+ip -4 -o addr show to "$1" 2>/dev/null | awk '{ print "interface", $2; exit }'
+df -PkT 2>/dev/null | awk -v DISKS='^(ext|xfs|btrfs|zfs|nfs|ceph|lustre|fuse)' '
+NR > 1 && ($7 == "/" || $2 ~ DISKS) {
+  line = "disk " $5
+  for (i = 7; i <= NF; i++) line = line " " $i
+  print line }'
+"""
+
+
+@dataclass(frozen=True)
+class Found:
+    """`interface` is None where the server has no such address; `disks` maps mount to free bytes."""
+
+    gpus: int
+    interface: str | None
+    disks: Mapping[str, int]
+
+
+def discover(nodes: Sequence[Node], known_hosts: Path) -> tuple[Outcome[Found], ...]:
+    """Asks all servers side by side; one that cannot be asked has its error in its outcome."""
+
+    def look(node: Node) -> Found:
+        with open_server(node.server, known_hosts, where=str(node)) as server:
+            done = server.run(["sh", "-c", SCRIPT, "dsk", node.host], timeout=LIMIT_S)
+            return parse(done.text)
+
+    return side_by_side(nodes, look)
+
+
+def parse(output: str) -> Found:
+    gpus, interface, disks = 0, None, {}
+    for line in output.splitlines():
+        kind, _, rest = line.partition(" ")
+        if kind == "gpus":
+            gpus = int(rest)
+        elif kind == "interface":
+            interface = rest
+        elif kind == "disk":
+            free, _, mount = rest.partition(" ")
+            disks[mount] = int(free) * 1024
+    return Found(gpus, interface, disks)
+
+
+def propose_workspace(found: Sequence[Found]) -> PurePosixPath:
+    """On the file system that every node has and whose fullest one has the most room."""
+    shared = set.intersection(*(set(each.disks) for each in found)) if found else set()
+    # Where several are equal, the shortest path: bind mounts show one disk many times.
+    best = max(
+        sorted(shared, key=len),
+        key=lambda mount: min(each.disks[mount] for each in found),
+        default="/",
+    )
+    return DEFAULT_WORKSPACE if best == "/" else PurePosixPath(best) / "workspace"
