@@ -27,7 +27,7 @@ NR > 1 && ($7 == "/" || $2 ~ DISKS) {
 
 @dataclass(frozen=True)
 class Found:
-    """`interface` is None where the server has no such address; `disks` maps mount to free bytes."""
+    """`interface` is None where the server has no such address; `disks`: mount to free bytes."""
 
     gpus: int
     interface: str | None
