@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.image.engine import Image, docker
+from tests.image.engine import Image, docker, remove_left_over
 
 HERE = Path(__file__).parent
 REFERENCE = os.environ.get("DSK_IMAGE", "dsk:cu128")
@@ -30,4 +30,5 @@ def image() -> Image:
     found = docker("image", "inspect", REFERENCE, check=False)
     if found.returncode:
         pytest.fail(f"the image {REFERENCE} is not there: {found.stderr.strip()}\nmake image")
+    remove_left_over()
     return Image(REFERENCE)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +12,8 @@ from typing import Any
 
 SCRIPTS = Path(__file__).parent / "inside"
 LIMIT_S = 120.0
+NAMES = f"dsk-imagetest-{os.getpid()}"
+"""Every container and network of this run that lasts longer than a command begins so."""
 
 
 def docker(
@@ -30,6 +34,18 @@ def inspect(name: str) -> dict[str, Any]:
     """`docker inspect` of a container or an image."""
     found: dict[str, Any] = json.loads(docker("inspect", name).stdout)[0]
     return found
+
+
+def remove_left_over() -> None:
+    """What earlier runs of these tests left that were cut off: their process is gone."""
+    for listing, remove in (
+        (("ps", "--all", "--format", "{{.Names}}"), ("rm", "--force", "--volumes")),
+        (("network", "ls", "--format", "{{.Name}}"), ("network", "rm")),
+    ):
+        for name in docker(*listing).stdout.split():
+            run = re.match(r"dsk-imagetest-(\d+)\b", name)
+            if run and not Path("/proc", run[1]).exists():
+                docker(*remove, name)
 
 
 class Image:

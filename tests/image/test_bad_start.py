@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.image.engine import Image, docker, inspect
+from tests.image.engine import NAMES, Image, docker, inspect
 
 SETTING, PORT_TAKEN = 64, 65
 GOOD = {
@@ -97,7 +96,7 @@ def test_no_command_but_worker_needs_settings(image: Image) -> None:
 
 @pytest.fixture
 def restarting(image: Image) -> Iterator[str]:
-    name = f"dsk-imagetest-restarting-{uuid.uuid4().hex}"
+    name = f"{NAMES}-restarting"
     docker("run", "-d", "--network=none", "--restart=unless-stopped", f"--name={name}",
            image.reference, "worker")  # fmt: skip
     yield name

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import subprocess
 import time
@@ -15,9 +14,8 @@ from pathlib import Path, PurePosixPath
 from dsk.bundle import Bundle, KeyPair, Keys, render
 from dsk.cluster.model import Cluster, Demo, Local, Node
 from dsk.connect import keygen
-from tests.image.engine import docker, inspect
+from tests.image.engine import NAMES, docker, inspect
 
-PREFIX = "imagetest-"
 SUBNETS = [f"10.213.{number}.0/28" for number in range(200, 232)]
 HEALTHY_WITHIN_S = 60.0
 AWKWARD = 'a "b" $HOME `id` \\ %n 100% é # x'
@@ -67,11 +65,9 @@ class Workers:
 
 @contextlib.contextmanager
 def running(folder: Path, image: str) -> Iterator[Workers]:
-    remove_left_over()
-    name = f"{PREFIX}{os.getpid()}"
-    network = f"dsk-{name}"
-    subnet = _make_network(network)
-    cluster = _cluster(name, network, subnet, folder, image)
+    # Compose projects are named `dsk-` and the cluster.
+    name = NAMES.removeprefix("dsk-")
+    cluster = _cluster(name, NAMES, _make_network(NAMES), folder, image)
     made = Workers(cluster, folder)
     try:
         bundles = render(cluster, _keys(cluster, folder / "keys"))
@@ -84,22 +80,8 @@ def running(folder: Path, image: str) -> Iterator[Workers]:
             made.wait_healthy(node.index)
         yield made
     finally:
-        _remove(name)
-
-
-def remove_left_over() -> None:
-    """What earlier runs of these tests left that were cut off: their process is gone."""
-    listed = docker("network", "ls", "--format", "{{.Name}}").stdout
-    for number in re.findall(rf"^dsk-{PREFIX}(\d+)$", listed, re.MULTILINE):
-        if not Path("/proc", number).exists():
-            _remove(f"{PREFIX}{number}")
-
-
-def _remove(name: str) -> None:
-    ids = docker("ps", "-aq", "--filter", f"network=dsk-{name}").stdout.split()
-    if ids:
-        docker("rm", "-f", "-v", *ids)
-    docker("network", "rm", f"dsk-{name}")
+        docker("rm", "-f", "-v", *(made.container(node.index) for node in cluster.nodes))
+        docker("network", "rm", NAMES)
 
 
 def _make_network(name: str) -> str:
