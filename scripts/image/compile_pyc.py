@@ -1,6 +1,7 @@
-"""Compile every .py below the folders given that has no .pyc yet, so that a layer holds only its own.
+"""Compile every .py below the folders given that has no .pyc yet: a layer holds only its own.
 
-The .pyc are valid by the source's hash: the time stamps that an archive or a mount changes do not matter.
+The .pyc are valid by the source's hash: time stamps, which archives and mounts change, do not
+matter.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Write down what a stack holds: stack.json (versions as installed) and recipe-keys.json (what a train.yaml may hold).
+"""Write down a stack: stack.json (versions as installed), recipe-keys.json (a train.yaml's keys).
 
 Usage: describe.py STACK_ENV FOLDER STACK_NAME
 """
@@ -39,7 +39,11 @@ def stack(settings: dict[str, str], name: str) -> dict[str, Any]:
 
 def type_name(annotation: Any) -> str:
     """As a reader would write it: `int`, `str | None`, `Literal['sft', 'dpo']`."""
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
+    return (
+        annotation.__name__
+        if isinstance(annotation, type)
+        else str(annotation).replace("typing.", "")
+    )
 
 
 def recipe_keys() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What identifies the content of an image: a container cannot see its own digest.
 
-Only what a build puts there is hashed, and no .pyc: the same content gives the same id on every build and node.
+Only what a build puts there is hashed, and no .pyc: the same content gives the same id on every
+build and node.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ TREES = (Path("/opt/llamafactory"), Path("/usr/local/lib/dsk"))
 
 
 def content_id() -> str:
-    """`sha256:<hex>` over the Python packages, DeepSpeed's ops, Debian's packages, LLaMA-Factory and dsk itself."""
+    """`sha256:<hex>` over Python's and Debian's packages, DeepSpeed's ops, LLaMA-Factory and dsk."""
     return digest(image_files(Path(sys.prefix)))
 
 
 def image_files(venv: Path) -> list[Path]:
-    """The files that stand for the whole image. A package's RECORD holds the hash of each of its files."""
+    """The files that stand for the whole image: a package's RECORD holds its files' hashes."""
     site_packages = next(venv.glob("lib/python3*/site-packages"))
     files = [DPKG_STATUS, *site_packages.glob("*.dist-info/RECORD")]
     files += site_packages.glob("deepspeed/ops/**/*.so")

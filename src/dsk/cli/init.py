@@ -55,7 +55,7 @@ def command(
     are asked for their GPUs, interface and disks; the file is written either way.
     """
     from dsk.cluster import write
-    from dsk.cluster.load import parse
+    from dsk.cluster.parse import parse
     from dsk.files import write_atomic
 
     if context.file.exists() and not force:

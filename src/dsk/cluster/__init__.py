@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def load(file: Path) -> Cluster:
-    """See dsk.cluster.load.load; pydantic is imported only here, when a file is really read."""
-    from dsk.cluster.load import load as read
+    """See dsk.cluster.parse.load; pydantic is imported only here, when a file is really read."""
+    from dsk.cluster.parse import load as read
 
     return read(file)

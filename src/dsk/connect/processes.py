@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from subprocess import DEVNULL, PIPE, STDOUT, Popen, TimeoutExpired
+
+__all__ = [
+    "PIPE",
+    "STDOUT",
+    "Completed",
+    "Popen",
+    "TimeoutExpired",
+    "end",
+    "interrupt",
+    "run",
+    "start",
+]
 
 GRACE_S = 5.0
 
-_live: set[subprocess.Popen[bytes]] = set()
+_live: set[Popen[bytes]] = set()
 _lock = threading.Lock()
 
 
@@ -35,18 +47,18 @@ class Completed:
 def start(
     argv: Sequence[str],
     *,
-    stdin: int | None = subprocess.DEVNULL,
-    stdout: int | None = subprocess.PIPE,
-    stderr: int | None = subprocess.PIPE,
+    stdin: int | None = DEVNULL,
+    stdout: int | None = PIPE,
+    stderr: int | None = PIPE,
     env: Mapping[str, str] | None = None,
     foreground: bool = False,
-) -> subprocess.Popen[bytes]:
+) -> Popen[bytes]:
     """Starts a program, by default out of reach of the terminal's Ctrl-C: dsk decides what ends.
 
     `foreground` leaves it the terminal. `env` is added to dsk's own environment.
     Raises FileNotFoundError where there is no such program.
     """
-    process = subprocess.Popen(
+    process = Popen(
         list(argv),
         stdin=stdin,
         stdout=stdout,
@@ -63,16 +75,16 @@ def start(
 def run(
     argv: Sequence[str],
     *,
-    input: bytes | None = None,  # noqa: A002 - subprocess.run's own name
+    input: bytes | None = None,  # noqa: A002 - run's own name
     timeout: float,
     env: Mapping[str, str] | None = None,
 ) -> Completed:
     """Runs a program to its end.
 
-    Raises FileNotFoundError, and subprocess.TimeoutExpired after `timeout` seconds; the program is
+    Raises FileNotFoundError, and TimeoutExpired after `timeout` seconds; the program is
     gone then.
     """
-    stdin = subprocess.DEVNULL if input is None else subprocess.PIPE
+    stdin = DEVNULL if input is None else PIPE
     process = start(argv, stdin=stdin, env=env)
     try:
         stdout, stderr = process.communicate(input, timeout=timeout)
@@ -81,13 +93,13 @@ def run(
     return Completed(process.returncode, stdout, stderr)
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
+def end(process: Popen[bytes]) -> None:
     """Ends a program, kindly at first; it is reaped afterwards."""
     if process.poll() is None:
         process.terminate()
         try:
             process.wait(GRACE_S)
-        except subprocess.TimeoutExpired:
+        except TimeoutExpired:
             process.kill()
             process.wait()
     for pipe in (process.stdin, process.stdout, process.stderr):

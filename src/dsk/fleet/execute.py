@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import subprocess
 from collections.abc import Callable, Sequence
 
 from dsk.bundle.compose import project
@@ -50,7 +49,7 @@ def on_all(
 
     def run(node: Node, server: Server) -> int:
         _check_worker(server, cluster, node)
-        process = server.popen(_argv(cluster, node, label, [], command), stderr=subprocess.STDOUT)
+        process = server.popen(_argv(cluster, node, label, [], command), stderr=processes.STDOUT)
         assert process.stdout  # noqa: S101 - popen's default
         try:
             for line in process.stdout:

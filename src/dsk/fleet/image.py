@@ -6,7 +6,6 @@ import contextlib
 import os
 import queue
 import select
-import subprocess
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -92,7 +91,7 @@ class _Loader:
         self.node = node
         self.server = server
         self.error: DskError | None = None
-        self._process = server.popen(["docker", "load", "-q"], stdin=subprocess.PIPE)
+        self._process = server.popen(["docker", "load", "-q"], stdin=processes.PIPE)
         self._chunks: queue.Queue[bytes | None] = queue.Queue(maxsize=8)
         self._thread = threading.Thread(target=self._feed, daemon=True)
         self._thread.start()
@@ -120,7 +119,7 @@ class _Loader:
         self._chunks.put(None)
         try:
             code = self._process.wait(STALL_LIMIT_S)
-        except subprocess.TimeoutExpired:
+        except processes.TimeoutExpired:
             self.error = self._stalled()
             return
         if code and self._process.stderr:
@@ -138,7 +137,7 @@ class _Loader:
 
 
 def _pump(
-    saver: subprocess.Popen[bytes], source: Source, loaders: Sequence[_Loader], report: Report
+    saver: processes.Popen[bytes], source: Source, loaders: Sequence[_Loader], report: Report
 ) -> None:
     assert saver.stdout  # noqa: S101 - popen's default
     assert saver.stderr  # noqa: S101 - popen's default

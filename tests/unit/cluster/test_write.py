@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dsk.cluster import write
-from dsk.cluster.load import parse
+from dsk.cluster.parse import parse
 
 VALUES: dict[str, Any] = {
     "name": "lab",

