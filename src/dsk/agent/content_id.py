@@ -16,7 +16,7 @@ TREES = (Path("/opt/llamafactory"), Path("/usr/local/lib/dsk"))
 
 
 def content_id() -> str:
-    """`sha256:<hex>` over Python's and Debian's packages, DeepSpeed's ops, LLaMA-Factory and dsk."""
+    """`sha256:<hex>` over the packages (Python, Debian), DeepSpeed's ops, LLaMA-Factory, dsk."""
     return digest(image_files(Path(sys.prefix)))
 
 
