@@ -1,0 +1,91 @@
+"""`dsk launch --dry-run`, and what is refused before anything is contacted."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cli.conftest import Dsk
+
+
+def test_everything_that_the_launch_would_do(in_cluster: Dsk) -> None:
+    out = in_cluster("launch", "--dry-run", in_cluster.train(), "learning_rate=2e-5").out
+    for part in (
+        "learning_rate",
+        "/opt/llamafactory/examples/deepspeed/ds_z2_config.json",
+        "/workspace/outputs/x",
+        "10.255.255.11 slots=2\n",
+        "NCCL_DEBUG=WARN",
+        "--master_addr=10.255.255.11",
+        "--force_multi",
+        "not checked",
+    ):
+        assert part in out
+
+
+def test_as_json(in_cluster: Dsk) -> None:
+    shown = json.loads(in_cluster("launch", "--dry-run", "--json", in_cluster.train()).out)
+    assert shown["recipe"]["output_dir"] == "/workspace/outputs/x"
+    assert {"key", "reason"} <= set(shown["changes"][0])
+    assert shown["command"][0].endswith("deepspeed")
+    assert shown["unchecked"]
+
+
+def test_no_secret_is_shown(in_cluster: Dsk) -> None:
+    train = in_cluster.train(hf_hub_token="hf_abc")
+    for words in ((), ("--json",)):
+        out = in_cluster("launch", "--dry-run", *words, train).out
+        assert "s3cret" not in out and "hf_abc" not in out
+        assert "HF_TOKEN" in out
+
+
+@pytest.mark.parametrize(
+    ("option", "nodes"),
+    [
+        (("--include", "node1"), ["10.255.255.12 slots=2"]),
+        (("--exclude", "10.255.255.12:0"), ["10.255.255.11 slots=2", "10.255.255.12 slots=2"]),
+    ],
+)
+def test_include_and_exclude(in_cluster: Dsk, option: tuple[str, str], nodes: list[str]) -> None:
+    shown = json.loads(in_cluster("launch", "--dry-run", "--json", *option, in_cluster.train()).out)
+    assert shown["hostfile"].splitlines() == nodes
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, ["train.yaml", "no such file"]),
+        ("", ["train.yaml", "empty"]),
+        ("- a\n- b\n", ["train.yaml", "list"]),
+        ("a: [", ["train.yaml:1", "YAML"]),
+        ("stage: sft\nlearning_rat: 1\n", ["train.yaml:2", "learning_rat", "learning_rate"]),
+        ("stage: sft\nstage: pt\n", ["train.yaml:2", "twice"]),
+        (
+            "do_train: true\ndataset: identity\nmodel_name_or_path: /models/m\n",
+            ["train.yaml:3", "/models/m", "workspace"],
+        ),
+    ],
+)
+def test_a_train_file_that_is_wrong(in_cluster: Dsk, text: str | None, said: list[str]) -> None:
+    if text is not None:
+        in_cluster.write("train.yaml", text)
+    for dry in (["--dry-run"], []):
+        message = in_cluster("launch", *dry, "train.yaml", code=2).err
+        for part in said:
+            assert part in message
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [("lr", "needs a '='"), ("learning_rat=1", "learning_rate"), ("--stage=sft", "without dashes")],
+)
+def test_an_override_that_is_wrong(in_cluster: Dsk, word: str, said: str) -> None:
+    train = in_cluster.train()
+    assert said in in_cluster("launch", "--dry-run", train, "--", word, code=2).err
+
+
+def test_nodes_that_do_not_exist(in_cluster: Dsk) -> None:
+    train = in_cluster.train()
+    said = in_cluster("launch", "--dry-run", "--include", "node7", train, code=2).err
+    assert "'node7' is not a node" in said and "node1 (10.255.255.12)" in said

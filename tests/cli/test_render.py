@@ -1,0 +1,75 @@
+"""`dsk render`: bundles for those who carry them to the nodes by hand."""
+
+from __future__ import annotations
+
+import stat
+
+from tests.cli.conftest import Dsk
+
+MASTERS_OWN = {"id_ed25519", "known_hosts", "config"}
+
+
+def test_a_folder_for_each_node(in_cluster: Dsk) -> None:
+    out = in_cluster("render").out
+    folder = in_cluster.folder / ".dsk/bundle"
+    assert sorted(path.name for path in folder.glob("node*")) == ["node0", "node1"]
+    assert "docker compose up -d" in out
+    assert "deepspeed --hostfile=/run/dsk/bundle/hostfile --master_addr=10.255.255.11" in out
+    for path in folder.rglob("*"):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if path.is_dir():
+            assert mode == 0o700
+        elif path.name != "compose.yaml":
+            assert mode == 0o600
+    master, other = ({p.name for p in (folder / f"node{i}/ssh").iterdir()} for i in (0, 1))
+    assert master - other == MASTERS_OWN
+
+
+def test_private_keys_only_where_they_belong(in_cluster: Dsk) -> None:
+    in_cluster("render")
+    folder = in_cluster.folder / ".dsk/bundle"
+    private = sorted(
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if path.is_file() and "PRIVATE KEY" in path.read_text()
+    )
+    assert private == [
+        "node0/ssh/host_ed25519_key",
+        "node0/ssh/id_ed25519",
+        "node1/ssh/host_ed25519_key",
+    ]
+    hosts = {(folder / f"node{i}/ssh/host_ed25519_key").read_text() for i in (0, 1)}
+    assert len(hosts) == 2
+
+
+def test_again_with_the_same_keys_and_without_nodes_that_are_gone(in_cluster: Dsk) -> None:
+    in_cluster("render", "-o", "out")
+    before = (in_cluster.folder / "out/node0/ssh/id_ed25519").read_text()
+    file = in_cluster.folder / "dsk.yaml"
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if "10.255.255.12" not in line))
+    in_cluster("render", "-o", "out")
+    assert (in_cluster.folder / "out/node0/ssh/id_ed25519").read_text() == before
+    assert not (in_cluster.folder / "out/node1").exists()
+
+
+def test_a_folder_of_somebody_else_is_left_alone(in_cluster: Dsk) -> None:
+    (in_cluster.folder / "mine").mkdir()
+    (in_cluster.folder / "mine/thesis").write_text("x")
+    assert "not empty" in in_cluster("render", "-o", "mine", code=2).err
+    assert [path.name for path in (in_cluster.folder / "mine").iterdir()] == ["thesis"]
+
+
+def test_a_key_that_others_can_read_is_repaired_and_told(in_cluster: Dsk) -> None:
+    in_cluster("render")
+    key = in_cluster.folder / ".dsk/keys/cluster"
+    key.chmod(0o644)
+    assert "had mode 0644" in in_cluster("render").out
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+
+
+def test_a_file_in_the_place_of_a_key(in_cluster: Dsk) -> None:
+    in_cluster("render")
+    (in_cluster.folder / ".dsk/keys/cluster").write_text("nonsense")
+    said = in_cluster("render", code=2).err
+    assert ".dsk/keys/cluster" in said
