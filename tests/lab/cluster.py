@@ -162,5 +162,9 @@ class Running:
     def interrupt(self) -> None:
         self.process.send_signal(signal.SIGINT)
 
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
     def wait(self, limit: float = 180) -> int:
         return self.process.wait(timeout=limit)

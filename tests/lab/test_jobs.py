@@ -30,7 +30,7 @@ def long_job(cluster: Cluster) -> Iterator[Running]:
         yield launch
     finally:
         if launch.process.poll() is None:
-            launch.process.kill()
+            launch.kill()
             cluster.dsk("stop", code=None)
 
 
@@ -74,7 +74,7 @@ def test_detached_followed_and_stopped(cluster: Cluster) -> None:
         assert cluster.processes_of(job) == []
         follow.wait(30)
     finally:
-        follow.process.kill()
+        follow.kill()
     assert "stopped" in follow.text
     assert job_state(cluster, job) == "stopped"
     assert "no job is running" in cluster.dsk("stop", code=2).err

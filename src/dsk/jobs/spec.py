@@ -8,6 +8,7 @@ import time
 from dsk import __version__
 from dsk.cluster.model import Cluster
 from dsk.recipe import Recipe, cache_env
+from dsk.recipe.describe import change_line
 from dsk.recipe.model import SHIPPED_DIR
 from dsk.wire.jobspec import JobNode, JobSpec, Needed, RecipeText
 
@@ -50,7 +51,7 @@ def job_env(cluster: Cluster) -> dict[str, str]:
 
 
 def _text(recipe: Recipe) -> RecipeText:
-    return RecipeText(recipe.to_yaml(), tuple(str(change) for change in recipe.changes))
+    return RecipeText(recipe.to_yaml(), tuple(map(change_line, recipe.changes)))
 
 
 def _needed(recipe: Recipe) -> tuple[Needed, ...]:

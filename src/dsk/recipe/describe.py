@@ -41,10 +41,18 @@ def summary(recipe: Recipe) -> str:
     return f"{size}; output in {recipe.output_dir}"
 
 
+def change_line(change: Change) -> str:
+    return f"{_what(change)} ({change.redacted().reason})"
+
+
 def _change(change: Change) -> str:
+    return f"{_what(change)}\n    {change.redacted().reason}"
+
+
+def _what(change: Change) -> str:
     shown = change.redacted()
     before = "not set" if shown.before is None else _value(shown.before)
-    return f"{shown.key}: {before} -> {_value(shown.after)}\n    {shown.reason}"
+    return f"{shown.key}: {before} -> {_value(shown.after)}"
 
 
 def _value(value: object) -> str:

@@ -105,7 +105,8 @@ class Attempt:
         elif isinstance(fact, deepspeed.SessionEnded):
             return Failure(
                 time.time(),
-                f"DeepSpeed's launcher on node{node} ended with code {fact.code}",
+                f"DeepSpeed's launcher on {host if node is None else f'node{node}'} ended with "
+                f"code {fact.code}",
                 node=node,
                 code=fact.code,
             )

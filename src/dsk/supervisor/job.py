@@ -68,6 +68,9 @@ class Job:
             recipe = prepare.choose_recipe(spec, workers, self._record)
             prepare.check_needed(spec, workers)
             prepare.put_files(spec, recipe.yaml, workers)
+            # The runner reads it here, also where this node has no part in the job; without one it
+            # would go on alone.
+            self._write_hostfile()
             first = next(iter(workers))
             port = first.ask("free_port", host=spec.nodes[0].host)
             return self._attempt(workers, port)
@@ -121,6 +124,10 @@ class Job:
             (RANK_CONFIG, ssh_config(folder, port, env=env)),
         ):
             write_atomic(path, text.encode(), 0o600)
+
+    def _write_hostfile(self) -> None:
+        path = Path(paths.job_link(self._spec.job)) / deepspeed.HOSTFILE
+        write_atomic(path, deepspeed.hostfile(self._spec.nodes).encode())
 
     def _link_folder(self) -> None:
         link = Path(paths.job_link(self._spec.job))
