@@ -18,14 +18,18 @@ from tests.lab.conftest import SMALL
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 PORT = 2300
 
+# Other clusters' workers may run on the hosts: what their health checks start comes and goes.
 FOUND = r"""
-docker ps --all --format '{{.Names}} {{.Status}}' | sed 's/ [0-9]* \(second\|minute\|hour\)s*.*//'
+docker ps --all --format '{{.Names}} {{.State}}' | sort
 docker volume ls --quiet
 docker network ls --format '{{.Name}}'
 ss -Hltn | awk '{print $4}' | sort
 find /root /etc /run /tmp /home /srv /opt -xdev -not -path '/run/docker*' -not -path /etc/mtab \
-  -not -path '/run/containerd*' -not -path '/root/.dsk/lab*' -not -path '/root/.dsk/one*' | sort
-ps -eo args= | grep -v -e '^ps ' -e '^find' -e '^sort' -e '^bash -c' -e containerd-shim | sort
+  -not -path '/run/containerd*' -not -path '/tmp/runc-process*' \
+  -not -path '/root/.dsk/lab*' -not -path '/root/.dsk/one*' | sort
+own=$(readlink /proc/self/ns/pid)
+ps -eo pidns=,args= | awk -v own="${own//[^0-9]/}" '$1 == own' |
+  grep -v -E '^ *[0-9]+ (ps|find|sort|awk|grep|bash -c|runc|[^ ]*/(containerd-shim[^ ]*|runc)) ' | sort
 """
 
 
@@ -51,6 +55,7 @@ def container(node: Node) -> str:
 
 def test_up_changes_only_what_differs_and_down_leaves_no_trace(lab: Lab, small: Cluster) -> None:
     before = [node.run(["bash", "-c", FOUND]).stdout for node in lab.nodes]
+    assert all("dockerd --bridge none" in found for found in before)
     small.dsk("up", "--accept-new-host-keys")
     first = [container(node) for node in lab.nodes]
     assert all(first)
