@@ -62,9 +62,9 @@ def job_state(cluster: Cluster, job: str) -> str:
 
 
 def test_detached_followed_and_stopped(cluster: Cluster) -> None:
-    out = cluster.dsk("launch", "--detach", cluster.train(**LONG)).out
-    job = running_job(cluster)
-    assert job in out
+    out = cluster.dsk("launch", "--detach", "--json", cluster.train(**LONG)).out
+    job = json.loads(out)["job"]
+    assert job == running_job(cluster)
     follow = cluster.start("logs", "-f")
     try:
         follow.wait_for("'loss'")

@@ -28,8 +28,8 @@ find /root /etc /run /tmp /home /srv /opt -xdev -not -path '/run/docker*' -not -
   -not -path '/run/containerd*' -not -path '/tmp/runc-process*' \
   -not -path '/root/.dsk/lab*' -not -path '/root/.dsk/one*' | sort
 own=$(readlink /proc/self/ns/pid)
-ps -eo pidns=,args= | awk -v own="${own//[^0-9]/}" '$1 == own' |
-  grep -v -E '^ *[0-9]+ (ps|find|sort|awk|grep|bash -c|runc|[^ ]*/(containerd-shim[^ ]*|runc)) ' | sort
+ps -eo pidns=,args= | awk -v own="${own//[^0-9]/}" '$1 == own' | sort |
+  grep -v -E '^ *[0-9]+ (ps|find|sort|awk|grep|bash -c|runc|[^ ]*/(containerd-shim[^ ]*|runc)) '
 """
 
 

@@ -23,18 +23,21 @@ def command(*, image: str, gpus: bool, keep: bool, only_clean: bool, verbose: bo
     """Train a tiny model on two nodes on this machine: no GPU, no download needed."""
     from dsk.cli.report import Printer
     from dsk.demo.run import clean, run
+    from dsk.demo.site import lock
 
     report = Printer()  # nothing is sent to this machine itself: no bar to end
-    clean(report)  # also what a demo that was cut off has left
-    if only_clean:
-        return
-    try:
-        demo = run(image, "cuda" if gpus else "cpu", report, _show_all if verbose else _show_steps)
-        click.echo(_summary(demo))
-        click.echo(_kept(demo) if keep else "all of it is taken away again; --keep leaves it")
-    finally:
-        if not keep:
-            clean(report)
+    show = _show_all if verbose else _show_steps
+    with lock():
+        clean(report)  # also what a demo that was cut off has left
+        if only_clean:
+            return
+        try:
+            demo = run(image, "cuda" if gpus else "cpu", report, show)
+            click.echo(_summary(demo))
+            click.echo(_kept(demo) if keep else "all of it is taken away again; --keep leaves it")
+        finally:
+            if not keep:
+                clean(report)
 
 
 def _show_all(event: Event) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import queue
 import sys
 import threading
@@ -58,8 +59,8 @@ def command(
         planned, master = start(engine, request)
         _announce(planned, as_json=as_json)
         if detach:
-            if not as_json:
-                click.echo(DETACHED.format(job=planned.spec.job))
+            job = planned.spec.job
+            click.echo(json.dumps({"job": job}) if as_json else DETACHED.format(job=job))
             return
         sys.exit(follow(master, planned.spec.job, as_json=as_json))
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import ipaddress
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from dsk.cluster.model import Accelerator, Cluster, Demo, Local, Node
-from dsk.errors import DskError
+from dsk.errors import DskError, UserError
 
 NAME = "demo"
 NODES = 2
@@ -21,6 +23,21 @@ def folder() -> Path:
     """Where the demo keeps its files (XDG Base Directory Specification)."""
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(cache).expanduser() / "dsk" / NAME
+
+
+@contextmanager
+def lock() -> Iterator[None]:
+    """One demo at a time: the next would take away the workers of the first. Raises UserError."""
+    place = folder().parent
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / f"{NAME}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                "another dsk demo is running on this machine", fix="wait for it, or end it: Ctrl-C"
+            ) from None
+        yield
 
 
 def free_subnet(taken: Iterable[str]) -> str:
