@@ -6,7 +6,7 @@ import queue
 import re
 import time
 from collections import defaultdict, deque
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from dsk.plan import deepspeed
 from dsk.supervisor.launcher import LauncherExited, LauncherLine
@@ -23,42 +23,40 @@ _EXCEPTION = re.compile(r"(?:\[rank\d+\]: )?((?:\w+\.)*\w*(?:Error|Exception|Int
 PROGRESS_EVERY = 2.0
 
 
-@dataclass
 class Attempt:
     """Reads `heard` until the ranks have all succeeded or one thing has gone wrong."""
 
-    spec: JobSpec
-    record: Record
-    heard: queue.Queue[Heard]
-    _succeeded: int = 0
-    _running: bool = False
-    _last: dict[int, deque[str]] = field(
-        default_factory=lambda: defaultdict(lambda: deque(maxlen=KEPT_LINES))
-    )
-    _launcher_last: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
+    def __init__(self, spec: JobSpec, record: Record, heard: queue.Queue[Heard]) -> None:
+        self._spec = spec
+        self._record = record
+        self._heard = heard
+        self._succeeded = 0
+        self._running = False
+        self._last: dict[int, deque[str]] = defaultdict(lambda: deque(maxlen=KEPT_LINES))
+        self._launcher_last: deque[str] = deque(maxlen=KEPT_LINES)
 
     def watch(self) -> Failure | None:
         """None once every rank has ended with 0."""
         due = time.monotonic() + PROGRESS_EVERY
         while True:
             try:
-                message = self.heard.get(timeout=max(0.0, due - time.monotonic()))
+                message = self._heard.get(timeout=max(0.0, due - time.monotonic()))
             except queue.Empty:
-                self.record.progress()
+                self._record.progress()
                 due = time.monotonic() + PROGRESS_EVERY
                 continue
             if isinstance(message, LauncherExited):
                 return self._launcher_exited(message)
             if failure := self.hear(message):
                 return failure
-            if self._succeeded == self.spec.world_size:
+            if self._succeeded == self._spec.world_size:
                 return None
 
     def drain(self) -> None:
         """What was still under way when the attempt ended: the ranks' last lines."""
         while True:
             try:
-                self.hear(self.heard.get_nowait())
+                self.hear(self._heard.get_nowait())
             except queue.Empty:
                 return
 
@@ -87,17 +85,17 @@ class Attempt:
     def _ranks_lines(self, message: Lines) -> None:
         if not self._running:
             self._running = True
-            self.record.tell(Phase(time.time(), "running", "the ranks are running"))
+            self._record.tell(Phase(time.time(), "running", "the ranks are running"))
         for rank, line in message.lines:
             self._last[rank].append(line)
-            self.record.tell(Output(time.time(), message.node.index, rank, line))
+            self._record.tell(Output(time.time(), message.node.index, rank, line))
 
     def _launcher_line(self, text: str) -> Failure | None:
-        hosts = {node.host: node for node in self.spec.nodes}
+        hosts = {node.host: node for node in self._spec.nodes}
         host, line, fact = deepspeed.read_line(text, frozenset(hosts))
         node = hosts[host].index if host in hosts else None
         self._launcher_last.append(line)
-        self.record.tell(Output(time.time(), node, None, line))
+        self._record.tell(Output(time.time(), node, None, line))
         if isinstance(fact, deepspeed.RankSucceeded):
             self._succeeded += 1
         elif isinstance(fact, deepspeed.RankFailed):
@@ -116,7 +114,7 @@ class Attempt:
         rank = (
             None
             if fact.local_rank is None
-            else deepspeed.global_rank(self.spec.nodes, fact.host, fact.local_rank)
+            else deepspeed.global_rank(self._spec.nodes, fact.host, fact.local_rank)
         )
         how = f"was ended by signal {-fact.code}" if fact.code < 0 else f"exited with {fact.code}"
         who = "a rank" if rank is None else f"rank {rank}"
@@ -132,6 +130,6 @@ class Attempt:
         return Failure(
             time.time(),
             f"DeepSpeed's runner ended with code {message.code} when "
-            f"{self._succeeded} of {self.spec.world_size} ranks had succeeded",
+            f"{self._succeeded} of {self._spec.world_size} ranks had succeeded",
             code=message.code,
         )
