@@ -12,9 +12,15 @@ from hosts import Lab
 from hosts.record import machine_lock
 from tests.lab.cluster import MODEL, Cluster
 
-ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 IMAGE = os.environ.get("DSK_IMAGE", "dsk:cu128")
 SMALL = "dsk:no-stack"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of the hosts themselves end them: before the others share a cluster on them."""
+    items.sort(key=lambda item: item.path.parent == HERE and item.path.name != "test_hosts.py")
 
 
 @pytest.fixture(scope="session")
