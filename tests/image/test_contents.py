@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +72,11 @@ def test_labels(image: Image) -> None:
 
 def test_the_stack_is_what_its_files_ask_for(stack: dict[str, Any]) -> None:
     folder = STACKS / stack["name"]
-    lines = (folder / "stack.env").read_text().splitlines()
-    settings = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+    words = shlex.split((folder / "stack.env").read_text(), comments=True)
+    settings = dict(word.split("=", 1) for word in words)
     assert stack["llamafactory"] == settings["LLAMAFACTORY_VERSION"]
     assert stack["deepspeed"] == settings["DEEPSPEED_VERSION"]
-    assert stack["train_entry"] == settings["TRAIN_ENTRY"]
+    assert stack["train_entry"] == settings["TRAIN_ENTRY"].split()
     locked = dict(re.findall(r"^(\S+)==(\S+)", (folder / "requirements.txt").read_text(), re.M))
     for package in ("torch", "transformers", "accelerate", "datasets", "peft", "trl"):
         assert stack[package] == locked[package].partition("+")[0], package

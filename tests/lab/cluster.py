@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 DSK = str(Path(sys.executable).with_name("dsk"))
 MODEL = "models/tiny-qwen2"
 STEPS = 6
+IMAGE = os.environ.get("DSK_IMAGE", "dsk:cu128")
 
 TRAIN: Mapping[str, Any] = {
     "stage": "sft",
@@ -78,7 +79,7 @@ class Cluster:
         made = cls(folder, workspace)
         options = ["--name", name, "--workspace", workspace, "--key", str(lab.ssh_key)]
         made.dsk("init", *hosts, *options)
-        made.change(accelerator="cpu", shm_size="2gb", **settings)
+        made.change(**{"accelerator": "cpu", "shm_size": "2gb", "image": IMAGE, **settings})
         return made
 
     @property

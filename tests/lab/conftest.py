@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 from hosts import Lab
 from hosts.record import machine_lock
-from tests.lab.cluster import MODEL, Cluster
+from tests.lab.cluster import IMAGE, MODEL, Cluster
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-IMAGE = os.environ.get("DSK_IMAGE", "dsk:cu128")
-SMALL = "dsk:no-stack"
+SMALL = os.environ.get("DSK_SMALL_IMAGE", "dsk:no-stack")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,7 +27,8 @@ def lab() -> Iterator[Lab]:
     """Two fresh hosts with the images. Ends any lab that runs here before, and its own after."""
     if os.geteuid() != 0:
         pytest.skip("the lab needs root: network namespaces and two Docker engines")
-    subprocess.run([ROOT / "scripts/build-image.sh", "--no-stack"], check=True, timeout=600)
+    build = [ROOT / "scripts/build-image.sh", "--no-stack", f"--tag={SMALL}"]
+    subprocess.run(build, check=True, timeout=600)
     with machine_lock(wait=900):
         try:
             yield Lab.up(nodes=2, images=[IMAGE, SMALL], fresh=True)

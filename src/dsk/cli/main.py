@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import click
 
 from dsk import __version__
 from dsk.cli.context import Context
+from dsk.cli.lazy import LazyGroup
 from dsk.errors import DskError
 
 # Each in a module of its own name, as `command`. The help stands here as well, so that `dsk --help`
@@ -23,6 +23,7 @@ COMMANDS = {
     "status": "Show the worker on every node, and the jobs.",
     "logs": "Show the output and events of JOB, or of the newest one.",
     "stop": "End JOB, or the one that runs, on all nodes.",
+    "image": "Compare, send, save and load the workers' image.",
     "exec": "Run COMMAND in the workers, on all nodes side by side.",
     "down": "Take away what `dsk up` made on the nodes.",
     "demo": "Train a tiny model on two nodes on this machine: no GPU, no download needed.",
@@ -31,30 +32,12 @@ BROKEN_PIPE = 141
 INTERRUPTED = 130
 
 
-class LazyGroup(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(COMMANDS)
-
-    def get_command(
-        self,
-        ctx: click.Context,  # noqa: ARG002
-        cmd_name: str,
-    ) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(f"dsk.cli.{cmd_name}").command
-        return command
-
-    def format_commands(
-        self,
-        ctx: click.Context,  # noqa: ARG002
-        formatter: click.HelpFormatter,
-    ) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    package="dsk.cli",
+    modules=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option(
     "-f",
     "--file",
