@@ -14,12 +14,12 @@ ARG APT_MIRROR
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     LANG=C.UTF-8
-# gcc and headers: Triton compiles its launcher at run time. sshd's host keys come with each node's bundle.
+# gcc and headers, not the static library: Triton compiles its launcher at run time. sshd's host keys come with each node's bundle.
 RUN --mount=type=bind,source=scripts/image/apt-install,target=/build/apt-install \
     --mount=type=secret,id=ca \
     /build/apt-install ca-certificates docker-registry gcc iproute2 libc6-dev openssh-client openssh-server \
         pdsh procps python3 python3-dev python3-venv rsync tini \
-    && rm -f /etc/ssh/ssh_host_* \
+    && rm -f /etc/ssh/ssh_host_* /usr/lib/python3*/config-*/*.a \
     && mkdir -p /etc/dsk \
     && dpkg-query -W -f '${Package} ${Version}\n' >/etc/dsk/debian-packages
 
@@ -42,31 +42,37 @@ COPY . /src
 RUN cd /src && echo dsk >README.md \
     && /opt/build/bin/python -c 'from hatchling.build import build_wheel; build_wheel("/wheels")'
 
-# ---- what a job runs: torch, the rest of the lock, DeepSpeed, LLaMA-Factory ------------------------------------------
-FROM base AS torch
+# ---- what a job runs, a layer for each part, the one that changes least first ----------------------------------------
+# The accelerator's libraries, torch, the rest of the lock; then DeepSpeed and LLaMA-Factory from their patched sources.
+FROM base AS accelerator
 ARG PIP_INDEX_URL
 RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
-    --mount=type=bind,source=scripts/image/with-mirrors,target=/build/with-mirrors \
-    --mount=type=bind,source=scripts/image/compile_pyc.py,target=/build/compile_pyc.py \
-    --mount=type=bind,from=stack-files,source=/torch.txt,target=/stack/torch.txt \
+    --mount=type=bind,source=scripts/image,target=/build \
+    --mount=type=bind,from=stack-files,source=/accelerator.txt,target=/stack/accelerator.txt \
+    --mount=type=bind,from=stack-files,source=/trim.txt,target=/stack/trim.txt \
     --mount=type=cache,target=/root/.cache/uv \
     --mount=type=secret,id=ca \
-    python3 -m venv --without-pip /opt/venv \
-    && /build/with-mirrors /opt/build/bin/uv pip install --python /opt/venv --link-mode copy --require-hashes \
-        --only-binary :all: -r /stack/torch.txt \
-    && python3 /build/compile_pyc.py /opt/venv
+    python3 -m venv --without-pip /opt/venv && /build/install-layer accelerator
+
+FROM accelerator AS torch
+ARG PIP_INDEX_URL
+RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
+    --mount=type=bind,source=scripts/image,target=/build \
+    --mount=type=bind,from=stack-files,source=/torch.txt,target=/stack/torch.txt \
+    --mount=type=bind,from=stack-files,source=/trim.txt,target=/stack/trim.txt \
+    --mount=type=cache,target=/root/.cache/uv \
+    --mount=type=secret,id=ca \
+    /build/install-layer torch
 
 FROM torch AS rest
 ARG PIP_INDEX_URL
 RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
-    --mount=type=bind,source=scripts/image/with-mirrors,target=/build/with-mirrors \
-    --mount=type=bind,source=scripts/image/compile_pyc.py,target=/build/compile_pyc.py \
+    --mount=type=bind,source=scripts/image,target=/build \
     --mount=type=bind,from=stack-files,source=/requirements.txt,target=/stack/requirements.txt \
+    --mount=type=bind,from=stack-files,source=/trim.txt,target=/stack/trim.txt \
     --mount=type=cache,target=/root/.cache/uv \
     --mount=type=secret,id=ca \
-    /build/with-mirrors /opt/build/bin/uv pip install --python /opt/venv --link-mode copy --require-hashes \
-        -r /stack/requirements.txt \
-    && python3 /build/compile_pyc.py /opt/venv
+    /build/install-layer requirements
 
 # The sdists, patched. A patch that does not apply exactly ends the build.
 FROM tools AS sources
@@ -76,12 +82,17 @@ RUN --mount=type=bind,source=scripts/image/with-mirrors,target=/build/with-mirro
     --mount=type=bind,source=patches,target=/patches \
     --mount=type=secret,id=ca \
     . /stack/stack.env \
-    && PATH=/opt/build/bin:$PATH /build/with-mirrors pip download --no-cache-dir --no-deps --no-binary :all: \
-        --no-build-isolation --require-hashes -d /tmp/sdists -r /stack/sources.txt \
-    && mkdir -p /opt/llamafactory /opt/deepspeed \
-    && tar -xzf "/tmp/sdists/llamafactory-$LLAMAFACTORY_VERSION.tar.gz" --no-same-owner --strip-components 1 -C /opt/llamafactory \
-    && tar -xzf "/tmp/sdists/deepspeed-$DEEPSPEED_VERSION.tar.gz" --no-same-owner --strip-components 1 -C /opt/deepspeed \
-    && rm -r /tmp/sdists \
+    && fetch() { \
+        PATH=/opt/build/bin:$PATH /build/with-mirrors pip download --no-cache-dir --no-deps --no-binary :all: \
+            --no-build-isolation --require-hashes -d "$1" -r "$2"; } \
+    && unpack() { mkdir -p "$2" && tar -xzf "$1" --no-same-owner --strip-components 1 -C "$2"; } \
+    && fetch /tmp/sdists /stack/sources.txt \
+    && fetch /tmp/data /stack/data-sources.txt \
+    && unpack "/tmp/sdists/deepspeed-$DEEPSPEED_VERSION.tar.gz" /opt/deepspeed \
+    && unpack "/tmp/sdists/llamafactory-$LLAMAFACTORY_VERSION.tar.gz" /opt/llamafactory \
+    && unpack "/tmp/data/llamafactory-$LLAMAFACTORY_DATA_VERSION.tar.gz" /tmp/data/tree \
+    && cp -r /tmp/data/tree/data /tmp/data/tree/examples /opt/llamafactory/ \
+    && rm -r /tmp/sdists /tmp/data \
     && patch --fuzz 0 --no-backup-if-mismatch -p1 -d /opt/llamafactory -i "/patches/$LLAMAFACTORY_PATCH" \
     && patch --fuzz 0 --no-backup-if-mismatch -p1 -d /opt/deepspeed -i "/patches/$DEEPSPEED_PATCH" \
     # The sdist holds copies of these two, which are what is installed and what compiles at run time.
@@ -99,11 +110,6 @@ RUN cd /opt/deepspeed \
         python -m pip wheel --no-cache-dir --no-deps --no-build-isolation -w /wheels .
 RUN --mount=type=bind,source=scripts/image/only-avx2,target=/build/only-avx2 \
     /build/only-avx2 /wheels/deepspeed-*.whl
-COPY --from=sources /opt/llamafactory /opt/llamafactory
-# hadolint ignore=DL3003
-RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
-    cd /opt/llamafactory \
-    && /opt/build/bin/python -c 'from hatchling.build import build_editable; build_editable("/wheels")'
 
 FROM rest AS stack
 ARG STACK=cu128
@@ -114,13 +120,14 @@ RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     /opt/build/bin/uv pip install --python /opt/venv --no-cache --no-index --no-deps /wheels/deepspeed-*.whl \
     && python /build/compile_pyc.py /opt/venv
 COPY --from=sources /opt/llamafactory /opt/llamafactory
+# Editable, so that /opt/llamafactory is the one tree; its build backend (each version has its own) is in /opt/build.
 RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
-    --mount=type=bind,from=builder,source=/wheels,target=/wheels \
     --mount=type=bind,source=scripts/image/compile_pyc.py,target=/build/compile_pyc.py \
     --mount=type=bind,source=scripts/image/describe.py,target=/build/describe.py \
     --mount=type=bind,source=scripts/image/prove_read_args.py,target=/build/prove_read_args.py \
     --mount=type=bind,from=stack-files,target=/stack \
-    /opt/build/bin/uv pip install --python /opt/venv --no-cache --no-index --no-deps /wheels/llamafactory-*.whl \
+    PYTHONPATH="$(echo /opt/build/lib/python3*/site-packages)" /opt/build/bin/uv pip install --python /opt/venv \
+        --no-cache --no-index --no-deps --no-build-isolation --editable /opt/llamafactory \
     && python /build/compile_pyc.py /opt/venv /opt/llamafactory/src \
     && DS_ACCELERATOR=cpu python /build/describe.py /stack/stack.env /etc/dsk "$DSK_STACK" \
     && python /build/prove_read_args.py

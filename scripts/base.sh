@@ -43,6 +43,9 @@ debootstrap --variant=minbase "$SUITE" "$work/root" "${mirror[@]}" >"$work/log" 
 main_mirror="$(awk '$1 == "deb" {print $2; exit}' "$work/root/etc/apt/sources.list")"
 printf 'deb %s %s main\n' "$main_mirror" "$SUITE" "$main_mirror" "$SUITE-updates" \
     "${main_mirror%/debian*}/debian-security" "$SUITE-security" >"$work/root/etc/apt/sources.list"
+# As in the official slim image: no manuals and translations, but licences.
+find "$work/root/usr/share/doc" -not -type d -not -name copyright -delete
+rm -rf -- "$work/root/usr/share/"{man,info,locale}
 rm -rf -- "$work/root/var/cache/apt/archives/"*.deb "$work/root/var/lib/apt/lists/"*
 tar -C "$work/root" --numeric-owner -c . | docker import --change 'CMD ["bash"]' - "$IMAGE" >/dev/null
 echo "base.sh: made $IMAGE"

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Builds the worker's image. Usage: scripts/build-image.sh [STACK] [--no-stack]
+# Builds the worker's image. Usage: scripts/build-image.sh [STACK] [--no-stack] [--tag=REFERENCE]
 #
 #   STACK        a folder of stacks/, cu128 by default; the tag is dsk:STACK
 #   --no-stack   dsk:no-stack, the same worker without torch: a small image for tests
+#   --tag=…      another reference for the image
 #
 # From the environment: BASE_IMAGE, APT_MIRROR, PIP_INDEX_URL, HTTP_PROXY/HTTPS_PROXY/NO_PROXY, SSL_CERT_FILE.
 set -euo pipefail
@@ -23,12 +24,14 @@ content=stack
 tag=''
 for word in "$@"; do
     case "$word" in
-        --no-stack) content=no-stack tag=dsk:no-stack ;;
+        --no-stack) content=no-stack ;;
+        --tag=?*) tag=${word#--tag=} ;;
         -*) err "unknown option $word; see the head of $0" ;;
         *) stack=$word ;;
     esac
 done
 [[ -f stacks/$stack/stack.env ]] || err "stacks/$stack/stack.env is missing; stacks: $(cd stacks && echo */)"
+if [[ $content == no-stack ]]; then tag=${tag:-dsk:no-stack}; fi
 tag=${tag:-dsk:$stack}
 
 if [[ -n ${BASE_IMAGE:-} ]]; then

@@ -5,6 +5,7 @@ Usage: describe.py STACK_ENV FOLDER STACK_NAME
 
 import json
 import platform
+import shlex
 import sys
 from dataclasses import fields
 from importlib.metadata import version
@@ -33,7 +34,7 @@ def stack(settings: dict[str, str], name: str) -> dict[str, Any]:
         "python": platform.python_version(),
         "cuda": torch.version.cuda,
         **{package: version(package) for package in PACKAGES},
-        "train_entry": settings["TRAIN_ENTRY"],
+        "train_entry": settings["TRAIN_ENTRY"].split(),
     }
 
 
@@ -64,8 +65,8 @@ def recipe_keys() -> dict[str, Any]:
 
 def main() -> None:
     env_file, folder = Path(sys.argv[1]), Path(sys.argv[2])
-    lines = (line for line in env_file.read_text().splitlines() if "=" in line and line[0] != "#")
-    settings = dict(line.split("=", 1) for line in lines)
+    words = shlex.split(env_file.read_text(), comments=True)
+    settings = dict(word.split("=", 1) for word in words)
     for name, content in (
         ("stack.json", stack(settings, sys.argv[3])),
         ("recipe-keys.json", recipe_keys()),
