@@ -15,6 +15,7 @@ from tests.lab.cluster import IMAGE, MODEL, Cluster
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 SMALL = os.environ.get("DSK_SMALL_IMAGE", "dsk:no-stack")
+SMALL_PORT = 2300
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -58,6 +59,22 @@ def one_host(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
     )
     _ready(made)
     return made
+
+
+@pytest.fixture
+def small(lab: Lab, tmp_path: Path) -> Iterator[Cluster]:
+    """A cluster whose image holds no torch: all of a worker but the training."""
+    cluster = Cluster.init(
+        lab,
+        tmp_path,
+        [f"{node.host}:1" for node in lab.nodes],
+        name="small",
+        workspace="/workspace/small",
+        image=SMALL,
+        worker_port=SMALL_PORT,
+    )
+    yield cluster
+    cluster.dsk("down", "--force", code=None)
 
 
 def _ready(cluster: Cluster) -> None:

@@ -6,17 +6,14 @@ import json
 import stat
 import subprocess
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hosts import Lab
 from hosts.node import Node
 from tests.lab.cluster import Cluster
-from tests.lab.conftest import SMALL
+from tests.lab.conftest import SMALL, SMALL_PORT
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
-PORT = 2300
 
 # Other clusters' workers may run on the hosts: what their health checks start comes and goes.
 FOUND = r"""
@@ -31,22 +28,6 @@ own=$(readlink /proc/self/ns/pid)
 ps -eo pidns=,args= | awk -v own="${own//[^0-9]/}" '$1 == own' | sort |
   grep -v -E '^ *[0-9]+ (ps|find|sort|awk|grep|bash -c|runc|[^ ]*/(containerd-shim[^ ]*|runc)) '
 """
-
-
-@pytest.fixture
-def small(lab: Lab, tmp_path: Path) -> Iterator[Cluster]:
-    """A cluster whose image holds no torch: all of a worker but the training."""
-    cluster = Cluster.init(
-        lab,
-        tmp_path,
-        [f"{node.host}:1" for node in lab.nodes],
-        name="small",
-        workspace="/workspace/small",
-        image=SMALL,
-        worker_port=PORT,
-    )
-    yield cluster
-    cluster.dsk("down", "--force", code=None)
 
 
 def container(node: Node) -> str:
@@ -161,7 +142,7 @@ def test_an_engine_that_the_login_may_not_use(lab: Lab, small: Cluster) -> None:
 
 
 def test_a_port_that_is_taken(lab: Lab, small: Cluster) -> None:
-    address = (lab.nodes[1].host, PORT)
+    address = (lab.nodes[1].host, SMALL_PORT)
     script = (
         f"import socket, sys; s = socket.create_server({address}); print('ready'); "
         "sys.stdout.flush(); sys.stdin.read()"
@@ -174,7 +155,7 @@ def test_a_port_that_is_taken(lab: Lab, small: Cluster) -> None:
         done = small.dsk("up", "--accept-new-host-keys", code=1)
     finally:
         holder.communicate(timeout=10)
-    assert f"node1 (10.88.0.12): port {PORT} on 10.88.0.12 is already in use" in done.err
+    assert f"node1 (10.88.0.12): port {SMALL_PORT} on 10.88.0.12 is already in use" in done.err
     assert not container(lab.nodes[1])
     small.dsk("up")
 
