@@ -8,14 +8,18 @@ from dsk.cli.context import Context, pass_context
 
 
 @click.command()
+@click.option("--node", "node", metavar="NODE", help="Only there: 1, node1 or its address.")
 @click.option("--force", is_flag=True, help="Also while a job runs, which ends it.")
 @pass_context
-def command(context: Context, *, force: bool) -> None:
+def command(context: Context, *, node: str | None, force: bool) -> None:
     """Take away what `dsk up` made on the nodes. The workspace and the image stay."""
     from dsk.cli.errors import finish
     from dsk.cli.report import Printer
+    from dsk.cluster.selection import find_node
     from dsk.fleet.down import down
 
+    cluster = context.cluster()
+    nodes = cluster.nodes if node is None else (find_node(cluster, node),)
     with Printer() as report:
-        errors = down(context.cluster(), report, force=force)
+        errors = down(cluster, nodes, report, force=force)
     finish(errors)

@@ -83,7 +83,7 @@ def clean(report: Report) -> None:
         for worker in _workers(engine, demo_cluster):
             # Root's files, which whoever runs the demo could not remove.
             output_of(worker, ["find", str(demo_cluster.workspace), "-mindepth", "1", "-delete"])
-        for error in down(demo_cluster, report, force=True):
+        for error in down(demo_cluster, demo_cluster.nodes, report, force=True):
             raise error
     site.remove_folders(site.folder())
 

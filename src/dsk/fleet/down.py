@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dsk.bundle.compose import project
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
@@ -23,12 +25,14 @@ echo "$job"
 """
 
 
-def down(cluster: Cluster, report: Report, *, force: bool = False) -> list[DskError]:
-    """Takes everything away on all nodes side by side; the errors of those where it failed.
+def down(
+    cluster: Cluster, nodes: Sequence[Node], report: Report, *, force: bool = False
+) -> list[DskError]:
+    """Takes everything away on `nodes` side by side; the errors of those where it failed.
 
     Raises UserError, and has touched nothing then, where a job runs and `force` is not given.
     """
-    with open_fleet(cluster, cluster.nodes) as fleet:
+    with open_fleet(cluster, nodes) as fleet:
         jobs = fleet.each(lambda node, server: _job(server, cluster, node))
         busy = sorted({job for job in jobs.values() if job})
         if busy and not force:

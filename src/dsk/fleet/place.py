@@ -23,11 +23,15 @@ mkdir "$draft/new"
 tar -xpf - -C "$draft/new"
 [ ! -e "$2" ] || mv "$2" "$draft/old"
 mv "$draft/new" "$2"
+for former in $(grep -lsx " *dsk.host: $3" node*/compose.yaml); do
+  [ "${former%/*}" = "$2" ] || rm -rf "${former%/*}"
+done
 """
 
 REMOVE = r"""
 cd "$HOME/.dsk/$1" 2>/dev/null || exit 0
 rm -rf "$2"
+for former in $(grep -lsx " *dsk.host: $3" node*/compose.yaml); do rm -rf "${former%/*}"; done
 cd "$HOME"
 rmdir ".dsk/$1" 2>/dev/null && rmdir .dsk 2>/dev/null
 exit 0
@@ -35,7 +39,7 @@ exit 0
 
 
 def put(server: Server, cluster: Cluster, node: Node, bundle: Bundle) -> None:
-    """Replaces the node's folder in one step. Raises DskError."""
+    """Replaces the node's folder in one step, also one of another number. Raises DskError."""
     _run(server, PUT, cluster, node, archive(bundle))
 
 
@@ -45,7 +49,7 @@ def remove(server: Server, cluster: Cluster, node: Node) -> None:
 
 
 def _run(server: Server, script: str, cluster: Cluster, node: Node, data: bytes) -> None:
-    argv = ["sh", "-c", script, "dsk", cluster.name, node.name]
+    argv = ["sh", "-c", script, "dsk", cluster.name, node.name, node.host]
     done = server.run(argv, input=data, timeout=LIMIT_S)
     if done.returncode:
         raise DskError(f"~/.dsk/{cluster.name} cannot be written: {done.error}", where=str(node))

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from dsk.bundle import Bundle
-from dsk.bundle.compose import project
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Completed, Server
 
@@ -19,7 +18,10 @@ LIMIT_S = 60.0
 # One line a fact: name, exit code, output in base64 (nothing in it can then look like another
 # fact). Standard input lists the bundle's files for sha256sum.
 SCRIPT = r"""
-image=$1 worker=$2 cluster=$3 node=$4 workspace=$5
+image=$1 cluster=$2 node=$3 host=$4 workspace=$5
+# By its address: with a node taken out of dsk.yaml, those behind it have other numbers.
+worker=$(docker ps --all --quiet --filter label=dsk.role=worker \
+  --filter "label=dsk.cluster=$cluster" --filter "label=dsk.host=$host" 2>/dev/null | head -n 1)
 fact() {
   name=$1; shift
   out=$("$@" 2>&1); code=$?
@@ -92,8 +94,8 @@ class Probe:
 
 def probe(server: Server, cluster: Cluster, node: Node, bundle: Bundle) -> Probe:
     """Raises Unreachable."""
-    argv = ["sh", "-c", SCRIPT, "dsk", cluster.image, project(cluster, node), cluster.name]
-    argv += [node.name, str(cluster.workspace_source(node))]
+    argv = ["sh", "-c", SCRIPT, "dsk", cluster.image, cluster.name, node.name, node.host]
+    argv += [str(cluster.workspace_source(node))]
     done = server.run(argv, input=_checksums(bundle), timeout=LIMIT_S)
     return parse(done.stdout.decode(errors="replace"), len(bundle))
 

@@ -123,6 +123,7 @@ def _refuse_while_busy(node: Node, found: Probe, *, force: bool) -> None:
 
 
 def _start(server: Server, cluster: Cluster, node: Node, bundle: Bundle) -> None:
+    worker.remove(server, cluster, node)
     place.put(server, cluster, node, bundle)
     try:
         worker.start(server, cluster, node)

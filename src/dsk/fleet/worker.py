@@ -14,7 +14,7 @@ LIMIT_PASSED = 2
 ENTRYPOINT = "dsk worker: "
 
 START = r"""
-cd "$HOME/.dsk/$1/$2" && exec docker compose up --detach --force-recreate --pull never
+cd "$HOME/.dsk/$1/$2" && exec docker compose up --detach --pull never
 """
 
 # The image's own health check, asked here and now: Docker's first verdict takes its interval, 30 s.
@@ -40,7 +40,7 @@ found=$(docker ps --all --quiet --filter "label=dsk.cluster=$1" --filter "label=
 
 
 def start(server: Server, cluster: Cluster, node: Node) -> None:
-    """Makes the worker anew from the bundle that lies there, and waits until one can log in.
+    """Starts the worker from the bundle that lies there, and waits until one can log in.
 
     Raises DskError with the worker's last lines.
     """
@@ -78,8 +78,9 @@ def _start_error(log: str, node: Node, limit_s: int | None) -> DskError:
 
 
 def remove(server: Server, cluster: Cluster, node: Node) -> None:
-    """Takes the node's worker away, if there is one. Raises DskError."""
-    remove_labelled(server, cluster, node, f"dsk.node={node.index}")
+    """Takes the node's worker away, if there is one, whatever number the node had when it was
+    started. Raises DskError."""
+    remove_labelled(server, cluster, node, f"dsk.host={node.host}")
 
 
 def remove_labelled(server: Server, cluster: Cluster, node: Node, label: str) -> None:

@@ -109,3 +109,4 @@ def test_docker_compose_reads_the_values_back(cluster: Cluster, tmp_path: Path) 
     assert bundle["source"].rstrip("/") == str(tmp_path)
     assert found["container_name"] == "dsk-lab-node1"
     assert found["labels"]["dsk.node"] == "1"
+    assert found["labels"]["dsk.host"] == "10.0.0.12"

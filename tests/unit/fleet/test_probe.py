@@ -85,7 +85,7 @@ def test_the_script_tells_every_fact_on_a_machine_without_docker(tmp_path: Path)
         program = subprocess.run(["which", tool], capture_output=True, text=True, check=True)
         (tmp_path / "bin" / tool).symlink_to(program.stdout.strip())
     done = subprocess.run(
-        ["/bin/sh", "-c", SCRIPT, "dsk", "img", "worker", "lab", "node0", str(tmp_path)],
+        ["/bin/sh", "-c", SCRIPT, "dsk", "img", "lab", "node0", "10.0.0.11", str(tmp_path)],
         env={"HOME": str(tmp_path), "PATH": str(tmp_path / "bin")},
         input="",
         capture_output=True,
