@@ -1,7 +1,7 @@
 # `make demo` and `make test` set up all that they need: Docker where there is none (as root on Debian or Ubuntu), the
 # base image where no container registry is reached, the development environment in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full lint image base lab clean lock schema venv
+.PHONY: help demo test test-full test-gpu lint image base lab clean lock schema venv
 
 PYTEST := .venv/bin/pytest -o cache_dir=.cache/pytest
 
@@ -18,6 +18,9 @@ test: venv lint image ## Lint, and all tests but the long ones
 test-full: venv lint image ## Lint, and all tests
 	scripts/engine.sh --lab
 	$(PYTEST)
+
+test-gpu: venv image ## Steps on an NVIDIA GPU, inside the image (docs/gpu.md)
+	$(PYTEST) tests/gpu
 
 lint: venv ## ruff, mypy, import-linter, shellcheck, hadolint, actionlint, zizmor
 	scripts/lint.sh
