@@ -1,0 +1,12 @@
+"""What of a GPU node can be tried without a GPU. With one: tests/gpu."""
+
+from __future__ import annotations
+
+from tests.image.engine import Image
+
+
+def test_deepspeed_imports_where_a_gpu_and_no_cuda_toolkit_is(image: Image) -> None:
+    answer = image.script(
+        "gpu_without_toolkit.py", options=["--network=none"], env={"DS_ACCELERATOR": "cuda"}
+    )
+    assert answer == {"cpu_adam": True, "fp_quantizer": False}
