@@ -32,9 +32,12 @@ def no_gpu() -> str | None:
     """Why there is no GPU here, by the driver's own program; None where there is one."""
     if shutil.which("nvidia-smi") is None:
         return "no NVIDIA GPU here: nvidia-smi is not on PATH"
-    listed = subprocess.run(
-        ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60, check=False
-    )
+    try:
+        listed = subprocess.run(
+            ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=60, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return "no NVIDIA GPU that works here: nvidia-smi -L does not answer"
     if listed.returncode or "GPU 0" not in listed.stdout:
         return f"no NVIDIA GPU here: nvidia-smi -L says {listed.stdout}{listed.stderr}".strip()
     return None

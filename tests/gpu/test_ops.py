@@ -12,7 +12,7 @@ INSIDE = Path(__file__).parent / "inside"
 OPS = Path(__file__).parents[1] / "image/inside/ops.py"
 
 
-def test_versions(site: Site, figures: list[str]) -> None:
+def test_torch_sees_the_card(site: Site, figures: list[str]) -> None:
     said = answer(site.script(INSIDE / "versions.py", name="versions", tools=["nvidia-smi"]))
     figures.extend(f"{name}: {value}" for name, value in said.items())
 
