@@ -14,12 +14,13 @@ ARG APT_MIRROR
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     LANG=C.UTF-8
-# gcc and headers, not the static library: Triton compiles its launcher at run time. sshd's host keys come with each node's bundle.
+# gcc and headers, no g++: Triton compiles its launcher at run time. NCCL loads libibverbs and its providers by itself, where
+# InfiniBand is. sshd's host keys come with each node's bundle.
 RUN --mount=type=bind,source=scripts/image/apt-install,target=/build/apt-install \
     --mount=type=secret,id=ca \
-    /build/apt-install ca-certificates docker-registry gcc iproute2 libc6-dev openssh-client openssh-server \
-        pdsh procps python3 python3-dev python3-venv rsync tini \
-    && rm -f /etc/ssh/ssh_host_* /usr/lib/python3*/config-*/*.a \
+    /build/apt-install ca-certificates docker-registry gcc ibverbs-providers iproute2 libc6-dev libpython3-dev \
+        openssh-client openssh-server pdsh procps python3 python3-venv rsync tini \
+    && rm -f /etc/ssh/ssh_host_* \
     && mkdir -p /etc/dsk \
     && dpkg-query -W -f '${Package} ${Version}\n' >/etc/dsk/debian-packages
 
@@ -152,3 +153,13 @@ HEALTHCHECK --interval=10s --timeout=15s --start-period=20s --retries=3 \
     CMD ["/usr/local/lib/dsk/entrypoint/health.sh"]
 ENTRYPOINT ["tini", "--", "/usr/local/lib/dsk/entrypoint/entrypoint.sh"]
 CMD ["worker"]
+
+# ---- a worker that compiles: docs/image.md ---------------------------------------------------------------------------
+FROM worker AS devel
+RUN --mount=type=bind,source=scripts/image/apt-install,target=/build/apt-install \
+    --mount=type=secret,id=ca \
+    /build/apt-install g++ make \
+    && dpkg-query -W -f '${Package} ${Version}\n' >/etc/dsk/debian-packages
+
+# The last stage is what `docker build .` makes.
+FROM worker
