@@ -8,6 +8,10 @@ FROM scratch AS stack-files
 ARG STACK=cu128
 COPY stacks/${STACK} /
 
+# No more of the scripts than the heavy layers run: a change of the others must not make them anew.
+FROM scratch AS layer-scripts
+COPY scripts/image/compile_pyc.py scripts/image/install-layer scripts/image/trim.py scripts/image/with-mirrors /
+
 # ---- Debian's packages -----------------------------------------------------------------------------------------------
 FROM ${BASE_IMAGE} AS base
 ARG APT_MIRROR
@@ -36,6 +40,12 @@ RUN --mount=type=bind,source=scripts/image/with-mirrors,target=/build/with-mirro
     python3 -m venv /opt/build \
     && /build/with-mirrors /opt/build/bin/pip install --no-cache-dir --require-hashes -r /stack/build.txt
 
+# A layer's own lines of trim.txt, without comments: other lines must not make it anew.
+FROM base AS trim-lists
+RUN --mount=type=bind,from=stack-files,source=/trim.txt,target=/stack/trim.txt \
+    mkdir /trim && for layer in accelerator torch requirements; do \
+        grep "^$layer " /stack/trim.txt >"/trim/$layer" || true; done
+
 FROM tools AS dsk-wheel
 COPY . /src
 # Stands for the README, so that a change of that does not make another image.
@@ -48,9 +58,9 @@ RUN cd /src && echo dsk >README.md \
 FROM base AS accelerator
 ARG PIP_INDEX_URL
 RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
-    --mount=type=bind,source=scripts/image,target=/build \
+    --mount=type=bind,from=layer-scripts,target=/build \
     --mount=type=bind,from=stack-files,source=/accelerator.txt,target=/stack/accelerator.txt \
-    --mount=type=bind,from=stack-files,source=/trim.txt,target=/stack/trim.txt \
+    --mount=type=bind,from=trim-lists,source=/trim/accelerator,target=/stack/trim.txt \
     --mount=type=cache,target=/root/.cache/uv \
     --mount=type=secret,id=ca \
     python3 -m venv --without-pip /opt/venv && /build/install-layer accelerator
@@ -58,9 +68,9 @@ RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
 FROM accelerator AS torch
 ARG PIP_INDEX_URL
 RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
-    --mount=type=bind,source=scripts/image,target=/build \
+    --mount=type=bind,from=layer-scripts,target=/build \
     --mount=type=bind,from=stack-files,source=/torch.txt,target=/stack/torch.txt \
-    --mount=type=bind,from=stack-files,source=/trim.txt,target=/stack/trim.txt \
+    --mount=type=bind,from=trim-lists,source=/trim/torch,target=/stack/trim.txt \
     --mount=type=cache,target=/root/.cache/uv \
     --mount=type=secret,id=ca \
     /build/install-layer torch
@@ -68,9 +78,9 @@ RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
 FROM torch AS rest
 ARG PIP_INDEX_URL
 RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
-    --mount=type=bind,source=scripts/image,target=/build \
+    --mount=type=bind,from=layer-scripts,target=/build \
     --mount=type=bind,from=stack-files,source=/requirements.txt,target=/stack/requirements.txt \
-    --mount=type=bind,from=stack-files,source=/trim.txt,target=/stack/trim.txt \
+    --mount=type=bind,from=trim-lists,source=/trim/requirements,target=/stack/trim.txt \
     --mount=type=cache,target=/root/.cache/uv \
     --mount=type=secret,id=ca \
     /build/install-layer requirements
