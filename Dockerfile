@@ -137,9 +137,11 @@ RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     --mount=type=bind,source=scripts/image/describe.py,target=/build/describe.py \
     --mount=type=bind,source=scripts/image/prove_read_args.py,target=/build/prove_read_args.py \
     --mount=type=bind,from=stack-files,target=/stack \
+    --mount=type=bind,from=trim-lists,source=/trim,target=/trim \
     PYTHONPATH="$(echo /opt/build/lib/python3*/site-packages)" /opt/build/bin/uv pip install --python /opt/venv \
         --no-cache --no-index --no-deps --no-build-isolation --editable /opt/llamafactory \
     && python /build/compile_pyc.py /opt/venv /opt/llamafactory/src \
+    && cat /trim/* >/etc/dsk/trim \
     && DS_ACCELERATOR=cpu python /build/describe.py /stack/stack.env /etc/dsk "$DSK_STACK" \
     && python /build/prove_read_args.py
 
@@ -169,7 +171,8 @@ FROM worker AS devel
 RUN --mount=type=bind,source=scripts/image/apt-install,target=/build/apt-install \
     --mount=type=secret,id=ca \
     /build/apt-install g++ make \
-    && dpkg-query -W -f '${Package} ${Version}\n' >/etc/dsk/debian-packages
+    && dpkg-query -W -f '${Package} ${Version}\n' >/etc/dsk/debian-packages \
+    && dsk-agent content-id >/etc/dsk/content-id
 
 # The last stage is what `docker build .` makes.
 FROM worker
