@@ -8,18 +8,23 @@ FROM scratch AS stack-files
 ARG STACK=cu128
 COPY stacks/${STACK} /
 
+# No more of the scripts than the heavy layers run: a change of the others must not make them anew.
+FROM scratch AS layer-scripts
+COPY scripts/image/compile_pyc.py scripts/image/install-layer scripts/image/trim.py scripts/image/with-mirrors /
+
 # ---- Debian's packages -----------------------------------------------------------------------------------------------
 FROM ${BASE_IMAGE} AS base
 ARG APT_MIRROR
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 ENV PATH=/opt/venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     LANG=C.UTF-8
-# gcc and headers, not the static library: Triton compiles its launcher at run time. sshd's host keys come with each node's bundle.
+# gcc and headers, no g++: Triton compiles its launcher at run time. NCCL loads libibverbs and its providers by itself, where
+# InfiniBand is. sshd's host keys come with each node's bundle.
 RUN --mount=type=bind,source=scripts/image/apt-install,target=/build/apt-install \
     --mount=type=secret,id=ca \
-    /build/apt-install ca-certificates docker-registry gcc iproute2 libc6-dev openssh-client openssh-server \
-        pdsh procps python3 python3-dev python3-venv rsync tini \
-    && rm -f /etc/ssh/ssh_host_* /usr/lib/python3*/config-*/*.a \
+    /build/apt-install ca-certificates docker-registry gcc ibverbs-providers iproute2 libc6-dev libpython3-dev \
+        openssh-client openssh-server pdsh procps python3 python3-venv rsync tini \
+    && rm -f /etc/ssh/ssh_host_* \
     && mkdir -p /etc/dsk \
     && dpkg-query -W -f '${Package} ${Version}\n' >/etc/dsk/debian-packages
 
@@ -35,6 +40,12 @@ RUN --mount=type=bind,source=scripts/image/with-mirrors,target=/build/with-mirro
     python3 -m venv /opt/build \
     && /build/with-mirrors /opt/build/bin/pip install --no-cache-dir --require-hashes -r /stack/build.txt
 
+# A layer's own lines of trim.txt, without comments: other lines must not make it anew.
+FROM base AS trim-lists
+RUN --mount=type=bind,from=stack-files,source=/trim.txt,target=/stack/trim.txt \
+    mkdir /trim && for layer in accelerator torch requirements; do \
+        grep "^$layer " /stack/trim.txt >"/trim/$layer" || true; done
+
 FROM tools AS dsk-wheel
 COPY . /src
 # Stands for the README, so that a change of that does not make another image.
@@ -47,9 +58,9 @@ RUN cd /src && echo dsk >README.md \
 FROM base AS accelerator
 ARG PIP_INDEX_URL
 RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
-    --mount=type=bind,source=scripts/image,target=/build \
+    --mount=type=bind,from=layer-scripts,target=/build \
     --mount=type=bind,from=stack-files,source=/accelerator.txt,target=/stack/accelerator.txt \
-    --mount=type=bind,from=stack-files,source=/trim.txt,target=/stack/trim.txt \
+    --mount=type=bind,from=trim-lists,source=/trim/accelerator,target=/stack/trim.txt \
     --mount=type=cache,target=/root/.cache/uv \
     --mount=type=secret,id=ca \
     python3 -m venv --without-pip /opt/venv && /build/install-layer accelerator
@@ -57,9 +68,9 @@ RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
 FROM accelerator AS torch
 ARG PIP_INDEX_URL
 RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
-    --mount=type=bind,source=scripts/image,target=/build \
+    --mount=type=bind,from=layer-scripts,target=/build \
     --mount=type=bind,from=stack-files,source=/torch.txt,target=/stack/torch.txt \
-    --mount=type=bind,from=stack-files,source=/trim.txt,target=/stack/trim.txt \
+    --mount=type=bind,from=trim-lists,source=/trim/torch,target=/stack/trim.txt \
     --mount=type=cache,target=/root/.cache/uv \
     --mount=type=secret,id=ca \
     /build/install-layer torch
@@ -67,9 +78,9 @@ RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
 FROM torch AS rest
 ARG PIP_INDEX_URL
 RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
-    --mount=type=bind,source=scripts/image,target=/build \
+    --mount=type=bind,from=layer-scripts,target=/build \
     --mount=type=bind,from=stack-files,source=/requirements.txt,target=/stack/requirements.txt \
-    --mount=type=bind,from=stack-files,source=/trim.txt,target=/stack/trim.txt \
+    --mount=type=bind,from=trim-lists,source=/trim/requirements,target=/stack/trim.txt \
     --mount=type=cache,target=/root/.cache/uv \
     --mount=type=secret,id=ca \
     /build/install-layer requirements
@@ -126,9 +137,11 @@ RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     --mount=type=bind,source=scripts/image/describe.py,target=/build/describe.py \
     --mount=type=bind,source=scripts/image/prove_read_args.py,target=/build/prove_read_args.py \
     --mount=type=bind,from=stack-files,target=/stack \
+    --mount=type=bind,from=trim-lists,source=/trim,target=/trim \
     PYTHONPATH="$(echo /opt/build/lib/python3*/site-packages)" /opt/build/bin/uv pip install --python /opt/venv \
         --no-cache --no-index --no-deps --no-build-isolation --editable /opt/llamafactory \
     && python /build/compile_pyc.py /opt/venv /opt/llamafactory/src \
+    && cat /trim/* >/etc/dsk/trim \
     && DS_ACCELERATOR=cpu python /build/describe.py /stack/stack.env /etc/dsk "$DSK_STACK" \
     && python /build/prove_read_args.py
 
@@ -152,3 +165,14 @@ HEALTHCHECK --interval=10s --timeout=15s --start-period=20s --retries=3 \
     CMD ["/usr/local/lib/dsk/entrypoint/health.sh"]
 ENTRYPOINT ["tini", "--", "/usr/local/lib/dsk/entrypoint/entrypoint.sh"]
 CMD ["worker"]
+
+# ---- a worker that compiles: docs/image.md ---------------------------------------------------------------------------
+FROM worker AS devel
+RUN --mount=type=bind,source=scripts/image/apt-install,target=/build/apt-install \
+    --mount=type=secret,id=ca \
+    /build/apt-install g++ make \
+    && dpkg-query -W -f '${Package} ${Version}\n' >/etc/dsk/debian-packages \
+    && dsk-agent content-id >/etc/dsk/content-id
+
+# The last stage is what `docker build .` makes.
+FROM worker

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Builds the worker's image. Usage: scripts/build-image.sh [STACK] [--no-stack] [--tag=REFERENCE]
+# Builds the worker's image. Usage: scripts/build-image.sh [STACK] [--no-stack] [--devel] [--tag=REFERENCE]
 #
 #   STACK        a folder of stacks/, cu128 by default; the tag is dsk:STACK
 #   --no-stack   dsk:no-stack, the same worker without torch: a small image for tests
+#   --devel      dsk:STACK-devel, a worker with a C++ compiler: for ops that the image does not hold (docs/image.md)
 #   --tag=…      another reference for the image
 #
 # From the environment: BASE_IMAGE, APT_MIRROR, PIP_INDEX_URL, HTTP_PROXY/HTTPS_PROXY/NO_PROXY, SSL_CERT_FILE.
@@ -21,18 +22,22 @@ err() {
 
 stack=cu128
 content=stack
+target=worker
 tag=''
 for word in "$@"; do
     case "$word" in
         --no-stack) content=no-stack ;;
+        --devel) target=devel ;;
         --tag=?*) tag=${word#--tag=} ;;
         -*) err "unknown option $word; see the head of $0" ;;
         *) stack=$word ;;
     esac
 done
 [[ -f stacks/$stack/stack.env ]] || err "stacks/$stack/stack.env is missing; stacks: $(cd stacks && echo */)"
-if [[ $content == no-stack ]]; then tag=${tag:-dsk:no-stack}; fi
-tag=${tag:-dsk:$stack}
+name=$stack
+if [[ $content == no-stack ]]; then name=no-stack; fi
+if [[ $target == devel ]]; then name+=-devel; fi
+tag=${tag:-dsk:$name}
 
 if [[ -n ${BASE_IMAGE:-} ]]; then
     base=$BASE_IMAGE
@@ -67,7 +72,7 @@ mapfile -t inputs < <(sed -n 's/^!//p' .dockerignore)
 revision="$(git log -1 --format=%H -- "${inputs[@]}" 2>/dev/null || true)"
 if [[ -n $revision ]] && ! git diff --quiet HEAD -- "${inputs[@]}"; then revision+=-modified; fi
 version="$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' src/dsk/__init__.py)"
-DOCKER_BUILDKIT=1 docker build --network host --progress "${BUILD_PROGRESS:-auto}" \
+DOCKER_BUILDKIT=1 docker build --network host --progress "${BUILD_PROGRESS:-auto}" --target "$target" \
     --build-arg BASE_IMAGE="$base" --build-arg STACK="$stack" --build-arg CONTENT="$content" \
     "${secrets[@]}" "${arguments[@]}" \
     --label org.opencontainers.image.title=dsk \

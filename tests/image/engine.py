@@ -17,11 +17,11 @@ NAMES = f"dsk-imagetest-{os.getpid()}"
 
 
 def docker(
-    *words: str, text: str | None = None, check: bool = True
+    *words: str, text: str | None = None, check: bool = True, limit_s: float = LIMIT_S
 ) -> subprocess.CompletedProcess[str]:
     """Runs `docker WORDS...`. With `check`, an exit status other than 0 raises with all output."""
     done = subprocess.run(
-        ["docker", *words], input=text, capture_output=True, text=True, timeout=LIMIT_S, check=False
+        ["docker", *words], input=text, capture_output=True, text=True, timeout=limit_s, check=False
     )
     if check and done.returncode:
         raise AssertionError(
@@ -62,11 +62,12 @@ class Image:
         env: Mapping[str, str] | None = None,
         text: str | None = None,
         check: bool = True,
+        limit_s: float = LIMIT_S,
     ) -> subprocess.CompletedProcess[str]:
         settings = [f"--env={name}={value}" for name, value in (env or {}).items()]
         return docker(
             "run", "--rm", "--interactive", *settings, *options, self.reference, *command,
-            text=text, check=check,
+            text=text, check=check, limit_s=limit_s,
         )  # fmt: skip
 
     def script(
@@ -76,12 +77,13 @@ class Image:
         *,
         options: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
+        limit_s: float = LIMIT_S,
     ) -> Any:
         """Runs tests/image/inside/NAME in the image's Python: JSON in on stdin, JSON out."""
         code = (SCRIPTS / name).read_text()
         done = self.run(
             ["/opt/venv/bin/python", "-c", code],
-            options=options, env=env, text=json.dumps(questions),
+            options=options, env=env, text=json.dumps(questions), limit_s=limit_s,
         )  # fmt: skip
         # Packages that are imported may print before the answer, which is the last line.
         return json.loads(done.stdout.splitlines()[-1])

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import dsk
 from tests.image.engine import Image, docker, inspect
 
 ROOT = Path(__file__).parents[2]
@@ -97,7 +102,7 @@ def test_the_content_id_is_the_same_in_every_container(image: Image) -> None:
 
 
 def test_its_own_layer_is_last_and_small(image: Image) -> None:
-    """So that a new dsk travels to the servers in a moment."""
+    """So that a new dsk travels to the servers in a moment. Sizes unpacked: on the way, less."""
     shown = docker(
         "history", "--no-trunc", "--human=false", "--format", "{{.Size}} {{.CreatedBy}}",
         image.reference,
@@ -107,6 +112,29 @@ def test_its_own_layer_is_last_and_small(image: Image) -> None:
     first_two = [size for size, _ in layers if size][:2]
     assert own == first_two
     assert sum(own) < OWN_LAYER_LIMIT
+
+
+@pytest.fixture
+def two_versions(tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """The image without a stack, which ends as every image does, of this dsk and of the next."""
+    references = tuple(f"dsk-imagetest:{os.getpid()}-{name}" for name in ("this", "next"))
+    for reference, version in zip(references, (dsk.__version__, "99.0.0"), strict=True):
+        tree = tmp_path / version
+        shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(".*cache*", ".venv", ".git"))
+        line = tree / "src/dsk/__init__.py"
+        line.write_text(line.read_text().replace(dsk.__version__, version))
+        build = [str(tree / "scripts/build-image.sh"), "--no-stack", f"--tag={reference}"]
+        done = subprocess.run(build, capture_output=True, text=True, timeout=500, check=False)
+        assert done.returncode == 0, done.stderr
+    yield references[0], references[1]
+    docker("image", "rm", *references)
+
+
+@pytest.mark.timeout(600)
+def test_a_new_version_of_dsk_is_nothing_but_its_own_layers(two_versions: tuple[str, str]) -> None:
+    this, next_ = (inspect(reference)["RootFS"]["Layers"] for reference in two_versions)
+    assert this[:-1] == next_[:-1]
+    assert this[-1] != next_[-1]
 
 
 # ---- what it can do --------------------------------------------------------------------------
@@ -119,6 +147,20 @@ def test_programs(image: Image) -> None:
     assert "no " not in said
     pdsh = image.run(["pdsh", "-L"], options=NO_NETWORK).stdout
     assert "rcmd/ssh" in pdsh
+
+
+def test_no_compiler_but_the_one_that_triton_calls(image: Image) -> None:
+    """For C, with Python's headers; docs/image.md says how to get a worker with more."""
+    names = " -o ".join(f"-name '{name}'" for name in ("*g++*", "cc1plus", "nvcc", "cicc", "cmake"))
+    found = image.run(["sh", "-c", f"find / -xdev -type f -perm /111 \\( {names} \\)"]).stdout
+    assert found == ""
+    compile_module = (
+        "printf '#include <Python.h>\\nint answer(void) { return 42; }\\n' >/tmp/a.c"
+        ' && include="$(python -c "import sysconfig; print(sysconfig.get_path(\'include\'))")"'
+        ' && gcc /tmp/a.c -O3 -shared -fPIC "-I$include" -o /tmp/a.so'
+        " && python -c 'import ctypes; print(ctypes.CDLL(\"/tmp/a.so\").answer())'"
+    )
+    assert image.run(["bash", "-c", compile_module], options=NO_NETWORK).stdout == "42\n"
 
 
 def test_dsk_is_installed_without_its_tests_and_with_its_assets(image: Image) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 DPKG_STATUS = Path("/var/lib/dpkg/status")
+TRIMMED = Path("/etc/dsk/trim")
+"""What was taken out of the packages, which their RECORDs still name."""
 TREES = (Path("/opt/llamafactory"), Path("/usr/local/lib/dsk"))
 
 
@@ -23,7 +25,7 @@ def content_id() -> str:
 def image_files(venv: Path) -> list[Path]:
     """The files that stand for the whole image: a package's RECORD holds its files' hashes."""
     site_packages = next(venv.glob("lib/python3*/site-packages"))
-    files = [DPKG_STATUS, *site_packages.glob("*.dist-info/RECORD")]
+    files = [DPKG_STATUS, TRIMMED, *site_packages.glob("*.dist-info/RECORD")]
     files += site_packages.glob("deepspeed/ops/**/*.so")
     files += site_packages.glob("dsk/**/*.py")
     for tree in TREES:

@@ -26,6 +26,8 @@ def venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tree / "health.sh").write_text("true")
     (tmp_path / "status").write_text("openssh-server 9.2")
     monkeypatch.setattr(content_id, "DPKG_STATUS", tmp_path / "status")
+    (tmp_path / "trim").write_text("torch remove torch/bin/protoc*")
+    monkeypatch.setattr(content_id, "TRIMMED", tmp_path / "trim")
     monkeypatch.setattr(content_id, "TREES", (tree,))
     return tmp_path / "venv"
 
@@ -38,6 +40,7 @@ def venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "venv/lib/python3.11/site-packages/dsk/agent/session.py",
         "entrypoint/health.sh",
         "status",
+        "trim",
     ],
 )
 def test_every_part_counts(venv: Path, tmp_path: Path, name: str) -> None:

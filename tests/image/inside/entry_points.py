@@ -1,0 +1,95 @@
+"""Takes LLaMA-Factory's entry points through their work on CPU: train, predict, export, chat.
+
+Out: {name: {"exit": status, "output": text}, ..., "files": [path below the work folder, ...],
+"metrics": what predict measured, "scalars": [name in TensorBoard's files, ...],
+"compiled": [.pyc written meanwhile, ...]}.
+"""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+from dsk.demo.tiny_model import save
+
+WORK = Path("/tmp/work")
+MODEL = {"model_name_or_path": str(WORK / "model"), "template": "qwen"}
+LORA = {**MODEL, "adapter_name_or_path": str(WORK / "lora"), "finetuning_type": "lora"}
+DATA = {
+    "stage": "sft",
+    "dataset_dir": "/opt/llamafactory/data",
+    "cutoff_len": 128,
+    "preprocessing_num_workers": 1,
+}
+TRAIN = {
+    **MODEL,
+    **DATA,
+    "do_train": True,
+    "finetuning_type": "lora",
+    "dataset": "identity",
+    "val_size": 0.1,
+    "eval_strategy": "steps",
+    "eval_steps": 2,
+    "max_steps": 2,
+    "logging_steps": 1,
+    "output_dir": str(WORK / "lora"),
+    "plot_loss": True,
+    "report_to": "tensorboard",
+}
+PREDICT = {
+    **LORA,
+    **DATA,
+    "do_predict": True,
+    "predict_with_generate": True,
+    "eval_dataset": "identity",
+    "max_samples": 2,
+    "max_new_tokens": 4,
+    "output_dir": str(WORK / "predict"),
+    "report_to": "none",
+}
+EXPORT = {**LORA, "export_dir": str(WORK / "merged"), "export_device": "cpu"}
+CHAT = {"model_name_or_path": EXPORT["export_dir"], "template": "qwen", "max_new_tokens": 4}
+STEPS = (
+    ("train", "train", TRAIN, ""),
+    ("predict", "train", PREDICT, ""),
+    ("export", "export", EXPORT, ""),
+    ("chat", "chat", CHAT, "hello\nexit\n"),
+)
+
+
+def scalars():
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    found = []
+    for file in WORK.rglob("events.out.tfevents.*"):
+        events = EventAccumulator(str(file.parent))
+        events.Reload()
+        found += events.Tags()["scalars"]
+    return found
+
+
+def main():
+    WORK.mkdir()
+    save(str(WORK / "model"))
+    answer = {}
+    env = {**os.environ, "DS_ACCELERATOR": "cpu"}
+    for name, command, content, typed in STEPS:
+        config = WORK / f"{name}.yaml"
+        config.write_text(json.dumps(content))
+        done = subprocess.run(
+            ["llamafactory-cli", command, str(config)], input=typed, env=env,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        )  # fmt: skip
+        answer[name] = {"exit": done.returncode, "output": done.stdout[-6000:]}
+    results = WORK / "predict/predict_results.json"
+    answer["metrics"] = json.loads(results.read_text()) if results.exists() else {}
+    answer["files"] = [str(path.relative_to(WORK)) for path in WORK.rglob("*") if path.is_file()]
+    answer["scalars"] = scalars()
+    find = ["find", "/", "-xdev", "-name", "*.pyc", "-newer", str(WORK / "train.yaml")]
+    answer["compiled"] = subprocess.run(
+        find, capture_output=True, text=True, check=False
+    ).stdout.splitlines()
+    print(json.dumps(answer))
+
+
+main()
