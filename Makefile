@@ -1,7 +1,7 @@
 # `make demo` and `make test` set up all that they need: Docker where there is none (as root on Debian or Ubuntu), the
 # base image where no container registry is reached, the development environment in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full test-gpu lint image base lab clean lock schema venv
+.PHONY: help demo test test-full test-gpu lint image image-seed base lab clean lock schema venv
 
 PYTEST := .venv/bin/pytest -o cache_dir=.cache/pytest
 
@@ -15,9 +15,10 @@ test: venv lint image ## Lint, and all tests but the long ones
 	scripts/engine.sh --lab
 	$(PYTEST) -m "not full and not gpu"
 
-test-full: venv lint image ## Lint, and all tests
+test-full: venv lint image image-seed ## Lint, and all tests; those of the image on both stacks
 	scripts/engine.sh --lab
 	$(PYTEST)
+	DSK_IMAGE=dsk:seed $(PYTEST) tests/image
 
 test-gpu: venv image ## Steps on an NVIDIA GPU, inside the image (docs/gpu.md)
 	$(PYTEST) tests/gpu
@@ -28,6 +29,10 @@ lint: venv ## ruff, mypy, import-linter, shellcheck, hadolint, actionlint, zizmo
 image: ## The worker's image, dsk:cu128
 	scripts/engine.sh --base
 	scripts/build-image.sh
+
+image-seed: ## The worker's image of the second stack, dsk:seed
+	scripts/engine.sh --base
+	scripts/build-image.sh seed
 
 base: ## The base image by debootstrap, for where no container registry is reached
 	scripts/engine.sh --base

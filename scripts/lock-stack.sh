@@ -5,7 +5,7 @@ cd "$(dirname "$0")/../stacks/${1:?usage: scripts/lock-stack.sh STACK [--upgrade
 readonly UV=../../.venv/bin/uv
 
 lock() {
-    "$UV" pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url \
+    "$UV" pip compile --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --emit-find-links \
         --python-version 3.11 --python-platform x86_64-manylinux_2_28 "$@"
 }
 

@@ -89,3 +89,27 @@ def test_nodes_that_do_not_exist(in_cluster: Dsk) -> None:
     train = in_cluster.train()
     said = in_cluster("launch", "--dry-run", "--include", "node7", train, code=2).err
     assert "'node7' is not a node" in said and "node1 (10.255.255.12)" in said
+
+
+def with_image(dsk: Dsk, image: str) -> None:
+    dsk.write("dsk.yaml", f"image: {image}\n" + (dsk.folder / "dsk.yaml").read_text())
+
+
+def test_another_stacks_entry_and_keys(in_cluster: Dsk) -> None:
+    of_older_transformers = in_cluster.train(save_safetensors=True)
+    said = in_cluster("launch", "--dry-run", of_older_transformers, code=2).err
+    assert "does not know the key 'save_safetensors'" in said
+    with_image(in_cluster, "dsk:seed")
+    done = in_cluster("launch", "--dry-run", "--json", of_older_transformers)
+    command = json.loads(done.out)["command"]
+    assert command[-4:-1] == ["--module", "llamafactory.launcher", "train"]
+    assert done.err == ""
+
+
+def test_an_image_that_nobody_can_ask(in_cluster: Dsk) -> None:
+    with_image(in_cluster, "registry.example/mine:7")
+    done = in_cluster("launch", "--dry-run", "--json", in_cluster.train())
+    assert "registry.example/mine:7" in done.err and "stack cu128" in done.err
+    shown = json.loads(done.out)
+    assert "registry.example/mine:7" in shown["unchecked"][-1]
+    assert shown["command"][-3:-1] == ["/opt/llamafactory/src/train.py", "train"]

@@ -73,3 +73,15 @@ def test_a_file_in_the_place_of_a_key(in_cluster: Dsk) -> None:
     (in_cluster.folder / ".dsk/keys/cluster").write_text("nonsense")
     said = in_cluster("render", code=2).err
     assert ".dsk/keys/cluster" in said
+
+
+def test_the_line_by_hand_starts_what_the_images_stack_starts(in_cluster: Dsk) -> None:
+    file = in_cluster.folder / "dsk.yaml"
+    text = file.read_text()
+    assert "/opt/llamafactory/src/train.py train /workspace/train.yaml" in in_cluster("render").out
+    file.write_text(f"image: dsk:seed\n{text}")
+    assert "--module llamafactory.launcher train /workspace/train.yaml" in in_cluster("render").out
+    file.write_text(f"image: registry.example/mine:7\n{text}")
+    done = in_cluster("render")
+    assert "src/train.py train" in done.out
+    assert "registry.example/mine:7" in done.err

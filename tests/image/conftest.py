@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,3 +34,10 @@ def image() -> Image:
         pytest.fail(f"the image {REFERENCE} is not there: {found.stderr.strip()}\nmake image")
     remove_left_over()
     return Image(REFERENCE)
+
+
+@pytest.fixture(scope="session")
+def stack(image: Image) -> dict[str, Any]:
+    """What the image says of its stack; stacks/NAME holds what it was made from."""
+    found: dict[str, Any] = json.loads(image.run(["cat", "/etc/dsk/stack.json"]).stdout)
+    return found

@@ -36,12 +36,6 @@ def read(image: Image, path: str) -> str:
     return image.run(["cat", path], options=NO_NETWORK).stdout
 
 
-@pytest.fixture(scope="module")
-def stack(image: Image) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(read(image, "/etc/dsk/stack.json"))
-    return found
-
-
 # ---- no secret -------------------------------------------------------------------------------
 
 

@@ -45,16 +45,23 @@ def command(
 ) -> None:
     """Train TRAIN.YAML, LLaMA-Factory's own file, on all nodes. KEY=VALUE overrides its keys."""
     from dsk.cli import dryrun
-    from dsk.jobs.launch import shipped_keys, start
+    from dsk.jobs.launch import start
     from dsk.jobs.planning import Request, plan
+    from dsk.jobs.stacks import stack_for
     from dsk.recipe import load_train_file
 
     request = Request(context.cluster(), load_train_file(train_file), overrides, include, exclude)
-    # Also before a real launch: a mistake in the file is told before anything is contacted.
-    first = plan(request, shipped_keys())
+    stack, note = stack_for(request.cluster.image)
     if dry_run:
-        click.echo(dryrun.as_json(first) if as_json else dryrun.as_text(first))
+        if note:
+            click.echo(f"note: {note}", err=True)
+        planned = plan(request, stack.keys)
+        shown = dryrun.as_json(planned, stack, note) if as_json else dryrun.as_text(planned, stack)
+        click.echo(shown)
         return
+    if not note:
+        # A mistake in the file is told before anything is contacted.
+        plan(request, stack.keys)
     with context.master_engine() as engine:
         planned, master = start(engine, request)
         _announce(planned, as_json=as_json)

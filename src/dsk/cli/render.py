@@ -12,6 +12,7 @@ from dsk.cli.context import Context, pass_context
 
 if TYPE_CHECKING:
     from dsk.cluster.model import Cluster
+    from dsk.jobs.stacks import Stack
 
 BY_HAND_PORT = 29500
 
@@ -33,14 +34,18 @@ def command(context: Context, *, output: Path | None) -> None:
     from dsk.bundle import render
     from dsk.fleet.bundles import write_bundles
     from dsk.fleet.keys import ensure_keys
+    from dsk.jobs.stacks import stack_for
 
     cluster = context.cluster()
     keys = ensure_keys(cluster, click.echo)
     paths = write_bundles(output or cluster.state_dir / "bundle", render(cluster, keys))
-    click.echo(_instructions(cluster, paths))
+    stack, note = stack_for(cluster.image)
+    click.echo(_instructions(cluster, paths, stack))
+    if note:
+        click.echo(f"note: {note}", err=True)
 
 
-def _instructions(cluster: Cluster, paths: dict[int, Path]) -> str:
+def _instructions(cluster: Cluster, paths: dict[int, Path], stack: Stack) -> str:
     place = f".dsk/{cluster.name}"
     lines = ["1. Copy each folder to its node (scp, or any other way that keeps the modes):", ""]
     for node in cluster.nodes:
@@ -60,12 +65,12 @@ def _instructions(cluster: Cluster, paths: dict[int, Path]) -> str:
         "3. On the master, in the folder of your dsk.yaml: dsk launch train.yaml",
         "   or without dsk, as DeepSpeed is started everywhere:",
         "",
-        f"   docker exec -it dsk-{cluster.name}-{cluster.master.name} {by_hand(cluster)}",
+        f"   docker exec -it dsk-{cluster.name}-{cluster.master.name} {by_hand(cluster, stack)}",
     ]
     return "\n".join(lines)
 
 
-def by_hand(cluster: Cluster) -> str:
+def by_hand(cluster: Cluster, stack: Stack) -> str:
     """The seed command, inside the master's worker. One node needs --force_multi for nothing: the
     runner then starts its ranks right there."""
     arguments = [
@@ -74,8 +79,7 @@ def by_hand(cluster: Cluster) -> str:
         f"--master_addr={cluster.master.host}",
         f"--master_port={BY_HAND_PORT}",
         f"--ssh_port={cluster.worker_port}",
-        "/opt/llamafactory/src/train.py",
-        "train",
+        *stack.train_entry,
         f"{cluster.workspace}/train.yaml",
     ]
     return shlex.join(arguments)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from dsk.jobs import master
@@ -14,13 +13,6 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 RECIPE_KEYS = "/etc/dsk/recipe-keys.json"
-DEFAULT_STACK = "cu128"
-
-
-def shipped_keys() -> KnownKeys:
-    """The default stack's keys, for what is done without the image."""
-    resource = files("dsk.assets") / "stacks" / DEFAULT_STACK / "recipe-keys.json"
-    return KnownKeys.from_json(resource.read_text(encoding="utf-8"), where=str(resource))
 
 
 def image_keys(worker: Container) -> KnownKeys:

@@ -6,14 +6,13 @@ Read in DeepSpeed 0.18.4: launcher/runner.py, multinode_runner.py (PDSHRunner), 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dsk.wire import paths
 from dsk.wire.jobspec import JobNode, JobSpec
 
 RUNNER = "/opt/venv/bin/deepspeed"
-ENTRY = (str(paths.LLAMAFACTORY / "src/train.py"), "train")
 HOSTFILE = "hostfile"
 RECIPE = "recipe.yaml"
 
@@ -29,8 +28,10 @@ def include(nodes: tuple[JobNode, ...]) -> str | None:
     return "@".join(f"{node.host}:{','.join(map(str, node.slots))}" for node in nodes)
 
 
-def command(spec: JobSpec, *, master_port: int | str, attempt: int) -> list[str]:
-    """The runner's argument vector in the master container.
+def command(
+    spec: JobSpec, *, entry: Sequence[str], master_port: int | str, attempt: int
+) -> list[str]:
+    """The runner's argument vector in the master container; `entry` is the stack's `train_entry`.
 
     Every path goes through the job's link: the runner and pdsh split on blanks and pdsh expands
     `%`. `--force_multi`, since without it a single node's ranks would start in the master container
@@ -49,7 +50,7 @@ def command(spec: JobSpec, *, master_port: int | str, attempt: int) -> list[str]
         "--force_multi",
         "--launcher=pdsh",
         f"--enable_each_rank_log={paths.rank_logs(link, attempt)}",
-        *ENTRY,
+        *entry,
         str(link / RECIPE),
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -61,7 +62,7 @@ class Job:
         with ExitStack() as stack:
             self._phase("starting", f"connecting to {_count(len(spec.nodes), 'worker')}")
             workers = self._connect(stack)
-            prepare.check_workers(spec, workers)
+            installed = prepare.check_workers(spec, workers)
             prepare.take_locks(workers)
             self._record.open(Path(paths.job_folder(spec.workspace, spec.job)))
             self._link_folder()
@@ -73,7 +74,7 @@ class Job:
             self._write_hostfile()
             first = next(iter(workers))
             port = first.ask("free_port", host=spec.nodes[0].host)
-            return self._attempt(workers, port)
+            return self._attempt(workers, port, installed["train_entry"])
 
     def _connect(self, stack: ExitStack) -> Workers:
         agent = ["dsk-agent", "session", "--job", self._spec.job, "--workspace"]
@@ -85,7 +86,7 @@ class Job:
         stack.callback(workers.close)
         return workers
 
-    def _attempt(self, workers: Workers, port: int) -> Failure | None:
+    def _attempt(self, workers: Workers, port: int, entry: Sequence[str]) -> Failure | None:
         spec, number = self._spec, 0
         workers.ask_all("watch", attempt=number)
         self._phase(
@@ -94,7 +95,7 @@ class Job:
             f"{spec.nodes[0].host}:{port}",
         )
         launcher = Launcher(
-            deepspeed.command(spec, master_port=port, attempt=number),
+            deepspeed.command(spec, entry=entry, master_port=port, attempt=number),
             deepspeed.runner_env(spec.accelerator, os.environ["PATH"]),
             self._heard.put,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from omegaconf import OmegaConf
 
 from dsk.recipe import Recipe
@@ -31,8 +32,11 @@ def test_every_value_is_read_back_with_its_type(tmp_path: Path, value: object) -
     recipe = Recipe(values, changes=(), notices=(), unchecked=(), inputs=(), world_size=1)
     file = tmp_path / "recipe.yaml"
     file.write_text(recipe.to_yaml(), encoding="utf-8")
-    back = OmegaConf.to_container(OmegaConf.load(file))
-    assert back == values
-    assert isinstance(back, dict)
-    assert type(back["first"]) is type(value)
-    assert list(back) == list(values)
+    # As LLaMA-Factory 0.9.5 reads it, and as 0.9.3 does: they type what is not quoted differently.
+    plain = yaml.safe_load(file.read_text(encoding="utf-8"))
+    for read in (OmegaConf.load(file), OmegaConf.merge(plain, OmegaConf.create())):
+        back = OmegaConf.to_container(read)
+        assert back == values
+        assert isinstance(back, dict)
+        assert type(back["first"]) is type(value)
+        assert list(back) == list(values)

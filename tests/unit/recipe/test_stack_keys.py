@@ -20,6 +20,7 @@ NO_PATHS = {
     "liger_kernel_config",
     "overwrite_output_dir",
     "parallelism_config",
+    "ray_storage_path",  # only where Ray starts the ranks
     "sglang_config",
     "vllm_config",
 }

@@ -1,0 +1,56 @@
+"""What dsk knows of an image's stack without asking the image: what stacks/ says."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from importlib.resources import files
+
+from dsk.cluster.model import DEFAULT_IMAGE
+from dsk.recipe import KnownKeys
+
+RECIPE_KEYS = "recipe-keys.json"
+_STACKS = files("dsk.assets") / "stacks"
+_OWN = re.compile(r"(?:.*/)?dsk:(?P<tag>[^@]+)(?:@.*)?")
+"""`dsk:seed`; also as it is published, `registry.example/owner/dsk:seed-1.2.3`."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One folder of stacks/. `train_entry` is what DeepSpeed starts, the recipe behind it."""
+
+    name: str
+    keys: KnownKeys
+    train_entry: tuple[str, ...]
+
+
+def stack_for(image: str) -> tuple[Stack, str | None]:
+    """The image's own stack. An image that is none of dsk's has the default one and a note that
+    says so: only the image itself knows better."""
+    own = _OWN.fullmatch(image)
+    tag = f"{own['tag']}-" if own else ""
+    names = [name for name in shipped_stacks() if tag.startswith(f"{name}-")]
+    if names:
+        return _read(max(names, key=len)), None
+    default = _read(DEFAULT_IMAGE.partition(":")[2])
+    return default, (
+        f"what {image} holds is not known here: keys and command are those of stack {default.name}"
+    )
+
+
+def shipped_stacks() -> list[str]:
+    """Without one whose image was never built: its keys are taken from there."""
+    folders = _STACKS.iterdir()
+    return sorted(folder.name for folder in folders if (folder / RECIPE_KEYS).is_file())
+
+
+def _read(name: str) -> Stack:
+    keys = _STACKS / name / RECIPE_KEYS
+    words = shlex.split((_STACKS / name / "stack.env").read_text(encoding="utf-8"), comments=True)
+    settings = dict(word.split("=", 1) for word in words)
+    return Stack(
+        name,
+        KnownKeys.from_json(keys.read_text(encoding="utf-8"), where=str(keys)),
+        tuple(settings["TRAIN_ENTRY"].split()),
+    )

@@ -1,0 +1,95 @@
+"""Every folder of stacks/ is complete, and its files agree with each other (docs/stacks.md)."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from dsk.recipe import KnownKeys
+
+ROOT = Path(__file__).parents[2]
+STACKS = sorted((ROOT / "stacks").iterdir())
+LOCKS = ("accelerator", "torch", "requirements", "build")
+FILES = {
+    *(f"{lock}.{kind}" for lock in LOCKS for kind in ("in", "txt")),
+    *("sources.txt", "data-sources.txt", "overrides.txt"),
+    *("stack.env", "trim.txt", "recipe-keys.json"),
+}
+SETTINGS = {
+    *("LLAMAFACTORY_VERSION", "LLAMAFACTORY_PATCH", "LLAMAFACTORY_DATA_VERSION"),
+    *("DEEPSPEED_VERSION", "DEEPSPEED_PATCH", "TRAIN_ENTRY"),
+}
+TRIM = re.compile(r"(accelerator|torch|requirements) (remove|strip) (?!/|.*\.\.)\S+")
+
+every_stack = pytest.mark.parametrize("stack", STACKS, ids=lambda stack: stack.name)
+
+
+def lines(file: Path) -> list[str]:
+    """Without comments, blank lines and line continuations."""
+    joined = file.read_text().replace("\\\n", " ")
+    return [line for line in joined.splitlines() if line.strip() and not line.startswith("#")]
+
+
+def pins(file: Path) -> dict[str, str]:
+    """The versions of a lock by package; each line must have a hash."""
+    found = {}
+    for line in lines(file):
+        match = re.match(r"([\w.-]+)==(\S+)( ; [^-]*)?( +--hash=sha256:[0-9a-f]{64})+ *$", line)
+        assert match, f"{file.parent.name}/{file.name}: {line[:80]}"
+        found[match[1]] = match[2]
+    return found
+
+
+def settings(stack: Path) -> dict[str, str]:
+    words = shlex.split((stack / "stack.env").read_text(), comments=True)
+    return dict(word.split("=", 1) for word in words)
+
+
+@every_stack
+def test_a_stack_has_every_file_and_no_other(stack: Path) -> None:
+    assert {file.name for file in stack.iterdir()} == FILES
+
+
+@every_stack
+def test_the_layers_have_the_versions_of_the_lock(stack: Path) -> None:
+    locked = pins(stack / "requirements.txt")
+    for layer in ("accelerator", "torch"):
+        assert pins(stack / f"{layer}.txt").items() <= locked.items(), layer
+    assert pins(stack / "torch.txt").keys() >= {"torch"}
+    assert pins(stack / "build.txt")
+
+
+@every_stack
+def test_the_settings_name_what_is_there(stack: Path) -> None:
+    named = settings(stack)
+    assert named.keys() == SETTINGS
+    assert pins(stack / "sources.txt") == {
+        "deepspeed": named["DEEPSPEED_VERSION"],
+        "llamafactory": named["LLAMAFACTORY_VERSION"],
+    }
+    assert pins(stack / "data-sources.txt") == {"llamafactory": named["LLAMAFACTORY_DATA_VERSION"]}
+    asked = lines(stack / "requirements.in")
+    assert f"deepspeed=={named['DEEPSPEED_VERSION']}" in asked
+    assert f"llamafactory=={named['LLAMAFACTORY_VERSION']}" in asked
+    assert named["TRAIN_ENTRY"].split()[-1] == "train"
+
+
+def test_every_patch_belongs_to_a_stack() -> None:
+    named = [settings(stack) for stack in STACKS]
+    used = {one[key] for one in named for key in ("LLAMAFACTORY_PATCH", "DEEPSPEED_PATCH")}
+    assert {patch.name for patch in (ROOT / "patches").iterdir()} == used
+
+
+@every_stack
+def test_the_trim_list_is_one(stack: Path) -> None:
+    for line in lines(stack / "trim.txt"):
+        assert TRIM.fullmatch(line), line
+
+
+@every_stack
+def test_the_recipe_keys_are_read(stack: Path) -> None:
+    file = stack / "recipe-keys.json"
+    assert KnownKeys.from_json(file.read_text(), where=str(file)).presets
