@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Makes dsk-base:bookworm, a minimal Debian, where no container registry can be reached.
-# Usage: scripts/base.sh          APT_MIRROR=URL names another Debian mirror than debootstrap's own.
+# Usage: scripts/base.sh
+# From the environment or mirrors.env: APT_MIRROR, another Debian mirror than debootstrap's own; HTTP_PROXY, HTTPS_PROXY,
+# NO_PROXY.
 set -euo pipefail
 
 readonly IMAGE="dsk-base:bookworm"
@@ -16,6 +18,9 @@ if docker image inspect "$IMAGE" >/dev/null 2>&1; then
     echo "base.sh: $IMAGE is there"
     exit 0
 fi
+
+mirrors="$("${BASH_SOURCE[0]%/*}/mirrors.py" APT_MIRROR HTTP_PROXY HTTPS_PROXY NO_PROXY)" || exit
+eval "$mirrors"
 
 [[ $EUID -eq 0 ]] || err "debootstrap needs root; run it again as root (sudo $0)"
 if ! command -v debootstrap >/dev/null; then

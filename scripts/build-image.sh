@@ -5,13 +5,15 @@
 #   --no-stack   dsk:no-stack, the same worker without torch: a small image for tests
 #   --tag=…      another reference for the image
 #
-# From the environment: BASE_IMAGE, APT_MIRROR, PIP_INDEX_URL, HTTP_PROXY/HTTPS_PROXY/NO_PROXY, SSL_CERT_FILE.
+# From the environment or mirrors.env (mirrors.example.env explains them): BASE_IMAGE, APT_MIRROR, PIP_INDEX_URL,
+# HTTP_PROXY, HTTPS_PROXY, NO_PROXY. From the environment: SSL_CERT_FILE.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly REGISTRY_BASE=debian:bookworm-slim
 readonly LOCAL_BASE=dsk-base:bookworm
 readonly PULL_LIMIT_S=30
+readonly NAMED_PULL_LIMIT_S=300
 readonly SYSTEM_CA=/etc/ssl/certs/ca-certificates.crt
 
 err() {
@@ -34,8 +36,15 @@ done
 if [[ $content == no-stack ]]; then tag=${tag:-dsk:no-stack}; fi
 tag=${tag:-dsk:$stack}
 
+mirrors="$(scripts/mirrors.py BASE_IMAGE APT_MIRROR PIP_INDEX_URL HTTP_PROXY HTTPS_PROXY NO_PROXY)" || exit
+eval "$mirrors"
+
 if [[ -n ${BASE_IMAGE:-} ]]; then
     base=$BASE_IMAGE
+    docker image inspect "$base" >/dev/null 2>&1 ||
+        said="$(timeout "$NAMED_PULL_LIMIT_S" docker pull --quiet "$base" 2>&1)" ||
+        err "BASE_IMAGE=$base is not there and cannot be pulled within $NAMED_PULL_LIMIT_S s (${said##*$'\n'}); \
+without BASE_IMAGE the base is made by debootstrap"
     echo "build-image.sh: base $base (BASE_IMAGE)"
 elif docker image inspect "$REGISTRY_BASE" >/dev/null 2>&1 ||
     timeout "$PULL_LIMIT_S" docker pull --quiet "$REGISTRY_BASE" >/dev/null 2>&1; then
@@ -56,9 +65,6 @@ if [[ -s $ca ]]; then secrets=(--secret "id=ca,src=$ca"); fi
 arguments=()
 for name in APT_MIRROR PIP_INDEX_URL HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy; do
     # The name alone: docker takes the value from the environment, and no credential stands on a command line.
-    if [[ -n ${!name:-} && $name == @(APT_MIRROR|PIP_INDEX_URL) && ${!name} == *://*@* ]]; then
-        err "$name holds a user name or password; build arguments stay visible in \`docker history\`"
-    fi
     if [[ -n ${!name:-} ]]; then arguments+=(--build-arg "$name"); fi
 done
 

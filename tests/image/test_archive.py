@@ -40,8 +40,10 @@ def make_image(folder: Path, name: str, size: int = 3 * MB) -> None:
 def small(tmp_path: Path) -> Iterator[str]:
     (tmp_path / "source").mkdir()
     make_image(tmp_path / "source", NAME)
-    yield image_id()
-    docker("image", "rm", "--force", NAME, check=False)
+    first = image_id()
+    yield first
+    # Some tests give the name to another image.
+    docker("image", "rm", "--force", NAME, first, check=False)
 
 
 def image_id() -> str:
