@@ -66,4 +66,7 @@ def test_whatever_is_installed_is_asked_for_its_hash() -> None:
         assert own or "--require-hashes" in call, call
     assert "--require-hashes" in (ROOT / "scripts/image/install-layer").read_text()
     assert ">/etc/dsk/debian-packages" in joined
+    assert (
+        "debootstrap --variant=minbase --force-check-gpg" in (ROOT / "scripts/base.sh").read_text()
+    )
     assert not re.search(r"\b(curl|wget|git clone|ADD http)", joined)

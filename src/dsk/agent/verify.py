@@ -34,7 +34,7 @@ def facts(*, deep: bool) -> ImageFacts:
     return ImageFacts(
         stack=stack,
         dsk=__version__,
-        python={normalized(each.metadata["Name"]): each.version for each in distributions()},
+        python=_installed_python(),
         debian=_installed_debian(),
         recorded_debian=_pairs(Path(paths.DEBIAN_PACKAGES).read_text()),
         content_id=content_id.digest(files),
@@ -49,6 +49,12 @@ def facts(*, deep: bool) -> ImageFacts:
 def normalized(name: str) -> str:
     """PEP 503: `typing_extensions` and `Typing.Extensions` are one package."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _installed_python() -> dict[str, str]:
+    """One without a name lost its METADATA, and counts as not there."""
+    named = ((each.metadata["Name"], each) for each in distributions())
+    return {normalized(name): each.version for name, each in named if name}
 
 
 def _installed_debian() -> dict[str, str]:
