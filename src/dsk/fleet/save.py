@@ -7,7 +7,7 @@ import json
 import os
 import select
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from dsk.cluster.model import Local
@@ -70,9 +70,20 @@ def _described(server: Server, reference: str) -> Manifest:
                 fix="build it (make image), or name another: dsk image save --image REFERENCE FILE",
             )
         raise engine_error(done.error, server.where)
+    told = json.loads(done.text)
+    if not is_tag(reference, told["RepoTags"] or []):
+        raise UserError(
+            f"{reference} is no tag, and an image in a file has no other name",
+            fix=f"docker tag {reference} NAME:TAG, then: dsk image save --image NAME:TAG FILE",
+        )
     image = Image.inspected(done.text)
-    architecture = json.loads(done.text)["Architecture"]
-    return Manifest(reference, image.content, architecture, image.size)
+    return Manifest(reference, image.content, told["Architecture"], image.size)
+
+
+def is_tag(reference: str, tags: Sequence[str]) -> bool:
+    """Whether the engine's `tags` of the image hold this name, as it may be written. Pure."""
+    name = reference.removeprefix("docker.io/").removeprefix("library/")
+    return name in tags or f"{name}:latest" in tags
 
 
 def _check_room(file: Path, manifest: Manifest) -> None:

@@ -16,6 +16,7 @@ from dsk.fleet import archive
 from dsk.fleet.archive import PAGE, Manifest
 from dsk.fleet.load import Engine, parse, unfit
 from dsk.fleet.probe import Image
+from dsk.fleet.save import is_tag
 
 BLANK = Manifest("dsk:cu128", "content", "amd64", 3_000_000)
 TAR = [random.Random(7).randbytes(1 << 20), bytes(1 << 20), b"end"]
@@ -132,6 +133,23 @@ def test_a_newer_format_and_a_missing_file(file: Path) -> None:
         archive.read_manifest(file)
     with pytest.raises(UserError, match="cannot be read: No such file"):
         archive.read_manifest(file.with_name("none"))
+
+
+@pytest.mark.parametrize(
+    ("reference", "tag"),
+    [
+        ("dsk:cu128", True),
+        ("docker.io/library/dsk:cu128", True),
+        ("plain", True),
+        ("registry.example:5000/dsk:1", True),
+        ("dsk@sha256:" + "0" * 64, False),
+        ("sha256:" + "0" * 64, False),
+        ("6ea8d9ea420f", False),
+    ],
+)
+def test_only_a_tag_can_be_saved(reference: str, tag: bool) -> None:
+    tags = ["dsk:cu128", "plain:latest", "registry.example:5000/dsk:1"]
+    assert is_tag(reference, tags) == tag
 
 
 # ---- the engine that is to take it -----------------------------------------------------------
