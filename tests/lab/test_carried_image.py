@@ -27,13 +27,23 @@ def docker(*words: str, check: bool = True, text: str | None = None) -> None:
     subprocess.run(["docker", *words], input=text, text=True, check=check, capture_output=True)
 
 
-@pytest.fixture
-def carried(lab: Lab, tmp_path: Path) -> Iterator[Cluster]:
-    """A cluster whose image no node has, nor this machine; its archive lies beside dsk.yaml.
-
-    It is the small image with one more layer, so that it is nobody else's.
-    """
+@pytest.fixture(scope="module")
+def archive(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of an image that neither a node nor this machine has any more: the small one with a setting
+    of its own, so that it is nobody else's."""
+    folder = tmp_path_factory.mktemp("archive")
     docker("build", "--network=none", f"--tag={CARRIED}", "-", text=f"FROM {SMALL}\nENV CARRIED=1")
+    try:
+        made = Cluster(folder)
+        made.dsk("image", "save", "--image", CARRIED, "image.tar.zst")
+    finally:
+        docker("image", "rm", CARRIED)
+    return folder / "image.tar.zst"
+
+
+@pytest.fixture
+def carried(lab: Lab, archive: Path, tmp_path: Path) -> Iterator[Cluster]:
+    """A cluster whose image no node has, nor this machine; its archive lies beside dsk.yaml."""
     cluster = Cluster.init(
         lab,
         tmp_path,
@@ -46,8 +56,7 @@ def carried(lab: Lab, tmp_path: Path) -> Iterator[Cluster]:
     cluster.dsk("render")
     known = cluster.folder / ".dsk/known_hosts"
     known.write_text(lab.known_hosts.read_text())
-    cluster.dsk("image", "save", "image.tar.zst")
-    docker("image", "rm", CARRIED)
+    (cluster.folder / "image.tar.zst").symlink_to(archive)
     yield cluster
     cluster.dsk("down", "--force", code=None)
     for node in lab.nodes:
@@ -86,6 +95,7 @@ def test_from_a_file_to_a_cluster(lab: Lab, carried: Cluster) -> None:
         lab.seed([SMALL])
 
 
+@pytest.mark.full
 def test_straight_to_the_nodes(lab: Lab, carried: Cluster) -> None:
     said = carried.dsk("image", "load", "image.tar.zst", "--to", "node1", "--to", "10.88.0.11").out
     assert f"{NODE0}: loaded" in said and f"{NODE1}: loaded" in said
@@ -96,15 +106,15 @@ def test_straight_to_the_nodes(lab: Lab, carried: Cluster) -> None:
 
 
 def test_a_damaged_file_reaches_no_node(lab: Lab, carried: Cluster) -> None:
-    archive = carried.folder / "image.tar.zst"
-    data = bytearray(archive.read_bytes())
+    data = bytearray((carried.folder / "image.tar.zst").read_bytes())
     data[-1000] ^= 1
-    archive.write_bytes(data)
-    said = carried.dsk("image", "load", "image.tar.zst", "--to", "0", "--to", "1", code=2).err
+    (carried.folder / "damaged.tar.zst").write_bytes(data)
+    said = carried.dsk("image", "load", "damaged.tar.zst", "--to", "0", "--to", "1", code=2).err
     assert said.count("is damaged") == 1
     assert not any(map(has, lab.nodes))
 
 
+@pytest.mark.full
 def test_a_node_that_is_not_there(lab: Lab, carried: Cluster) -> None:
     lab.nodes[1].link_down()
     try:
@@ -153,6 +163,7 @@ def test_an_engine_that_is_not_running(lab: Lab, carried: Cluster) -> None:
         assert f"{NODE1}: the Docker engine is not running" in said
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("moment", ["before", "while loading"])
 def test_a_full_disk(lab: Lab, carried: Cluster, moment: str) -> None:
     node = lab.nodes[1]

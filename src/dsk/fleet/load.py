@@ -15,22 +15,20 @@ from dsk.connect import Server, open_server, processes
 from dsk.connect.engine import engine_error
 from dsk.errors import DskError, Unreachable, UserError
 from dsk.fleet import archive
-from dsk.fleet.archive import GB, Manifest
+from dsk.fleet.archive import GB, Manifest, Progress
 from dsk.fleet.contact import open_fleet
 from dsk.fleet.probe import Image
-from dsk.fleet.save import Progress
 
 LOOK_LIMIT_S = 60.0
 # After the last byte the engine still unpacks, on a slow disk.
 LOAD_LIMIT_S = 3600.0
 STALL_LIMIT_S = 1800.0
 
-ENGINE = 97
-# Four lines: the engine's architecture, KiB free where it keeps images (nothing where that is not
+# Three lines: the engine's architecture, KiB free where it keeps images (nothing where that is not
 # on this server), and what it has under the name, if anything.
 LOOK = r"""
-docker version --format '{{.Server.Arch}}' || exit 97
-root=$(docker info --format '{{.DockerRootDir}}') || exit 97
+docker version --format '{{.Server.Arch}}' || exit
+root=$(docker info --format '{{.DockerRootDir}}') || exit
 df -Pk "$root" 2>/dev/null | awk 'NR == 2 { print $4; found = 1 } END { if (!found) print "" }'
 docker image inspect --format '{{json .}}' "$1" 2>/dev/null || :
 """

@@ -7,7 +7,7 @@ import json
 import os
 import select
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dsk.cluster.model import Local
@@ -15,7 +15,7 @@ from dsk.connect import Server, open_server, processes
 from dsk.connect.engine import engine_error
 from dsk.errors import DskError, Unreachable, UserError
 from dsk.fleet import archive
-from dsk.fleet.archive import CHUNK, GB, Manifest
+from dsk.fleet.archive import CHUNK, GB, Manifest, Progress
 from dsk.fleet.probe import Image
 
 INSPECT_LIMIT_S = 60.0
@@ -24,9 +24,6 @@ STALL_LIMIT_S = 1800.0
 # What a packed image takes of its size, with room to spare (measured: docs/decisions/0009).
 PACKED_PART = 0.6
 NO_SUCH_IMAGE = "no such image"
-
-Progress = Callable[[str, int, int], None]
-"""What is being done, and how many bytes of how many (about) are."""
 
 
 def save(reference: str, file: Path, progress: Progress, *, force: bool) -> Manifest:

@@ -50,6 +50,10 @@ def command(
         raise click.UsageError("--here and --host exclude each other")
     if reference and not here:
         raise click.UsageError("--image needs --here; the nodes' image is named in dsk.yaml")
+    if not as_json:
+        click.echo(
+            "running the image to look into it: half a minute, on a busy server more", err=True
+        )
     if here:
         verdicts = [verify_here(reference or context.image(), deep=deep)]
     else:
@@ -85,8 +89,9 @@ def _lines(verdict: Verdict) -> list[str]:
             f"{verdict.place}: as locked: stack {facts.stack}, {len(facts.python)} Python and "
             f"{len(facts.debian)} Debian packages{proofs}; {facts.content_id}"
         ]
-    lines = [f"{verdict.place}: {len(verdict.findings)} differences in stack {facts.stack}"]
+    found = len(verdict.findings)
+    lines = [f"{verdict.place}: found in the image of stack {facts.stack}: {found}"]
     lines += [f"  {finding}" for finding in verdict.findings[:SHOWN]]
-    if rest := len(verdict.findings) - SHOWN:
-        lines += [f"  … and {rest} more: --json has all"] if rest > 0 else []
+    if found > SHOWN:
+        lines.append(f"  … and {found - SHOWN} more: --json has all")
     return lines
