@@ -90,6 +90,10 @@ def test_from_a_file_to_a_cluster(lab: Lab, carried: Cluster) -> None:
         said = carried.dsk("image", "verify").out
         assert said.count("as locked") == 2
         assert carried.dsk("up").out.count("unchanged") == 2
+        second = lab.nodes[1]
+        worker = second.docker("ps", "--quiet", "--filter", "label=dsk.cluster=carried").strip()
+        second.docker("commit", worker, CARRIED)
+        assert subjects(places(carried, code=1)[NODE1]) == {("worker", "image")}
     finally:
         carried.dsk("down", "--force")
         lab.seed([SMALL])

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dsk.bundle.compose import project
 from dsk.cluster.model import Cluster, Local, Node
 from dsk.connect import Completed, Server, open_server
 from dsk.connect.engine import engine_error
@@ -28,9 +27,10 @@ ENGINE, MISSING = 97, 98
 LOOK = r"""
 docker version >/dev/null || exit 97
 docker image inspect --format '{{.Id}}' "$1" || exit 98
-running=$(docker container inspect --format '{{.Image}}' "$2" 2>/dev/null)
-echo "$running"
-reference=$1; shift 2
+worker=$(docker ps --all --quiet --filter label=dsk.role=worker \
+  --filter "label=dsk.cluster=$2" --filter "label=dsk.host=$3" | head -n 1)
+if [ -n "$worker" ]; then docker container inspect --format '{{.Image}}' "$worker"; else echo; fi
+reference=$1; shift 3
 exec docker run --rm --pull never --network none --cap-drop ALL \
   --security-opt no-new-privileges --label dsk.role=verify "$reference" dsk-agent verify "$@"
 """
@@ -73,7 +73,9 @@ def verify_nodes(cluster: Cluster, nodes: Sequence[Node], *, deep: bool) -> list
     """The cluster's image on every node, each against the lock, its build and a good one."""
     with open_fleet(cluster, nodes) as fleet:
         looks = fleet.each(
-            lambda node, server: look(server, cluster.image, project(cluster, node), deep=deep)
+            lambda node, server: look(
+                server, cluster.image, cluster=cluster.name, host=node.host, deep=deep
+            )
         )
         errors = {node.index: fleet.error(node) for node in nodes}
     alone = {index: judge(seen) for index, seen in looks.items()}
@@ -96,15 +98,16 @@ def verify_here(reference: str, *, deep: bool) -> Verdict:
     """The image in this machine's engine."""
     with open_server(Local(), Path()) as server:
         try:
-            seen = look(server, reference, "", deep=deep)
+            seen = look(server, reference, deep=deep)
         except DskError as error:
             return Verdict(server.where, error=error)
         return Verdict(server.where, seen.facts, tuple(judge(seen)))
 
 
-def look(server: Server, reference: str, worker: str, *, deep: bool) -> Look:
-    """Raises DskError: no engine, no such image, or one that is not dsk's."""
-    argv = ["sh", "-c", LOOK, "dsk", reference, worker, *(["--deep"] if deep else [])]
+def look(server: Server, reference: str, *, cluster: str = "", host: str = "", deep: bool) -> Look:
+    """`cluster` and `host` find the worker. Raises DskError: no engine, no such image, or one that
+    is not dsk's."""
+    argv = ["sh", "-c", LOOK, "dsk", reference, cluster, host, *(["--deep"] if deep else [])]
     done = server.run(argv, timeout=DEEP_LIMIT_S if deep else LIMIT_S)
     if done.returncode == ENGINE:
         raise engine_error(done.error, server.where)
