@@ -71,7 +71,7 @@ def has(node: Node) -> bool:
 def places(cluster: Cluster, code: int) -> dict[str, dict[str, Any]]:
     told = json.loads(cluster.dsk("image", "verify", "--json", code=code).out)
     assert told["equal"] == (code == 0)
-    return {place["place"]: place for place in told["places"]}
+    return {f"node{place['node']} ({place['host']})": place for place in told["places"]}
 
 
 def subjects(place: dict[str, Any]) -> set[tuple[str, str]]:

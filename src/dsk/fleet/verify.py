@@ -47,9 +47,12 @@ class Look:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One place's image: `facts` and `findings`, or the `error` that kept it from being seen."""
+    """One place's image: `facts` and `findings`, or the `error` that kept it from being seen.
+
+    `node` is None for this machine's engine."""
 
     place: str
+    node: Node | None = None
     facts: ImageFacts | None = None
     findings: tuple[Finding, ...] = ()
     error: DskError | None = field(default=None, compare=False)
@@ -57,7 +60,8 @@ class Verdict:
     def to_json(self) -> dict[str, Any]:
         seen = self.facts
         return {
-            "place": self.place,
+            "node": self.node.index if self.node else None,
+            "host": self.node.host if self.node else None,
             "stack": seen and seen.stack,
             "dsk": seen and seen.dsk,
             "content_id": seen and seen.content_id,
@@ -85,12 +89,12 @@ def verify_nodes(cluster: Cluster, nodes: Sequence[Node], *, deep: bool) -> list
     verdicts = []
     for node in nodes:
         if model is None or node not in seen_nodes:
-            verdicts.append(Verdict(str(node), error=errors[node.index]))
+            verdicts.append(Verdict(str(node), node, error=errors[node.index]))
             continue
         facts, findings = looks[node.index].facts, alone[node.index]
         if node != model:
             findings += _new(against_node(facts, looks[model.index].facts, model.name), findings)
-        verdicts.append(Verdict(str(node), facts, tuple(findings)))
+        verdicts.append(Verdict(str(node), node, facts, tuple(findings)))
     return verdicts
 
 
@@ -101,7 +105,7 @@ def verify_here(reference: str, *, deep: bool) -> Verdict:
             seen = look(server, reference, deep=deep)
         except DskError as error:
             return Verdict(server.where, error=error)
-        return Verdict(server.where, seen.facts, tuple(judge(seen)))
+        return Verdict(server.where, None, seen.facts, tuple(judge(seen)))
 
 
 def look(server: Server, reference: str, *, cluster: str = "", host: str = "", deep: bool) -> Look:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from dsk import __version__
+from dsk.cluster.model import Local, Node
 from dsk.connect import Completed
 from dsk.errors import DskError
 from dsk.fleet.compare import Finding, against_build, against_lock, against_node
@@ -14,6 +15,7 @@ from dsk.fleet.lock import Lock, is_version, known_stacks, locked, pinned
 from dsk.fleet.verify import Look, Verdict, judge
 from dsk.wire.imagefacts import ImageFacts
 
+NODE = Node(0, "10.0.0.11", 1, Local())
 ONE, TWO = "1" * 64, "2" * 64
 FACTS = ImageFacts(
     stack="cu128",
@@ -125,13 +127,14 @@ def test_the_facts_survive_the_way() -> None:
 
 
 def test_the_shape_that_programs_read() -> None:
-    seen = Verdict("node0 (10.0.0.11)", FACTS, tuple(against_lock(FACTS, Lock("cu128", {}))))
+    seen = Verdict(str(NODE), NODE, FACTS, tuple(against_lock(FACTS, Lock("cu128", {}))))
     told = seen.to_json()
     assert told["findings"][0] == {
         "kind": "package", "subject": "numpy", "here": "2.4.6", "wanted": None, "by": "locked",
     }  # fmt: skip
     assert told["problem"] is None and told["packages"] == 2
-    lost = Verdict("node1", error=DskError("gone", where="node1")).to_json()
+    assert (told["node"], told["host"]) == (0, "10.0.0.11")
+    lost = Verdict("this machine", error=DskError("gone", where="node1")).to_json()
     assert lost.keys() == told.keys()
     assert lost["problem"] == "node1: gone" and lost["stack"] is None
 
