@@ -157,9 +157,13 @@ RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     --mount=type=bind,source=scripts/image/compile_pyc.py,target=/build/compile_pyc.py \
     --mount=type=bind,source=scripts/image/dsk-agent,target=/build/dsk-agent \
     --mount=type=bind,source=scripts/image/dsk-supervisor,target=/build/dsk-supervisor \
+    --mount=type=bind,source=scripts/image/prove_read_args.py,target=/build/prove/read_args.py \
+    --mount=type=bind,source=scripts/prove/ops.py,target=/build/prove/ops.py \
     /opt/build/bin/uv pip install --python /opt/venv --no-cache --no-index --no-deps /wheels/dsk-*.whl \
     && python /build/compile_pyc.py /opt/venv/lib/python3*/site-packages/dsk \
     && install -m 0755 /build/dsk-agent /build/dsk-supervisor /usr/local/bin/ \
+    && install -D -m 0644 -t /usr/local/lib/dsk/prove /build/prove/*.py \
+    && dsk-agent content-id --files >/etc/dsk/content-files \
     && dsk-agent content-id >/etc/dsk/content-id
 HEALTHCHECK --interval=10s --timeout=15s --start-period=20s --retries=3 \
     CMD ["/usr/local/lib/dsk/entrypoint/health.sh"]

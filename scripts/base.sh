@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
 # Makes dsk-base:bookworm, a minimal Debian, where no container registry can be reached.
-# Usage: scripts/base.sh          APT_MIRROR=URL names another Debian mirror than debootstrap's own.
+# Usage: scripts/base.sh
+# From the environment or mirrors.env: APT_MIRROR, another Debian mirror than debootstrap's own; HTTP_PROXY, HTTPS_PROXY,
+# NO_PROXY.
 set -euo pipefail
 
 readonly IMAGE="dsk-base:bookworm"
 readonly SUITE="bookworm"
 readonly WORK_PREFIX="dsk-base."
+# Without it debootstrap would take whatever a mirror sends.
+readonly KEYRING="/usr/share/keyrings/debian-archive-keyring.gpg"
 
 err() {
     printf 'base.sh: %s\n' "$1" >&2
@@ -17,11 +21,15 @@ if docker image inspect "$IMAGE" >/dev/null 2>&1; then
     exit 0
 fi
 
+mirrors="$("${BASH_SOURCE[0]%/*}/mirrors.py" APT_MIRROR HTTP_PROXY HTTPS_PROXY NO_PROXY)" || exit
+eval "$mirrors"
+
 [[ $EUID -eq 0 ]] || err "debootstrap needs root; run it again as root (sudo $0)"
-if ! command -v debootstrap >/dev/null; then
-    command -v apt-get >/dev/null || err "debootstrap is missing; install your distribution's package 'debootstrap'"
+if ! command -v debootstrap >/dev/null || [[ ! -s $KEYRING ]]; then
+    command -v apt-get >/dev/null ||
+        err "debootstrap or $KEYRING is missing; install your distribution's debootstrap and debian-archive-keyring"
     apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends debootstrap
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends debootstrap debian-archive-keyring
 fi
 
 work_root="${TMPDIR:-/tmp}"
@@ -35,7 +43,7 @@ trap 'rm -rf --one-file-system -- "$work"' EXIT
 echo "base.sh: debootstrap $SUITE, about a minute"
 mirror=()
 if [[ -n "${APT_MIRROR:-}" ]]; then mirror=("$APT_MIRROR"); fi
-debootstrap --variant=minbase "$SUITE" "$work/root" "${mirror[@]}" >"$work/log" 2>&1 || {
+debootstrap --variant=minbase --force-check-gpg --keyring "$KEYRING" "$SUITE" "$work/root" "${mirror[@]}" >"$work/log" 2>&1 || {
     tail -n 15 "$work/log" >&2
     err "debootstrap failed; is the Debian mirror reachable? APT_MIRROR=URL names another"
 }

@@ -6,13 +6,15 @@
 #   --devel      dsk:STACK-devel, a worker with a C++ compiler: for ops that the image does not hold (docs/image.md)
 #   --tag=…      another reference for the image
 #
-# From the environment: BASE_IMAGE, APT_MIRROR, PIP_INDEX_URL, HTTP_PROXY/HTTPS_PROXY/NO_PROXY, SSL_CERT_FILE.
+# From the environment or mirrors.env (mirrors.example.env explains them): BASE_IMAGE, APT_MIRROR, PIP_INDEX_URL,
+# HTTP_PROXY, HTTPS_PROXY, NO_PROXY. From the environment: SSL_CERT_FILE.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly REGISTRY_BASE=debian:bookworm-slim
 readonly LOCAL_BASE=dsk-base:bookworm
 readonly PULL_LIMIT_S=30
+readonly NAMED_PULL_LIMIT_S=300
 readonly SYSTEM_CA=/etc/ssl/certs/ca-certificates.crt
 
 err() {
@@ -39,8 +41,15 @@ if [[ $content == no-stack ]]; then name=no-stack; fi
 if [[ $target == devel ]]; then name+=-devel; fi
 tag=${tag:-dsk:$name}
 
+mirrors="$(scripts/mirrors.py BASE_IMAGE APT_MIRROR PIP_INDEX_URL HTTP_PROXY HTTPS_PROXY NO_PROXY)" || exit
+eval "$mirrors"
+
 if [[ -n ${BASE_IMAGE:-} ]]; then
     base=$BASE_IMAGE
+    docker image inspect "$base" >/dev/null 2>&1 ||
+        said="$(timeout "$NAMED_PULL_LIMIT_S" docker pull --quiet "$base" 2>&1)" ||
+        err "BASE_IMAGE=$base is not there and cannot be pulled within $NAMED_PULL_LIMIT_S s (${said##*$'\n'}); \
+without BASE_IMAGE the base is made by debootstrap"
     echo "build-image.sh: base $base (BASE_IMAGE)"
 elif docker image inspect "$REGISTRY_BASE" >/dev/null 2>&1 ||
     timeout "$PULL_LIMIT_S" docker pull --quiet "$REGISTRY_BASE" >/dev/null 2>&1; then
@@ -61,9 +70,6 @@ if [[ -s $ca ]]; then secrets=(--secret "id=ca,src=$ca"); fi
 arguments=()
 for name in APT_MIRROR PIP_INDEX_URL HTTP_PROXY HTTPS_PROXY NO_PROXY http_proxy https_proxy no_proxy; do
     # The name alone: docker takes the value from the environment, and no credential stands on a command line.
-    if [[ -n ${!name:-} && $name == @(APT_MIRROR|PIP_INDEX_URL) && ${!name} == *://*@* ]]; then
-        err "$name holds a user name or password; build arguments stay visible in \`docker history\`"
-    fi
     if [[ -n ${!name:-} ]]; then arguments+=(--build-arg "$name"); fi
 done
 

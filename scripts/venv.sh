@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes the development environment .venv from the locks in requirements/, unless it is there and fits them.
 #
-#   scripts/venv.sh          pip's own settings (PIP_INDEX_URL, proxies, certificates) are respected
+#   scripts/venv.sh          pip's own settings (index, proxies, certificates) are respected; PIP_INDEX_URL,
+#                            NPM_CONFIG_REGISTRY and proxies come from mirrors.env too
 #   PYTHON=python3.12        the interpreter to take, python3 by default; 3.10 or newer
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -33,6 +34,9 @@ command -v "$PYTHON" >/dev/null || fail "there is no $PYTHON; install Python 3.1
 # The stamp is written last: an environment that was cut off while it was made has none.
 wanted=$("$PYTHON" -V; cat requirements/*.txt requirements/npm/package-lock.json pyproject.toml scripts/venv.sh | sha256sum)
 if [[ -e $STAMP && $(<"$STAMP") == "$wanted" ]]; then exit 0; fi
+
+mirrors=$("$PYTHON" scripts/mirrors.py PIP_INDEX_URL NPM_CONFIG_REGISTRY HTTP_PROXY HTTPS_PROXY NO_PROXY) || exit
+eval "$mirrors"
 
 has_venv || install_venv
 echo "venv: making .venv"

@@ -15,10 +15,17 @@ def _session(args: argparse.Namespace) -> None:
     serve(args.workspace, args.job)
 
 
-def _content_id(_: argparse.Namespace) -> None:
-    from dsk.agent.content_id import content_id
+def _content_id(args: argparse.Namespace) -> None:
+    from dsk.agent import content_id
 
-    print(content_id())
+    files = content_id.content_files()
+    sys.stdout.write(content_id.listing(files) if args.files else f"{content_id.digest(files)}\n")
+
+
+def _verify(args: argparse.Namespace) -> None:
+    from dsk.agent.verify import facts
+
+    print(facts(deep=args.deep).to_json())
 
 
 def _holder(_: argparse.Namespace) -> None:
@@ -49,7 +56,12 @@ def main() -> None:
     command.set_defaults(run=_session)
 
     command = commands.add_parser("content-id", help="print what identifies this image's content")
+    command.add_argument("--files", action="store_true", help="the files that it stands for")
     command.set_defaults(run=_content_id)
+
+    command = commands.add_parser("verify", help="print what this image holds, as JSON")
+    command.add_argument("--deep", action="store_true", help="read every file of every package")
+    command.set_defaults(run=_verify)
 
     command = commands.add_parser("holder", help="print the job that has this worker, if one has")
     command.set_defaults(run=_holder)

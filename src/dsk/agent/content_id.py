@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 DPKG_STATUS = Path("/var/lib/dpkg/status")
@@ -19,7 +19,12 @@ TREES = (Path("/opt/llamafactory"), Path("/usr/local/lib/dsk"))
 
 def content_id() -> str:
     """`sha256:<hex>` over the packages (Python, Debian), DeepSpeed's ops, LLaMA-Factory, dsk."""
-    return digest(image_files(Path(sys.prefix)))
+    return digest(content_files())
+
+
+def content_files() -> dict[str, str]:
+    """SHA-256 by path of every file that the id stands for."""
+    return hashes(image_files(Path(sys.prefix)))
 
 
 def image_files(venv: Path) -> list[Path]:
@@ -33,9 +38,20 @@ def image_files(venv: Path) -> list[Path]:
     return [path for path in files if path.is_file() and path.suffix != ".pyc"]
 
 
-def digest(files: Iterable[Path]) -> str:
-    """One SHA-256 over path and content of the files, whatever order they come in."""
-    total = hashlib.sha256()
-    for path in sorted(set(files)):
-        total.update(f"{path}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return f"sha256:{total.hexdigest()}"
+def hashes(files: Iterable[Path]) -> dict[str, str]:
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def listing(files: Mapping[str, str]) -> str:
+    """As `sha256sum --check` reads it, sorted: the image's own is /etc/dsk/content-files."""
+    return "".join(f"{files[path]}  {path}\n" for path in sorted(files))
+
+
+def read_listing(text: str) -> dict[str, str]:
+    lines = (line.split("  ", 1) for line in text.splitlines())
+    return {path: sha256 for sha256, path in lines}
+
+
+def digest(files: Mapping[str, str]) -> str:
+    """The SHA-256 of the listing, in whatever order the files come."""
+    return f"sha256:{hashlib.sha256(listing(files).encode()).hexdigest()}"

@@ -29,6 +29,12 @@ class Context:
 
         return load(self.file)
 
+    def image(self) -> str:
+        """The cluster's image; the default one where there is no cluster file."""
+        from dsk.cluster.model import DEFAULT_IMAGE
+
+        return self.cluster().image if self.file.exists() else DEFAULT_IMAGE
+
     @contextmanager
     def master_engine(self) -> Iterator[DockerClient]:
         """The engine of the master's server. Raises Unreachable."""

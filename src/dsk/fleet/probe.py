@@ -59,7 +59,7 @@ class Image:
     @classmethod
     def inspected(cls, text: str) -> Image:
         raw: dict[str, Any] = json.loads(text)
-        told = json.dumps([raw["RootFS"]["Layers"], raw["Config"]["Env"], raw["Created"][:19]])
+        told = json.dumps([raw["RootFS"]["Layers"], raw["Config"].get("Env"), raw["Created"][:19]])
         return cls(raw["Id"], hashlib.sha256(told.encode()).hexdigest(), raw["Size"])
 
 

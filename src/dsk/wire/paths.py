@@ -14,6 +14,11 @@ LINKS = RUN / "jobs"
 """One symbolic link a job to its folder: a path without blanks, as pdsh and DeepSpeed need."""
 
 CONTENT_ID = PurePosixPath("/etc/dsk/content-id")
+CONTENT_FILES = PurePosixPath("/etc/dsk/content-files")
+"""What the content id is the SHA-256 of: `sha256sum --check` reads it."""
+DEBIAN_PACKAGES = PurePosixPath("/etc/dsk/debian-packages")
+PROOFS = PurePosixPath("/usr/local/lib/dsk/prove")
+"""Programs that try what the image was built for; each ends with 0 where it holds."""
 STACK = PurePosixPath("/etc/dsk/stack.json")
 LLAMAFACTORY = PurePosixPath("/opt/llamafactory")
 PYTHON = PurePosixPath("/opt/venv/bin/python")

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from dsk.agent import content_id
-from dsk.agent.content_id import digest, image_files
+from dsk.agent.content_id import digest, hashes, image_files, listing, read_listing
 
 
 @pytest.fixture
@@ -32,6 +33,10 @@ def venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "venv"
 
 
+def id_of(venv: Path) -> str:
+    return digest(hashes(image_files(venv)))
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -44,27 +49,37 @@ def venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_every_part_counts(venv: Path, tmp_path: Path, name: str) -> None:
-    before = digest(image_files(venv))
+    before = id_of(venv)
     (tmp_path / name).write_text("changed")
-    assert digest(image_files(venv)) != before
+    assert id_of(venv) != before
 
 
 def test_a_new_file_of_dsk_counts(venv: Path) -> None:
-    before = digest(image_files(venv))
+    before = id_of(venv)
     (venv / "lib/python3.11/site-packages/dsk/new.py").write_text("")
-    assert digest(image_files(venv)) != before
+    assert id_of(venv) != before
 
 
 def test_what_a_run_leaves_does_not_count(venv: Path) -> None:
-    before = digest(image_files(venv))
+    before = id_of(venv)
     site = venv / "lib/python3.11/site-packages"
     (site / "dsk/agent/__pycache__/session.cpython-311.pyc").write_text("compiled again")
     (site / "dsk/__pycache__").mkdir()
     (site / "dsk/__pycache__/new.cpython-311.pyc").write_text("compiled")
     (site / "deepspeed/build.log").write_text("")
-    assert digest(image_files(venv)) == before
+    assert id_of(venv) == before
 
 
 def test_the_order_does_not_matter(venv: Path) -> None:
-    files = image_files(venv)
-    assert digest(files) == digest([*reversed(files), files[0]])
+    files = hashes(image_files(venv))
+    assert digest(files) == digest(dict(reversed(files.items())))
+
+
+def test_the_listing_is_what_the_id_is_the_sum_of(venv: Path, tmp_path: Path) -> None:
+    files = hashes(image_files(venv))
+    assert read_listing(listing(files)) == files
+    written = tmp_path / "content-files"
+    written.write_text(listing(files))
+    summed = subprocess.run(["sha256sum", written], capture_output=True, text=True, check=True)
+    assert id_of(venv) == f"sha256:{summed.stdout.split()[0]}"
+    subprocess.run(["sha256sum", "--check", "--strict", written], check=True)

@@ -6,7 +6,11 @@ import click
 
 from dsk.cli.lazy import LazyGroup
 
-COMMANDS: dict[str, str] = {}
+COMMANDS = {
+    "verify": "Compare what is in the image with the lock, on every node.",
+    "save": "Write the image to FILE, to be carried where no network reaches.",
+    "load": "Give the image in FILE to this machine's engine, or to nodes.",
+}
 
 
 @click.group(cls=LazyGroup, package="dsk.cli.image", modules=COMMANDS)

@@ -1,0 +1,97 @@
+"""`dsk image verify`: what is really in the image."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from dsk.cli.context import Context, pass_context
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dsk.fleet.verify import Verdict
+
+SHOWN = 20
+"""Findings of one node on a terminal: another build differs in hundreds of files."""
+
+
+@click.command()
+@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Only there: 1, node1, …")
+@click.option("--here", is_flag=True, help="The image in this machine's engine instead.")
+@click.option("--image", "reference", metavar="REFERENCE", help="With --here: another image.")
+@click.option("--deep", is_flag=True, help="Read every file of every Python package: minutes.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object (docs/events.md).")
+@pass_context
+def command(
+    context: Context,
+    *,
+    hosts: tuple[str, ...],
+    here: bool,
+    reference: str | None,
+    deep: bool,
+    as_json: bool,
+) -> None:
+    """Compare what is in the image with the lock, on every node.
+
+    Each version with the stack's lock, the files with those of the image's build, the nodes with
+    each other; DeepSpeed's prebuilt ops and the patched read_args are tried. No worker needs to be
+    up. Exit code 1 if anything differs, 3 if a node cannot be reached.
+    """
+    from dsk.cli.errors import exit_code, show
+    from dsk.cluster.selection import find_node
+    from dsk.errors import JobFailed
+    from dsk.fleet.verify import verify_here, verify_nodes
+
+    if here and hosts:
+        raise click.UsageError("--here and --host exclude each other")
+    if reference and not here:
+        raise click.UsageError("--image needs --here; the nodes' image is named in dsk.yaml")
+    if not as_json:
+        click.echo(
+            "running the image to look into it: half a minute, on a busy server more", err=True
+        )
+    if here:
+        verdicts = [verify_here(reference or context.image(), deep=deep)]
+    else:
+        cluster = context.cluster()
+        chosen = {find_node(cluster, host) for host in hosts}
+        nodes = [node for node in cluster.nodes if node in chosen or not hosts]
+        verdicts = verify_nodes(cluster, nodes, deep=deep)
+    good = all(not verdict.error and not verdict.findings for verdict in verdicts)
+    if as_json:
+        report = {"equal": good, "places": [verdict.to_json() for verdict in verdicts]}
+        click.echo(json.dumps(report, ensure_ascii=False, indent=1))
+    else:
+        click.echo(_text(verdicts))
+    errors = [verdict.error for verdict in verdicts if verdict.error]
+    for error in errors:
+        show(error)
+    if not good:
+        differ = [JobFailed("differs") for verdict in verdicts if verdict.findings]
+        sys.exit(exit_code([*errors, *differ]))
+
+
+def _text(verdicts: Sequence[Verdict]) -> str:
+    return "\n".join(line for verdict in verdicts for line in _lines(verdict))
+
+
+def _lines(verdict: Verdict) -> list[str]:
+    facts = verdict.facts
+    if facts is None:
+        return [f"{verdict.place}: not seen"]
+    if not verdict.findings:
+        proofs = f", {', '.join(facts.proofs)} proved" if facts.proofs else ""
+        return [
+            f"{verdict.place}: as locked: stack {facts.stack}, {len(facts.python)} Python and "
+            f"{len(facts.debian)} Debian packages{proofs}; {facts.content_id}"
+        ]
+    found = len(verdict.findings)
+    lines = [f"{verdict.place}: found in the image of stack {facts.stack}: {found}"]
+    lines += [f"  {finding}" for finding in verdict.findings[:SHOWN]]
+    if found > SHOWN:
+        lines.append(f"  … and {found - SHOWN} more: --json has all")
+    return lines

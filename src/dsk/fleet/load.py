@@ -1,0 +1,193 @@
+"""`dsk image load`: an archive into engines, only after all of it was found good."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from dsk.cluster.model import Cluster, Local, Node
+from dsk.connect import Server, open_server, processes
+from dsk.connect.engine import engine_error
+from dsk.errors import DskError, Unreachable, UserError
+from dsk.fleet import archive
+from dsk.fleet.archive import GB, Manifest, Progress
+from dsk.fleet.contact import open_fleet
+from dsk.fleet.probe import Image
+
+LOOK_LIMIT_S = 60.0
+# After the last byte the engine still unpacks, on a slow disk.
+LOAD_LIMIT_S = 3600.0
+STALL_LIMIT_S = 1800.0
+
+# Three lines: the engine's architecture, KiB free where it keeps images (nothing where that is not
+# on this server), and what it has under the name, if anything.
+LOOK = r"""
+docker version --format '{{.Server.Arch}}' || exit
+root=$(docker info --format '{{.DockerRootDir}}') || exit
+df -Pk "$root" 2>/dev/null | awk 'NR == 2 { print $4; found = 1 } END { if (!found) print "" }'
+docker image inspect --format '{{json .}}' "$1" 2>/dev/null || :
+"""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """`free` in bytes, None where unknown; `has`: the image under the archive's name."""
+
+    architecture: str
+    free: int | None
+    has: Image | None
+
+
+def load_here(file: Path, progress: Progress) -> str:
+    """Gives the archive to this machine's engine; what came of it, in words. Raises DskError."""
+    manifest = archive.read_manifest(file)
+    with open_server(Local(), Path()) as server:
+        engine = _fit(server, manifest)
+        if _same(engine.has, manifest):
+            return _there(manifest)
+        _check(file, manifest, progress)
+        return _load(server, file, manifest, engine, progress)
+
+
+def load_nodes(
+    cluster: Cluster, nodes: Sequence[Node], file: Path, progress: Progress
+) -> tuple[dict[int, str], list[DskError]]:
+    """Gives the archive to the nodes' engines side by side.
+
+    What came of it by node index, and the errors of the nodes where it failed. Raises UserError
+    where the archive is no good, and has touched no engine then.
+    """
+    manifest = archive.read_manifest(file)
+    with open_fleet(cluster, nodes) as fleet:
+        engines = fleet.each(lambda _, server: _fit(server, manifest))
+        lacking = [node for node in fleet.good if not _same(engines[node.index].has, manifest)]
+        if lacking:
+            _check(file, manifest, progress)
+
+        def give(node: Node, server: Server) -> str:
+            if node not in lacking:
+                return _there(manifest)
+            return _load(server, file, manifest, engines[node.index], progress)
+
+        return fleet.each(give), fleet.errors
+
+
+def _there(manifest: Manifest) -> str:
+    return f"has {manifest.reference} already"
+
+
+def _same(image: Image | None, manifest: Manifest) -> bool:
+    return image is not None and image.content == manifest.content
+
+
+def _check(file: Path, manifest: Manifest, progress: Progress) -> None:
+    archive.check(file, manifest, lambda done: progress("checked", done, manifest.tar))
+
+
+def _look(server: Server, manifest: Manifest) -> Engine:
+    done = server.run(["sh", "-c", LOOK, "dsk", manifest.reference], timeout=LOOK_LIMIT_S)
+    if done.returncode:
+        raise engine_error(done.error, server.where)
+    return parse(done.stdout.decode(errors="replace"))
+
+
+def _fit(server: Server, manifest: Manifest) -> Engine:
+    """Raises DskError where the engine cannot take the image."""
+    engine = _look(server, manifest)
+    if error := unfit(engine, manifest, server.where):
+        raise error
+    return engine
+
+
+def parse(output: str) -> Engine:
+    """Reads LOOK's output. Pure."""
+    architecture, free, image = [*output.split("\n", 2), "", ""][:3]
+    return Engine(
+        architecture,
+        int(free) * 1024 if free else None,
+        Image.inspected(image) if image.strip() else None,
+    )
+
+
+def unfit(engine: Engine, manifest: Manifest, where: str) -> DskError | None:
+    """Why the engine cannot take the image. Pure."""
+    if engine.architecture != manifest.architecture:
+        return UserError(
+            f"this server is {engine.architecture}, and the image {manifest.reference} is for "
+            f"{manifest.architecture}",
+            where=where,
+            fix="build an image on a server of that kind: make image",
+        )
+    if _same(engine.has, manifest):
+        return None
+    # The engine unpacks the whole tar, then its layers from there. Of another image of this name
+    # the large ones are mostly there.
+    needed = manifest.tar * (1 if engine.has else 2)
+    if engine.free is not None and engine.free < needed:
+        return DskError(
+            f"`docker load` needs about {needed / GB:.1f} GB for a while where Docker keeps its "
+            f"images, and {engine.free / GB:.1f} GB are free",
+            where=where,
+            fix="there: docker system df shows what can go (docker image rm …)",
+        )
+    return None
+
+
+def _load(
+    server: Server, file: Path, manifest: Manifest, engine: Engine, progress: Progress
+) -> str:
+    """Raises DskError, with the image as it was before."""
+    where = server.where
+
+    def tick(done: int) -> None:
+        progress(f"{where}: loaded", done, manifest.tar)
+
+    loader = server.popen(["docker", "load", "--quiet"], stdin=processes.PIPE)
+    assert loader.stdin  # noqa: S101 - PIPE above
+    assert loader.stderr  # noqa: S101 - popen's default
+    try:
+        os.set_blocking(loader.stdin.fileno(), False)
+        with contextlib.suppress(BrokenPipeError):  # it ended: its exit code tells
+            for chunk in archive.read(file, manifest, tick):
+                _put(loader.stdin, chunk, where)
+            loader.stdin.close()
+        code = loader.wait(LOAD_LIMIT_S)
+        said = loader.stderr.read().decode(errors="replace").strip()
+    except processes.TimeoutExpired:
+        raise Unreachable("docker load does not end", where=where) from None
+    finally:
+        processes.end(loader)
+    if code:
+        raise _load_error(said, where)
+    if not _same(_look(server, manifest).has, manifest):
+        raise DskError(
+            f"the image {manifest.reference} there is not the one of {file}",
+            where=where,
+            fix=f"there: docker image rm {manifest.reference}; then load it again",
+        )
+    return f"loaded {manifest.reference}" + (", in place of another" if engine.has else "")
+
+
+def _put(pipe: IO[bytes], chunk: bytes, where: str) -> None:
+    """Writes to a pipe that does not block. Raises Unreachable where nobody takes anything."""
+    left = memoryview(chunk)
+    while left:
+        if not select.select([], [pipe], [], STALL_LIMIT_S)[1]:
+            limit = f"{STALL_LIMIT_S / 60:.0f} min"
+            raise Unreachable(f"docker load has taken nothing for {limit}", where=where)
+        left = left[os.write(pipe.fileno(), left) :]
+
+
+def _load_error(said: str, where: str) -> DskError:
+    if "no space left" in said.lower():
+        return DskError(
+            f"the disk filled up while loading, and the engine took back what it had: {said}",
+            where=where,
+            fix="there: docker system df shows what can go (docker image rm …)",
+        )
+    return DskError(f"docker load failed: {said or 'it was ended'}", where=where)
