@@ -1,0 +1,169 @@
+"""From one node's workspace to the others'."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from dsk.errors import JobFailed, UserError
+from dsk.supervisor.transfer.compare import amount, difference, named, room_needed, size
+from dsk.supervisor.transfer.party import DELETE_LIMIT_S, Party, differing
+from dsk.supervisor.transfer.rsync import argv
+from dsk.supervisor.worker import Worker
+from dsk.wire.transfer import Done, Entry, Listing, Moved, Planned, Said
+
+
+@dataclass(frozen=True)
+class Task:
+    """What one target needs: `send`, and to lose what only it has (`extra`); `same` files are the
+    same by their hashes."""
+
+    send: tuple[Entry, ...]
+    extra: tuple[str, ...]
+    same: int
+
+
+def push(
+    workspace: str,
+    paths: Sequence[str],
+    source: Worker,
+    targets: Sequence[Worker],
+    *,
+    party: Party,
+    ssh_config: Path,
+    delete: bool = False,
+    confirm: Callable[[], None] = lambda: None,
+) -> None:
+    """Brings `paths` on all targets to what they are on the source; the targets' errors are in
+    `party`. `confirm` is called before the first deletion, where there is one.
+
+    Runs on the source node itself. Raises UserError where there is nothing that can be sent.
+    """
+    begun = time.monotonic()
+    listing = party.survey(source, paths)
+    _check_source(listing, paths, source)
+    if listing.skipped:
+        party.tell(Said(f"{listing.skipped} sockets, pipes or devices are left out"))
+    if listing.astray:
+        party.tell(Said(f"links to files that are not part of this: {named(listing.astray)}"))
+    tasks = _tasks(listing, paths, source, targets, party, delete=delete)
+    if any(task.extra for task in tasks.values()):
+        confirm()
+    files = {entry.path: entry for task in tasks.values() for entry in task.send}
+    wanted = [entry for entry in files.values() if entry.kind == "file"]
+
+    def carry_out(worker: Worker) -> dict[str, str | None]:
+        task = tasks[worker]
+        _send(workspace, worker, task.send, party, ssh_config)
+        sent = [entry for entry in task.send if entry.kind == "file"]
+        return party.digests(worker, sent)
+
+    # The source reads each file once more for its hash while the network is what is slow.
+    with ThreadPoolExecutor(1) as pool:
+        hashing = pool.submit(party.digests, source, wanted)
+        theirs = party.each(list(tasks), carry_out)
+        mine = hashing.result()
+
+    def finish(worker: Worker) -> None:
+        task = tasks[worker]
+        if wrong := differing(mine, theirs[worker]):
+            raise JobFailed(
+                f"{len(wrong)} files differ after the transfer: {named(wrong)}",
+                where=worker.name,
+                fix="are they being written to? then run the same again",
+            )
+        deleted = 0
+        if task.extra:
+            deleted = worker.ask("delete", paths=list(task.extra), limit=DELETE_LIMIT_S)
+        count, total = amount(task.send)
+        checked = len(theirs[worker]) + task.same
+        seconds = round(time.monotonic() - begun, 1)
+        party.tell(Done(worker.node.index, count, total, checked, deleted, seconds))
+
+    party.each(list(theirs), finish)
+
+
+def _check_source(listing: Listing, paths: Sequence[str], source: Worker) -> None:
+    if listing.problems:
+        raise UserError(
+            named(listing.problems),
+            where=source.name,
+            fix="put the files themselves into the workspace (cp -rL), or leave the link out",
+        )
+    for path in paths:
+        below = path == "." or any(
+            found == path or found.startswith(f"{path}/") for found in listing.entries
+        )
+        if not below:
+            raise UserError(f"{path} does not exist in the workspace", where=source.name)
+
+
+def _tasks(
+    listing: Listing,
+    paths: Sequence[str],
+    source: Worker,
+    targets: Sequence[Worker],
+    party: Party,
+    *,
+    delete: bool,
+) -> Mapping[Worker, Task]:
+    there = party.each(targets, lambda worker: _look(worker, paths, party))
+    differences = {
+        worker: difference(listing.entries, found.entries) for worker, found in there.items()
+    }
+    alike = {entry.path: entry for found in differences.values() for entry in found.alike}
+    mine = party.digests(source, alike.values())
+
+    def task(worker: Worker) -> Task:
+        found = differences[worker]
+        if found.clash:
+            raise UserError(
+                f"a folder on one side, a file on the other: {named(found.clash)}",
+                where=worker.name,
+                fix="move one of them away",
+            )
+        wrong = set(differing(mine, party.digests(worker, found.alike)))
+        send = (*found.send, *(entry for entry in found.alike if entry.path in wrong))
+        _check_room(worker, room_needed(send, there[worker]), there[worker].free)
+        extra = found.extra if delete else ()
+        party.tell(Planned(worker.node.index, *amount(send), extra))
+        return Task(send, extra, len(found.alike) - len(wrong))
+
+    return party.each(list(differences), task)
+
+
+def _look(worker: Worker, paths: Sequence[str], party: Party) -> Listing:
+    found = party.survey(worker, paths)
+    behind = [problem for problem in found.problems if "lies behind" in problem]
+    if behind:
+        raise UserError(named(behind), where=worker.name, fix="remove the link there")
+    return found
+
+
+def _check_room(worker: Worker, needed: int, free: int) -> None:
+    if needed > free:
+        raise JobFailed(
+            f"the disk has {size(free)} free, {size(needed)} are needed",
+            where=worker.name,
+            fix="make room there; nothing was copied to it",
+        )
+
+
+def _send(
+    workspace: str, worker: Worker, send: Sequence[Entry], party: Party, ssh_config: Path
+) -> None:
+    if not send:
+        return
+    begun, (_, total) = time.monotonic(), amount(send)
+
+    def progress(done: int) -> None:
+        rate = done / max(time.monotonic() - begun, 1e-3)
+        party.tell(Moved(worker.node.index, min(done, total), total, round(rate)))
+
+    command = argv(ssh_config, f"{workspace}/", f"{worker.node.host}:{workspace}/")
+    paths = [entry.path for entry in send]
+    party.rsyncs.run(command, paths, where=worker.name, progress=progress)
+    progress(total)
