@@ -64,9 +64,10 @@ class _Survey:
             place = self._workspace / path
             if self._passes_a_link(place):
                 continue
-            if place != self._workspace and os.path.lexists(place):
-                self._add(place)
+            if place != self._workspace:
                 self._add_partial(place)
+                if os.path.lexists(place):
+                    self._add(place)
             self._walk(place)
         wanted = [(self._root / path) for path in paths]
         astray = tuple(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ class Printer:
         self._as_json = as_json
         self._bars: Progress | None = None
         self._tasks: dict[int, TaskID] = {}
-        self._shown: dict[int, float] = {}
+        self._due: dict[int, float] = {}
 
     def __call__(self, event: Event) -> None:
         if self._as_json:
@@ -66,8 +67,9 @@ class Printer:
             self._draw(event)
             return
         part = event.done / event.total if event.total else 1.0
-        if part >= min(1.0, self._shown.get(event.node, 0.0) + PART_SHOWN):
-            self._shown[event.node] = part + (part >= 1.0)
+        if part >= self._due.get(event.node, PART_SHOWN):
+            # The last line once only, and with certainty.
+            self._due[event.node] = min(part + PART_SHOWN, 1.0) if part < 1 else math.inf
             click.echo(
                 f"{self._nodes[event.node]}: {event.done / MB:.1f} of {event.total / MB:.1f} MB,"
                 f" {event.rate / MB:.1f} MB/s"

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from dsk.errors import DskError
+from dsk.errors import DskError, JobFailed
 from dsk.supervisor.prepare import is_shared
 from dsk.supervisor.transfer.party import Party, failed
 from dsk.supervisor.transfer.pull import pull
@@ -50,7 +50,7 @@ class Program:
 
     def _transfer(self, workers: Sequence[Worker], config: Path) -> None:
         order, party = self._order, self._party
-        party.each(workers, lambda worker: worker.ask("identity"))
+        party.each(workers, _greet)
         master, *others = workers
         reached = party.good(others)
         if master in party.errors or not reached:
@@ -95,6 +95,18 @@ class Program:
         self._party.stop()
         # Whatever the other threads wait for: the agents' sessions end with this process.
         os._exit(INTERRUPTED)
+
+
+def _greet(worker: Worker) -> None:
+    """Raises Unreachable, or JobFailed where the agent knows nothing of files."""
+    try:
+        worker.ask("survey", paths=[])
+    except JobFailed as error:
+        raise JobFailed(
+            f"its worker does not serve files: {error.message}",
+            where=worker.name,
+            fix="was it made by another version of dsk? run: dsk up",
+        ) from None
 
 
 def main() -> int:
