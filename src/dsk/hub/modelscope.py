@@ -62,7 +62,7 @@ def _meaning(error: Exception, wanted: Fetch) -> DskError:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return JobFailed(
             "the disk became full while downloading",
-            fix="make room in the master's workspace and launch again: the download goes on",
+            fix="make room in the master's workspace and launch again: files that were whole are kept",
         )
     text = f"{type(error).__name__}: {error}"
     status = getattr(getattr(error, "response", None), "status_code", None)

@@ -72,7 +72,8 @@ class Recipe:
     `values` holds plain JSON types. `inputs` are absolute workspace paths that every node needs
     before a rank starts; `repos` the repositories of a hub that the job downloads before, each with
     its folder ("": the hub's own cache). `notices` are worth a line but changed nothing;
-    `unchecked` could not be found out from here. Secrets stand in `values` (the ranks need them): show `redacted()`.
+    `unchecked` could not be found out from here. Secrets stand in `values` (the ranks need them):
+    show `redacted()`.
     """
 
     values: Mapping[str, object]
