@@ -101,8 +101,6 @@ class _Handler(BaseHTTPRequestHandler):
             (r"/([^/]+/[^/]+)/resolve/[^/]+/(.+)", self._file),
             (r"/api/v1/models/([^/]+/[^/]+)/repo", self._modelscope_file),
             (r"/api/v1/models/([^/]+/[^/]+)/repo/files", self._modelscope_files),
-            (r"/api/v1/models/([^/]+/[^/]+)/revisions", self._modelscope_revisions),
-            (r"/api/v1/models/([^/]+/[^/]+)", self._modelscope_info),
         ):
             if match := re.fullmatch(pattern, path):
                 if match[1] not in self.hub.repos:
@@ -152,13 +150,6 @@ class _Handler(BaseHTTPRequestHandler):
     def _modelscope_file(self, repo: str) -> None:
         name = parse_qs(urlsplit(self.path).query)["FilePath"][0]
         self._send(self.hub.repos[repo] / name)
-
-    def _modelscope_revisions(self, _: str) -> None:
-        branches = {"Branches": [{"Revision": "master"}], "Tags": []}
-        self._json({"Code": 200, "Success": True, "Data": {"RevisionMap": branches}})
-
-    def _modelscope_info(self, repo: str) -> None:
-        self._json({"Code": 200, "Success": True, "Data": {"Name": repo, "Revision": "master"}})
 
     def _files(self, repo: str) -> Iterator[tuple[str, Path]]:
         folder = self.hub.repos[repo]

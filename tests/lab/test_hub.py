@@ -156,5 +156,22 @@ def test_a_download_that_is_stopped_keeps_what_is_whole(lab: Lab, up: Cluster, h
     assert not list(cache(lab, 0, LARGE).rglob("*.incomplete"))
 
 
+def test_modelscope(lab: Lab, up: Cluster, hub: Hub) -> None:
+    before = up.settings["env"]
+    endpoint = f"http://{OPERATOR_ADDRESS}:{hub.port}"
+    up.change(env={"USE_MODELSCOPE_HUB": "1", "MODELSCOPE_ENDPOINT": endpoint})
+    try:
+        train = up.train(model_name_or_path=REPO, max_steps=1, output_dir="outputs/modelscope")
+        done = up.dsk("launch", train)
+        absent = up.dsk("launch", up.train(model_name_or_path="someone/absent"), code=2)
+    finally:
+        up.change(env=before)
+    folder = f"{WORKSPACE}/.cache/modelscope/dsk/{REPO}"
+    assert f"model_name_or_path: {REPO} -> {folder}" in done.out
+    assert "node1 has the model" in done.out
+    assert {asked.client for asked in hub.requests} == {lab.nodes[0].host}
+    assert "ModelScope has no repository someone/absent" in absent.text
+
+
 def arrived(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("blobs/*") if path.is_file())

@@ -108,7 +108,7 @@ def _meaning(error: Exception, wanted: Fetch) -> DskError:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return JobFailed(
             "the disk became full while downloading",
-            fix="make room in the master's workspace and launch again: files that were whole are kept",
+            fix="make room there and launch again: files that were whole are kept",
         )
     last = str(error).strip().splitlines()[:1] or [""]
     return Unreachable(

@@ -42,7 +42,7 @@ def _download(wanted: Fetch, folder: Path, tell: Callable[[Word], None]) -> int:
     if wanted.token:
         api.login(wanted.token)
     found = api.get_model_files(wanted.repo, revision=revision, recursive=True)
-    files = {file["Path"]: int(file["Size"] or 0) for file in found if file["Type"] != "tree"}
+    files = {file["Path"]: int(file["Size"] or 0) for file in found if file.get("Type") != "tree"}
     total = sum(files[name] for name in chosen(files))
     before = size_of(folder)
     check_room(folder, max(0, total - before))
@@ -62,7 +62,7 @@ def _meaning(error: Exception, wanted: Fetch) -> DskError:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return JobFailed(
             "the disk became full while downloading",
-            fix="make room in the master's workspace and launch again: files that were whole are kept",
+            fix="make room there and launch again: files that were whole are kept",
         )
     text = f"{type(error).__name__}: {error}"
     status = getattr(getattr(error, "response", None), "status_code", None)

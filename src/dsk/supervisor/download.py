@@ -76,7 +76,7 @@ class Download:
                 raise Unreachable(
                     f"{self._wanted.repo}: nothing has arrived for {STALL_LIMIT_S:.0f} s",
                     where=self._master.name,
-                    fix="launch again: files that were whole are kept; HF_ENDPOINT under env names a mirror",
+                    fix="launch again, or name a mirror: HF_ENDPOINT under env in dsk.yaml",
                 ) from None
             if word is None:
                 raise self._ended()
