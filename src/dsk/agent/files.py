@@ -55,6 +55,7 @@ class _Survey:
         self._root = workspace.resolve()
         self._entries: dict[str, Entry] = {}
         self._partials: dict[str, int] = {}
+        self._behind: list[str] = []
         self._problems: list[str] = []
         self._links: list[tuple[str, Path]] = []
         self._skipped = 0
@@ -76,8 +77,15 @@ class _Survey:
             if target.exists() and not any(target.is_relative_to(root) for root in wanted)
         )
         free = min((_free(self._workspace / path) for path in paths), default=0)
-        problems = tuple(self._problems)
-        return Listing(self._entries, self._partials, free, problems, self._skipped, astray)
+        return Listing(
+            self._entries,
+            self._partials,
+            free,
+            tuple(self._behind),
+            tuple(self._problems),
+            self._skipped,
+            astray,
+        )
 
     def _passes_a_link(self, place: Path) -> bool:
         """A link among the parents would make `place` another one than its name says."""
@@ -86,7 +94,7 @@ class _Survey:
         real = place.parent.resolve()
         if real == self._root / place.parent.relative_to(self._workspace):
             return False
-        self._problems.append(
+        self._behind.append(
             f"{self._name(place)} lies behind a symbolic link, at {real / place.name}: name that"
         )
         return True

@@ -22,6 +22,7 @@ from dsk.wire.transfer import GO, Asked, Event, Failed, Order, decode
 
 PROGRAM = [str(paths.PYTHON), "-I", "-m", "dsk.supervisor.transfer"]
 OWN = ".dsk"
+SSH_FAILED = 255
 
 
 def order(
@@ -97,7 +98,7 @@ def run(
                     errors.append(_error(cluster, event))
                 elif isinstance(event, Asked):
                     if not agreed():
-                        raise KeyboardInterrupt
+                        return [UserError("not agreed: nothing was copied or deleted")]
                     process.stdin.write(f"{GO}\n".encode())
                     process.stdin.flush()
             code = process.wait()
@@ -118,6 +119,8 @@ def _error(cluster: Cluster, event: Failed) -> DskError:
 
 def _ended(stderr: bytes, code: int, where: str) -> DskError:
     said = stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"exit code {code}"]
+    if code == SSH_FAILED:
+        return Unreachable(f"the connection was lost: {said[0]}", where=where)
     return DskError(
         f"the transfer ended early: {said[0]}",
         where=where,

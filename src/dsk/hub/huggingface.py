@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
 
-from dsk.errors import DskError, JobFailed, Unreachable, UserError
+from dsk.errors import DskError, Unreachable, UserError
 from dsk.hub.choose import chosen, left_out
-from dsk.hub.progress import check_room, watched
+from dsk.hub.disk import check_room, disk_error, watched
 from dsk.wire.hub import Fetch, Ready, Word
 
 ANSWER_LIMIT_S = 15
@@ -105,11 +104,8 @@ def _meaning(error: Exception, wanted: Fetch) -> DskError:
             f" {'this token' if wanted.token else 'no token'}",
             fix="correct the name; for a private one set HF_TOKEN under env in dsk.yaml",
         )
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return JobFailed(
-            "the disk became full while downloading",
-            fix="make room there and launch again: files that were whole are kept",
-        )
+    if refused := disk_error(error):
+        return refused
     last = str(error).strip().splitlines()[:1] or [""]
     return Unreachable(
         f"{constants.ENDPOINT} cannot be used: {type(error).__name__}: {last[0][:200]}",

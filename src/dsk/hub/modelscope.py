@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable
 from pathlib import Path
 
-from dsk.errors import DskError, JobFailed, Unreachable, UserError
+from dsk.errors import DskError, Unreachable, UserError
 from dsk.hub.choose import chosen, left_out
-from dsk.hub.progress import check_room, size_of, watched
+from dsk.hub.disk import check_room, disk_error, size_of, watched
 from dsk.wire.hub import Fetch, Ready, Word
 
 COMPLETE = ".dsk-complete"
@@ -59,11 +58,8 @@ def _download(wanted: Fetch, folder: Path, tell: Callable[[Word], None]) -> int:
 def _meaning(error: Exception, wanted: Fetch) -> DskError:
     if isinstance(error, DskError):
         return error
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return JobFailed(
-            "the disk became full while downloading",
-            fix="make room there and launch again: files that were whole are kept",
-        )
+    if refused := disk_error(error):
+        return refused
     text = f"{type(error).__name__}: {error}"
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status in (401, 403, 404) or "NotExist" in text:

@@ -59,8 +59,8 @@ def provide(
         ready = Download(wanted, master, rank_config, told).run()
         told(_outcome(repo, ready))
         found += ready.paths
-    relative = _in_workspace(found, spec.workspace)
     if others:
+        relative = _in_workspace(found, spec.workspace)
         party = Party(_Teller(record))
         push(spec.workspace, relative, master, others, party=party, ssh_config=agent_config)
         if party.errors:
@@ -84,8 +84,9 @@ def _in_workspace(found: Sequence[str], workspace: str) -> list[str]:
     for path in found:
         if not PurePosixPath(path).is_relative_to(workspace):
             raise UserError(
-                f"the hub's cache is outside the workspace, at {path}, and ends with the container",
-                fix=f"take HF_HOME out of env in dsk.yaml, or put it under {workspace}",
+                f"the hub's cache is outside the workspace, at {path}: no other node sees it",
+                fix="take HF_HOME, HF_HUB_CACHE and MODELSCOPE_CACHE out of env in dsk.yaml, or put"
+                f" them under {workspace}",
             )
     return [str(PurePosixPath(path).relative_to(workspace)) for path in found]
 
@@ -122,7 +123,8 @@ class _Teller:
 
 
 def _offline(spec: JobSpec, needs: HubNeeds, record: Record) -> JobSpec:
-    if OFFLINE in spec.env:
+    # What comes from ModelScope is a folder in the recipe; an adapter may come from the other hub.
+    if OFFLINE in spec.env or needs.hub == "modelscope":
         return spec
     reasons = why_online(needs)
     if reasons:

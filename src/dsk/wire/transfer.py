@@ -62,13 +62,15 @@ class Entry:
 @dataclass(frozen=True)
 class Listing:
     """What lies at the paths asked for, by path. `partials`: bytes of each file that have arrived
-    in an earlier transfer; `free`: bytes free on the disk there. `problems` are sentences about
-    what cannot be sent, `skipped` the number of sockets, pipes and devices; `astray`: links to
-    places in the workspace that were not asked for."""
+    in an earlier transfer; `free`: bytes free on the disk there. `behind` are sentences about paths
+    asked for that lead through a symbolic link, `problems` about what below them cannot be sent.
+    `skipped` is the number of sockets, pipes and devices; `astray` are links to places in the
+    workspace that were not asked for."""
 
     entries: Mapping[str, Entry]
     partials: Mapping[str, int]
     free: int
+    behind: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     skipped: int = 0
     astray: tuple[str, ...] = ()
@@ -79,8 +81,8 @@ class Listing:
     @classmethod
     def from_message(cls, raw: dict[str, Any]) -> Listing:
         entries = {entry["path"]: Entry(**entry) for entry in raw["entries"]}
-        problems, astray = tuple(raw["problems"]), tuple(raw["astray"])
-        return cls(entries, raw["partials"], raw["free"], problems, raw["skipped"], astray)
+        texts = {name: tuple(raw[name]) for name in ("behind", "problems", "astray")}
+        return cls(**{**raw, "entries": entries, **texts})
 
 
 @dataclass(frozen=True)

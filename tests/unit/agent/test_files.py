@@ -77,7 +77,7 @@ def test_a_link_among_the_parents(workspace: Path) -> None:
     (workspace / "alias").symlink_to("m")
     found = listing(workspace, "alias/deep")
     assert found.entries == {}
-    assert found.problems == (
+    assert found.behind == (
         f"alias/deep lies behind a symbolic link, at {workspace}/m/deep: name that",
     )
     assert [entry.kind for entry in listing(workspace, "alias").entries.values()] == ["link"]

@@ -35,7 +35,7 @@ def test_an_order() -> None:
 
 def test_a_listing() -> None:
     found = {"a": Entry("a", "file", 3, 0o644), "l": Entry("l", "link", link="a")}
-    listing = Listing(found, {"b": 7}, 10**12, ("p",), 1, ("l",))
+    listing = Listing(found, {"b": 7}, 10**12, ("q",), ("p",), 1, ("l",))
     assert Listing.from_message(json.loads(json.dumps(listing.to_message()))) == listing
 
 

@@ -78,9 +78,9 @@ def _look(worker: Worker, path: str, party: Party) -> Listing:
 
 
 def _refuse_problems(found: Listing, worker: Worker) -> None:
-    if found.problems:
+    if found.behind or found.problems:
         raise UserError(
-            named(found.problems),
+            named([*found.behind, *found.problems]),
             where=worker.name,
             fix="name the real place; files outside the workspace are not copied",
         )

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from dsk.errors import JobFailed, UserError
-from dsk.supervisor.transfer.compare import amount, difference, named, room_needed, size
+from dsk.supervisor.transfer.compare import (
+    Difference,
+    amount,
+    difference,
+    named,
+    room_needed,
+    size,
+)
 from dsk.supervisor.transfer.party import DELETE_LIMIT_S, Party, differing
 from dsk.supervisor.transfer.rsync import argv
 from dsk.supervisor.worker import Worker
@@ -48,7 +55,7 @@ def push(
     if listing.skipped:
         party.tell(Said(f"{listing.skipped} sockets, pipes or devices are left out"))
     if listing.astray:
-        party.tell(Said(f"links to files that are not part of this: {named(listing.astray)}"))
+        party.tell(Said(f"symbolic links to what is not part of this: {named(listing.astray)}"))
     tasks = _tasks(listing, paths, source, targets, party, delete=delete)
     if any(task.extra for task in tasks.values()):
         confirm()
@@ -61,11 +68,7 @@ def push(
         sent = [entry for entry in task.send if entry.kind == "file"]
         return party.digests(worker, sent)
 
-    # The source reads each file once more for its hash while the network is what is slow.
-    with ThreadPoolExecutor(1) as pool:
-        hashing = pool.submit(party.digests, source, wanted)
-        theirs = party.each(list(tasks), carry_out)
-        mine = hashing.result()
+    mine, theirs = _with_source(party, source, wanted, list(tasks), carry_out)
 
     def finish(worker: Worker) -> None:
         task = tasks[worker]
@@ -77,7 +80,7 @@ def push(
             )
         deleted = 0
         if task.extra:
-            deleted = worker.ask("delete", paths=list(task.extra), limit=DELETE_LIMIT_S)
+            deleted = _delete(worker, task.extra)
         count, total = amount(task.send)
         checked = len(theirs[worker]) + task.same
         seconds = round(time.monotonic() - begun, 1)
@@ -86,10 +89,35 @@ def push(
     party.each(list(theirs), finish)
 
 
+def _with_source(
+    party: Party,
+    source: Worker,
+    files: Iterable[Entry],
+    targets: Sequence[Worker],
+    work: Callable[[Worker], dict[str, str | None]],
+) -> tuple[dict[str, str | None], dict[Worker, dict[str, str | None]]]:
+    """The source hashes `files` while the targets work."""
+    with ThreadPoolExecutor(1) as pool:
+        hashing = pool.submit(party.digests, source, files)
+        theirs = party.each(targets, work)
+        return hashing.result(), theirs
+
+
+def _delete(worker: Worker, extra: Sequence[str]) -> int:
+    deleted: int = worker.ask("delete", paths=list(extra), limit=DELETE_LIMIT_S)
+    if deleted < len(extra):
+        raise JobFailed(
+            f"{len(extra) - deleted} of {len(extra)} paths could not be deleted",
+            where=worker.name,
+            fix="is something writing there? then run the same again",
+        )
+    return deleted
+
+
 def _check_source(listing: Listing, paths: Sequence[str], source: Worker) -> None:
-    if listing.problems:
+    if listing.behind or listing.problems:
         raise UserError(
-            named(listing.problems),
+            named([*listing.behind, *listing.problems]),
             where=source.name,
             fix="put the files themselves into the workspace (cp -rL), or leave the link out",
         )
@@ -110,36 +138,45 @@ def _tasks(
     *,
     delete: bool,
 ) -> Mapping[Worker, Task]:
-    there = party.each(targets, lambda worker: _look(worker, paths, party))
-    differences = {
-        worker: difference(listing.entries, found.entries) for worker, found in there.items()
-    }
-    alike = {entry.path: entry for found in differences.values() for entry in found.alike}
-    mine = party.digests(source, alike.values())
+    there: dict[Worker, Listing] = {}
 
-    def task(worker: Worker) -> Task:
-        found = differences[worker]
+    def look(worker: Worker) -> Difference:
+        there[worker] = _look(worker, paths, party)
+        found = difference(listing.entries, there[worker].entries)
         if found.clash:
             raise UserError(
                 f"a folder on one side, a file on the other: {named(found.clash)}",
                 where=worker.name,
                 fix="move one of them away",
             )
-        wrong = set(differing(mine, party.digests(worker, found.alike)))
+        return found
+
+    differences = party.each(targets, look)
+    alike = {entry.path: entry for found in differences.values() for entry in found.alike}
+    mine, theirs = _with_source(
+        party,
+        source,
+        alike.values(),
+        list(differences),
+        lambda worker: party.digests(worker, differences[worker].alike),
+    )
+
+    def task(worker: Worker) -> Task:
+        found = differences[worker]
+        wrong = set(differing(mine, theirs[worker]))
         send = (*found.send, *(entry for entry in found.alike if entry.path in wrong))
         _check_room(worker, room_needed(send, there[worker]), there[worker].free)
         extra = found.extra if delete else ()
         party.tell(Planned(worker.node.index, *amount(send), extra))
         return Task(send, extra, len(found.alike) - len(wrong))
 
-    return party.each(list(differences), task)
+    return party.each(list(theirs), task)
 
 
 def _look(worker: Worker, paths: Sequence[str], party: Party) -> Listing:
     found = party.survey(worker, paths)
-    behind = [problem for problem in found.problems if "lies behind" in problem]
-    if behind:
-        raise UserError(named(behind), where=worker.name, fix="remove the link there")
+    if found.behind:
+        raise UserError(named(found.behind), where=worker.name, fix="remove the link there")
     return found
 
 

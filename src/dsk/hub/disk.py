@@ -1,14 +1,15 @@
-"""How much of a download has arrived, seen on the disk: the same for every hub's library."""
+"""A download as the disk sees it, the same for every hub's library: room, progress, errors."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from dsk.errors import JobFailed
+from dsk.errors import DskError, JobFailed
 from dsk.wire.hub import Downloading
 
 EVERY_S = 2.0
@@ -60,3 +61,16 @@ def check_room(folder: Path, needed: int) -> None:
             f" {needed / 1e9:.1f} GB",
             fix="make room there; nothing was downloaded",
         )
+
+
+def disk_error(error: Exception) -> DskError | None:
+    """What the disk refused; None where the error is none of its own."""
+    # The hubs' libraries raise OSError for the network too, without a number or as these two.
+    if not isinstance(error, OSError) or isinstance(error, (ConnectionError, TimeoutError)):
+        return None
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return JobFailed(
+            "the disk became full while downloading",
+            fix="make room there and launch again: files that were whole are kept",
+        )
+    return JobFailed(f"cannot be written: {error}") if error.errno and error.filename else None
