@@ -233,15 +233,21 @@ def sent_by(lab: Lab) -> int:
     return int(lab.nodes[0].run(["cat", path]).stdout)
 
 
-def test_ctrl_c_ends_it_everywhere(lab: Lab, up: Cluster, disks: tuple[Path, Path]) -> None:
+@pytest.mark.parametrize("how", ["ctrl-c", "kill -9"])
+def test_it_ends_with_dsk_everywhere(
+    lab: Lab, up: Cluster, disks: tuple[Path, Path], how: str
+) -> None:
     first, second = disks
     (first / "weights").write_bytes(os.urandom(24 * MB))
     lab.nodes[0].bandwidth("20mbit")
     push = up.start("push", "weights")
     push.wait_for("of 24.0 MB")
     assert transfers_on(lab)
-    push.interrupt()
-    assert push.wait(30) == INTERRUPTED
+    if how == "ctrl-c":
+        push.interrupt()
+        assert push.wait(30) == INTERRUPTED
+    else:
+        push.kill()
     lab.nodes[0].full_speed()
     wait_until_nothing_runs(lab)
     assert not (second / "weights").exists()

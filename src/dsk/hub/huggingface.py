@@ -28,7 +28,7 @@ def fetch(wanted: Fetch, tell: Callable[[Word], None]) -> Ready:
         return _download(wanted, cache, folder, tell)
     except Exception as error:
         refused = _meaning(error, wanted)
-        if isinstance(refused, Unreachable) and (snapshot := _whole_copy(folder, wanted.revision)):
+        if isinstance(refused, Unreachable) and (snapshot := _whole_copy(wanted, cache, folder)):
             return Ready(_paths(folder, snapshot), 0, refused.message)
         raise refused from error
 
@@ -69,16 +69,30 @@ def _paths(folder: Path, snapshot: Path) -> tuple[str, ...]:
     return (str(snapshot), *map(str, notes), *sorted(blobs))
 
 
-def _whole_copy(folder: Path, revision: str) -> Path | None:
+def _whole_copy(wanted: Fetch, cache: Path, folder: Path) -> Path | None:
     """The snapshot in the cache if nothing of it is missing."""
-    ref = folder / "refs" / revision
-    commit = ref.read_text().strip() if ref.is_file() else revision
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    ref = folder / "refs" / wanted.revision
+    commit = ref.read_text().strip() if ref.is_file() else wanted.revision
     snapshot = folder / "snapshots" / commit
     names = {str(path.relative_to(snapshot)) for path in snapshot.rglob("*") if path.exists()}
     for index in [name for name in names if name.endswith(".index.json")]:
         shards = json.loads((snapshot / index).read_text())["weight_map"].values()
         if not names.issuperset(shards):
             return None
+    try:
+        # Newer versions keep the repository's listing and look at every file.
+        snapshot_download(
+            wanted.repo,
+            revision=wanted.revision,
+            cache_dir=cache,
+            local_files_only=True,
+            ignore_patterns=left_out(names),
+        )
+    except LocalEntryNotFoundError:
+        return None
     is_model = names & {"config.json", "adapter_config.json"}
     return snapshot if is_model and any(name.endswith(WEIGHTS) for name in names) else None
 
