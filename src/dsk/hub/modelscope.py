@@ -60,14 +60,15 @@ def _meaning(error: Exception, wanted: Fetch) -> DskError:
         return error
     if refused := disk_error(error):
         return refused
-    text = f"{type(error).__name__}: {error}"
+    first = str(error).strip().partition("\n")[0]
+    text = f"{type(error).__name__}: {first[:200]}"
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status in (401, 403, 404) or "NotExist" in text:
         return UserError(
-            f"ModelScope has no repository {wanted.repo} that may be read ({text[:200]})",
+            f"ModelScope has no repository {wanted.repo} that may be read ({text})",
             fix="correct the name; for a private one write ms_hub_token in train.yaml",
         )
     return Unreachable(
-        f"ModelScope cannot be used: {text[:200]}",
+        f"ModelScope cannot be used: {text}",
         fix="is it reached from the master? or copy the model into the workspace and name its path",
     )
