@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 from dsk.errors import DskError, JobFailed
-from dsk.supervisor.transfer.rsync import Rsyncs
+from dsk.supervisor.transfer.compare import amount, room_needed, size
+from dsk.supervisor.transfer.rsync import Rsyncs, argv
 from dsk.supervisor.worker import Worker
-from dsk.wire.transfer import Entry, Event, Failed, Listing
+from dsk.wire.transfer import Entry, Event, Failed, Listing, Moved
 
 T = TypeVar("T")
 
@@ -77,6 +80,23 @@ class Party:
             found |= zip(paths, worker.ask("digests", paths=paths, limit=limit), strict=True)
         return found
 
+    def copy(
+        self, worker: Worker, entries: Sequence[Entry], ssh_config: Path, source: str, target: str
+    ) -> None:
+        """One rsync of `entries` from workspace to workspace; one of the two is `worker`'s."""
+        if not entries:
+            return
+        begun, (_, total) = time.monotonic(), amount(entries)
+
+        def progress(done: int) -> None:
+            rate = done / max(time.monotonic() - begun, 1e-3)
+            self.tell(Moved(worker.node.index, min(done, total), total, round(rate)))
+
+        paths = [entry.path for entry in entries]
+        command = argv(ssh_config, source, target)
+        self.rsyncs.run(command, paths, where=worker.name, progress=progress)
+        progress(total)
+
 
 def _batches(files: Iterable[Entry]) -> Iterable[list[Entry]]:
     batch: list[Entry] = []
@@ -89,6 +109,17 @@ def _batches(files: Iterable[Entry]) -> Iterable[list[Entry]]:
         weight += entry.size
     if batch:
         yield batch
+
+
+def check_room(worker: Worker, send: Iterable[Entry], there: Listing) -> None:
+    """Raises JobFailed where the disk that `there` lists has too little room for `send`."""
+    needed = room_needed(send, there)
+    if needed > there.free:
+        raise JobFailed(
+            f"the disk has {size(there.free)} free, {size(needed)} are needed",
+            where=worker.name,
+            fix="make room there; nothing was copied to it",
+        )
 
 
 def differing(mine: Mapping[str, str | None], theirs: Mapping[str, str | None]) -> list[str]:

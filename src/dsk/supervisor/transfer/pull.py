@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dsk.errors import JobFailed, UserError
-from dsk.supervisor.transfer.compare import amount, named, room_needed, size
+from dsk.supervisor.transfer.compare import amount, named
 from dsk.supervisor.transfer.merge import Merge, held_twice, merge
-from dsk.supervisor.transfer.party import Party, differing
-from dsk.supervisor.transfer.rsync import argv
+from dsk.supervisor.transfer.party import Party, check_room, differing
 from dsk.supervisor.worker import Worker
-from dsk.wire.transfer import Done, Entry, Listing, Moved, Planned, Said
+from dsk.wire.transfer import Done, Listing, Planned, Said
 
 
 def pull(
@@ -40,19 +39,15 @@ def pull(
     if there and not any(listing.entries for listing in there.values()):
         raise UserError(f"{path} does not exist on any node but the master")
     merged = _merged(master, own, there, party, prefer_master=prefer_master)
-    needed = room_needed([entry for part in merged.take.values() for entry in part], own)
-    if needed > own.free:
-        raise JobFailed(
-            f"the disk has {size(own.free)} free, {size(needed)} are needed",
-            where=master.name,
-            fix="make room there; nothing was copied to it",
-        )
+    check_room(master, [entry for part in merged.take.values() for entry in part], own)
     for worker, entries in merged.take.items():
         party.tell(Planned(worker.node.index, *amount(entries)))
 
+    here = f"{workspace}/"
+
     def fetch(worker: Worker) -> dict[str, str | None]:
         entries = merged.take[worker]
-        _receive(workspace, worker, entries, party, ssh_config)
+        party.copy(worker, entries, ssh_config, f"{worker.node.host}:{here}", here)
         return party.digests(worker, [entry for entry in entries if entry.kind == "file"])
 
     theirs = party.each(list(merged.take), fetch)
@@ -113,20 +108,3 @@ def _merged(
     if merged.kept:
         party.tell(Said(f"the master's own stay: {named(merged.kept)}"))
     return merged
-
-
-def _receive(
-    workspace: str, worker: Worker, entries: Sequence[Entry], party: Party, ssh_config: Path
-) -> None:
-    if not entries:
-        return
-    begun, (_, total) = time.monotonic(), amount(entries)
-
-    def progress(done: int) -> None:
-        rate = done / max(time.monotonic() - begun, 1e-3)
-        party.tell(Moved(worker.node.index, min(done, total), total, round(rate)))
-
-    command = argv(ssh_config, f"{worker.node.host}:{workspace}/", f"{workspace}/")
-    paths = [entry.path for entry in entries]
-    party.rsyncs.run(command, paths, where=worker.name, progress=progress)
-    progress(total)

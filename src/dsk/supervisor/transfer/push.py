@@ -14,13 +14,10 @@ from dsk.supervisor.transfer.compare import (
     amount,
     difference,
     named,
-    room_needed,
-    size,
 )
-from dsk.supervisor.transfer.party import DELETE_LIMIT_S, Party, differing
-from dsk.supervisor.transfer.rsync import argv
+from dsk.supervisor.transfer.party import DELETE_LIMIT_S, Party, check_room, differing
 from dsk.supervisor.worker import Worker
-from dsk.wire.transfer import Done, Entry, Listing, Moved, Planned, Said
+from dsk.wire.transfer import Done, Entry, Listing, Planned, Said
 
 
 @dataclass(frozen=True)
@@ -59,12 +56,13 @@ def push(
     tasks = _tasks(listing, paths, source, targets, party, delete=delete)
     if any(task.extra for task in tasks.values()):
         confirm()
+    here = f"{workspace}/"
     files = {entry.path: entry for task in tasks.values() for entry in task.send}
     wanted = [entry for entry in files.values() if entry.kind == "file"]
 
     def carry_out(worker: Worker) -> dict[str, str | None]:
         task = tasks[worker]
-        _send(workspace, worker, task.send, party, ssh_config)
+        party.copy(worker, task.send, ssh_config, here, f"{worker.node.host}:{here}")
         sent = [entry for entry in task.send if entry.kind == "file"]
         return party.digests(worker, sent)
 
@@ -165,7 +163,7 @@ def _tasks(
         found = differences[worker]
         wrong = set(differing(mine, theirs[worker]))
         send = (*found.send, *(entry for entry in found.alike if entry.path in wrong))
-        _check_room(worker, room_needed(send, there[worker]), there[worker].free)
+        check_room(worker, send, there[worker])
         extra = found.extra if delete else ()
         party.tell(Planned(worker.node.index, *amount(send), extra))
         return Task(send, extra, len(found.alike) - len(wrong))
@@ -178,29 +176,3 @@ def _look(worker: Worker, paths: Sequence[str], party: Party) -> Listing:
     if found.behind:
         raise UserError(named(found.behind), where=worker.name, fix="remove the link there")
     return found
-
-
-def _check_room(worker: Worker, needed: int, free: int) -> None:
-    if needed > free:
-        raise JobFailed(
-            f"the disk has {size(free)} free, {size(needed)} are needed",
-            where=worker.name,
-            fix="make room there; nothing was copied to it",
-        )
-
-
-def _send(
-    workspace: str, worker: Worker, send: Sequence[Entry], party: Party, ssh_config: Path
-) -> None:
-    if not send:
-        return
-    begun, (_, total) = time.monotonic(), amount(send)
-
-    def progress(done: int) -> None:
-        rate = done / max(time.monotonic() - begun, 1e-3)
-        party.tell(Moved(worker.node.index, min(done, total), total, round(rate)))
-
-    command = argv(ssh_config, f"{workspace}/", f"{worker.node.host}:{workspace}/")
-    paths = [entry.path for entry in send]
-    party.rsyncs.run(command, paths, where=worker.name, progress=progress)
-    progress(total)
