@@ -86,10 +86,16 @@ class Cluster:
     def file(self) -> Path:
         return self.folder / "dsk.yaml"
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What dsk.yaml says."""
+        content: dict[str, Any] = yaml.safe_load(self.file.read_text())
+        return content
+
     def change(self, **settings: Any) -> None:
         """Sets top-level keys of dsk.yaml."""
-        content = yaml.safe_load(self.file.read_text())
-        self.file.write_text(yaml.safe_dump({**content, **settings}, allow_unicode=True))
+        content = {**self.settings, **settings}
+        self.file.write_text(yaml.safe_dump(content, allow_unicode=True))
 
     def argv(self, *words: str) -> list[str]:
         return [DSK, "-f", str(self.file), *words]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from dsk.agent import jobfolder, lock, ports, processes
+from dsk.agent import files, jobfolder, lock, ports, processes
 from dsk.agent.identity import accelerators, identity
 from dsk.agent.needed import missing
 from dsk.agent.tail import RankLogs
@@ -40,6 +40,9 @@ class Session:
             "free_port": ports.free_port,
             "watch": self._watch,
             "end": self._end,
+            "survey": lambda paths: files.survey(workspace, paths),
+            "digests": lambda paths: files.digests(workspace, paths),
+            "delete": lambda paths: files.delete(workspace, paths),
         }
 
     def serve(self, requests: IO[bytes]) -> None:

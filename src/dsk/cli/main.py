@@ -23,6 +23,8 @@ COMMANDS = {
     "status": "Show the worker on every node, and the jobs.",
     "logs": "Show the output and events of JOB, or of the newest one.",
     "stop": "End JOB, or the one that runs, on all nodes.",
+    "push": "Copy PATH in the master's workspace to the other nodes' workspaces.",
+    "pull": "Copy what the other nodes have at PATH in their workspaces to the master's.",
     "image": "Compare, send, save and load the workers' image.",
     "exec": "Run COMMAND in the workers, on all nodes side by side.",
     "down": "Take away what `dsk up` made on the nodes.",

@@ -22,7 +22,7 @@ def on_one(cluster: Cluster, node: Node, command: Sequence[str], *, tty: bool) -
     """
     known_hosts = cluster.state_dir / "known_hosts"
     with open_server(node.server, known_hosts, where=str(node)) as server:
-        _check_worker(server, cluster, node)
+        check_worker(server, cluster, node)
         label = _label()
         argv = _argv(cluster, node, label, ["--interactive", *(["--tty"] if tty else [])], command)
         process = server.popen(argv, stdin=None, stdout=None, stderr=None, tty=tty)
@@ -48,7 +48,7 @@ def on_all(
     label = _label()
 
     def run(node: Node, server: Server) -> int:
-        _check_worker(server, cluster, node)
+        check_worker(server, cluster, node)
         process = server.popen(_argv(cluster, node, label, [], command), stderr=processes.STDOUT)
         assert process.stdout  # noqa: S101 - popen's default
         try:
@@ -81,7 +81,8 @@ def _argv(
     return ["docker", "exec", "--env", f"DSK_JOB={label}", *options, name, *command]
 
 
-def _check_worker(server: Server, cluster: Cluster, node: Node) -> None:
+def check_worker(server: Server, cluster: Cluster, node: Node) -> None:
+    """Raises DskError where the node's worker does not run."""
     argv = ["docker", "container", "ls", "--quiet", "--filter", f"name=^{project(cluster, node)}$"]
     done = server.run(argv, timeout=LIMIT_S)
     if done.returncode:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from dsk.cluster.model import Cluster
 from dsk.cluster.selection import select
-from dsk.jobs.spec import job_id, job_spec
-from dsk.recipe import KnownKeys, Recipe, Site, TrainFile, resolve
+from dsk.jobs.spec import job_env, job_id, job_spec
+from dsk.recipe import KnownKeys, Recipe, Site, TrainFile, modelscope_folder, resolve
 from dsk.wire.jobspec import JobSpec
 
 
@@ -48,6 +48,7 @@ def plan(request: Request, known: KnownKeys, exists: Callable[[str], bool] | Non
             world_size=sum(len(node.slots) for node in nodes),
             shared_workspace=shared,
             exists=exists,
+            modelscope=modelscope_folder(job_env(cluster)),
         )
         return resolve(request.train_file, request.overrides, site, known)
 

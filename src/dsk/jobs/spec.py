@@ -7,9 +7,10 @@ import time
 
 from dsk import __version__
 from dsk.cluster.model import Cluster
-from dsk.recipe import Recipe, cache_env
+from dsk.recipe import Recipe, cache_env, modelscope_folder
 from dsk.recipe.describe import change_line
 from dsk.recipe.model import SHIPPED_DIR
+from dsk.wire.hub import HubNeeds
 from dsk.wire.jobspec import JobNode, JobSpec, Needed, RecipeText
 
 
@@ -42,12 +43,33 @@ def job_spec(
         needed=_needed(shared),
         env=job_env(cluster),
         version=__version__,
+        hub=_hub(cluster, shared),
     )
 
 
 def job_env(cluster: Cluster) -> dict[str, str]:
     """What every rank gets: caches in the workspace, and dsk.yaml's `env`, which comes first."""
     return {**cache_env(str(cluster.workspace)), **cluster.env}
+
+
+def _hub(cluster: Cluster, recipe: Recipe) -> HubNeeds | None:
+    if not recipe.repos:
+        return None
+    values = recipe.values
+    modelscope = modelscope_folder(job_env(cluster)) is not None
+    token = values.get("ms_hub_token" if modelscope else "hf_hub_token")
+    cache_dir = values.get("cache_dir")
+    return HubNeeds(
+        master=cluster.master.host,
+        hub="modelscope" if modelscope else "huggingface",
+        repos=recipe.repos,
+        revision=str(values.get("model_revision") or "main"),
+        cache_dir=str(cache_dir) if cache_dir else None,
+        token=str(token) if token else None,
+        dataset_dir=str(values.get("dataset_dir", "")),
+        datasets=recipe.datasets,
+        online=("push_to_hub is set",) if values.get("push_to_hub") else (),
+    )
 
 
 def _text(recipe: Recipe) -> RecipeText:

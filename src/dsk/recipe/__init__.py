@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dsk.recipe.caches import cache_env
+from dsk.recipe.caches import cache_env, modelscope_folder
 from dsk.recipe.keys import KnownKeys
 from dsk.recipe.load import load_train_file
 from dsk.recipe.model import Change, Recipe, Site, TrainFile
@@ -20,6 +20,7 @@ __all__ = [
     "TrainFile",
     "cache_env",
     "load_train_file",
+    "modelscope_folder",
     "resolve",
 ]
 

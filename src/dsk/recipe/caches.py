@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Mapping
+
+MODELSCOPE = "MODELSCOPE_CACHE"
 
 
 def cache_env(workspace: str) -> dict[str, str]:
@@ -12,5 +15,13 @@ def cache_env(workspace: str) -> dict[str, str]:
     """
     return {
         "HF_HOME": posixpath.join(workspace, ".cache", "huggingface"),
-        "MODELSCOPE_CACHE": posixpath.join(workspace, ".cache", "modelscope"),
+        MODELSCOPE: posixpath.join(workspace, ".cache", "modelscope"),
     }
+
+
+def modelscope_folder(env: Mapping[str, str]) -> str | None:
+    """Where dsk puts models from ModelScope; None where LLaMA-Factory takes them from elsewhere
+    (is_env_enabled in its extras/misc.py)."""
+    if env.get("USE_MODELSCOPE_HUB", "0").lower() not in ("true", "y", "1"):
+        return None
+    return posixpath.join(env[MODELSCOPE], "dsk")

@@ -24,6 +24,7 @@ class Draft:
         self._notices: list[str] = []
         self._unchecked: list[str] = []
         self._inputs: list[str] = []
+        self._repos: dict[str, str] = {}
 
     @property
     def values(self) -> Mapping[str, object]:
@@ -53,6 +54,10 @@ class Draft:
         if path not in self._inputs:
             self._inputs.append(path)
 
+    def download(self, repo: str, folder: str = "") -> None:
+        """The job takes a hub's repository; "" is the hub's own cache."""
+        self._repos[repo] = folder
+
     def error(self, key: str, message: str, *, fix: str) -> UserError:
         """An error at the place where the user wrote the key."""
         return UserError(f"{key}: {message}", where=self._places.get(key, self.file), fix=fix)
@@ -67,6 +72,7 @@ class Draft:
             unchecked=tuple(self._unchecked),
             inputs=tuple(self._inputs),
             world_size=self.site.world_size,
+            repos=self._repos,
         )
 
     def _is_spread(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Literal
@@ -35,7 +35,8 @@ class Site:
     all nodes together. `shared_workspace` is None where nobody has looked yet. `exists` says
     whether an absolute path under the workspace exists, as seen from wherever the caller can look
     (the master's disk, or over SSH); None means that nobody can tell, as in a dry run on another
-    machine. `shipped_dir` is LLaMA-Factory's tree inside the image.
+    machine. `shipped_dir` is LLaMA-Factory's tree inside the image. `modelscope` is the folder for
+    models from ModelScope, None where the Hugging Face hub is used.
     """
 
     workspace: str
@@ -45,6 +46,7 @@ class Site:
     shared_workspace: bool | None = None
     exists: Callable[[str], bool] | None = None
     shipped_dir: str = SHIPPED_DIR
+    modelscope: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,10 @@ class Recipe:
     """What LLaMA-Factory will really get, and the record of how it differs from the user's file.
 
     `values` holds plain JSON types. `inputs` are absolute workspace paths that every node needs
-    before a rank starts. `notices` are worth a line but changed nothing; `unchecked` could not be
-    found out from here. Secrets stand in `values` (the ranks need them): show `redacted()`.
+    before a rank starts; `repos` the repositories of a hub that the job downloads before, each with
+    its folder ("": the hub's own cache). `notices` are worth a line but changed nothing;
+    `unchecked` could not be found out from here. Secrets stand in `values` (the ranks need them):
+    show `redacted()`.
     """
 
     values: Mapping[str, object]
@@ -78,6 +82,7 @@ class Recipe:
     unchecked: tuple[str, ...]
     inputs: tuple[str, ...]
     world_size: int
+    repos: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", MappingProxyType(dict(self.values)))

@@ -14,7 +14,11 @@ SINGLE = ("model_name_or_path", "ref_model", "reward_model", "generation_config"
 # Several, separated by commas: ModelArguments splits them, also for the ref and reward models.
 SEVERAL = ("adapter_name_or_path", "ref_model_adapters", "reward_model_adapters")
 
+# What LLaMA-Factory takes from ModelScope (try_download_model_from_other_hub in extras/misc.py).
+ON_MODELSCOPE = ("model_name_or_path", "ref_model", "reward_model")
+
 _REASON = "made absolute: ranks run in another folder"
+_FROM_MODELSCOPE = "downloaded there once by dsk, as LLaMA-Factory would on every rank"
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w][\w.-]*")
 
@@ -34,12 +38,23 @@ def resolve_weights(draft: Draft) -> None:
         if isinstance(draft.get(key), dict):
             continue
         if (text := path_text(draft, key)) is not None:
-            draft.set(key, _one(draft, key, text), _REASON)
+            value = _one(draft, key, text)
+            from_hub = value == text and _HUB_ID.fullmatch(value)
+            draft.set(key, value, _REASON)
+            if from_hub and draft.site.modelscope and key in ON_MODELSCOPE:
+                folder = posixpath.join(draft.site.modelscope, value)
+                draft.download(value, folder)
+                draft.set(key, folder, _FROM_MODELSCOPE)
+            elif from_hub and not draft.site.modelscope:
+                draft.download(value)
     for key in SEVERAL:
         if (text := path_text(draft, key)) is not None:
             parts = [_one(draft, key, part) for part in split_commas(text)]
             if parts != list(split_commas(text)):
                 draft.set(key, ",".join(parts), _REASON)
+            for part in parts:
+                if _HUB_ID.fullmatch(part) and not draft.site.modelscope:
+                    draft.download(part)
 
 
 def _one(draft: Draft, key: str, value: str) -> str:
@@ -56,7 +71,7 @@ def _one(draft: Draft, key: str, value: str) -> str:
             draft.notice(
                 f"{key}: '{value}' is taken as a hub name; to use {in_workspace}, write that path"
             )
-        draft.leave_unchecked(f"{key}: whether every node can download '{value}' from the hub")
+        draft.leave_unchecked(f"{key}: whether the master can download '{value}' from the hub")
         return value
     # No hub has such a name, so it can only be a path: most often the output_dir of an earlier job.
     unseen_path = site.exists is None and "/" in value and "://" not in value

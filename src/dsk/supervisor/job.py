@@ -5,22 +5,23 @@ from __future__ import annotations
 import os
 import queue
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from dsk.errors import DskError, JobFailed
 from dsk.files import write_atomic
 from dsk.plan import deepspeed
-from dsk.supervisor import prepare
+from dsk.supervisor import hub, prepare
 from dsk.supervisor.attempt import Attempt, Heard
 from dsk.supervisor.launcher import Launcher
 from dsk.supervisor.record import Record
-from dsk.supervisor.worker import Worker
+from dsk.supervisor.worker import Lines, Lost, Worker
 from dsk.supervisor.workers import Workers
 from dsk.wire import paths
 from dsk.wire.events import Failure, Finished, Notice, Phase, State
-from dsk.wire.jobspec import JobSpec
+from dsk.wire.hub import HubNeeds
+from dsk.wire.jobspec import JobNode, JobSpec
 from dsk.wire.sshconfig import ssh_config
 
 KEYS = Path(paths.RUN / "ssh")
@@ -28,6 +29,7 @@ AGENT_CONFIG = Path(paths.RUN / "ssh_config")
 RANK_CONFIG = Path("/root/.ssh/config")
 """pdsh's ssh has no option of ours: it finds the job's environment where ssh looks by itself."""
 INTERRUPTED = 130
+MASTER_INDEX = 0
 
 
 class StopRequested(BaseException):
@@ -66,8 +68,11 @@ class Job:
             prepare.take_locks(workers)
             self._record.open(Path(paths.job_folder(spec.workspace, spec.job)))
             self._link_folder()
-            recipe = prepare.choose_recipe(spec, workers, self._record)
+            shared = prepare.is_shared(workers)
+            recipe = prepare.choose_recipe(spec, self._record, shared=shared)
             prepare.check_needed(spec, workers)
+            if spec.hub:
+                self._provide_models(spec.hub, workers, shared=shared)
             prepare.put_files(spec, recipe.yaml, workers)
             # The runner reads it here, also where this node has no part in the job; without one it
             # would go on alone.
@@ -77,14 +82,35 @@ class Job:
             return self._attempt(workers, port, installed["train_entry"])
 
     def _connect(self, stack: ExitStack) -> Workers:
+        workers = Workers([self._worker(node, self._heard.put) for node in self._spec.nodes])
+        stack.callback(workers.close)
+        return workers
+
+    def _worker(self, node: JobNode, tell: Callable[[Lines | Lost], None]) -> Worker:
         agent = ["dsk-agent", "session", "--job", self._spec.job, "--workspace"]
         # sshd hands the words to a shell: the workspace is the one that may need quotes.
         agent.append("'" + self._spec.workspace.replace("'", "'\\''") + "'")
-        workers = Workers(
-            [Worker(node, AGENT_CONFIG, agent, self._heard.put) for node in self._spec.nodes]
-        )
-        stack.callback(workers.close)
-        return workers
+        return Worker(node, AGENT_CONFIG, agent, tell)
+
+    def _provide_models(self, needs: HubNeeds, workers: Workers, *, shared: bool) -> None:
+        self._phase("starting", f"models from the hub: {', '.join(needs.repos)}")
+        with ExitStack() as stack:
+            master = next((each for each in workers if each.node.host == needs.master), None)
+            if master is None:  # it has no part in the job
+                node = JobNode(MASTER_INDEX, needs.master, (), 0)
+                master = self._worker(node, lambda _: None)
+                stack.callback(master.close)
+            others = [each for each in workers if each is not master]
+            self._spec = hub.provide(
+                self._spec,
+                needs,
+                master,
+                [] if shared and master in workers else others,
+                self._record,
+                rank_config=RANK_CONFIG,
+                agent_config=AGENT_CONFIG,
+            )
+        self._write_rank_config()
 
     def _attempt(self, workers: Workers, port: int, entry: Sequence[str]) -> Failure | None:
         spec, number = self._spec, 0
@@ -117,14 +143,14 @@ class Job:
         KEYS.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in ("id_ed25519", "known_hosts"):
             write_atomic(KEYS / name, Path(paths.BUNDLE / "ssh" / name).read_bytes(), 0o600)
-        folder, port = str(KEYS), self._spec.worker_port
-        env = deepspeed.rank_env(self._spec)
+        write_atomic(AGENT_CONFIG, ssh_config(str(KEYS), self._spec.worker_port).encode(), 0o600)
+        self._write_rank_config()
+
+    def _write_rank_config(self) -> None:
         RANK_CONFIG.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for path, text in (
-            (AGENT_CONFIG, ssh_config(folder, port)),
-            (RANK_CONFIG, ssh_config(folder, port, env=env)),
-        ):
-            write_atomic(path, text.encode(), 0o600)
+        env = deepspeed.rank_env(self._spec)
+        text = ssh_config(str(KEYS), self._spec.worker_port, env=env)
+        write_atomic(RANK_CONFIG, text.encode(), 0o600)
 
     def _write_hostfile(self) -> None:
         path = Path(paths.job_link(self._spec.job)) / deepspeed.HOSTFILE

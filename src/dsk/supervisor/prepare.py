@@ -70,9 +70,8 @@ def is_shared(workers: Workers) -> bool:
     return all(seen)
 
 
-def choose_recipe(spec: JobSpec, workers: Workers, record: Record) -> RecipeText:
+def choose_recipe(spec: JobSpec, record: Record, *, shared: bool) -> RecipeText:
     """The recipe for the kind of workspace that the workers really have, its changes told."""
-    shared = is_shared(workers)
     recipe = spec.recipe_shared if shared else spec.recipe_local
     if len(spec.nodes) > 1:
         kind = "one disk that all nodes share" if shared else "a disk of each node's own"

@@ -28,7 +28,7 @@ class Workers:
             error for _, future in futures if isinstance(error := future.exception(), DskError)
         ]
         if errors:
-            raise _together(errors)
+            raise together(errors)
         return [(worker, future.result()) for worker, future in futures]
 
     def ask_all(self, op: str, **arguments: Any) -> list[tuple[Worker, Any]]:
@@ -55,7 +55,8 @@ class Workers:
         self.each(Worker.close)
 
 
-def _together(errors: Sequence[DskError]) -> DskError:
+def together(errors: Sequence[DskError]) -> DskError:
+    """One error that names every node, of the gravest kind among them."""
     gravest = max(errors, key=lambda error: error.exit_code)
     if len(errors) == 1:
         return gravest

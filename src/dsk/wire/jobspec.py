@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dsk.wire import PROTOCOL
+from dsk.wire.hub import HubNeeds
 
 
 class ProtocolMismatch(ValueError):
@@ -50,7 +51,8 @@ class JobSpec:
 
     Two recipes, since only the workers can tell whether the workspace is one shared disk:
     `recipe_shared` is used where it is, `recipe_local` where each node has its own.
-    `env` goes to every rank and may hold secrets. `created` is in seconds since the epoch.
+    `env` goes to every rank and may hold secrets. `created` is in seconds since the epoch. `hub` is
+    None where the recipe names no repository of a hub.
     """
 
     job: str
@@ -66,6 +68,7 @@ class JobSpec:
     needed: tuple[Needed, ...]
     env: Mapping[str, str]
     version: str
+    hub: HubNeeds | None = None
     protocol: int = PROTOCOL
 
     @property
@@ -82,9 +85,17 @@ class JobSpec:
         if raw.get("protocol") != PROTOCOL:
             raise ProtocolMismatch(f"protocol {raw.get('protocol')} here, {PROTOCOL} expected")
         nodes = tuple(JobNode(**{**n, "slots": tuple(n["slots"])}) for n in raw.pop("nodes"))
+        hub = raw.pop("hub")
         needed = tuple(Needed(**{**n, "names": tuple(n["names"])}) for n in raw.pop("needed"))
         shared, local = (
             RecipeText(recipe["yaml"], tuple(recipe["changes"]))
             for recipe in (raw.pop("recipe_shared"), raw.pop("recipe_local"))
         )
-        return cls(nodes=nodes, needed=needed, recipe_shared=shared, recipe_local=local, **raw)
+        return cls(
+            nodes=nodes,
+            needed=needed,
+            recipe_shared=shared,
+            recipe_local=local,
+            hub=hub and HubNeeds.from_raw(hub),
+            **raw,
+        )

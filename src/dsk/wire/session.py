@@ -10,7 +10,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-OPS = ("identity", "lock", "put", "marker", "missing", "free_port", "accelerators", "watch", "end")
+OPS = (
+    *("identity", "lock", "put", "marker", "missing", "free_port", "accelerators", "watch", "end"),
+    *("survey", "digests", "delete"),
+)
 
 
 def encode(message: dict[str, Any]) -> bytes:

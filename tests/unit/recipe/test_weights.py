@@ -97,3 +97,19 @@ def test_a_reward_server_is_no_path(run: Run) -> None:
     assert recipe.values["reward_model"] == "http://10.0.0.1:8000/v1"
     with pytest.raises(UserError, match="reward_model"):
         run(lines)
+
+
+def test_what_a_hub_has_is_named_once_for_the_download(run: Run) -> None:
+    recipe = run("adapter_name_or_path: me/c,/workspace/b,Qwen/Qwen2-1.5B\nref_model: me/r\n")
+    assert recipe.repos == {"Qwen/Qwen2-1.5B": "", "me/r": "", "me/c": ""}
+    assert run(text=MODEL.format("/workspace/m")).repos == {}
+
+
+def test_from_modelscope_into_a_folder_of_the_workspace(run: Run) -> None:
+    recipe = run("adapter_name_or_path: me/c\n", modelscope="/workspace/.cache/modelscope/dsk")
+    folder = "/workspace/.cache/modelscope/dsk/Qwen/Qwen2-1.5B"
+    assert changed(recipe)["model_name_or_path"] == ("Qwen/Qwen2-1.5B", folder)
+    # peft knows no ModelScope: LLaMA-Factory asks the other hub for adapters.
+    assert recipe.repos == {"Qwen/Qwen2-1.5B": folder}
+    assert recipe.values["adapter_name_or_path"] == "me/c"
+    assert folder not in recipe.inputs

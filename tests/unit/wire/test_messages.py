@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from dsk.wire import PROTOCOL, events, session
+from dsk.wire.hub import HubNeeds
 from dsk.wire.jobspec import JobNode, JobSpec, Needed, ProtocolMismatch, RecipeText
 from dsk.wire.status import JobStatus
 
@@ -24,11 +26,14 @@ SPEC = JobSpec(
     needed=(Needed("/数据 disk/model"), Needed("/数据 disk/data", ("a", "b"))),
     env={"HF_TOKEN": "x y"},
     version="0.1.0",
+    hub=HubNeeds("10.0.0.11", "huggingface", {"a/b": ""}, "main", None, "t", "/d", ("x",), ("y",)),
 )
 
 
 def test_a_specification_survives_the_way() -> None:
     assert JobSpec.from_json(SPEC.to_json()) == SPEC
+    without = replace(SPEC, hub=None)
+    assert JobSpec.from_json(without.to_json()) == without
     assert SPEC.world_size == 3
 
 

@@ -1,0 +1,37 @@
+"""`dsk pull`: the other nodes' files to the master."""
+
+from __future__ import annotations
+
+import click
+
+from dsk.cli.context import Context, pass_context
+
+
+@click.command()
+@click.argument("path")
+@click.option(
+    "--host", "hosts", multiple=True, metavar="NODE", help="Only from this node; repeatable."
+)
+@click.option("--prefer-master", is_flag=True, help="Where a file differs, the master's stays.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line (docs/events.md).")
+@pass_context
+def command(
+    context: Context, path: str, *, hosts: tuple[str, ...], prefer_master: bool, as_json: bool
+) -> None:
+    """Copy what the other nodes have at PATH in their workspaces to the master's.
+
+    The nodes' files are merged, such as the shards of a checkpoint on local disks. Nothing on the
+    master is replaced: where two nodes have different files of one name, nothing is copied and both
+    are named.
+    """
+    from dsk.cli.errors import finish
+    from dsk.cli.transfer import Printer
+    from dsk.cluster.selection import find_node
+    from dsk.fleet import files
+
+    cluster = context.cluster()
+    chosen = [find_node(cluster, host, "--host") for host in hosts] or cluster.nodes
+    order = files.order(cluster, "pull", path, chosen, prefer_master=prefer_master)
+    with Printer(cluster, as_json=as_json) as show:
+        errors = files.run(cluster, order, show, show.agreed)
+    finish(errors)

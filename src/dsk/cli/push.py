@@ -1,0 +1,37 @@
+"""`dsk push`: the master's files to the other nodes."""
+
+from __future__ import annotations
+
+import click
+
+from dsk.cli.context import Context, pass_context
+
+
+@click.command()
+@click.argument("path")
+@click.option(
+    "--host", "hosts", multiple=True, metavar="NODE", help="Only to this node; repeatable."
+)
+@click.option("--delete", is_flag=True, help="Also delete there what the master does not have.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line (docs/events.md).")
+@pass_context
+def command(
+    context: Context, path: str, *, hosts: tuple[str, ...], delete: bool, as_json: bool
+) -> None:
+    """Copy PATH in the master's workspace to the other nodes' workspaces.
+
+    PATH is absolute or relative to the workspace. What is there already is left alone; every file
+    is compared by SHA-256. Cut off, the same command goes on where it stopped. Exit code 3 if a
+    node could not be reached; the others have everything then.
+    """
+    from dsk.cli.errors import finish
+    from dsk.cli.transfer import Printer
+    from dsk.cluster.selection import find_node
+    from dsk.fleet import files
+
+    cluster = context.cluster()
+    chosen = [find_node(cluster, host, "--host") for host in hosts] or cluster.nodes
+    order = files.order(cluster, "push", path, chosen, delete=delete)
+    with Printer(cluster, as_json=as_json) as show:
+        errors = files.run(cluster, order, show, show.agreed)
+    finish(errors)

@@ -1,0 +1,128 @@
+"""`dsk push` and `dsk pull`: files between the master's workspace and the other nodes'.
+
+The work is done by a program in the master's worker, which has the cluster's key and is on the LAN;
+from here it is started, listened to, and ended.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Sequence
+from pathlib import PurePosixPath
+from typing import Literal
+
+from dsk.bundle.compose import project
+from dsk.cluster.model import Cluster, Node
+from dsk.connect import open_server, processes
+from dsk.errors import DskError, JobFailed, Unreachable, UserError
+from dsk.fleet.execute import check_worker
+from dsk.wire import paths
+from dsk.wire.jobspec import JobNode
+from dsk.wire.transfer import GO, Asked, Event, Failed, Order, decode
+
+PROGRAM = [str(paths.PYTHON), "-I", "-m", "dsk.supervisor.transfer"]
+OWN = ".dsk"
+SSH_FAILED = 255
+
+
+def order(
+    cluster: Cluster,
+    kind: Literal["push", "pull"],
+    path: str,
+    others: Sequence[Node],
+    *,
+    delete: bool = False,
+    prefer_master: bool = False,
+) -> Order:
+    """Raises UserError for a path that cannot be meant, or where there is no other node. Pure."""
+    relative = relative_path(cluster.workspace, path)
+    chosen = list(dict.fromkeys(node for node in others if node != cluster.master))
+    if not chosen:
+        raise UserError(
+            "there is no node but the master", fix="name others, or add some to dsk.yaml"
+        )
+    if delete and relative == ".":
+        raise UserError(
+            "--delete for the whole workspace would delete every other node's own outputs",
+            fix="name the folder in it that is meant",
+        )
+    nodes = tuple(
+        JobNode(node.index, node.host, (), node.slots) for node in (cluster.master, *chosen)
+    )
+    return Order(kind, str(cluster.workspace), relative, nodes, delete, prefer_master)
+
+
+def relative_path(workspace: PurePosixPath, path: str) -> str:
+    """`path`, absolute or relative to the workspace, as a clean path relative to it. Pure."""
+    if not path:
+        raise UserError("the path is empty", fix=". is the whole workspace")
+    full = posixpath.normpath(posixpath.join(str(workspace), path))
+    relative = posixpath.relpath(full, str(workspace))
+    if relative == ".." or relative.startswith("../"):
+        raise UserError(
+            f"{path} is not in the workspace {workspace}",
+            fix=f"write a path under it, or one relative to it: {posixpath.basename(full)}",
+        )
+    if relative == OWN or relative.startswith(f"{OWN}/"):
+        raise UserError(f"{OWN} in the workspace is each node's own", fix="for logs: dsk logs JOB")
+    return relative
+
+
+def run(
+    cluster: Cluster,
+    wanted: Order,
+    tell: Callable[[Event], None],
+    agreed: Callable[[], bool],
+) -> list[DskError]:
+    """Carries it out and tells every event; the errors, the nodes' among them.
+
+    `agreed` is asked once before anything is deleted. Raises Unreachable where the master cannot
+    be reached, DskError where its worker does not run. Ctrl-C ends the transfer on all nodes; what
+    has arrived stays for the next time.
+    """
+    master = cluster.master
+    errors: list[DskError] = []
+    known_hosts = cluster.state_dir / "known_hosts"
+    with open_server(master.server, known_hosts, where=str(master)) as server:
+        check_worker(server, cluster, master)
+        argv = ["docker", "exec", "--interactive", project(cluster, master), *PROGRAM]
+        process = server.popen(argv, stdin=processes.PIPE)
+        assert process.stdin and process.stdout and process.stderr  # noqa: S101 - pipes
+        try:
+            process.stdin.write(wanted.to_json().encode() + b"\n")
+            process.stdin.flush()
+            for line in process.stdout:
+                event = decode(line.decode(errors="replace"))
+                tell(event)
+                if isinstance(event, Failed):
+                    errors.append(_error(cluster, event))
+                elif isinstance(event, Asked):
+                    if not agreed():
+                        return [UserError("not agreed: nothing was copied or deleted")]
+                    process.stdin.write(f"{GO}\n".encode())
+                    process.stdin.flush()
+            code = process.wait()
+            if code and not errors:
+                errors.append(_ended(process.stderr.read(), code, str(master)))
+        except BrokenPipeError:
+            errors.append(_ended(process.stderr.read(), process.wait(), str(master)))
+        finally:
+            processes.end(process)
+    return errors
+
+
+def _error(cluster: Cluster, event: Failed) -> DskError:
+    kinds = {kind.exit_code: kind for kind in (UserError, Unreachable, JobFailed)}
+    where = None if event.node is None else str(cluster.nodes[event.node])
+    return kinds.get(event.code, DskError)(event.message, where=where, fix=event.fix)
+
+
+def _ended(stderr: bytes, code: int, where: str) -> DskError:
+    said = stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"exit code {code}"]
+    if code == SSH_FAILED:
+        return Unreachable(f"the connection was lost: {said[0]}", where=where)
+    return DskError(
+        f"the transfer ended early: {said[0]}",
+        where=where,
+        fix="was the worker made by another version of dsk? run: dsk up",
+    )

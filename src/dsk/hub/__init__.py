@@ -1,0 +1,1 @@
+"""Models from a hub. Runs in the image alone, with its hub libraries, imported where used."""

@@ -1,0 +1,53 @@
+"""`python -m dsk.hub` in the master's worker: downloads one repository (wire.hub)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+
+from dsk.errors import DskError
+from dsk.wire.hub import Fetch, Refused, Word, encode
+
+INTERRUPTED = 130
+
+
+def main() -> int:
+    # Libraries print what they like: the supervisor reads this process's own output.
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    wanted = Fetch(**json.loads(sys.stdin.readline()))
+    threading.Thread(target=_end_with_input, daemon=True).start()
+
+    def tell(word: Word) -> None:
+        print(encode(word), file=out, flush=True)
+
+    if wanted.hub == "huggingface":
+        from dsk.hub.huggingface import fetch
+    else:
+        from dsk.hub.modelscope import fetch
+    try:
+        tell(fetch(wanted, tell))
+    except DskError as error:
+        tell(Refused(error.message, error.exit_code, error.fix or ""))
+        return error.exit_code
+    return 0
+
+
+def _end_with_input() -> None:
+    sys.stdin.read()
+    # huggingface_hub begins a file that was cut off anew, under another name: what is open here
+    # would lie in the cache for good. Files that are whole stay.
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if (open_file := descriptor.readlink()).suffix == ".incomplete":
+                open_file.unlink()
+    os._exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

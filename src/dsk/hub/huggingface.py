@@ -1,0 +1,128 @@
+"""A repository of the Hugging Face hub, or of a mirror that HF_ENDPOINT names, in its cache."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from dsk.errors import DskError, Unreachable, UserError
+from dsk.hub.choose import chosen, left_out
+from dsk.hub.disk import check_room, disk_error, watched
+from dsk.wire.hub import Fetch, Ready, Word
+
+ANSWER_LIMIT_S = 15
+WEIGHTS = (".safetensors", ".bin", ".pt")
+
+
+def fetch(wanted: Fetch, tell: Callable[[Word], None]) -> Ready:
+    """Downloads what the cache lacks; a hub that does not answer is not needed for a whole copy.
+
+    Raises UserError (no such repository, no access), Unreachable, or JobFailed (disk full).
+    """
+    from huggingface_hub import constants
+
+    cache = Path(wanted.cache_dir or constants.HF_HUB_CACHE)
+    folder = cache / f"models--{wanted.repo.replace('/', '--')}"
+    try:
+        return _download(wanted, cache, folder, tell)
+    except Exception as error:
+        refused = _meaning(error, wanted)
+        if isinstance(refused, Unreachable) and (snapshot := _whole_copy(wanted, cache, folder)):
+            return Ready(_paths(folder, snapshot), 0, refused.message)
+        raise refused from error
+
+
+def _download(wanted: Fetch, cache: Path, folder: Path, tell: Callable[[Word], None]) -> Ready:
+    from huggingface_hub import HfApi, snapshot_download, try_to_load_from_cache
+
+    info = HfApi(token=wanted.token).model_info(
+        wanted.repo, revision=wanted.revision, files_metadata=True, timeout=ANSWER_LIMIT_S
+    )
+    files = {file.rfilename: file.size or 0 for file in info.siblings or ()}
+    missing = [
+        name
+        for name in chosen(files)
+        if not isinstance(
+            try_to_load_from_cache(wanted.repo, name, cache_dir=cache, revision=info.sha), str
+        )
+    ]
+    total = sum(files[name] for name in missing)
+    check_room(folder, total)
+    with watched(folder / "blobs", total, tell):
+        snapshot = snapshot_download(
+            wanted.repo,
+            revision=wanted.revision,
+            cache_dir=cache,
+            token=wanted.token,
+            ignore_patterns=left_out(files),
+            etag_timeout=ANSWER_LIMIT_S,
+        )
+    return Ready(_paths(folder, Path(snapshot)), total)
+
+
+def _paths(folder: Path, snapshot: Path) -> tuple[str, ...]:
+    """One snapshot, what it links to, and the cache's notes about it; no other revisions."""
+    notes = [path for path in folder.iterdir() if path.name not in ("blobs", "snapshots")]
+    links = [path for path in snapshot.rglob("*") if path.is_symlink()]
+    blobs = {str(link.resolve()) for link in links}
+    return (str(snapshot), *map(str, notes), *sorted(blobs))
+
+
+def _whole_copy(wanted: Fetch, cache: Path, folder: Path) -> Path | None:
+    """The snapshot in the cache if nothing of it is missing."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    ref = folder / "refs" / wanted.revision
+    commit = ref.read_text().strip() if ref.is_file() else wanted.revision
+    snapshot = folder / "snapshots" / commit
+    names = {str(path.relative_to(snapshot)) for path in snapshot.rglob("*") if path.exists()}
+    for index in [name for name in names if name.endswith(".index.json")]:
+        shards = json.loads((snapshot / index).read_text())["weight_map"].values()
+        if not names.issuperset(shards):
+            return None
+    try:
+        # Newer versions keep the repository's listing and look at every file.
+        snapshot_download(
+            wanted.repo,
+            revision=wanted.revision,
+            cache_dir=cache,
+            local_files_only=True,
+            ignore_patterns=left_out(names),
+        )
+    except LocalEntryNotFoundError:
+        return None
+    is_model = names & {"config.json", "adapter_config.json"}
+    return snapshot if is_model and any(name.endswith(WEIGHTS) for name in names) else None
+
+
+def _meaning(error: Exception, wanted: Fetch) -> DskError:
+    from huggingface_hub import constants
+    from huggingface_hub import errors as hub
+
+    if isinstance(error, DskError):
+        return error
+    if isinstance(error, hub.GatedRepoError):
+        return UserError(
+            f"{wanted.repo} is gated: its owner has to let you in",
+            fix="accept its terms on the hub, then set HF_TOKEN under env in dsk.yaml",
+        )
+    if isinstance(error, hub.RevisionNotFoundError):
+        return UserError(
+            f"{wanted.repo} has no revision {wanted.revision}", fix="correct model_revision"
+        )
+    if isinstance(error, hub.RepositoryNotFoundError):
+        return UserError(
+            f"{constants.ENDPOINT} has no repository {wanted.repo} that may be read with"
+            f" {'this token' if wanted.token else 'no token'}",
+            fix="correct the name; for a private one set HF_TOKEN under env in dsk.yaml",
+        )
+    if refused := disk_error(error):
+        return refused
+    last = str(error).strip().splitlines()[:1] or [""]
+    return Unreachable(
+        f"{constants.ENDPOINT} cannot be used: {type(error).__name__}: {last[0][:200]}",
+        fix="is this address reached from the master? HF_ENDPOINT under env in dsk.yaml names"
+        " another; or copy the model into the workspace and name its path",
+    )

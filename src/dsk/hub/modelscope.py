@@ -1,0 +1,74 @@
+"""A repository of ModelScope, in a folder of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from dsk.errors import DskError, Unreachable, UserError
+from dsk.hub.choose import chosen, left_out
+from dsk.hub.disk import check_room, disk_error, size_of, watched
+from dsk.wire.hub import Fetch, Ready, Word
+
+COMPLETE = ".dsk-complete"
+"""In the folder once everything has arrived: what a download that was cut off left has none."""
+
+
+def fetch(wanted: Fetch, tell: Callable[[Word], None]) -> Ready:
+    """Downloads what the folder lacks, or nothing where an earlier download ended well.
+
+    Raises UserError (no such repository, no access), Unreachable, or JobFailed (disk full).
+    """
+    folder = Path(wanted.folder)
+    done = folder / COMPLETE
+    if done.is_file() and done.read_text() == wanted.revision:
+        return Ready((str(folder),), 0)
+    try:
+        downloaded = _download(wanted, folder, tell)
+    except Exception as error:
+        raise _meaning(error, wanted) from error
+    done.write_text(wanted.revision)
+    return Ready((str(folder),), downloaded)
+
+
+def _download(wanted: Fetch, folder: Path, tell: Callable[[Word], None]) -> int:
+    from modelscope import snapshot_download
+    from modelscope.hub.api import HubApi
+
+    # As LLaMA-Factory does (extras/misc.py): its revision "main" is ModelScope's "master".
+    revision = "master" if wanted.revision == "main" else wanted.revision
+    api = HubApi()
+    if wanted.token:
+        api.login(wanted.token)
+    found = api.get_model_files(wanted.repo, revision=revision, recursive=True)
+    files = {file["Path"]: int(file["Size"] or 0) for file in found if file.get("Type") != "tree"}
+    total = sum(files[name] for name in chosen(files))
+    before = size_of(folder)
+    check_room(folder, max(0, total - before))
+    with watched(folder, total, tell):
+        snapshot_download(
+            wanted.repo,
+            revision=revision,
+            local_dir=str(folder),
+            ignore_file_pattern=left_out(files),
+        )
+    return max(0, size_of(folder) - before)
+
+
+def _meaning(error: Exception, wanted: Fetch) -> DskError:
+    if isinstance(error, DskError):
+        return error
+    if refused := disk_error(error):
+        return refused
+    first = str(error).strip().partition("\n")[0]
+    text = f"{type(error).__name__}: {first[:200]}"
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status in (401, 403, 404) or "NotExist" in text:
+        return UserError(
+            f"ModelScope has no repository {wanted.repo} that may be read ({text})",
+            fix="correct the name; for a private one write ms_hub_token in train.yaml",
+        )
+    return Unreachable(
+        f"ModelScope cannot be used: {text}",
+        fix="is it reached from the master? or copy the model into the workspace and name its path",
+    )

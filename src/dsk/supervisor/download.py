@@ -1,0 +1,117 @@
+"""The program that downloads from a hub, as the supervisor starts and hears it (wire.hub)."""
+
+from __future__ import annotations
+
+import queue
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from dsk.errors import DskError, JobFailed, Unreachable, UserError
+from dsk.supervisor.transfer.compare import size
+from dsk.supervisor.worker import Worker
+from dsk.wire import paths
+from dsk.wire.hub import Downloading, Fetch, Ready, Refused, Word, decode
+
+PROGRAM = f"{paths.PYTHON} -I -m dsk.hub"
+# The program itself gives up on a silent hub after a minute or so.
+STALL_LIMIT_S = 300.0
+END_LIMIT_S = 15
+TOLD_EVERY_S = 10.0
+
+
+class Download:
+    """The program in the master's worker, over a session of its own: the token goes to its input
+    and the environment comes by SetEnv, neither on a command line."""
+
+    def __init__(
+        self, wanted: Fetch, master: Worker, config: Path, tell: Callable[[str], None]
+    ) -> None:
+        self._wanted = wanted
+        self._master = master
+        self._tell = tell
+        self._said: list[str] = []
+        self._heard: queue.Queue[Word | None] = queue.Queue()
+        self._told = time.monotonic()
+        self._process = subprocess.Popen(
+            ["ssh", "-T", "-F", str(config), "--", master.node.host, PROGRAM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+
+    def run(self) -> Ready:
+        """Raises UserError, Unreachable or JobFailed, with the master's name."""
+        assert self._process.stdin is not None  # noqa: S101 - PIPE above
+        threads = [threading.Thread(target=self._read_errors), threading.Thread(target=self._read)]
+        for thread in threads:
+            thread.daemon = True
+            thread.start()
+        try:
+            try:
+                self._process.stdin.write(self._wanted.to_json() + "\n")
+                self._process.stdin.flush()
+            except BrokenPipeError:
+                raise self._ended() from None
+            return self._listen()
+        finally:
+            # Its input ends with the session, and it with its input.
+            self._process.terminate()
+            try:
+                self._process.wait(END_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    def _listen(self) -> Ready:
+        while True:
+            try:
+                word = self._heard.get(timeout=STALL_LIMIT_S)
+            except queue.Empty:
+                raise Unreachable(
+                    f"{self._wanted.repo}: nothing has arrived for {STALL_LIMIT_S:.0f} s",
+                    where=self._master.name,
+                    fix="launch again, or name a mirror: HF_ENDPOINT under env in dsk.yaml",
+                ) from None
+            if word is None:
+                raise self._ended()
+            if isinstance(word, Ready):
+                return word
+            if isinstance(word, Refused):
+                kinds = {kind.exit_code: kind for kind in (UserError, Unreachable, JobFailed)}
+                kind = kinds.get(word.code, DskError)
+                raise kind(word.message, where=self._master.name, fix=word.fix)
+            self._progress(word)
+
+    def _progress(self, word: Downloading) -> None:
+        now = time.monotonic()
+        if now - self._told >= TOLD_EVERY_S:
+            self._told = now
+            text = f"{self._wanted.repo}: {size(word.done)} of {size(word.total)} downloaded"
+            self._tell(text)
+
+    def _ended(self) -> DskError:
+        last = [line for line in self._said if line.strip()][-1:] or ["no word of why"]
+        return JobFailed(
+            f"the download of {self._wanted.repo} ended early: {last[0].strip()}",
+            where=self._master.name,
+        )
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - PIPE above
+        for line in self._process.stdout:
+            try:
+                self._heard.put(decode(line))
+            except ValueError:
+                self._said.append(line)
+        self._heard.put(None)
+
+    def _read_errors(self) -> None:
+        assert self._process.stderr is not None  # noqa: S101 - PIPE above
+        for line in self._process.stderr:
+            self._said.append(line)

@@ -1,0 +1,122 @@
+"""`python -m dsk.supervisor.transfer` in the master's worker: one `dsk push` or `dsk pull`.
+
+An Order on its input, events on its output (wire.transfer).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from dsk.errors import DskError, JobFailed
+from dsk.supervisor.prepare import is_shared
+from dsk.supervisor.transfer.party import Party, failed
+from dsk.supervisor.transfer.pull import pull
+from dsk.supervisor.transfer.push import push
+from dsk.supervisor.worker import Worker
+from dsk.supervisor.workers import Workers
+from dsk.wire.jobspec import ProtocolMismatch
+from dsk.wire.transfer import GO, Asked, Event, Order, Said, encode
+
+MISMATCH = 64
+INTERRUPTED = 130
+
+
+class Program:
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._printing = threading.Lock()
+        self._go = threading.Event()
+        self._party = Party(self._tell)
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def run(self) -> int:
+        config = Path.home() / ".ssh/config"
+        # No lock is taken, so this names the session and nothing else.
+        agent = ["dsk-agent", "session", "--job", "transfer", "--workspace"]
+        agent.append("'" + self._order.workspace.replace("'", "'\\''") + "'")
+        workers = [Worker(node, config, agent, lambda _: None) for node in self._order.nodes]
+        try:
+            self._transfer(workers, config)
+        except DskError as error:
+            self._tell(failed(error))
+            return error.exit_code
+        finally:
+            Workers(workers).close()
+        return max((error.exit_code for error in self._party.errors.values()), default=0)
+
+    def _transfer(self, workers: Sequence[Worker], config: Path) -> None:
+        order, party = self._order, self._party
+        party.each(workers, _greet)
+        master, *others = workers
+        reached = party.good(others)
+        if master in party.errors or not reached:
+            return
+        if is_shared(Workers([master, *reached])):
+            self._tell(Said(f"{order.workspace} is one disk that all nodes share: nothing to copy"))
+            return
+        if order.kind == "push":
+            push(
+                order.workspace,
+                [order.path],
+                master,
+                reached,
+                party=party,
+                ssh_config=config,
+                delete=order.delete,
+                confirm=self._confirm,
+            )
+        else:
+            pull(
+                order.workspace,
+                order.path,
+                master,
+                reached,
+                party=party,
+                ssh_config=config,
+                prefer_master=order.prefer_master,
+            )
+
+    def _tell(self, event: Event) -> None:
+        with self._printing:
+            print(encode(event), flush=True)
+
+    def _confirm(self) -> None:
+        self._tell(Asked())
+        self._go.wait()  # or the end of the input, which ends this program
+
+    def _listen(self) -> None:
+        for line in sys.stdin:
+            if line.strip() == GO:
+                self._go.set()
+        self._party.stop()
+        # Whatever the other threads wait for: the agents' sessions end with this process.
+        os._exit(INTERRUPTED)
+
+
+def _greet(worker: Worker) -> None:
+    """Raises Unreachable, or JobFailed where the agent knows nothing of files."""
+    try:
+        worker.ask("survey", paths=[])
+    except JobFailed as error:
+        raise JobFailed(
+            f"its worker does not serve files: {error.message}",
+            where=worker.name,
+            fix="was it made by another version of dsk? run: dsk up",
+        ) from None
+
+
+def main() -> int:
+    try:
+        order = Order.from_json(sys.stdin.readline())
+    except ProtocolMismatch as error:
+        print(f"dsk and the image do not fit: {error}", file=sys.stderr)
+        return MISMATCH
+    return Program(order).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""From the other nodes' workspaces to the master's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dsk.errors import JobFailed, UserError
+from dsk.supervisor.transfer.compare import amount, named
+from dsk.supervisor.transfer.merge import Merge, held_twice, merge
+from dsk.supervisor.transfer.party import Party, check_room, differing
+from dsk.supervisor.worker import Worker
+from dsk.wire.transfer import Done, Listing, Planned, Said
+
+
+def pull(
+    workspace: str,
+    path: str,
+    master: Worker,
+    sources: Sequence[Worker],
+    *,
+    party: Party,
+    ssh_config: Path,
+    prefer_master: bool = False,
+) -> None:
+    """Brings what the sources have at `path`, and the master lacks, to the master.
+
+    Runs on the master node. The sources' errors are in `party`. Raises UserError, and has copied
+    nothing then, where two nodes have different files of one name.
+    """
+    begun = time.monotonic()
+    own = party.survey(master, [path])
+    _refuse_problems(own, master)
+    there = party.each(sources, lambda worker: _look(worker, path, party))
+    for worker, listing in there.items():
+        if not listing.entries:
+            party.tell(Said(f"has nothing at {path}", worker.node.index))
+    if there and not any(listing.entries for listing in there.values()):
+        raise UserError(f"{path} does not exist on any node but the master")
+    merged = _merged(master, own, there, party, prefer_master=prefer_master)
+    check_room(master, [entry for part in merged.take.values() for entry in part], own)
+    for worker, entries in merged.take.items():
+        party.tell(Planned(worker.node.index, *amount(entries)))
+
+    here = f"{workspace}/"
+
+    def fetch(worker: Worker) -> dict[str, str | None]:
+        entries = merged.take[worker]
+        party.copy(worker, entries, ssh_config, f"{worker.node.host}:{here}", here)
+        return party.digests(worker, [entry for entry in entries if entry.kind == "file"])
+
+    theirs = party.each(list(merged.take), fetch)
+    for worker, digests in theirs.items():
+        files = [entry for entry in merged.take[worker] if entry.path in digests]
+        if wrong := differing(digests, party.digests(master, files)):
+            error = JobFailed(
+                f"{len(wrong)} files differ after the transfer: {named(wrong)}",
+                where=worker.name,
+                fix="are they being written to? remove them on the master and run the same again",
+            )
+            party.fail(worker, error)
+            continue
+        count, total = amount(merged.take[worker])
+        seconds = round(time.monotonic() - begun, 1)
+        party.tell(Done(worker.node.index, count, total, len(files), 0, seconds))
+
+
+def _look(worker: Worker, path: str, party: Party) -> Listing:
+    found = party.survey(worker, [path])
+    _refuse_problems(found, worker)
+    return found
+
+
+def _refuse_problems(found: Listing, worker: Worker) -> None:
+    if found.behind or found.problems:
+        raise UserError(
+            named([*found.behind, *found.problems]),
+            where=worker.name,
+            fix="name the real place; files outside the workspace are not copied",
+        )
+
+
+def _merged(
+    master: Worker,
+    own: Listing,
+    there: Mapping[Worker, Listing],
+    party: Party,
+    *,
+    prefer_master: bool,
+) -> Merge[Worker]:
+    holdings = {master: own.entries, **{worker: found.entries for worker, found in there.items()}}
+    twice = held_twice(holdings)
+    digests = party.each(list(holdings), lambda worker: party.digests(worker, twice[worker]))
+    if master in party.errors:
+        raise party.errors[master]
+    holdings = {worker: holdings[worker] for worker in digests}
+    merged = merge(master, holdings, digests, prefer_master=prefer_master)
+    if merged.conflicts:
+        shown = [
+            f"{conflict.path} ({conflict.one.name} and {conflict.other.name})"
+            for conflict in merged.conflicts
+        ]
+        raise UserError(
+            f"{len(shown)} files differ between nodes: {named(shown)}",
+            fix="take them from one node (--host), or keep the master's (--prefer-master)",
+        )
+    if merged.kept:
+        party.tell(Said(f"the master's own stay: {named(merged.kept)}"))
+    return merged

@@ -1,0 +1,177 @@
+"""A model by its hub name: downloaded once, by the master; both hosts train from their disks."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hosts import Lab
+from hosts.network import OPERATOR_ADDRESS
+from tests.lab.cluster import Cluster
+from tests.lab.hub_stand_in import GATED, Hub
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+
+WORKSPACE = "/workspace/hub"
+REPO = "someone/tiny-qwen2"
+LARGE = "someone/large"
+TOKEN = "hf_secret0815"
+MB = 1_000_000
+INTERRUPTED = 130
+
+
+@pytest.fixture(scope="module")
+def hub(lab: Lab, up: Cluster) -> Iterator[Hub]:
+    """Serves the tiny model to the first host alone: nobody else has a way to a hub."""
+    source = "/workspace/hub/source"
+    up.in_worker(0, "python", "-m", "dsk.demo.tiny_model", f"{source}/tiny")
+    files = lab.nodes[0].workspace / "hub/source"
+    # A pickled twin, as many repositories have, and a large one that takes a while.
+    (files / "tiny/pytorch_model.bin").write_bytes(b"not wanted")
+    shutil.copytree(files / "tiny", files / "large", ignore=lambda *_: ["pytorch_model.bin"])
+    (files / "large/extra.txt").write_bytes(os.urandom(16 * MB))
+    repos = {REPO: files / "tiny", GATED: files / "tiny", LARGE: files / "large"}
+    made = Hub(OPERATOR_ADDRESS, lab.nodes[0].host, repos)
+    made.start()
+    up.change(env={"HF_ENDPOINT": f"http://{OPERATOR_ADDRESS}:{made.port}", "HF_TOKEN": TOKEN})
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def up(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    made = Cluster.init(
+        lab,
+        tmp_path_factory.mktemp("hub"),
+        [f"{node.host}:1" for node in lab.nodes],
+        name="hub",
+        workspace=WORKSPACE,
+        worker_port=2226,
+    )
+    made.dsk("up", "--accept-new-host-keys")
+    yield made
+    made.dsk("down")
+
+
+@pytest.fixture(autouse=True)
+def fresh(hub: Hub) -> Iterator[None]:
+    hub.requests.clear()
+    yield
+    hub.rate = None
+
+
+def cache(lab: Lab, node: int, repo: str = REPO) -> Path:
+    name = f"models--{repo.replace('/', '--')}"
+    return lab.nodes[node].workspace / "hub/.cache/huggingface/hub" / name
+
+
+def test_both_hosts_train_and_only_the_master_asked_the_hub(
+    lab: Lab, up: Cluster, hub: Hub
+) -> None:
+    train = up.train(model_name_or_path=REPO, max_steps=2, output_dir="outputs/hub")
+    done = up.dsk("launch", train)
+    assert f"{REPO}: " in done.out and "downloaded to the master's workspace" in done.out
+    assert "node1 has the model" in done.out
+    assert "HF_HUB_OFFLINE=1 for the ranks" in done.out
+    assert {asked.client for asked in hub.requests} == {lab.nodes[0].host}
+    asked_for = [asked.path.rpartition("/")[2] for asked in hub.downloads]
+    assert "model.safetensors" in asked_for and "pytorch_model.bin" not in asked_for
+    assert len(asked_for) == len(set(asked_for))
+    assert {asked.token for asked in hub.downloads} == {f"Bearer {TOKEN}"}
+    assert len(up.losses("outputs/hub")) == 2
+    for node in (0, 1):
+        saved = f"{WORKSPACE}/outputs/hub/adapter_config.json"
+        adapter = json.loads(up.in_worker(node, "cat", saved))
+        assert adapter["base_model_name_or_path"] == REPO
+    blobs = [{path.name for path in (cache(lab, node) / "blobs").iterdir()} for node in (0, 1)]
+    assert blobs[0] == blobs[1]
+    jobs = lab.nodes[0].workspace / "hub/.dsk/jobs"
+    texts = [path.read_text() for path in jobs.rglob("*") if path.is_file()]
+    assert TOKEN not in done.text and not any(TOKEN in text for text in texts)
+
+
+def test_what_is_in_the_cache_needs_no_hub(lab: Lab, up: Cluster, hub: Hub) -> None:
+    shutil.rmtree(cache(lab, 1))
+    port = hub.port
+    hub.stop()
+    try:
+        train = up.train(model_name_or_path=REPO, max_steps=1, output_dir="outputs/again")
+        done = up.dsk("launch", train)
+    finally:
+        hub.start(port)
+    assert f"{REPO}: in the master's workspace already" in done.out
+    assert "node1 has the model" in done.out
+
+
+@pytest.mark.parametrize(
+    ("repo", "code", "says"),
+    [
+        ("someone/absent", 2, "has no repository someone/absent that may be read"),
+        (GATED, 2, "someone/gated is gated"),
+    ],
+)
+def test_what_the_hub_refuses(up: Cluster, hub: Hub, repo: str, code: int, says: str) -> None:
+    done = up.dsk("launch", up.train(model_name_or_path=repo), code=code)
+    assert "node0 (10.88.0.11): " in done.text and says in done.text
+    assert "HF_TOKEN" in done.text and TOKEN not in done.text
+
+
+def test_a_hub_that_cannot_be_reached(lab: Lab, up: Cluster, hub: Hub) -> None:
+    port = hub.port
+    hub.stop()
+    try:
+        done = up.dsk("launch", up.train(model_name_or_path="someone/new"), code=3, timeout=120)
+    finally:
+        hub.start(port)
+    assert f"http://{OPERATOR_ADDRESS}:{port} cannot be used" in done.text
+    assert "HF_ENDPOINT" in done.text
+
+
+def test_a_download_that_is_stopped_keeps_what_is_whole(lab: Lab, up: Cluster, hub: Hub) -> None:
+    hub.rate = 2 * MB
+    train = up.train(model_name_or_path=LARGE, max_steps=1, output_dir="outputs/large")
+    launch = up.start("launch", train)
+    launch.wait_for(f"models from the hub: {LARGE}")
+    deadline = time.monotonic() + 60
+    while arrived(cache(lab, 0, LARGE)) < 4 * MB:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    launch.interrupt()
+    assert launch.wait(60) == INTERRUPTED
+    ended = len(hub.requests)
+    time.sleep(3)
+    assert len(hub.requests) == ended
+    assert "dsk.hub" not in up.dsk("exec", "--", "ps", "ax").out
+    hub.rate = None
+    hub.requests.clear()
+    done = up.dsk("launch", train)
+    assert "node1 has the model" in done.out
+    # Files that were whole are not asked for again, and nothing of the one that was not is left.
+    assert [asked.path.rpartition("/")[2] for asked in hub.downloads] == ["extra.txt"]
+    assert not list(cache(lab, 0, LARGE).rglob("*.incomplete"))
+
+
+def test_modelscope(lab: Lab, up: Cluster, hub: Hub) -> None:
+    before = up.settings["env"]
+    endpoint = f"http://{OPERATOR_ADDRESS}:{hub.port}"
+    up.change(env={"USE_MODELSCOPE_HUB": "1", "MODELSCOPE_ENDPOINT": endpoint})
+    try:
+        train = up.train(model_name_or_path=REPO, max_steps=1, output_dir="outputs/modelscope")
+        done = up.dsk("launch", train)
+        absent = up.dsk("launch", up.train(model_name_or_path="someone/absent"), code=2)
+    finally:
+        up.change(env=before)
+    folder = f"{WORKSPACE}/.cache/modelscope/dsk/{REPO}"
+    assert f"model_name_or_path: {REPO} -> {folder}" in done.out
+    assert "node1 has the model" in done.out
+    assert {asked.client for asked in hub.requests} == {lab.nodes[0].host}
+    assert "ModelScope has no repository someone/absent" in absent.text
+
+
+def arrived(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("blobs/*") if path.is_file())

@@ -1,0 +1,56 @@
+"""When the ranks need no hub."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dsk.supervisor.hub import why_online
+from dsk.wire.hub import Downloading, Fetch, HubNeeds, Ready, Refused, Word, decode, encode
+
+NEEDS = HubNeeds("10.0.0.11", "huggingface", {"a/b": ""}, "main", None, None, "ONLINE")
+
+
+@pytest.fixture
+def needs(tmp_path: Path) -> HubNeeds:
+    described = {
+        "mine": {"file_name": "x.json"},
+        "theirs": {"hf_hub_url": "a/c", "ms_hub_url": "x"},
+    }
+    (tmp_path / "dataset_info.json").write_text(json.dumps(described))
+    return replace(NEEDS, dataset_dir=str(tmp_path))
+
+
+def test_local_data_needs_no_hub(needs: HubNeeds) -> None:
+    assert why_online(replace(needs, datasets=("mine",))) == []
+    assert why_online(replace(needs, datasets=())) == []
+
+
+def test_data_of_a_hub_does(needs: HubNeeds) -> None:
+    assert why_online(replace(needs, datasets=("mine", "theirs"))) == [
+        "the dataset theirs comes from there"
+    ]
+    assert why_online(replace(needs, online=("push_to_hub is set",))) == ["push_to_hub is set"]
+
+
+def test_what_cannot_be_read_does_as_well() -> None:
+    [reason] = why_online(replace(NEEDS, datasets=("mine",)))
+    assert "ONLINE/dataset_info.json cannot be read" in reason
+
+
+@pytest.mark.parametrize(
+    "word", [Downloading(1, 2), Ready(("/w/a b", "/w/模型"), 3, "x"), Refused("no", 2, "do")]
+)
+def test_words_survive_the_way(word: Word) -> None:
+    assert decode(encode(word)) == word
+
+
+def test_a_librarys_own_output_is_no_word() -> None:
+    for line in ("Fetching 3 files", "{}", "[1]", '{"word": "ready"}'):
+        with pytest.raises(ValueError, match="not a word"):
+            decode(line)
+    fetch = Fetch("huggingface", "a/b", "main", "", None, "t")
+    assert Fetch(**json.loads(fetch.to_json())) == fetch
