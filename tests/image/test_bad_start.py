@@ -111,6 +111,6 @@ def test_restarts_do_not_hide_the_reason(restarting: str) -> None:
     lines = docker("logs", restarting).stderr.splitlines()
     assert len(lines) >= 2
     assert {complaint(line) for line in lines} == {
-        "dsk worker: the environment variable DSK_ROLE is not set;"
-        " compose.yaml of the bundle sets it"
+        "dsk worker: DSK_AUTHORIZED_KEY is not set: the public key that may log in to this worker."
+        " (A bundle's compose.yaml would set DSK_ROLE instead)"
     }
