@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 
 from dsk.agent import jobfolder, lock, processes
+from dsk.wire import paths
 
 
 def _session(args: argparse.Namespace) -> None:
@@ -19,6 +21,13 @@ def _content_id(_: argparse.Namespace) -> None:
     from dsk.agent.content_id import content_id
 
     print(content_id())
+
+
+def _host_key(_: argparse.Namespace) -> None:
+    try:
+        print(Path(paths.KNOWN_HOST).read_text(encoding="utf-8").strip())
+    except FileNotFoundError:
+        sys.exit("no worker has been started here: entrypoint.sh worker makes the host key")
 
 
 def _holder(_: argparse.Namespace) -> None:
@@ -50,6 +59,9 @@ def main() -> None:
 
     command = commands.add_parser("content-id", help="print what identifies this image's content")
     command.set_defaults(run=_content_id)
+
+    command = commands.add_parser("host-key", help="print this worker's line for known_hosts")
+    command.set_defaults(run=_host_key)
 
     command = commands.add_parser("holder", help="print the job that has this worker, if one has")
     command.set_defaults(run=_holder)

@@ -34,7 +34,7 @@ def command(context: Context, *, output: Path | None) -> None:
     from dsk.fleet.bundles import write_bundles
     from dsk.fleet.keys import ensure_keys
 
-    cluster = context.cluster()
+    cluster = context.cluster_with_engines()
     keys = ensure_keys(cluster, click.echo)
     paths = write_bundles(output or cluster.state_dir / "bundle", render(cluster, keys))
     click.echo(_instructions(cluster, paths))

@@ -14,6 +14,7 @@ from dsk.plan import deepspeed
 from dsk.supervisor import prepare
 from dsk.supervisor.attempt import Attempt, Heard
 from dsk.supervisor.launcher import Launcher
+from dsk.supervisor.place import Place
 from dsk.supervisor.record import Record
 from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import Workers
@@ -22,10 +23,6 @@ from dsk.wire.events import Failure, Finished, Notice, Phase, State
 from dsk.wire.jobspec import JobSpec
 from dsk.wire.sshconfig import ssh_config
 
-KEYS = Path(paths.RUN / "ssh")
-AGENT_CONFIG = Path(paths.RUN / "ssh_config")
-RANK_CONFIG = Path("/root/.ssh/config")
-"""pdsh's ssh has no option of ours: it finds the job's environment where ssh looks by itself."""
 INTERRUPTED = 130
 
 
@@ -34,9 +31,10 @@ class StopRequested(BaseException):
 
 
 class Job:
-    def __init__(self, spec: JobSpec, record: Record) -> None:
+    def __init__(self, spec: JobSpec, record: Record, place: Place) -> None:
         self._spec = spec
         self._record = record
+        self._place = place
         self._began = time.monotonic()
         self._heard: queue.Queue[Heard] = queue.Queue()
 
@@ -61,10 +59,10 @@ class Job:
         with ExitStack() as stack:
             self._phase("starting", f"connecting to {_count(len(spec.nodes), 'worker')}")
             workers = self._connect(stack)
-            prepare.check_workers(spec, workers)
+            prepare.check_workers(spec, workers, self._place.remedies)
             prepare.take_locks(workers)
             self._record.open(Path(paths.job_folder(spec.workspace, spec.job)))
-            self._link_folder()
+            self._link_folder(stack)
             recipe = prepare.choose_recipe(spec, workers, self._record)
             prepare.check_needed(spec, workers)
             prepare.put_files(spec, recipe.yaml, workers)
@@ -80,7 +78,7 @@ class Job:
         # sshd hands the words to a shell: the workspace is the one that may need quotes.
         agent.append("'" + self._spec.workspace.replace("'", "'\\''") + "'")
         workers = Workers(
-            [Worker(node, AGENT_CONFIG, agent, self._heard.put) for node in self._spec.nodes]
+            [Worker(node, self._place, agent, self._heard.put) for node in self._spec.nodes]
         )
         stack.callback(workers.close)
         return workers
@@ -95,7 +93,9 @@ class Job:
         )
         launcher = Launcher(
             deepspeed.command(spec, master_port=port, attempt=number),
-            deepspeed.runner_env(spec.accelerator, os.environ["PATH"]),
+            deepspeed.runner_env(
+                spec.accelerator, os.environ["PATH"], ssh_config=self._place.rank_config
+            ),
             self._heard.put,
         )
         attempt = Attempt(spec, self._record, self._heard)
@@ -112,16 +112,11 @@ class Job:
         return failure and attempt.complete(failure)
 
     def _write_ssh_configs(self) -> None:
-        # ssh refuses a key that others could read, and a bundle copied by hand may have any mode.
-        KEYS.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name in ("id_ed25519", "known_hosts"):
-            write_atomic(KEYS / name, Path(paths.BUNDLE / "ssh" / name).read_bytes(), 0o600)
-        folder, port = str(KEYS), self._spec.worker_port
+        place, port = self._place, self._spec.worker_port
         env = deepspeed.rank_env(self._spec)
-        RANK_CONFIG.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path, text in (
-            (AGENT_CONFIG, ssh_config(folder, port)),
-            (RANK_CONFIG, ssh_config(folder, port, env=env)),
+            (place.agent_config, ssh_config(str(place.keys), port)),
+            (place.rank_config, ssh_config(str(place.keys), port, env=env)),
         ):
             write_atomic(path, text.encode(), 0o600)
 
@@ -129,10 +124,13 @@ class Job:
         path = Path(paths.job_link(self._spec.job)) / deepspeed.HOSTFILE
         write_atomic(path, deepspeed.hostfile(self._spec.nodes).encode())
 
-    def _link_folder(self) -> None:
+    def _link_folder(self, stack: ExitStack) -> None:
         link = Path(paths.job_link(self._spec.job))
         link.parent.mkdir(parents=True, exist_ok=True)
+        # Beside a worker that takes part, its agent has made the same one.
+        link.unlink(missing_ok=True)
         link.symlink_to(paths.job_folder(self._spec.workspace, self._spec.job))
+        stack.callback(link.unlink, missing_ok=True)
 
     def _phase(self, state: State, text: str) -> None:
         self._record.tell(Phase(time.time(), state, text))

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from dsk.errors import JobFailed, Unreachable
+from dsk.supervisor.place import Place
 from dsk.wire import session
 from dsk.wire.jobspec import JobNode
 
@@ -44,11 +44,12 @@ class Worker:
     def __init__(
         self,
         node: JobNode,
-        ssh_config: Path,
+        place: Place,
         agent: list[str],
         tell: Callable[[Lines | Lost], None],
     ) -> None:
         self.node = node
+        self._remedies = place.remedies
         self._tell = tell
         self._numbers = itertools.count()
         self._waiting: dict[int, Future[Any]] = {}
@@ -56,7 +57,7 @@ class Worker:
         self._closed = False
         self._errors: deque[str] = deque(maxlen=STDERR_LINES)
         self._process = subprocess.Popen(
-            ["ssh", "-T", "-F", str(ssh_config), "--", node.host, *agent],
+            ["ssh", "-T", "-F", str(place.agent_config), "--", node.host, *agent],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -156,7 +157,7 @@ class Worker:
     def _fix(self) -> str:
         text = self._why()
         if "Host key verification failed" in text or "IDENTIFICATION HAS CHANGED" in text:
-            return "the worker's host key is not the one in this cluster's bundle; run: dsk up"
+            return self._remedies.host_key
         if "Permission denied" in text:
-            return "the worker does not know this cluster's key; run: dsk up"
-        return "is the worker up there? run: dsk status, then dsk up"
+            return self._remedies.login
+        return self._remedies.connection
