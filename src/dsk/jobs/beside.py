@@ -92,7 +92,7 @@ class BesideWorker(Place):
         return done.stdout.decode(errors="replace")
 
     def stream(self, argv: Sequence[str]) -> Iterator[bytes]:
-        process = self._server.popen(argv, stderr=None)
+        process = self._server.popen(argv, stderr=processes.STDOUT)
         assert process.stdout  # noqa: S101 - popen's default
         try:
             while chunk := process.stdout.read1(CHUNK):  # type: ignore[attr-defined]
@@ -109,7 +109,9 @@ class BesideWorker(Place):
         _remove_ended()
         folder = Path(paths.SUPERVISORS) / spec.job
         keys = Path(paths.keys(str(folder)))
-        keys.mkdir(mode=0o700, parents=True)
+        folder.parent.mkdir(mode=0o700, exist_ok=True)
+        for made in (folder, keys):
+            made.mkdir(mode=0o700)
         for name, data in material.items():
             write_atomic(keys / name, data, 0o600)
         # Its supervisor alone reads it, and deletes it then: the specification may hold secrets.
