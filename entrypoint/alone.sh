@@ -14,7 +14,7 @@ inherit() {
     while IFS= read -r -d '' pair; do
         [[ ${pair%%=*} =~ ^(DSK_[A-Z_]+|DS_ACCELERATOR)$ ]] || continue
         [[ -n ${!BASH_REMATCH[1]:-} ]] || declare -gx "$pair"
-    done </proc/1/environ
+    done < <(cat /proc/1/environ 2>/dev/null)
     [[ :$PATH: == *:/opt/venv/bin:* ]] || export PATH=/opt/venv/bin:$PATH
     export LANG=${LANG:-C.UTF-8}
 }

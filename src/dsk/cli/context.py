@@ -57,8 +57,9 @@ pass_context = click.make_pass_decorator(Context)
 
 
 def _set_in_place(ctx: click.Context, _: click.Parameter, value: bool) -> None:
-    if value:
-        ctx.obj = replace(ctx.find_object(Context) or ctx.obj, in_place=True)
+    context = ctx.find_object(Context)
+    if value and context:
+        ctx.obj = replace(context, in_place=True)
 
 
 in_place_option = click.option(
