@@ -158,6 +158,28 @@ def test_logins_are_taken_from_the_allowed_addresses_only(image: Image) -> None:
     assert f'from="10.1.0.0/24,10.2.0.5" {KEY}\n' in said
 
 
+@pytest.mark.parametrize(
+    ("listing", "env", "accelerator"),
+    [
+        ("GPU 0: NVIDIA H200 (UUID: GPU-1)", {}, "DS_ACCELERATOR=cuda"),
+        ("No devices were found", {}, "DS_ACCELERATOR=cpu"),
+        ("GPU 0: NVIDIA H200 (UUID: GPU-1)", {"DS_ACCELERATOR": "cpu"}, "DS_ACCELERATOR=cpu"),
+    ],
+)
+def test_the_accelerator_is_what_nvidia_smi_finds(
+    image: Image, listing: str, env: dict[str, str], accelerator: str
+) -> None:
+    script = (
+        f"printf '#!/bin/sh\\necho \"{listing}\"\\n' >/usr/local/bin/nvidia-smi;"
+        f" chmod +x /usr/local/bin/nvidia-smi; timeout 3 {ENTRYPOINT} worker;"
+        " cat /run/dsk/sshd_config"
+    )
+    settings = {"DSK_AUTHORIZED_KEY": KEY, "DSK_HOST": "127.0.0.1", **env}
+    done = image.run(["sh", "-c", script], env=settings, options=["--network=none"])
+    assert f'"{accelerator}"' in done.stdout
+    assert ("dsk worker: accelerator" in done.stdout) == (not env)
+
+
 def test_there_is_no_host_key_before_the_first_start(image: Image) -> None:
     done = image.run(["dsk-agent", "host-key"], check=False)
     assert (done.returncode, done.stdout) == (1, "")
