@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -86,6 +87,4 @@ def test_its_children_do_not_hold_the_lock(tmp_path: Path) -> None:
     try:
         assert not Background(folder).alive()
     finally:
-        import os
-
         os.kill(int(b"".join(background.output())), signal.SIGKILL)
