@@ -11,8 +11,13 @@ if [[ ${1:-} != worker ]]; then
     exec "$@"
 fi
 
-need_variable DSK_ROLE DSK_HOST DSK_WORKER_PORT DSK_MASTER
 mkdir -p "$RUN"
+# compose.yaml of a bundle sets it.
+if [[ -z ${DSK_ROLE:-} ]]; then
+    # shellcheck source=entrypoint/alone.sh
+    source "$here/alone.sh"
+fi
+need_variable DSK_ROLE DSK_HOST DSK_WORKER_PORT DSK_MASTER
 # In order of their numbers. Sourced: what one finds out (the interface) the next one uses.
 for hook in "$here"/hooks.d/[0-9][0-9]-*.sh; do
     # shellcheck source=/dev/null

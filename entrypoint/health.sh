@@ -6,10 +6,11 @@ set -euo pipefail
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
 # Containers that run another command (the master container) have no sshd to ask.
-[[ ${DSK_ROLE:-} == worker ]] || exit 0
+[[ ${DSK_ROLE:-} == worker || -e $HEALTH ]] || exit 0
 
-need_variable DSK_HOST DSK_WORKER_PORT
-exec ssh -F none -n -p "$DSK_WORKER_PORT" -i "$HEALTH/id_ed25519" \
+[[ -r $HEALTH/address ]] || err "the worker has not made its keys yet" 1
+read -r host port <"$HEALTH/address"
+exec ssh -F none -n -p "$port" -i "$HEALTH/id_ed25519" \
     -o BatchMode=yes -o ConnectTimeout=10 -o IdentitiesOnly=yes -o StrictHostKeyChecking=yes \
     -o UserKnownHostsFile="$HEALTH/known_hosts" -o GlobalKnownHostsFile=/dev/null \
-    "$(id -un)@$DSK_HOST" true
+    "$(id -un)@$host" true

@@ -3,6 +3,8 @@
 
 readonly BUNDLE=/run/dsk/bundle
 readonly RUN=/run/dsk
+# This worker's line for others' known_hosts.
+readonly KNOWN_HOST=$RUN/known_host
 readonly SSHD_CONFIG=$RUN/sshd_config
 readonly SSHD_TEMPLATE=${BASH_SOURCE[0]%/*}/sshd_config
 # Memory-backed, so that the health key never reaches a disk.

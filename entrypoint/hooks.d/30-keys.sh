@@ -9,7 +9,13 @@ ssh-keygen -y -P '' -f "$RUN/host_ed25519_key" >"$RUN/host_ed25519_key.pub" 2>/d
 rm -rf "$HEALTH"
 mkdir -m 0700 "$HEALTH"
 ssh-keygen -q -t ed25519 -N '' -C dsk-health -f "$HEALTH/id_ed25519"
-printf '[%s]:%s %s\n' "$DSK_HOST" "$DSK_WORKER_PORT" "$(<"$RUN/host_ed25519_key.pub")" >"$HEALTH/known_hosts"
+# As ssh looks it up: without the port where that is 22.
+name="[$DSK_HOST]:$DSK_WORKER_PORT"
+[[ $DSK_WORKER_PORT != 22 ]] || name=$DSK_HOST
+printf '%s %s\n' "$name" "$(cut -d' ' -f1,2 "$RUN/host_ed25519_key.pub")" >"$KNOWN_HOST"
+cp "$KNOWN_HOST" "$HEALTH/known_hosts"
+printf '%s %s\n' "$DSK_HOST" "$DSK_WORKER_PORT" >"$HEALTH/address"
+note "host key $(<"$KNOWN_HOST") $(ssh-keygen -l -f "$RUN/host_ed25519_key.pub" | cut -d' ' -f2)"
 
 install -m 0600 "$BUNDLE/ssh/authorized_keys" "$RUN/authorized_keys"
 printf 'restrict,command="true",from="%s" %s\n' "$DSK_HOST" "$(<"$HEALTH/id_ed25519.pub")" >>"$RUN/authorized_keys"

@@ -11,9 +11,12 @@ quoted() {
 set_env=''
 while IFS= read -r -d '' pair; do
     case "${pair%%=*}" in
-        HOME | SHELL | USER | LOGNAME | MAIL | PWD | OLDPWD | SHLVL | TERM | _) continue ;;
+        HOME | SHELL | USER | LOGNAME | MAIL | PWD | OLDPWD | SHLVL | TERM | SSH_* | _) continue ;;
     esac
-    [[ $pair != *$'\n'* ]] || err "the environment variable ${pair%%=*} holds a line break; sshd cannot pass that on"
+    if [[ $pair == *$'\n'* ]]; then
+        note "warning: sessions lack ${pair%%=*}: it holds a line break, which sshd cannot pass on"
+        continue
+    fi
     set_env+=" $(quoted "$pair")"
 done < <(env -0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,6 +95,97 @@ def test_no_command_but_worker_needs_settings(image: Image) -> None:
     assert image.run(["sh", "-c", "exit 7"], check=False).returncode == 7
 
 
+BLOB = base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + b"k" * 32).decode()
+KEY = f"ssh-ed25519 {BLOB} me"
+ENTRYPOINT = "/usr/local/lib/dsk/entrypoint/entrypoint.sh"
+# Without a bundle: what is wrong, and what the line must name.
+BAD_ALONE: list[tuple[dict[str, str], list[str]]] = [
+    ({"DSK_AUTHORIZED_KEY": " \n"}, ["DSK_AUTHORIZED_KEY holds no key"]),
+    ({"DSK_AUTHORIZED_KEY": f'command="id" {KEY}'}, ["line 1", "options", "command="]),
+    ({"DSK_AUTHORIZED_KEY": f"{KEY}\n\nno-pty {KEY}"}, ["line 3", "options"]),
+    ({"DSK_AUTHORIZED_KEY": KEY.replace("AAAA", "AAAB", 1)}, ["line 1", "not a public key"]),
+    ({"DSK_AUTHORIZED_KEY": "-----BEGIN OPENSSH PRIVATE KEY-----\nsecret\n"}, ["private", ".pub"]),
+    ({"DSK_AUTHORIZED_KEY": KEY, "DSK_ALLOWED_FROM": '10.0.0.1" '}, ["DSK_ALLOWED_FROM"]),
+    ({"DSK_AUTHORIZED_KEY": KEY}, ["DSK_HOST", "DSK_INTERFACE"]),
+    ({"DSK_AUTHORIZED_KEY": KEY, "DSK_HOST": "192.0.2.1"}, ["192.0.2.1", "127.0.0.1/8 (lo)"]),
+    (
+        {"DSK_AUTHORIZED_KEY": KEY, "DSK_HOST": "127.0.0.1", "DSK_WORKER_PORT": "x"},
+        ["_PORT", "'x'"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("env", "named"), BAD_ALONE, ids=[" ".join(n) for _, n in BAD_ALONE])
+def test_a_wrong_setting_without_a_bundle(
+    image: Image, env: dict[str, str], named: list[str]
+) -> None:
+    done = image.run(["worker"], env=env, options=["--network=none"], check=False)
+    assert done.returncode == SETTING
+    line = complaint(done.stderr)
+    for word in named:
+        assert word in line
+    assert "secret" not in done.stdout + done.stderr
+
+
+def alone(image: Image, addresses: list[str], **env: str) -> str:
+    """What a worker without a bundle says that has these addresses, and its authorized_keys."""
+    add = "".join(f"ip addr add {address}/24 dev lo; " for address in addresses)
+    script = f"{add} timeout 3 {ENTRYPOINT} worker; cat /run/dsk/authorized_keys"
+    done = image.run(
+        ["sh", "-c", script],
+        env={"DSK_AUTHORIZED_KEY": KEY, **env},
+        options=["--network=none", "--cap-add=NET_ADMIN"],
+        check=False,
+    )
+    return done.stdout + done.stderr
+
+
+def test_the_address_is_the_private_one_if_there_is_one(image: Image) -> None:
+    assert "sshd on 10.1.0.1:2222" in alone(image, ["203.0.113.5", "10.1.0.1"])
+
+
+def test_of_two_private_addresses_none_is_guessed(image: Image) -> None:
+    said = alone(image, ["10.1.0.1", "192.168.7.1"])
+    assert "set DSK_HOST" in said and "10.1.0.1/24 (lo), 192.168.7.1/24 (lo)" in said
+    assert "sshd on" not in said
+    assert "sshd on 192.168.7.1:22\n" in alone(
+        image, ["10.1.0.1", "192.168.7.1"], DSK_HOST="192.168.7.1", DSK_WORKER_PORT="22"
+    )
+
+
+def test_logins_are_taken_from_the_allowed_addresses_only(image: Image) -> None:
+    said = alone(image, ["10.1.0.1"], DSK_ALLOWED_FROM="10.1.0.0/24,10.2.0.5")
+    assert f'from="10.1.0.0/24,10.2.0.5" {KEY}\n' in said
+
+
+@pytest.mark.parametrize(
+    ("listing", "env", "accelerator"),
+    [
+        ("GPU 0: NVIDIA H200 (UUID: GPU-1)", {}, "DS_ACCELERATOR=cuda"),
+        ("No devices were found", {}, "DS_ACCELERATOR=cpu"),
+        ("GPU 0: NVIDIA H200 (UUID: GPU-1)", {"DS_ACCELERATOR": "cpu"}, "DS_ACCELERATOR=cpu"),
+    ],
+)
+def test_the_accelerator_is_what_nvidia_smi_finds(
+    image: Image, listing: str, env: dict[str, str], accelerator: str
+) -> None:
+    script = (
+        f"printf '#!/bin/sh\\necho \"{listing}\"\\n' >/usr/local/bin/nvidia-smi;"
+        f" chmod +x /usr/local/bin/nvidia-smi; timeout 3 {ENTRYPOINT} worker;"
+        " cat /run/dsk/sshd_config"
+    )
+    settings = {"DSK_AUTHORIZED_KEY": KEY, "DSK_HOST": "127.0.0.1", **env}
+    done = image.run(["sh", "-c", script], env=settings, options=["--network=none"])
+    assert f'"{accelerator}"' in done.stdout
+    assert ("dsk worker: accelerator" in done.stdout) == (not env)
+
+
+def test_there_is_no_host_key_before_the_first_start(image: Image) -> None:
+    done = image.run(["dsk-agent", "host-key"], check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no worker has been started here" in done.stderr
+
+
 @pytest.fixture
 def restarting(image: Image) -> Iterator[str]:
     name = f"{NAMES}-restarting"
@@ -111,6 +203,6 @@ def test_restarts_do_not_hide_the_reason(restarting: str) -> None:
     lines = docker("logs", restarting).stderr.splitlines()
     assert len(lines) >= 2
     assert {complaint(line) for line in lines} == {
-        "dsk worker: the environment variable DSK_ROLE is not set;"
-        " compose.yaml of the bundle sets it"
+        "dsk worker: DSK_AUTHORIZED_KEY is not set: the public key that may log in to this worker."
+        " (A bundle's compose.yaml would set DSK_ROLE instead)"
     }

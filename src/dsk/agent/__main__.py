@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 
 from dsk.agent import jobfolder, lock, processes
+from dsk.wire import paths
 
 
 def _session(args: argparse.Namespace) -> None:
@@ -26,6 +28,13 @@ def _verify(args: argparse.Namespace) -> None:
     from dsk.agent.verify import facts
 
     print(facts(deep=args.deep).to_json())
+
+
+def _host_key(_: argparse.Namespace) -> None:
+    try:
+        print(Path(paths.KNOWN_HOST).read_text(encoding="utf-8").strip())
+    except FileNotFoundError:
+        sys.exit("no worker has been started here: entrypoint.sh worker makes the host key")
 
 
 def _holder(_: argparse.Namespace) -> None:
@@ -62,6 +71,8 @@ def main() -> None:
     command = commands.add_parser("verify", help="print what this image holds, as JSON")
     command.add_argument("--deep", action="store_true", help="read every file of every package")
     command.set_defaults(run=_verify)
+    command = commands.add_parser("host-key", help="print this worker's line for known_hosts")
+    command.set_defaults(run=_host_key)
 
     command = commands.add_parser("holder", help="print the job that has this worker, if one has")
     command.set_defaults(run=_holder)

@@ -1,19 +1,20 @@
-"""What every command finds in its click context: the cluster file, and the way to the master."""
+"""What every command finds in its click context: the cluster file, and where its jobs run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from docker import DockerClient
+from dsk.errors import UserError
 
+if TYPE_CHECKING:
     from dsk.cluster.model import Cluster
+    from dsk.jobs.place import Place
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,25 @@ class Context:
 
     file: Path
     debug: bool = False
+    in_place: bool = False
 
     def cluster(self) -> Cluster:
         """Raises UserError with every mistake in the file."""
         from dsk.cluster import load
 
-        return load(self.file)
+        cluster = load(self.file)
+        return cluster.supervised_in_place() if self.in_place else cluster
+
+    def cluster_with_engines(self) -> Cluster:
+        """For what works through the servers' engines. Raises UserError where they have none."""
+        cluster = self.cluster()
+        if cluster.in_place:
+            raise UserError(
+                "these servers are containers (in_place in dsk.yaml): there is no engine for this",
+                where=self.file.name,
+                fix="docs/guide/containers-as-servers.md says how they are started and used",
+            )
+        return cluster
 
     def image(self) -> str:
         """The cluster's image; the default one where there is no cluster file."""
@@ -36,13 +50,28 @@ class Context:
         return self.cluster().image if self.file.exists() else DEFAULT_IMAGE
 
     @contextmanager
-    def master_engine(self) -> Iterator[DockerClient]:
-        """The engine of the master's server. Raises Unreachable."""
-        from dsk.connect import open_server
+    def place(self) -> Iterator[Place]:
+        """Where the jobs' supervisors run. Raises DskError."""
+        from dsk.jobs.places import kind_of_place
 
         cluster = self.cluster()
-        with open_server(cluster.master.server, cluster.state_dir / "known_hosts") as server:
-            yield server.engine()
+        with kind_of_place(cluster).open(cluster) as place:
+            yield place
 
 
 pass_context = click.make_pass_decorator(Context)
+
+
+def _set_in_place(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    context = ctx.find_object(Context)
+    if value and context:
+        ctx.obj = replace(context, in_place=True)
+
+
+in_place_option = click.option(
+    "--in-place",
+    is_flag=True,
+    expose_value=False,
+    callback=_set_in_place,
+    help="The servers are containers, this is the first; as in_place in dsk.yaml.",
+)

@@ -18,7 +18,7 @@ def command(context: Context, *, node: str | None, force: bool) -> None:
     from dsk.cluster.selection import find_node
     from dsk.fleet.down import down
 
-    cluster = context.cluster()
+    cluster = context.cluster_with_engines()
     nodes = cluster.nodes if node is None else (find_node(cluster, node),)
     with Printer() as report:
         errors = down(cluster, nodes, report, force=force)

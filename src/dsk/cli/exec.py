@@ -24,7 +24,7 @@ def command(context: Context, node: str | None, argv: tuple[str, ...]) -> None:
     from dsk.errors import DskError
     from dsk.fleet import execute
 
-    cluster = context.cluster()
+    cluster = context.cluster_with_engines()
     nodes = (find_node(cluster, node),) if node is not None else cluster.nodes
     if len(nodes) == 1:
         tty = sys.stdin.isatty() and sys.stdout.isatty()

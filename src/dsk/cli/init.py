@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dsk.cli.context import Context, pass_context
+from dsk.cluster.model import DEFAULT_WORKSPACE
 from dsk.errors import UserError
 
 if TYPE_CHECKING:
@@ -36,6 +37,11 @@ NO_SLOTS = 1
 @click.option("--user", help="Login on the servers.  [default: root]")
 @click.option("--port", type=int, help="Port of the servers' sshd.  [default: 22]")
 @click.option("--key", help="Private key for the servers.")
+@click.option(
+    "--in-place",
+    is_flag=True,
+    help="The servers are containers of the image, without an engine; this is the first.",
+)
 @click.option("--full", is_flag=True, help="Write every key, with its meaning.")
 @click.option("--force", is_flag=True, help="Overwrite a file that is there.")
 @pass_context
@@ -45,6 +51,7 @@ def command(
     hosts: tuple[str, ...],
     *,
     hostfile: Path | None,
+    in_place: bool,
     full: bool,
     force: bool,
     **given: Any,
@@ -63,13 +70,16 @@ def command(
             "is there already", where=context.file.name, fix="dsk init --force … overwrites it"
         )
     slots = _slots(hosts, hostfile)
-    values = _values(slots, given)
-    cluster = parse(write.short(values), context.file)
-    _ask_servers(cluster, values, slots)
+    if in_place:
+        values = _values_in_place(slots, given)
+    else:
+        values = _values(slots, given)
+        cluster = parse(write.short(values), context.file)
+        _ask_servers(cluster, values, slots)
     text = write.full(values) if full else write.short(values)
     parse(text, context.file)
     write_atomic(context.file, text.encode())
-    click.echo(f"wrote {context.file.name}; next: dsk up")
+    click.echo(f"wrote {context.file.name}; next: {'dsk keys' if in_place else 'dsk up'}")
 
 
 def _slots(hosts: Sequence[str], hostfile: Path | None) -> dict[str, int | None]:
@@ -117,6 +127,30 @@ def _values(slots: Mapping[str, int | None], given: Mapping[str, Any]) -> dict[s
     return values
 
 
+def _values_in_place(slots: Mapping[str, int | None], given: Mapping[str, Any]) -> dict[str, Any]:
+    """No server can be asked before the host keys are exchanged."""
+    if useless := [f"--{key}" for key in ("user", "port", "key", "image") if given[key]]:
+        raise click.UsageError(f"{useless[0]} says nothing with --in-place: workers start by hand")
+    _check_slots([host for host, number in slots.items() if number is None])
+    chosen = {key: given[key] for key in ("accelerator", "workspace") if given[key]}
+    nodes = [{"host": host, "slots": number} for host, number in slots.items()]
+    return {
+        "name": given["name"],
+        "workspace": str(DEFAULT_WORKSPACE),
+        **chosen,
+        "in_place": True,
+        "nodes": nodes,
+    }
+
+
+def _check_slots(unknown: Sequence[str]) -> None:
+    if unknown:
+        raise UserError(
+            f"how many GPUs to use is not known for {', '.join(unknown)}",
+            fix=f"write it behind the host: {unknown[0]}:4",
+        )
+
+
 def _ask_servers(cluster: Cluster, values: dict[str, Any], slots: Mapping[str, int | None]) -> None:
     """Completes `values` with what the servers say, and tells what they do not."""
     from dsk.fleet.discover import discover, propose_workspace
@@ -132,11 +166,7 @@ def _ask_servers(cluster: Cluster, values: dict[str, Any], slots: Mapping[str, i
             entry["slots"] = outcome.value.gpus
         else:
             unknown.append(outcome.node.host)
-    if unknown:
-        raise UserError(
-            f"how many GPUs to use is not known for {', '.join(unknown)}",
-            fix=f"write it behind the host: {unknown[0]}:4",
-        )
+    _check_slots(unknown)
     if "workspace" not in values:
         found = [outcome.value for outcome in outcomes if outcome.value]
         values["workspace"] = str(propose_workspace(found))

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dsk.cli.context import Context, pass_context
+from dsk.cli.context import Context, in_place_option, pass_context
 
 if TYPE_CHECKING:
-    from docker.models.containers import Container
-
+    from dsk.jobs.place import Supervisor
     from dsk.jobs.planning import Plan
     from dsk.wire.events import Event
 
@@ -30,6 +29,7 @@ DETACHED = "the job goes on; follow it with: dsk logs -f {job}   end it with: ds
     "--include", metavar="HOSTS", help="Use only these, in DeepSpeed's syntax: h1@h2:0,2."
 )
 @click.option("--exclude", metavar="HOSTS", help="Use all but these, in DeepSpeed's syntax.")
+@in_place_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line (docs/events.md).")
 @pass_context
 def command(
@@ -62,14 +62,14 @@ def command(
     if not note:
         # A mistake in the file is told before anything is contacted.
         plan(request, stack.keys)
-    with context.master_engine() as engine:
-        planned, master = start(engine, request)
+    with context.place() as place:
+        planned, supervisor = start(place, request)
         _announce(planned, as_json=as_json)
         if detach:
             job = planned.spec.job
             click.echo(json.dumps({"job": job}) if as_json else DETACHED.format(job=job))
             return
-        sys.exit(follow(master, planned.spec.job, as_json=as_json))
+        sys.exit(follow(supervisor, as_json=as_json))
 
 
 def _announce(planned: Plan, *, as_json: bool) -> None:
@@ -82,16 +82,13 @@ def _announce(planned: Plan, *, as_json: bool) -> None:
         click.echo(f"note: {notice}")
 
 
-def follow(master: Container, job: str, *, as_json: bool) -> int:
+def follow(supervisor: Supervisor, *, as_json: bool) -> int:
     """Shows the job until it ends; returns its exit code. Ctrl-C asks what to do with it."""
-    from dsk.jobs import stop
-    from dsk.jobs.follow import container_events, exit_code
-
     heard: queue.Queue[Event | Exception | None] = queue.Queue()
 
     def read() -> None:
         try:
-            for event in container_events(master):
+            for event in supervisor.events():
                 heard.put(event)
             heard.put(None)
         except Exception as error:
@@ -104,12 +101,12 @@ def follow(master: Container, job: str, *, as_json: bool) -> int:
             code = _show_all(heard, as_json=as_json)
         except KeyboardInterrupt:
             if not stopping and _wants_to_detach():
-                click.echo(DETACHED.format(job=job))
+                click.echo(DETACHED.format(job=supervisor.job))
                 return 0
             stopping = True
-            stop.request(master)
+            supervisor.request_stop()
             continue
-        return exit_code(master) if code is None else code
+        return supervisor.exit_code() if code is None else code
 
 
 def _show_all(heard: queue.Queue[Event | Exception | None], *, as_json: bool) -> int | None:

@@ -29,7 +29,7 @@ def command(
     from dsk.cluster.selection import find_node
     from dsk.fleet import files
 
-    cluster = context.cluster()
+    cluster = context.cluster_with_engines()
     chosen = [find_node(cluster, host, "--host") for host in hosts] or cluster.nodes
     order = files.order(cluster, "push", path, chosen, delete=delete)
     with Printer(cluster, as_json=as_json) as show:

@@ -36,7 +36,7 @@ def command(context: Context, *, output: Path | None) -> None:
     from dsk.fleet.keys import ensure_keys
     from dsk.jobs.stacks import stack_for
 
-    cluster = context.cluster()
+    cluster = context.cluster_with_engines()
     keys = ensure_keys(cluster, click.echo)
     paths = write_bundles(output or cluster.state_dir / "bundle", render(cluster, keys))
     stack, note = stack_for(cluster.image)

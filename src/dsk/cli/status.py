@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dsk.cli.context import Context, pass_context
+from dsk.cli.context import Context, in_place_option, pass_context
 
 if TYPE_CHECKING:
-    from dsk.jobs.overview import JobState, Overview, WorkerState
+    from dsk.jobs.overview import Overview
+    from dsk.jobs.states import JobState, WorkerState
 
 SHOWN_JOBS = 5
 
@@ -20,6 +21,7 @@ SHOWN_JOBS = 5
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object (docs/events.md).")
 @click.option("--all", "all_jobs", is_flag=True, help=f"Every job, not only the last {SHOWN_JOBS}.")
+@in_place_option
 @pass_context
 def command(context: Context, *, as_json: bool, all_jobs: bool) -> None:
     """Show the worker on every node, and the jobs. Exit code 3 if a node cannot be reached."""

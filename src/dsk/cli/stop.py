@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import click
 
-from dsk.cli.context import Context, pass_context
+from dsk.cli.context import Context, in_place_option, pass_context
 
 
 @click.command()
 @click.argument("job", required=False)
+@in_place_option
 @pass_context
 def command(context: Context, job: str | None) -> None:
     """End JOB, or the one that runs, on all nodes."""
-    from dsk.jobs.master import JOB, find_master
-    from dsk.jobs.stop import stop
+    from dsk.jobs.place import find
 
-    with context.master_engine() as engine:
-        master = find_master(engine, context.cluster(), job)
-        stop(master)
-        click.echo(f"job {master.labels[JOB]} has ended on all nodes")
+    with context.place() as place:
+        supervisor = find(place, job)
+        supervisor.stop()
+        click.echo(f"job {supervisor.job} has ended on all nodes")

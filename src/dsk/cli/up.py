@@ -32,7 +32,7 @@ def command(context: Context, *, accept_new_host_keys: bool, force: bool) -> Non
     from dsk.cli.report import Printer
     from dsk.fleet.up import up
 
-    cluster = context.cluster()
+    cluster = context.cluster_with_engines()
     with Printer() as report:
         errors = up(cluster, report, trust=_accept if accept_new_host_keys else _ask, force=force)
     finish(errors)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -81,7 +81,11 @@ class Demo:
 
 @dataclass(frozen=True)
 class Cluster:
-    """The nodes of one dsk.yaml and what they share. `workspace` is the same path on every node."""
+    """The nodes of one dsk.yaml and what they share. `workspace` is the same path on every node.
+
+    `in_place`: the servers are themselves containers of the image, without an engine, and dsk runs
+    in the first one.
+    """
 
     name: str
     nodes: tuple[Node, ...]
@@ -94,6 +98,7 @@ class Cluster:
     network: Network = Network()
     env: Mapping[str, str] = field(default_factory=dict)
     demo: Demo | None = None
+    in_place: bool = False
 
     @property
     def master(self) -> Node:
@@ -111,3 +116,16 @@ class Cluster:
     def state_dir(self) -> Path:
         """`.dsk/` beside dsk.yaml: keys, known hosts, the rendered bundle."""
         return self.file.parent / ".dsk"
+
+    @property
+    def key(self) -> Path:
+        """The cluster's private key, with which the master logs in to the workers."""
+        return self.state_dir / "keys" / "cluster"
+
+    def supervised_in_place(self) -> Cluster:
+        """The same nodes where each server is the worker's container: its only sshd is that one."""
+        nodes = tuple(
+            replace(node, server=SshTarget("root", node.host, self.worker_port, self.key))
+            for node in self.nodes
+        )
+        return replace(self, nodes=nodes, in_place=True)

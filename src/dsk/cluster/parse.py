@@ -131,6 +131,10 @@ def _conflicts(model: ClusterModel) -> Iterator[tuple[Key, str]]:
                 f"{node.host} is nodes[{first[node.host]}] already; write each server once",
             )
         first.setdefault(node.host, index)
+        if model.in_place:
+            if node.ssh:
+                yield ("nodes", index, "ssh"), "with in_place, workers are reached at worker_port"
+            continue
         server = _server(node, model.ssh, Path())
         if isinstance(server, SshTarget) and (server.host, server.port) == (
             node.host,
@@ -157,7 +161,7 @@ def _path(key: Key) -> str:
 
 
 def _cluster(model: ClusterModel, file: Path) -> Cluster:
-    return Cluster(
+    cluster = Cluster(
         name=model.name,
         nodes=tuple(
             Node(index, node.host, node.slots, _server(node, model.ssh, file.absolute().parent))
@@ -172,6 +176,7 @@ def _cluster(model: ClusterModel, file: Path) -> Cluster:
         network=Network(model.network.interface, model.network.infiniband),
         env=model.env,
     )
+    return cluster.supervised_in_place() if model.in_place else cluster
 
 
 def _server(node: NodeModel, default: SshModel, folder: Path) -> Local | SshTarget:

@@ -94,6 +94,13 @@ class ClusterModel(_Model):
         list[NodeModel],
         Field(min_length=1, max_length=MOST_NODES, description="The first one is the master."),
     ]
+    in_place: Annotated[
+        bool,
+        Field(
+            description="The servers are containers of the image, without an engine; "
+            "dsk runs in the first one."
+        ),
+    ] = False
     ssh: Annotated[SshModel, Field(description=SshModel.__doc__)] = SshModel()
     worker_port: Annotated[
         Port,

@@ -16,6 +16,7 @@ COMMENTS = {
     "name": "# part of every container's name",
     "workspace": "# the same absolute path on every node: models, data, outputs",
     "nodes": "# host: the LAN address; slots: GPUs to use. The first one is the master",
+    "in_place": "# the servers are containers of the image; dsk runs in the first one",
     "ssh": "# how dsk reaches the servers",
 }
 

@@ -16,7 +16,7 @@ from dsk.errors import JobFailed, UserError
 from dsk.fleet.down import down
 from dsk.fleet.report import Report
 from dsk.fleet.up import up
-from dsk.jobs.follow import container_events
+from dsk.jobs.engine import EnginePlace
 from dsk.jobs.launch import start
 from dsk.jobs.master import output_of, worker_of
 from dsk.jobs.planning import Request
@@ -127,10 +127,11 @@ def _make_model(engine: DockerClient, cluster: Cluster) -> None:
 def _train(engine: DockerClient, demo: Demo, show: Callable[[Event], None]) -> None:
     text = training.TRAIN_YAML.format(workspace=demo.cluster.workspace)
     file = TrainFile(PurePosixPath(site.folder() / "train.yaml"), "train.yaml", text)
-    planned, master = start(engine, Request(demo.cluster, file, ()))
+    request = Request(demo.cluster, file, ())
+    planned, supervisor = start(EnginePlace(engine, demo.cluster), request)
     demo.job = planned.spec.job
     failure = "the supervisor ended without a word"
-    for event in container_events(master):
+    for event in supervisor.events():
         show(event)
         if isinstance(event, Failure):
             failure = event.cause

@@ -20,15 +20,19 @@ def ensure_keys(cluster: Cluster, say: Callable[[str], None]) -> Keys:
     A host key belongs to an address, so that nodes can change places in dsk.yaml.
     Raises UserError where a file is there and is no key.
     """
+    cluster_key = ensure_cluster_key(cluster, say)
+    folder, comment = cluster.key.parent, f"dsk:{cluster.name}"
+    hosts = tuple(_pair(folder / f"host-{node.host}", comment, say) for node in cluster.nodes)
+    return Keys(cluster_key, hosts)
+
+
+def ensure_cluster_key(cluster: Cluster, say: Callable[[str], None]) -> KeyPair:
+    """The cluster's key alone, as `ensure_keys` does it."""
     ensure_state_dir(cluster)
-    folder = cluster.state_dir / "keys"
+    folder = cluster.key.parent
     folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
     _repair(folder, FOLDER_MODE, say)
-    comment = f"dsk:{cluster.name}"
-    return Keys(
-        _pair(folder / "cluster", comment, say),
-        tuple(_pair(folder / f"host-{node.host}", comment, say) for node in cluster.nodes),
-    )
+    return _pair(cluster.key, f"dsk:{cluster.name}", say)
 
 
 def _pair(path: Path, comment: str, say: Callable[[str], None]) -> KeyPair:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from dsk.wire.events import Event, Notice, decode
-
-if TYPE_CHECKING:
-    from docker.models.containers import Container
 
 
 def lines(chunks: Iterable[bytes]) -> Iterator[str]:
@@ -28,13 +24,3 @@ def events(chunks: Iterable[bytes]) -> Iterator[Event]:
             yield decode(line)
         except ValueError:
             yield Notice(0.0, line)
-
-
-def container_events(master: Container) -> Iterator[Event]:
-    """From the container's start to its end."""
-    return events(master.logs(stream=True, follow=True))
-
-
-def exit_code(master: Container) -> int:
-    """The ended container's own; waits for the engine to know it, 30 s at most."""
-    return int(master.wait(timeout=30)["StatusCode"])

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, cast
 
-from dsk.cluster.model import Cluster
 from dsk.errors import UserError
 from dsk.jobs.follow import events
-from dsk.jobs.master import output_of
-from dsk.wire.events import Event
+from dsk.jobs.place import Place
+from dsk.jobs.states import LOST, JobState
+from dsk.wire.events import FINAL_STATES, Event
 from dsk.wire.status import JobStatus
 
-if TYPE_CHECKING:
-    from docker.models.containers import Container
 
-
-def statuses(worker: Container, cluster: Cluster) -> list[JobStatus]:
+def statuses(place: Place) -> list[JobStatus]:
     """Every job of this workspace, the oldest first, as its supervisor last wrote it."""
-    text = output_of(worker, ["dsk-agent", "jobs", "--workspace", str(cluster.workspace)])
+    text = place.output_of(["dsk-agent", "jobs", "--workspace", str(place.cluster.workspace)])
     return [JobStatus.from_json(json.dumps(raw)) for raw in json.loads(text)]
+
+
+def states(place: Place) -> list[JobState]:
+    """The same, told from what really runs."""
+    alive = {supervisor.job for supervisor in place.running()}
+    return [
+        JobState(
+            status,
+            status.state if status.state in FINAL_STATES or status.job in alive else LOST,
+        )
+        for status in statuses(place)
+    ]
 
 
 def find(statuses: list[JobStatus], job: str | None) -> JobStatus:
@@ -36,10 +44,9 @@ def find(statuses: list[JobStatus], job: str | None) -> JobStatus:
     return found[0]
 
 
-def replay(worker: Container, cluster: Cluster, job: str, *, follow: bool) -> Iterator[Event]:
+def replay(place: Place, job: str, *, follow: bool) -> Iterator[Event]:
     """The events of one job from its folder; with `follow` on to its end."""
-    words = ["dsk-agent", "logs", "--workspace", str(cluster.workspace), job]
+    words = ["dsk-agent", "logs", "--workspace", str(place.cluster.workspace), job]
     if follow:
         words.insert(2, "--follow")
-    chunks = worker.exec_run(words, stream=True, stderr=False).output
-    return events(cast("Iterator[bytes]", chunks))
+    return events(place.stream(words))

@@ -7,7 +7,7 @@ import tarfile
 from typing import TYPE_CHECKING, Any, cast
 
 from dsk.cluster.model import Cluster, Node
-from dsk.errors import JobFailed, UserError
+from dsk.errors import JobFailed
 from dsk.wire import paths
 from dsk.wire.jobspec import JobSpec
 
@@ -55,21 +55,6 @@ def find_masters(engine: DockerClient, cluster: Cluster, *, ended: bool = True) 
     return found
 
 
-def find_master(engine: DockerClient, cluster: Cluster, job: str | None) -> Container:
-    """The running job `job`, or the one that runs. Raises UserError."""
-    running = find_masters(engine, cluster, ended=False)
-    if job:
-        running = [container for container in running if container.labels[JOB] == job]
-    if not running:
-        raise UserError(
-            f"job {job} is not running" if job else "no job is running", fix="dsk status"
-        )
-    if len(running) > 1:
-        names = ", ".join(container.labels[JOB] for container in running)
-        raise UserError(f"several jobs are running: {names}", fix="name the one that is meant")
-    return running[0]
-
-
 def start(engine: DockerClient, cluster: Cluster, spec: JobSpec) -> Container:
     """Starts the job's supervisor beside the worker: with its image, network, workspace and bundle,
     so that the two cannot differ."""
@@ -93,7 +78,7 @@ def start(engine: DockerClient, cluster: Cluster, spec: JobSpec) -> Container:
     )
     try:
         # Inside the container only, for its lifetime: the specification may hold secrets.
-        master.put_archive("/", _archive(str(paths.SPEC), spec.to_json().encode()))
+        master.put_archive("/", _archive(str(paths.spec(paths.RUN)), spec.to_json().encode()))
         master.start()
     except BaseException:
         master.remove(force=True)

@@ -3,39 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from dsk.cluster.model import Cluster, Node
-from dsk.connect import open_server, side_by_side
-from dsk.jobs import history
-from dsk.jobs.master import JOB, find_masters, worker_of
-from dsk.wire.events import FINAL_STATES
-from dsk.wire.status import JobStatus
-
-if TYPE_CHECKING:
-    from docker import DockerClient
-    from docker.models.containers import Container
-
-MISSING, UNREACHABLE, LOST = "missing", "unreachable", "lost"
-
-
-@dataclass(frozen=True)
-class WorkerState:
-    """`state` is the container's own ("running", "exited", …), "missing", or "unreachable" because
-    of `problem`; `health` is Docker's word for a running one."""
-
-    node: Node
-    state: str
-    health: str | None = None
-    problem: str | None = None
-
-
-@dataclass(frozen=True)
-class JobState:
-    """`state` is the status's own, or "lost" where the supervisor is gone without a last word."""
-
-    status: JobStatus
-    state: str
+from dsk.cluster.model import Cluster
+from dsk.connect import side_by_side
+from dsk.errors import UserError
+from dsk.jobs.places import kind_of_place
+from dsk.jobs.states import UNREACHABLE, JobState, WorkerState
 
 
 @dataclass(frozen=True)
@@ -66,33 +40,16 @@ class Overview:
 
 def overview(cluster: Cluster) -> Overview:
     """Raises nothing for a node that cannot be reached: that is what it reports. The jobs are those
-    in the master's workspace, the oldest first; none while the master's worker is not running."""
-    jobs: list[JobState] = []
-
-    def look(node: Node) -> WorkerState:
-        with open_server(node.server, cluster.state_dir / "known_hosts", where=str(node)) as server:
-            engine = server.engine()
-            worker = worker_of(engine, cluster, node)
-            if worker is None:
-                return WorkerState(node, MISSING)
-            if node == cluster.master and worker.status == "running":
-                jobs.extend(_jobs(engine, worker, cluster))
-            health = worker.attrs["State"].get("Health", {}).get("Status")
-            return WorkerState(node, worker.status, health if worker.status == "running" else None)
-
-    workers = tuple(
-        outcome.value or WorkerState(outcome.node, UNREACHABLE, problem=str(outcome.error))
-        for outcome in side_by_side(cluster.nodes, look)
-    )
-    return Overview(workers, tuple(jobs))
-
-
-def _jobs(engine: DockerClient, worker: Container, cluster: Cluster) -> list[JobState]:
-    alive = {master.labels[JOB] for master in find_masters(engine, cluster, ended=False)}
-    return [
-        JobState(
-            status,
-            status.state if status.state in FINAL_STATES or status.job in alive else LOST,
-        )
-        for status in history.statuses(worker, cluster)
+    in the master's workspace, the oldest first. Raises UserError where nothing can be looked at."""
+    look = kind_of_place(cluster).look
+    outcomes = side_by_side(cluster.nodes, lambda node: look(cluster, node))
+    for outcome in outcomes:
+        if isinstance(outcome.error, UserError):
+            raise outcome.error
+    seen = [
+        outcome.value or (WorkerState(outcome.node, UNREACHABLE, problem=str(outcome.error)), ())
+        for outcome in outcomes
     ]
+    return Overview(
+        tuple(worker for worker, _ in seen), tuple(job for _, jobs in seen for job in jobs)
+    )

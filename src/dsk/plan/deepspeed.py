@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from dsk.wire import paths
 from dsk.wire.jobspec import JobNode, JobSpec
@@ -55,10 +56,17 @@ def command(
     ]
 
 
-def runner_env(accelerator: str, path: str) -> dict[str, str]:
+def runner_env(accelerator: str, path: str, *, ssh_config: Path) -> dict[str, str]:
     """The runner's whole environment. It exports what starts with NCCL, PYTHON, MLFLOW, … on the
-    ranks' command lines, for everybody to see: the job's own variables travel by SSH instead."""
-    return {"PATH": path, "HOME": "/root", "LANG": "C.UTF-8", "DS_ACCELERATOR": accelerator}
+    ranks' command lines, for everybody to see: the job's own variables travel by SSH instead, as
+    `ssh_config` says. pdsh splits these arguments on blanks; the runner adds the port to them."""
+    return {
+        "PATH": path,
+        "HOME": "/root",
+        "LANG": "C.UTF-8",
+        "DS_ACCELERATOR": accelerator,
+        "PDSH_SSH_ARGS_APPEND": f"-F {ssh_config}",
+    }
 
 
 def rank_env(spec: JobSpec) -> Mapping[str, str]:

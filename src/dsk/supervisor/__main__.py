@@ -1,4 +1,4 @@
-"""`dsk-supervisor`: process 1 of a master container, below its init."""
+"""`dsk-supervisor [FOLDER]`: below the init of a master container; in FOLDER beside a worker."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+from dsk.supervisor import place
 from dsk.supervisor.job import Job, StopRequested
 from dsk.supervisor.record import Record
-from dsk.wire import paths
 from dsk.wire.jobspec import JobSpec, ProtocolMismatch
 from dsk.wire.status import JobStatus
 
@@ -24,9 +24,10 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
 
 
 def main() -> int:
-    path = Path(paths.SPEC)
-    text = path.read_text(encoding="utf-8")
-    path.unlink()
+    folder = sys.argv[1:]
+    here = place.beside_worker(Path(folder[0])) if folder else place.in_master_container()
+    text = here.spec.read_text(encoding="utf-8")
+    here.spec.unlink()
     try:
         spec = JobSpec.from_json(text)
     except ProtocolMismatch as error:
@@ -46,7 +47,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     try:
-        return Job(spec, record).run()
+        return Job(spec, record, here).run()
     finally:
         record.close()
 

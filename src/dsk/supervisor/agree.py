@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from dsk.wire import PROTOCOL
+from dsk.wire.jobspec import JobSpec
 
 
-def disagreements(identities: Mapping[str, Mapping[str, Any]], workspace: str) -> list[str]:
+def disagreements(identities: Mapping[str, Mapping[str, Any]], spec: JobSpec) -> list[str]:
     """One sentence for each thing that keeps these workers (name to identity, the first one is the
-    master's) from training together."""
+    master's) from training together as `spec` says."""
     reference_name, reference = next(iter(identities.items()))
     problems = []
     for name, identity in identities.items():
@@ -24,11 +25,11 @@ def disagreements(identities: Mapping[str, Mapping[str, Any]], workspace: str) -
                 f" ({_difference(identity, reference)})"
             )
         if not identity["workspace"]:
-            problems.append(f"{name}: {workspace} is not a folder that can be written to")
-        if identity["accelerator"] != reference["accelerator"]:
+            problems.append(f"{name}: {spec.workspace} is not a folder that can be written to")
+        if identity["accelerator"] != spec.accelerator:
             problems.append(
-                f"{name}: uses {identity['accelerator']},"
-                f" {reference_name} {reference['accelerator']}"
+                f"{name}: its worker uses {identity['accelerator']}, dsk.yaml says"
+                f" {spec.accelerator}"
             )
     return problems
 

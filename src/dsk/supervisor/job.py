@@ -15,6 +15,7 @@ from dsk.plan import deepspeed
 from dsk.supervisor import hub, prepare
 from dsk.supervisor.attempt import Attempt, Heard
 from dsk.supervisor.launcher import Launcher
+from dsk.supervisor.place import Place
 from dsk.supervisor.record import Record
 from dsk.supervisor.worker import Lines, Lost, Worker
 from dsk.supervisor.workers import Workers
@@ -24,10 +25,6 @@ from dsk.wire.hub import HubNeeds
 from dsk.wire.jobspec import JobNode, JobSpec
 from dsk.wire.sshconfig import ssh_config
 
-KEYS = Path(paths.RUN / "ssh")
-AGENT_CONFIG = Path(paths.RUN / "ssh_config")
-RANK_CONFIG = Path("/root/.ssh/config")
-"""pdsh's ssh has no option of ours: it finds the job's environment where ssh looks by itself."""
 INTERRUPTED = 130
 MASTER_INDEX = 0
 
@@ -37,9 +34,10 @@ class StopRequested(BaseException):
 
 
 class Job:
-    def __init__(self, spec: JobSpec, record: Record) -> None:
+    def __init__(self, spec: JobSpec, record: Record, place: Place) -> None:
         self._spec = spec
         self._record = record
+        self._place = place
         self._began = time.monotonic()
         self._heard: queue.Queue[Heard] = queue.Queue()
 
@@ -64,10 +62,10 @@ class Job:
         with ExitStack() as stack:
             self._phase("starting", f"connecting to {_count(len(spec.nodes), 'worker')}")
             workers = self._connect(stack)
-            installed = prepare.check_workers(spec, workers)
+            installed = prepare.check_workers(spec, workers, self._place.remedies)
             prepare.take_locks(workers)
             self._record.open(Path(paths.job_folder(spec.workspace, spec.job)))
-            self._link_folder()
+            self._link_folder(stack)
             shared = prepare.is_shared(workers)
             recipe = prepare.choose_recipe(spec, self._record, shared=shared)
             prepare.check_needed(spec, workers)
@@ -90,7 +88,8 @@ class Job:
         agent = ["dsk-agent", "session", "--job", self._spec.job, "--workspace"]
         # sshd hands the words to a shell: the workspace is the one that may need quotes.
         agent.append("'" + self._spec.workspace.replace("'", "'\\''") + "'")
-        return Worker(node, AGENT_CONFIG, agent, tell)
+        place = self._place
+        return Worker(node, place.agent_config, agent, tell, remedies=place.remedies)
 
     def _provide_models(self, needs: HubNeeds, workers: Workers, *, shared: bool) -> None:
         self._phase("starting", f"models from the hub: {', '.join(needs.repos)}")
@@ -107,8 +106,8 @@ class Job:
                 master,
                 [] if shared and master in workers else others,
                 self._record,
-                rank_config=RANK_CONFIG,
-                agent_config=AGENT_CONFIG,
+                rank_config=self._place.rank_config,
+                agent_config=self._place.agent_config,
             )
         self._write_rank_config()
 
@@ -122,7 +121,9 @@ class Job:
         )
         launcher = Launcher(
             deepspeed.command(spec, entry=entry, master_port=port, attempt=number),
-            deepspeed.runner_env(spec.accelerator, os.environ["PATH"]),
+            deepspeed.runner_env(
+                spec.accelerator, os.environ["PATH"], ssh_config=self._place.rank_config
+            ),
             self._heard.put,
         )
         attempt = Attempt(spec, self._record, self._heard)
@@ -139,27 +140,26 @@ class Job:
         return failure and attempt.complete(failure)
 
     def _write_ssh_configs(self) -> None:
-        # ssh refuses a key that others could read, and a bundle copied by hand may have any mode.
-        KEYS.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name in ("id_ed25519", "known_hosts"):
-            write_atomic(KEYS / name, Path(paths.BUNDLE / "ssh" / name).read_bytes(), 0o600)
-        write_atomic(AGENT_CONFIG, ssh_config(str(KEYS), self._spec.worker_port).encode(), 0o600)
+        place, port = self._place, self._spec.worker_port
+        write_atomic(place.agent_config, ssh_config(str(place.keys), port).encode(), 0o600)
         self._write_rank_config()
 
     def _write_rank_config(self) -> None:
-        RANK_CONFIG.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        env = deepspeed.rank_env(self._spec)
-        text = ssh_config(str(KEYS), self._spec.worker_port, env=env)
-        write_atomic(RANK_CONFIG, text.encode(), 0o600)
+        place, env = self._place, deepspeed.rank_env(self._spec)
+        text = ssh_config(str(place.keys), self._spec.worker_port, env=env)
+        write_atomic(place.rank_config, text.encode(), 0o600)
 
     def _write_hostfile(self) -> None:
         path = Path(paths.job_link(self._spec.job)) / deepspeed.HOSTFILE
         write_atomic(path, deepspeed.hostfile(self._spec.nodes).encode())
 
-    def _link_folder(self) -> None:
+    def _link_folder(self, stack: ExitStack) -> None:
         link = Path(paths.job_link(self._spec.job))
         link.parent.mkdir(parents=True, exist_ok=True)
+        # Beside a worker that takes part, its agent has made the same one.
+        link.unlink(missing_ok=True)
         link.symlink_to(paths.job_folder(self._spec.workspace, self._spec.job))
+        stack.callback(link.unlink, missing_ok=True)
 
     def _phase(self, state: State, text: str) -> None:
         self._record.tell(Phase(time.time(), state, text))

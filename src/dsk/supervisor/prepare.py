@@ -12,6 +12,7 @@ from typing import Any
 from dsk.errors import DskError, JobFailed, UserError
 from dsk.plan import deepspeed
 from dsk.supervisor.agree import disagreements
+from dsk.supervisor.place import Remedies
 from dsk.supervisor.record import Record
 from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import Workers
@@ -19,13 +20,13 @@ from dsk.wire.events import Notice
 from dsk.wire.jobspec import JobSpec, RecipeText
 
 
-def check_workers(spec: JobSpec, workers: Workers) -> Mapping[str, Any]:
+def check_workers(spec: JobSpec, workers: Workers, remedies: Remedies) -> Mapping[str, Any]:
     """Returns the stack that all workers have. Raises JobFailed unless they are the same and have
     what the ranks use."""
     identities = workers.ask_all("identity")
     named = {worker.name: identity for worker, identity in identities}
-    if problems := disagreements(named, spec.workspace):
-        raise JobFailed("\n".join(problems), fix="give every node the same image and files: dsk up")
+    if problems := disagreements(named, spec):
+        raise JobFailed("\n".join(problems), fix=remedies.difference)
 
     def check_slots(worker: Worker) -> None:
         found = worker.ask("accelerators", kind=spec.accelerator, limit=40)
@@ -35,7 +36,7 @@ def check_workers(spec: JobSpec, workers: Workers) -> Mapping[str, Any]:
             raise JobFailed(
                 f"{wanted} GPUs wanted, {found['count']} seen{detail}",
                 where=worker.name,
-                fix="lower the node's slots in dsk.yaml, or restart its worker: dsk up --force",
+                fix=remedies.gpus,
             )
 
     workers.each(check_slots)

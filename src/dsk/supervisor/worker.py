@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dsk.errors import JobFailed, Unreachable
+from dsk.supervisor.place import Remedies
 from dsk.wire import session
 from dsk.wire.jobspec import JobNode
 
@@ -47,8 +48,11 @@ class Worker:
         ssh_config: Path,
         agent: list[str],
         tell: Callable[[Lines | Lost], None],
+        *,
+        remedies: Remedies,
     ) -> None:
         self.node = node
+        self._remedies = remedies
         self._tell = tell
         self._numbers = itertools.count()
         self._waiting: dict[int, Future[Any]] = {}
@@ -156,7 +160,7 @@ class Worker:
     def _fix(self) -> str:
         text = self._why()
         if "Host key verification failed" in text or "IDENTIFICATION HAS CHANGED" in text:
-            return "the worker's host key is not the one in this cluster's bundle; run: dsk up"
+            return self._remedies.host_key
         if "Permission denied" in text:
-            return "the worker does not know this cluster's key; run: dsk up"
-        return "is the worker up there? run: dsk status, then dsk up"
+            return self._remedies.login
+        return self._remedies.connection

@@ -6,8 +6,12 @@ from pathlib import PurePosixPath
 
 RUN = PurePosixPath("/run/dsk")
 BUNDLE = RUN / "bundle"
-SPEC = RUN / "job.json"
-"""The job's specification in the master container; deleted as soon as it is read (it holds env)."""
+SUPERVISORS = RUN / "supervisors"
+"""Holds a folder for each that runs beside the worker; in a master container, it has RUN."""
+SSH_MATERIAL = ("id_ed25519", "known_hosts")
+"""The cluster's private key, whatever its kind, and the workers' host keys."""
+KNOWN_HOST = RUN / "known_host"
+"""A worker's line for others' known_hosts."""
 LOCK = RUN / "lock"
 """Held with flock while a job uses the worker; its content is that job's id."""
 LINKS = RUN / "jobs"
@@ -28,6 +32,16 @@ STREAM = "stream.jsonl"
 EVENTS = "events.jsonl"
 """The same without the ranks' lines."""
 STATUS = "status.json"
+
+
+def spec(folder: PurePosixPath | str) -> PurePosixPath:
+    """A supervisor's specification; deleted as soon as it is read (it holds env)."""
+    return PurePosixPath(folder) / "job.json"
+
+
+def keys(folder: PurePosixPath | str) -> PurePosixPath:
+    """Where a supervisor finds SSH_MATERIAL."""
+    return PurePosixPath(folder) / "ssh"
 
 
 def jobs_folder(workspace: PurePosixPath | str) -> PurePosixPath:

@@ -185,3 +185,16 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "dsk.yaml").write_bytes(b"name: \xff")
     with pytest.raises(UserError, match="not UTF-8"):
         load(tmp_path / "dsk.yaml")
+
+
+def test_where_the_servers_are_containers_their_sshd_is_the_workers() -> None:
+    cluster = parse(GOOD + "in_place: true\nworker_port: 22\n", FILE)
+    assert cluster.in_place
+    assert cluster.nodes[1].server == SshTarget(
+        "root", "10.0.0.12", 22, Path("/c/.dsk/keys/cluster")
+    )
+
+
+def test_a_server_that_is_a_container_has_no_ssh_of_its_own() -> None:
+    said = error(GOOD.replace("slots: 2", "slots: 2, ssh: local") + "in_place: true\n")
+    assert "dsk.yaml:4: nodes[1].ssh: with in_place" in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -47,7 +48,9 @@ def test_the_command_names_what_deepspeed_would_guess_and_no_path_with_a_blank()
 
 
 def test_the_runner_gets_none_of_the_jobs_environment() -> None:
-    assert "HF_TOKEN" not in deepspeed.runner_env("cuda", "/usr/bin")
+    env = deepspeed.runner_env("cuda", "/usr/bin", ssh_config=Path("/run/dsk/c"))
+    assert "HF_TOKEN" not in env
+    assert env["PDSH_SSH_ARGS_APPEND"] == "-F /run/dsk/c"
     assert deepspeed.rank_env(SPEC) == {"HF_TOKEN": "x y", "DSK_JOB": SPEC.job}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import queue
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -102,8 +103,11 @@ def _identity(**changes: object) -> dict[str, object]:
     }
 
 
+GPUS = replace(SPEC, workspace="/w", accelerator="cuda")
+
+
 def test_equal_workers_agree() -> None:
-    assert disagreements({"node0": _identity(), "node1": _identity()}, "/w") == []
+    assert disagreements({"node0": _identity(), "node1": _identity()}, GPUS) == []
 
 
 @pytest.mark.parametrize(
@@ -119,9 +123,9 @@ def test_equal_workers_agree() -> None:
             "node1: its image differs from node0's (sha256:",
         ),
         ({"workspace": False}, "node1: /w is not a folder that can be written to"),
-        ({"accelerator": "cpu"}, "node1: uses cpu, node0 cuda"),
+        ({"accelerator": "cpu"}, "node1: its worker uses cpu, dsk.yaml says cuda"),
     ],
 )
 def test_every_difference_is_named_with_its_node(changes: dict[str, object], expected: str) -> None:
-    [problem] = disagreements({"node0": _identity(), "node1": _identity(**changes)}, "/w")
+    [problem] = disagreements({"node0": _identity(), "node1": _identity(**changes)}, GPUS)
     assert problem.startswith(expected)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dsk.errors import DskError, JobFailed
+from dsk.supervisor.place import MADE_BY_UP
 from dsk.supervisor.prepare import is_shared
 from dsk.supervisor.transfer.party import Party, failed
 from dsk.supervisor.transfer.pull import pull
@@ -38,7 +39,10 @@ class Program:
         # No lock is taken, so this names the session and nothing else.
         agent = ["dsk-agent", "session", "--job", "transfer", "--workspace"]
         agent.append("'" + self._order.workspace.replace("'", "'\\''") + "'")
-        workers = [Worker(node, config, agent, lambda _: None) for node in self._order.nodes]
+        workers = [
+            Worker(node, config, agent, lambda _: None, remedies=MADE_BY_UP)
+            for node in self._order.nodes
+        ]
         try:
             self._transfer(workers, config)
         except DskError as error:

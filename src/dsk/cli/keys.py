@@ -1,0 +1,79 @@
+"""`dsk keys`: whom the workers let in, and by which host keys they are known."""
+
+from __future__ import annotations
+
+import json
+from typing import IO, TYPE_CHECKING
+
+import click
+
+from dsk.cli.context import Context, in_place_option, pass_context
+from dsk.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dsk.bundle import KeyPair
+    from dsk.cluster.model import Cluster
+    from dsk.fleet.workerkeys import WorkerKey
+
+
+@click.command()
+@click.option(
+    "--add",
+    "files",
+    type=click.File(encoding="utf-8"),
+    multiple=True,
+    help="Take the host keys in FILE: lines of the workers' logs, or of dsk-agent host-key.",
+)
+@click.option("--replace", is_flag=True, help="Also where another key is known for a node.")
+@in_place_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object (docs/events.md).")
+@pass_context
+def command(context: Context, *, files: tuple[IO[str], ...], replace: bool, as_json: bool) -> None:
+    """Show the key for DSK_AUTHORIZED_KEY, and the workers' host keys that are known.
+
+    For servers that are containers. The cluster's key is .dsk/keys/cluster, made where it is
+    missing. This container's own host key is taken from it; --add takes the others'.
+    """
+    from dsk.fleet import workerkeys
+    from dsk.fleet.keys import ensure_cluster_key
+
+    cluster = context.cluster()
+    if not cluster.in_place:
+        raise UserError(
+            "dsk up makes and distributes the keys of these servers",
+            where=context.file.name,
+            fix="dsk up; where the servers are themselves containers: in_place: true in dsk.yaml",
+        )
+    pair = ensure_cluster_key(cluster, lambda text: click.echo(text, err=True))
+    own = workerkeys.own()
+    if own and own.host in {node.host for node in cluster.nodes}:
+        workerkeys.add(cluster, [own], "this container", replace=True)
+    for file in files:
+        given = workerkeys.parse(file.read(), file.name)
+        workerkeys.add(cluster, given, file.name, replace=replace)
+    known = workerkeys.known(cluster)
+    click.echo(_json(cluster, pair, known) if as_json else _text(cluster, pair, known))
+
+
+def _text(cluster: Cluster, pair: KeyPair, known: Mapping[str, WorkerKey]) -> str:
+    from dsk.fleet.workerkeys import SHOW
+
+    lines = [f"DSK_AUTHORIZED_KEY={pair.public} dsk:{cluster.name}"]
+    for node in cluster.nodes:
+        key = known.get(node.host)
+        lines.append(f"{node}  {key.fingerprint if key else f'not known yet; there: {SHOW}'}")
+    return "\n".join(lines)
+
+
+def _json(cluster: Cluster, pair: KeyPair, known: Mapping[str, WorkerKey]) -> str:
+    nodes = [
+        {
+            "node": node.index,
+            "host": node.host,
+            "fingerprint": known[node.host].fingerprint if node.host in known else None,
+        }
+        for node in cluster.nodes
+    ]
+    return json.dumps({"authorized_key": pair.public, "nodes": nodes}, indent=1)

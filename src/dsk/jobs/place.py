@@ -1,0 +1,88 @@
+"""Where a cluster's supervisors run: the one seam between an engine and no engine."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+
+from dsk.cluster.model import Cluster, Node
+from dsk.errors import UserError
+from dsk.jobs.states import JobState, WorkerState
+from dsk.wire.events import Event
+from dsk.wire.jobspec import JobSpec
+
+STOP_LIMIT_S = 60.0
+"""For the supervisor to end all ranks and itself; the agents need 10 s of them at most."""
+
+
+class Supervisor(ABC):
+    """One that was started, by whatever dsk."""
+
+    job: str
+
+    @abstractmethod
+    def events(self) -> Iterator[Event]:
+        """From its start to its end."""
+
+    @abstractmethod
+    def exit_code(self) -> int:
+        """The ended supervisor's own."""
+
+    @abstractmethod
+    def request_stop(self) -> None:
+        """Asks it to end its job, and returns at once."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Returns once the job has ended everywhere. Raises JobFailed where the supervisor had to
+        be killed: the agents then end their ranks by themselves."""
+
+
+class Place(ABC):
+    """The machine of the master's worker. Everything raises DskError."""
+
+    cluster: Cluster
+
+    @classmethod
+    @abstractmethod
+    def open(cls, cluster: Cluster) -> AbstractContextManager[Place]: ...
+
+    @classmethod
+    @abstractmethod
+    def look(cls, cluster: Cluster, node: Node) -> tuple[WorkerState, Sequence[JobState]]:
+        """The node's worker; with the master's, every job of its workspace, the oldest first."""
+
+    @abstractmethod
+    def output_of(self, argv: Sequence[str]) -> str:
+        """What a short program in the worker prints. Raises JobFailed where it fails."""
+
+    @abstractmethod
+    def stream(self, argv: Sequence[str]) -> Iterable[bytes]:
+        """What a program in the worker prints, as it comes."""
+
+    @abstractmethod
+    def exists(self, path: str) -> bool:
+        """Whether the worker has that file or folder."""
+
+    @abstractmethod
+    def start(self, spec: JobSpec) -> Supervisor: ...
+
+    @abstractmethod
+    def running(self) -> list[Supervisor]:
+        """The newest first."""
+
+
+def find(place: Place, job: str | None) -> Supervisor:
+    """The running job `job`, or the one that runs. Raises UserError."""
+    running = place.running()
+    if job:
+        running = [supervisor for supervisor in running if supervisor.job == job]
+    if not running:
+        raise UserError(
+            f"job {job} is not running" if job else "no job is running", fix="dsk status"
+        )
+    if len(running) > 1:
+        names = ", ".join(supervisor.job for supervisor in running)
+        raise UserError(f"several jobs are running: {names}", fix="name the one that is meant")
+    return running[0]

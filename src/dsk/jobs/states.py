@@ -1,0 +1,29 @@
+"""How a worker and a job stand, as `dsk status` shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dsk.cluster.model import Node
+from dsk.wire.status import JobStatus
+
+RUNNING, MISSING, UNREACHABLE, LOST = "running", "missing", "unreachable", "lost"
+
+
+@dataclass(frozen=True)
+class WorkerState:
+    """`state` is the container's own ("running", "exited", …), "missing", or "unreachable" because
+    of `problem`; `health` is Docker's word for a running one."""
+
+    node: Node
+    state: str
+    health: str | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class JobState:
+    """`state` is the status's own, or "lost" where the supervisor is gone without a last word."""
+
+    status: JobStatus
+    state: str

@@ -1,0 +1,77 @@
+"""Where a supervisor runs: in a master container, or beside the worker in a rented container."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dsk.files import write_atomic
+from dsk.wire import paths
+
+
+@dataclass(frozen=True)
+class Remedies:
+    """What a user does about a worker: one that `dsk up` made, or one that a platform started."""
+
+    host_key: str
+    login: str
+    connection: str
+    difference: str
+    gpus: str
+
+
+MADE_BY_UP = Remedies(
+    host_key="the worker's host key is not the one in this cluster's bundle; run: dsk up",
+    login="the worker does not know this cluster's key; run: dsk up",
+    connection="is the worker up there? run: dsk status, then dsk up",
+    difference="give every node the same image and files: dsk up",
+    gpus="lower the node's slots in dsk.yaml, or restart its worker: dsk up --force",
+)
+STARTED_BY_PLATFORM = Remedies(
+    host_key="if that container was made anew, take its new key: dsk keys --add FILE --replace",
+    login="its DSK_AUTHORIZED_KEY, and DSK_ALLOWED_FROM, must let in the key that dsk keys shows",
+    connection="is that container up, its worker at worker_port? Its log says: sshd on HOST:PORT",
+    difference="start every container from the same image, with the same workspace and accelerator",
+    gpus="lower the node's slots in dsk.yaml, or give its container the GPUs",
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """`folder` is one supervisor's own; others, on the same machine, have another."""
+
+    folder: Path
+    remedies: Remedies
+
+    @property
+    def spec(self) -> Path:
+        return Path(paths.spec(str(self.folder)))
+
+    @property
+    def keys(self) -> Path:
+        """paths.SSH_MATERIAL with the modes that ssh insists on."""
+        return Path(paths.keys(str(self.folder)))
+
+    @property
+    def agent_config(self) -> Path:
+        return self.folder / "ssh_config"
+
+    @property
+    def rank_config(self) -> Path:
+        """As `agent_config`, with the job's environment."""
+        return self.folder / "rank_ssh_config"
+
+
+def in_master_container() -> Place:
+    """With the keys of the bundle that is mounted there."""
+    place = Place(Path(paths.RUN), MADE_BY_UP)
+    # ssh refuses a key that others could read, and a bundle copied by hand may have any mode.
+    place.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in paths.SSH_MATERIAL:
+        write_atomic(place.keys / name, Path(paths.BUNDLE / "ssh" / name).read_bytes(), 0o600)
+    return place
+
+
+def beside_worker(folder: Path) -> Place:
+    """`dsk launch` has put the specification and the keys there."""
+    return Place(folder, STARTED_BY_PLATFORM)

@@ -1,0 +1,99 @@
+"""Servers that are containers: what is said and written before one of them is contacted."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+
+from dsk.cluster import load
+from tests.cli.conftest import Dsk
+
+HOSTS = ("10.255.255.11:2", "10.255.255.12:2")
+BLOB = base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + b"k" * 32).decode()
+LINE = f"[10.255.255.12]:2222 ssh-ed25519 {BLOB}"
+
+
+@pytest.fixture
+def in_place(dsk: Dsk) -> Dsk:
+    dsk("init", "--in-place", *HOSTS, "--accelerator", "cpu")
+    return dsk
+
+
+def test_init(dsk: Dsk) -> None:
+    out = dsk("init", "--in-place", *HOSTS).out
+    assert "next: dsk keys" in out
+    cluster = load(dsk.folder / "dsk.yaml")
+    assert cluster.in_place and str(cluster.workspace) == "/workspace"
+    dsk("init", "--in-place", *HOSTS, "--full", "--force")
+    assert load(dsk.folder / "dsk.yaml").in_place
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("10.255.255.11", "10.255.255.12:1"), "not known for 10.255.255.11"),
+        ((*HOSTS, "--user", "ubuntu"), "--user says nothing with --in-place"),
+    ],
+)
+def test_init_asks_nobody(dsk: Dsk, words: tuple[str, ...], said: str) -> None:
+    assert said in dsk("init", "--in-place", *words, code=2).err
+    assert not (dsk.folder / "dsk.yaml").exists()
+
+
+def test_keys_are_made_once_and_shown(in_place: Dsk) -> None:
+    first = in_place("keys")
+    assert "made the key" in first.err
+    assert first.out.startswith("DSK_AUTHORIZED_KEY=ssh-ed25519 AAAA")
+    assert first.out.count("not known yet; there: dsk-agent host-key") == 2
+    again = in_place("keys")
+    assert (again.out, again.err) == (first.out, "")
+    assert (in_place.folder / ".dsk/keys/cluster").stat().st_mode & 0o777 == 0o600
+
+
+def test_host_keys_are_taken_from_files(in_place: Dsk) -> None:
+    in_place.write("log", f"dsk worker: host key {LINE} SHA256:…\n")
+    in_place("keys", "--add", "log")
+    shown = json.loads(in_place("keys", "--json").out)
+    assert [node["fingerprint"] is None for node in shown["nodes"]] == [True, False]
+    assert shown["nodes"][1]["host"] == "10.255.255.12"
+    assert LINE in (in_place.folder / ".dsk/known_hosts").read_text()
+
+
+def test_a_host_key_that_is_none(in_place: Dsk) -> None:
+    in_place.write("log", f"{LINE}\nsshd on 10.255.255.12:2222\n")
+    assert "log:2: is no line for known_hosts" in in_place("keys", "--add", "log", code=2).err
+    assert not (in_place.folder / ".dsk/known_hosts").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [("launch", "train.yaml"), ("status",), ("logs",), ("stop",)], ids=lambda w: w[0]
+)
+def test_a_machine_that_is_no_container_of_the_image(in_place: Dsk, words: tuple[str, ...]) -> None:
+    in_place.train()
+    said = in_place(*words, code=2).err
+    assert "this machine is no container of dsk's image" in said
+    assert "run dsk in the first container" in said
+
+
+def test_the_option_does_what_the_key_in_the_file_does(in_cluster: Dsk) -> None:
+    in_cluster.train()
+    said = in_cluster("launch", "--in-place", "train.yaml", code=2).err
+    assert "no container of dsk's image" in said
+    assert "DSK_AUTHORIZED_KEY" in in_cluster("keys", "--in-place").out
+
+
+def test_a_dry_run_contacts_nothing(in_place: Dsk) -> None:
+    out = in_place("launch", "--dry-run", in_place.train()).out
+    assert "10.255.255.12 slots=2" in out
+
+
+@pytest.mark.parametrize("words", [("up",), ("down",), ("render",), ("exec", "true")])
+def test_what_needs_an_engine(in_place: Dsk, words: tuple[str, ...]) -> None:
+    said = in_place(*words, code=2).err
+    assert "there is no engine for this" in said and "containers-as-servers.md" in said
+
+
+def test_keys_of_servers_with_an_engine(in_cluster: Dsk) -> None:
+    assert "dsk up makes and distributes the keys" in in_cluster("keys", code=2).err

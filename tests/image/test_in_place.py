@@ -1,0 +1,279 @@
+"""Rented containers as the servers, step by step as docs/guide/containers-as-servers.md has it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.image.engine import Image, docker
+from tests.image.servers import FOLDER, LIMIT_S, Servers, running, start_by_hand
+
+pytestmark = pytest.mark.timeout(900)
+
+STEPS = 2
+TRAIN = {
+    "model_name_or_path": "/workspace/models/tiny",
+    "stage": "sft",
+    "do_train": True,
+    "finetuning_type": "full",
+    "deepspeed": "z2",
+    "dataset": "identity",
+    "template": "qwen",
+    "cutoff_len": 64,
+    "preprocessing_num_workers": 1,
+    "output_dir": "outputs/tiny",
+    "overwrite_output_dir": True,
+    "per_device_train_batch_size": 2,
+    "max_steps": STEPS,
+    "logging_steps": 1,
+    "save_strategy": "no",
+    "report_to": "none",
+}
+USERS_SSH_CONFIG = "Host mine\n  User me\n"
+LOCKED_BY = "job {job} is running here"
+
+
+@pytest.fixture(scope="module")
+def rented(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    with running(tmp_path_factory.mktemp("rented"), image.reference) as servers:
+        yield servers
+
+
+@pytest.fixture(scope="module")
+def servers(rented: Servers) -> Servers:
+    """With dsk.yaml, the key, the host keys exchanged, the model on both and train.yaml."""
+    rented.exec(0, "mkdir", "-p", FOLDER, "/root/.ssh")
+    rented.exec(0, "sh", "-c", "cat >/root/.ssh/config", text=USERS_SSH_CONFIG)
+    hosts = [f"{rented.host(index)}:1" for index in (0, 1)]
+    rented.dsk("init", "--in-place", *hosts, "--accelerator", "cpu")
+    place = f"{FOLDER}/.dsk/keys"
+    rented.exec(
+        0, "sh", "-c", f"mkdir -p {place} && cat >{place}/cluster", text=rented.key.read_text()
+    )
+    rented.dsk("keys")
+    shown = rented.exec(1, "dsk-agent", "host-key").stdout
+    rented.exec(0, "sh", "-c", f"cat >{FOLDER}/node1-key", text=shown)
+    rented.dsk("keys", "--add", "node1-key")
+    for index in (0, 1):
+        rented.exec(index, "python3", "-c", "import os; os.makedirs('/workspace/models')")
+        model = ["/opt/venv/bin/python", "-m", "dsk.demo.tiny_model", "/workspace/models/tiny"]
+        rented.exec(index, *model)
+    rented.exec(0, "sh", "-c", f"cat >{FOLDER}/train.yaml", text=json.dumps(TRAIN))
+    return rented
+
+
+def nothing_left(servers: Servers, job: str) -> None:
+    """No process of the job, no lock and no supervisor, on either server."""
+    for index in (0, 1):
+        assert servers.exec(index, "dsk-agent", "holder").stdout.strip() == ""
+        left = f"grep -lz 'DSK_JOB={job}' /proc/[0-9]*/environ 2>/dev/null || true"
+        assert servers.shell(index, left) == ""
+    assert "no job is running" in servers.dsk("stop", code=2)
+
+
+# ---- the worker ------------------------------------------------------------------------------
+
+
+def test_the_log_shows_the_host_key(servers: Servers) -> None:
+    logs = (
+        docker("logs", servers.name(0)).stdout,
+        servers.exec(1, "cat", "/var/log/dsk-worker.log").stdout,
+    )
+    for index, log in enumerate(logs):
+        [line] = re.findall(r"^dsk worker: host key (.*) (SHA256:\S+)$", log, re.M)
+        assert line[0] == servers.exec(index, "dsk-agent", "host-key").stdout.strip()
+        assert f"node{index} ({servers.host(index)})  {line[1]}\n" in servers.dsk("keys") + "\n"
+        assert "dsk worker: accelerator cpu" in log
+    assert "sessions lack PLATFORM: it holds a line break" in logs[0]
+
+
+def test_the_host_key_outlives_a_restart(servers: Servers) -> None:
+    before = servers.exec(1, "dsk-agent", "host-key").stdout
+    docker("restart", "--time", "1", servers.name(1))
+    start_by_hand(servers, 1)
+    servers.wait_for_worker(1)
+    assert servers.exec(1, "dsk-agent", "host-key").stdout == before
+    assert servers.dsk("status").count("worker running") == 2
+
+
+def test_a_session_finds_the_image_whoever_started_the_worker(servers: Servers) -> None:
+    key, hosts = f"{FOLDER}/.dsk/keys/cluster", f"{FOLDER}/.dsk/known_hosts"
+    ssh = ["ssh", "-F", "none", "-p", "2222", "-i", key, "-o", f"UserKnownHostsFile={hosts}",
+           "-o", "StrictHostKeyChecking=yes"]  # fmt: skip
+    found = 'echo "$DS_ACCELERATOR $GLOO_SOCKET_IFNAME $LANG $(command -v deepspeed)"'
+    for index in (0, 1):
+        said = servers.exec(0, *ssh, servers.host(index), found).stdout
+        assert said == "cpu eth0 C.UTF-8 /opt/venv/bin/deepspeed\n"
+
+
+# ---- a job -----------------------------------------------------------------------------------
+
+
+def test_both_train_together(servers: Servers) -> None:
+    said = servers.dsk("launch", "--in-place", "train.yaml")
+    assert len(re.findall(r"\[node0 rank 0\] .*'loss': ", said)) == STEPS
+    assert "[node1 rank 1]" in said and "succeeded after" in said
+    for index in (0, 1):
+        servers.exec(index, "test", "-s", "/workspace/outputs/tiny/model.safetensors")
+    assert f"step {STEPS}/{STEPS}" in servers.dsk("status")
+    assert "succeeded after" in servers.dsk("logs")
+    job = re.findall(r"^job (\S+):", said, re.M)[0]
+    nothing_left(servers, job)
+    assert servers.exec(0, "cat", "/root/.ssh/config").stdout == USERS_SSH_CONFIG
+    assert servers.shell(0, "ls /run/dsk/jobs") == ""
+
+
+def launch_detached(servers: Servers) -> str:
+    """Returns the job, once its ranks are being started."""
+    job: str = json.loads(servers.dsk("launch", "--detach", "--json", "train.yaml"))["job"]
+    events = f"/workspace/.dsk/jobs/{job}/events.jsonl"
+    deadline = time.monotonic() + 60
+    while "starting 2 ranks" not in servers.exec(0, "cat", events, check=False).stdout:
+        assert time.monotonic() < deadline, servers.dsk("logs")
+        time.sleep(0.3)
+    return job
+
+
+def test_a_detached_job_is_alone_is_followed_and_is_stopped(servers: Servers) -> None:
+    job = launch_detached(servers)
+    shown = json.loads(servers.dsk("status", "--json"))
+    assert [node["worker"] for node in shown["nodes"]] == ["running"] * 2
+    assert (shown["jobs"][-1]["job"], shown["jobs"][-1]["state"]) == (job, "starting")
+    supervisors = f"/run/dsk/supervisors/{job}"
+    assert servers.shell(0, f"stat -c %a {supervisors}; test -e {supervisors}/job.json || echo read"
+                         ) == "700\nread\n"  # fmt: skip
+
+    second = servers.dsk("launch", "train.yaml", code=1)
+    assert LOCKED_BY.format(job=job) in second and f"dsk stop {job}" in second
+    assert json.loads(servers.dsk("status", "--json"))["jobs"][-1]["state"] == "starting"
+
+    following = subprocess.Popen(
+        servers.argv("logs", "-f", job), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert f"job {job} has ended on all nodes" in servers.dsk("stop")
+    assert "stopped after" in following.communicate(timeout=60)[0]
+    nothing_left(servers, job)
+    assert json.loads(servers.dsk("status", "--json"))["jobs"][-1]["exit_code"] == 130
+
+
+def test_ctrl_c_stops_the_job(servers: Servers) -> None:
+    argv, said = servers.argv("launch", "train.yaml"), ""
+    with subprocess.Popen(
+        argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as foreground:
+        assert foreground.stdout
+        for line in foreground.stdout:
+            said += line
+            if "starting 2 ranks" in line:
+                servers.shell(0, f"kill -INT $(cat {FOLDER}/dsk.pid)")
+        assert foreground.wait(LIMIT_S) == 130, said
+    assert "stopped after" in said and "Traceback" not in said
+    nothing_left(servers, re.findall(r"^job (\S+):", said, re.M)[0])
+
+
+@pytest.mark.full
+def test_a_supervisor_that_is_killed_leaves_no_rank_and_no_lock(servers: Servers) -> None:
+    job = launch_detached(servers)
+    servers.shell(0, f"kill -9 $(cat /run/dsk/supervisors/{job}/lock)")
+    deadline = time.monotonic() + 30
+    while any(servers.exec(index, "dsk-agent", "holder").stdout.strip() for index in (0, 1)):
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+    assert json.loads(servers.dsk("status", "--json"))["jobs"][-1]["state"] == "lost"
+    nothing_left(servers, job)
+
+
+# ---- what is wrong is said -------------------------------------------------------------------
+
+
+def test_without_the_key(servers: Servers) -> None:
+    with servers.changed(0, f"{FOLDER}/.dsk/keys/cluster", None):
+        said = servers.dsk("launch", "train.yaml", code=2)
+    assert ".dsk/keys/cluster: the cluster's private key is missing" in said
+    assert "DSK_AUTHORIZED_KEY" in said
+
+
+def test_another_key_is_refused(servers: Servers) -> None:
+    make = "rm -f /tmp/other*; ssh-keygen -q -t ed25519 -N '' -f /tmp/other; cat /tmp/other"
+    with servers.changed(0, f"{FOLDER}/.dsk/keys/cluster", servers.shell(0, make)):
+        said = servers.dsk("launch", "train.yaml", code=3)
+        assert "refuses the login" in servers.dsk("status", code=3)
+    assert "Permission denied (publickey)" in said
+    assert "DSK_AUTHORIZED_KEY" in said and "dsk up" not in said
+
+
+def test_a_host_key_that_is_not_known(servers: Servers) -> None:
+    own = servers.exec(0, "dsk-agent", "host-key").stdout
+    with servers.changed(0, f"{FOLDER}/.dsk/known_hosts", own):
+        said = servers.dsk("launch", "train.yaml", code=2)
+        assert "the host key of" in servers.dsk("status", code=3)
+    assert f"the host key is not known of {servers.host(1)} (port 2222)" in said
+    assert "dsk-agent host-key" in said and "dsk keys --add" in said
+
+
+def test_a_host_key_that_has_changed(servers: Servers) -> None:
+    """Another server answers at node1's address: strict, also after the exchange."""
+    own = servers.exec(0, "dsk-agent", "host-key").stdout
+    wrong = own + own.replace(servers.host(0), servers.host(1))
+    with servers.changed(0, f"{FOLDER}/.dsk/known_hosts", wrong):
+        said = servers.dsk("launch", "train.yaml", code=3)
+        kept = servers.dsk("keys", "--add", "node1-key", code=2)
+    assert "HOST IDENTIFICATION HAS CHANGED" in said or "Host key verification failed" in said
+    assert "dsk keys --add FILE --replace" in said
+    assert f"node1 ({servers.host(1)}): the host key is SHA256:" in kept and "--replace" in kept
+
+
+def test_another_image(servers: Servers) -> None:
+    with servers.changed(1, "/etc/dsk/content-id", "sha256:other\n"):
+        said = servers.dsk("launch", "train.yaml", code=1)
+    assert f"node1 ({servers.host(1)}): its image differs from node0" in said
+    assert "start every container from the same image" in said
+
+
+def test_another_port(servers: Servers) -> None:
+    text = servers.exec(0, "cat", f"{FOLDER}/dsk.yaml").stdout + "worker_port: 2200\n"
+    with servers.changed(0, f"{FOLDER}/dsk.yaml", text):
+        said = servers.dsk("keys", "--add", "node1-key", code=2)
+        assert "(port 2200)" in servers.dsk("launch", "train.yaml", code=2)
+    assert "port 2222, dsk.yaml says worker_port 2200" in said and "DSK_WORKER_PORT" in said
+
+
+def test_another_accelerator(servers: Servers) -> None:
+    text = servers.exec(0, "cat", f"{FOLDER}/dsk.yaml").stdout
+    with servers.changed(
+        0, f"{FOLDER}/dsk.yaml", text.replace("accelerator: cpu", "accelerator: cuda")
+    ):
+        said = servers.dsk("launch", "train.yaml", code=1)
+    assert said.count("its worker uses cpu, dsk.yaml says cuda") == 2
+
+
+def test_another_container_than_the_first(servers: Servers) -> None:
+    text = servers.exec(0, "cat", f"{FOLDER}/dsk.yaml").stdout
+    servers.exec(1, "sh", "-c", f"mkdir -p {FOLDER}; cat >{FOLDER}/dsk.yaml", text=text)
+    said = servers.dsk("status", code=2, index=1)
+    assert f"jobs start in the container of node0 ({servers.host(0)})" in said
+
+
+def test_no_worker_was_started(servers: Servers) -> None:
+    with servers.changed(0, "/run/dsk/known_host", None):
+        said = servers.dsk("launch", "train.yaml", code=1)
+    assert "no worker has been started in this container" in said
+    assert "entrypoint.sh worker" in said
+
+
+@pytest.mark.full
+def test_a_worker_that_is_gone(servers: Servers) -> None:
+    docker("stop", "--time", "1", servers.name(1))
+    try:
+        said = servers.dsk("launch", "train.yaml", code=3)
+        assert "worker unreachable" in servers.dsk("status", code=3)
+    finally:
+        docker("start", servers.name(1))
+        start_by_hand(servers, 1)
+        servers.wait_for_worker(1)
+    assert f"node1 ({servers.host(1)})" in said and "is that container up" in said
