@@ -38,12 +38,12 @@ def select(
     return nodes
 
 
-def find_node(cluster: Cluster, text: str) -> Node:
-    """The node that `1`, `node1` or its address names. Raises UserError."""
+def find_node(cluster: Cluster, text: str, option: str = "--node") -> Node:
+    """The node that `1`, `node1` or its address names. Raises UserError, which names `option`."""
     for node in cluster.nodes:
         if text in (str(node.index), node.name, node.host):
             return node
-    raise _unknown(cluster, text, f"--node {text}")
+    raise _unknown(cluster, text, f"{option} {text}")
 
 
 def _unknown(cluster: Cluster, name: str, where: str) -> UserError:

@@ -6,7 +6,9 @@ import click
 
 from dsk.cli.lazy import LazyGroup
 
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "sync": "Give the image to the nodes that lack it, over the LAN, missing layers only.",
+}
 
 
 @click.group(cls=LazyGroup, package="dsk.cli.image", modules=COMMANDS)
