@@ -30,7 +30,7 @@ class Printer:
         self._bars: Progress | None = None
         self._tasks: dict[int, TaskID] = {}
         self._begun: dict[int, float] = {}
-        self._shown: dict[int, float] = {}
+        self._shown: dict[int, int] = {}
 
     def __call__(self, event: Said | Transferred | NodeDone) -> None:
         with self._lock:
@@ -51,9 +51,10 @@ class Printer:
             return
         index = event.node.index
         begun = self._begun.setdefault(index, time.monotonic())
-        part = event.done / event.total if event.total else 1.0
-        if event.done and (part >= 1.0 or part >= self._shown.get(index, 0.0) + PART_SHOWN):
-            self._shown[index] = part
+        shown = self._shown.get(index, 0)
+        step = event.total * PART_SHOWN
+        if event.done >= shown + step or shown < event.done == event.total:
+            self._shown[index] = event.done
             rate = event.done / MB / max(time.monotonic() - begun, 0.1)
             sent = f"{event.done / GB:.2f} of {event.total / GB:.2f} GB"
             click.echo(f"{event.node}: {sent} received, {rate:.0f} MB/s")
