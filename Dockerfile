@@ -151,6 +151,11 @@ RUN python3 -m venv --without-pip /opt/venv
 
 # ---- the worker ------------------------------------------------------------------------------------------------------
 FROM ${CONTENT} AS worker
+# igzip, for `dsk image sync`. A layer of its own, since the heavy ones below do not need it.
+RUN --mount=type=bind,source=scripts/image/apt-install,target=/build/apt-install \
+    --mount=type=secret,id=ca \
+    /build/apt-install isal \
+    && dpkg-query -W -f '${Package} ${Version}\n' >/etc/dsk/debian-packages
 COPY entrypoint /usr/local/lib/dsk/entrypoint
 RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     --mount=type=bind,from=dsk-wheel,source=/wheels,target=/wheels \

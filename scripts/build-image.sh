@@ -77,6 +77,13 @@ done
 mapfile -t inputs < <(sed -n 's/^!//p' .dockerignore)
 revision="$(git log -1 --format=%H -- "${inputs[@]}" 2>/dev/null || true)"
 if [[ -n $revision ]] && ! git diff --quiet HEAD -- "${inputs[@]}"; then revision+=-modified; fi
+# What the GPU driver must be, for `dsk up` and `dsk image sync` to compare before anything is sent.
+labels=()
+if [[ $content == stack ]]; then
+    # shellcheck source=/dev/null
+    labels=(--label "dsk.cuda=$(. "stacks/$stack/stack.env" && echo "$CUDA_VERSION")"
+        --label "dsk.min-driver=$(. "stacks/$stack/stack.env" && echo "$MIN_DRIVER_VERSION")")
+fi
 version="$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' src/dsk/__init__.py)"
 DOCKER_BUILDKIT=1 docker build --network host --progress "${BUILD_PROGRESS:-auto}" --target "$target" \
     --build-arg BASE_IMAGE="$base" --build-arg STACK="$stack" --build-arg CONTENT="$content" \
@@ -88,5 +95,6 @@ DOCKER_BUILDKIT=1 docker build --network host --progress "${BUILD_PROGRESS:-auto
     --label org.opencontainers.image.licenses=Apache-2.0 \
     --label org.opencontainers.image.base.name="$base" \
     --label org.opencontainers.image.base.digest="${base_id##*@}" \
+    "${labels[@]}" \
     --tag "$tag" .
 docker image inspect --format "build-image.sh: $tag is {{.Id}}, {{.Size}} bytes" "$tag"

@@ -170,7 +170,8 @@ main() {
   local argument
   for argument in "$@"; do
     case $argument in
-      --lab) tools+=(sshd:openssh-server ip:iproute2 tc:iproute2 ps:procps hostname:hostname) ;;
+      # docker-ce recommends pigz, Debian's docker.io does not: an engine unpacks layers with it, if it is there.
+      --lab) tools+=(sshd:openssh-server ip:iproute2 tc:iproute2 ps:procps hostname:hostname unpigz:pigz) ;;
       --base) tools+=(debootstrap:debootstrap) ;;
       *) fail 2 "unknown argument $argument (there are --lab and --base)" ;;
     esac

@@ -1,4 +1,4 @@
-"""Take away what a stack's trim.txt lists for one layer. Usage: trim.py TRIM_TXT LAYER SITE_PACKAGES
+"""Take away what a trim.txt lists for one layer. Usage: trim.py TRIM_TXT LAYER SITE_PACKAGES
 
 A line is LAYER ACTION GLOB; actions are `remove` (a file, or a folder with all in it) and `strip`.
 """

@@ -55,6 +55,12 @@ def _logs(args: argparse.Namespace) -> None:
         sys.stdout.buffer.flush()
 
 
+def _registry(args: argparse.Namespace) -> None:
+    from dsk.agent.registry.serve import serve
+
+    sys.exit(serve(args.host, args.repository, args.platform, args.layers, args.image))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="dsk-agent", description=__doc__)
     commands = parser.add_subparsers(required=True)
@@ -90,6 +96,14 @@ def main() -> None:
     command.add_argument("--follow", action="store_true")
     command.add_argument("job")
     command.set_defaults(run=_logs)
+
+    command = commands.add_parser("registry", help="serve a `docker save` stream until stdin ends")
+    command.add_argument("--image", required=True, metavar="PIPE", type=Path)
+    command.add_argument("--host", required=True)
+    command.add_argument("--repository", required=True)
+    command.add_argument("--platform", required=True)
+    command.set_defaults(run=_registry)
+    command.add_argument("layers", nargs="+", metavar="DIFF_ID")
 
     args = parser.parse_args()
     args.run(args)

@@ -1,8 +1,10 @@
-"""What fleet tells while it works, as lines; the image on its way as a bar on a terminal."""
+"""What fleet tells while it works, as lines; the image on its way as a bar a node on a terminal."""
 
 from __future__ import annotations
 
 import sys
+import threading
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -11,51 +13,64 @@ import click
 from dsk.fleet.report import NodeDone, Said, Transferred
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
 GB = 1e9
+MB = 1e6
 PART_SHOWN = 0.1
 """Where there is no terminal, a line each time that this much more has been sent."""
 
 
 class Printer:
-    """A fleet Report; use it in a `with`, so that the terminal is left as it was."""
+    """A fleet Report, for several threads; use it in a `with`, so that the terminal is left as it
+    was."""
 
     def __init__(self) -> None:
-        self._bar: Progress | None = None
-        self._shown = 0.0
+        self._lock = threading.Lock()
+        self._bars: Progress | None = None
+        self._tasks: dict[int, TaskID] = {}
+        self._begun: dict[int, float] = {}
+        self._shown: dict[int, int] = {}
 
     def __call__(self, event: Said | Transferred | NodeDone) -> None:
-        if isinstance(event, Transferred):
-            self._transferred(event)
+        with self._lock:
+            if isinstance(event, Transferred):
+                self._transferred(event)
+            else:
+                self._say(f"{event.node}: {event.text}" if event.node else event.text)
+
+    def _say(self, line: str) -> None:
+        if self._bars is None:
+            click.echo(line)
         else:
-            click.echo(f"{event.node}: {event.text}" if event.node else event.text)
+            self._bars.console.print(line, markup=False, highlight=False)
 
     def _transferred(self, event: Transferred) -> None:
-        complete = event.done >= event.total
         if sys.stdout.isatty():
             self._draw(event)
-            if complete:
-                self._stop()
             return
-        part = event.done / event.total if event.total else 1.0
-        if complete or part >= self._shown + PART_SHOWN:
-            self._shown = 0.0 if complete else part
-            click.echo(f"  {event.done / GB:.1f} of about {event.total / GB:.1f} GB sent")
+        index = event.node.index
+        begun = self._begun.setdefault(index, time.monotonic())
+        shown = self._shown.get(index, 0)
+        step = event.total * PART_SHOWN
+        if event.done >= shown + step or shown < event.done == event.total:
+            self._shown[index] = event.done
+            rate = event.done / MB / max(time.monotonic() - begun, 0.1)
+            sent = f"{event.done / GB:.2f} of {event.total / GB:.2f} GB"
+            click.echo(f"{event.node}: {sent} received, {rate:.0f} MB/s")
 
     def _draw(self, event: Transferred) -> None:
-        if self._bar is None:
+        if self._bars is None:
             from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
-            self._bar = Progress("image", BarColumn(), DownloadColumn(), TransferSpeedColumn())
-            self._bar.add_task("image")
-            self._bar.start()
-        self._bar.update(self._bar.task_ids[0], completed=event.done, total=event.total)
-
-    def _stop(self) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+            self._bars = Progress(
+                "{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn()
+            )
+            self._bars.start()
+        if event.node.index not in self._tasks:
+            self._tasks[event.node.index] = self._bars.add_task(str(event.node))
+        task = self._tasks[event.node.index]
+        self._bars.update(task, completed=event.done, total=event.total or None)
 
     def __enter__(self) -> Printer:
         return self
@@ -66,4 +81,5 @@ class Printer:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        self._stop()
+        if self._bars is not None:
+            self._bars.stop()

@@ -39,7 +39,7 @@ def select(
 
 
 def find_node(cluster: Cluster, text: str, option: str = "--node") -> Node:
-    """The node that `1`, `node1` or its address names. Raises UserError."""
+    """The node that `1`, `node1` or its address names. Raises UserError, which names `option`."""
     for node in cluster.nodes:
         if text in (str(node.index), node.name, node.host):
             return node

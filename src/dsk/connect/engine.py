@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from dsk.errors import DskError, Unreachable
 
@@ -23,6 +24,25 @@ def open_engine(url: str) -> DockerClient:
     except DockerException as error:
         raise OSError(str(error)) from error
     return client
+
+
+def pull(engine: DockerClient, repository: str, digest: str) -> Iterator[Mapping[str, Any]]:
+    """Pulls an image by digest and yields the engine's events: `id`, `status`, `progressDetail`.
+
+    Raises OSError with the engine's words, also where the way to it is lost.
+    """
+    from http.client import HTTPException
+
+    from docker.errors import DockerException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        for event in engine.api.pull(repository, tag=digest, stream=True, decode=True):
+            if "error" in event:
+                raise OSError(event["error"])
+            yield event
+    except (DockerException, HTTPError, HTTPException) as error:
+        raise OSError(str(error)) from error
 
 
 def engine_error(stderr: str, where: str) -> DskError:

@@ -51,10 +51,16 @@ class Fleet:
             if node.index in self.servers and node.index not in self._errors
         )
 
-    def each(self, fn: Callable[[Node, Server], T]) -> dict[int, T]:
-        """`fn` on every good node side by side: the results by node index, the errors kept here."""
+    def each(
+        self, fn: Callable[[Node, Server], T], nodes: Sequence[Node] | None = None
+    ) -> dict[int, T]:
+        """`fn` on every good node, or on these, side by side: the results by node index.
+
+        The errors are kept here.
+        """
         results = {}
-        for outcome in side_by_side(self.good, lambda node: fn(node, self.servers[node.index])):
+        chosen = self.good if nodes is None else nodes
+        for outcome in side_by_side(chosen, lambda node: fn(node, self.servers[node.index])):
             if outcome.error:
                 self.fail(outcome.node, outcome.error)
             else:

@@ -12,6 +12,8 @@ from dsk.errors import DskError, UserError
 from dsk.fleet import network, place, worker
 from dsk.fleet.contact import open_fleet
 from dsk.fleet.report import NodeDone, Report
+from dsk.fleet.sync import registry
+from dsk.fleet.sync.receive import clean
 
 LIMIT_S = 60.0
 MASTER = "dsk.role=master"
@@ -44,8 +46,10 @@ def down(
         def take_down(node: Node, server: Server) -> None:
             if node == cluster.master:
                 worker.remove_labelled(server, cluster, node, MASTER)
+                registry.remove(server, cluster)
             worker.remove(server, cluster, node)
             place.remove(server, cluster, node)
+            clean(server, cluster, node)
             report(NodeDone(node, "down"))
 
         fleet.each(take_down)

@@ -6,12 +6,13 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from dsk.bundle import Bundle
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Completed, Server
+from dsk.fleet import driver
 
 LIMIT_S = 60.0
 
@@ -42,6 +43,7 @@ fact worker docker container inspect --format '{{json .}}' "$worker"
 fact holder docker exec "$worker" dsk-agent holder
 fact hook command -v nvidia-container-runtime-hook
 fact gpus gpus
+fact driver cat /proc/driver/nvidia/version
 fact listening listening
 fact infiniband test -e /dev/infiniband
 fact workspace test -d "$workspace"
@@ -50,17 +52,30 @@ fact workspace test -d "$workspace"
 
 @dataclass(frozen=True)
 class Image:
-    """`id` is the engine's own; `content` is the same on every engine, whatever its image store."""
+    """`id` is the engine's own; `content` is the same on every engine, whatever its image store.
+
+    `size` in bytes, unpacked; `platform` as `linux/amd64`; `layers`: their diff ids, lowest first.
+    """
 
     id: str
     content: str
     size: int
+    platform: str = ""
+    layers: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def inspected(cls, text: str) -> Image:
         raw: dict[str, Any] = json.loads(text)
         told = json.dumps([raw["RootFS"]["Layers"], raw["Config"].get("Env"), raw["Created"][:19]])
-        return cls(raw["Id"], hashlib.sha256(told.encode()).hexdigest(), raw["Size"])
+        return cls(
+            raw["Id"],
+            hashlib.sha256(told.encode()).hexdigest(),
+            raw["Size"],
+            f"{raw.get('Os', '')}/{raw.get('Architecture', '')}",
+            tuple(raw["RootFS"]["Layers"]),
+            raw["Config"].get("Labels") or {},
+        )
 
 
 @dataclass(frozen=True)
@@ -77,7 +92,8 @@ class Worker:
 class Probe:
     """`docker` and `compose` are how `docker version` and `docker compose version` ended;
     `same_files`: the bundle lies there as it should; `holder`: the job that has the worker;
-    `listening`: local addresses and ports of the server's IPv4 listeners."""
+    `listening`: local addresses and ports of the server's IPv4 listeners; `driver`: the NVIDIA
+    driver's version, empty where none is loaded."""
 
     docker: Completed
     compose: Completed
@@ -90,6 +106,7 @@ class Probe:
     holder: str | None
     same_files: bool
     listening: frozenset[tuple[str, int]]
+    driver: str = ""
 
 
 def probe(server: Server, cluster: Cluster, node: Node, bundle: Bundle) -> Probe:
@@ -128,6 +145,7 @@ def parse(output: str, files: int) -> Probe:
         holder=(holder.text or None) if holder.returncode == 0 else None,
         same_files=facts["files"].text.split() == [str(files), "0"],
         listening=frozenset(map(_address, facts["listening"].text.split())),
+        driver=driver.version(facts["driver"].text),
     )
 
 

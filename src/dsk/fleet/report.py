@@ -18,9 +18,13 @@ class Said:
 
 @dataclass(frozen=True)
 class Transferred:
-    """The image on its way to `nodes`: `done` of about `total` bytes (docker save says no size)."""
+    """The image on its way to `node`: `done` of `total` bytes on the wire.
 
-    nodes: tuple[Node, ...]
+    `total` may grow while the image is still being read, and is about right where an engine streams
+    it (docker save says no size).
+    """
+
+    node: Node
     done: int
     total: int
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dsk.cluster.model import Cluster, Node
 from dsk.connect.engine import INSTALL, engine_error
 from dsk.errors import DskError, UserError
+from dsk.fleet import driver
 from dsk.fleet.probe import Probe
 
 ANY = "0.0.0.0"  # noqa: S104 - compared, not bound
@@ -52,7 +53,7 @@ def _gpu_problem(cluster: Cluster, node: Node, probe: Probe) -> DskError | None:
         )
     if not probe.nvidia_toolkit:
         return DskError("the NVIDIA container toolkit is missing", where=where, fix=TOOLKIT)
-    return None
+    return driver.problem(probe.image.labels, probe.driver, where) if probe.image else None
 
 
 def _port_problem(cluster: Cluster, node: Node, probe: Probe) -> DskError | None:

@@ -8,12 +8,13 @@ from dsk.bundle import Bundle, render
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
 from dsk.errors import DskError, UserError
-from dsk.fleet import image, network, place, worker
+from dsk.fleet import network, place, worker
 from dsk.fleet.contact import Fleet, Trust, open_fleet, trust_nobody
 from dsk.fleet.keys import ensure_keys
 from dsk.fleet.probe import Probe, probe
 from dsk.fleet.report import NodeDone, Report, Said
 from dsk.fleet.requirements import problem
+from dsk.fleet.sync import distribute
 
 # A worker that runs for a while answers at once or not at all.
 STILL_HEALTHY_LIMIT_S = 5
@@ -66,30 +67,12 @@ def _hints(cluster: Cluster, fleet: Fleet, probes: Mapping[int, Probe], report: 
 
 def _distribute(
     cluster: Cluster, fleet: Fleet, probes: Mapping[int, Probe], report: Report
-) -> set[int]:
+) -> frozenset[int]:
     """Gives the image to the nodes that lack it or have another under its name: those nodes."""
-    master = probes.get(cluster.master.index)
-    has = master.image if master else None
     contents = {found.image.content if found.image else None for found in probes.values()}
     if len(contents) <= 1 and None not in contents:
-        return set()
-    try:
-        source = image.find_source(cluster, fleet.servers.get(cluster.master.index), has)
-    except DskError as error:
-        for node in fleet.good:
-            if probes[node.index].image is None:
-                fleet.fail(node, error)
-        return set()
-    targets = {}
-    for node in fleet.good:
-        there = probes[node.index].image
-        if there is None or there.content != source.image.content:
-            targets[node] = fleet.servers[node.index]
-    errors = image.send(source, cluster.image, targets, report)
-    for node in targets:
-        if failed := errors.get(node.index):
-            fleet.fail(node, failed)
-    return {node.index for node in targets}
+        return frozenset()
+    return distribute(cluster, fleet, fleet.good, report)
 
 
 def _differences(found: Probe, bundle: Bundle, *, new_image: bool) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from dsk.jobs.place import Place, Supervisor
 from dsk.jobs.planning import Plan, Request, plan
 from dsk.recipe import KnownKeys

@@ -1,4 +1,4 @@
-"""Two (to four) real hosts on one machine: see docs/lab.md. Standard library only."""
+"""Two (to five) real hosts on one machine: see docs/lab.md. Standard library only."""
 
 from hosts.command import LabError
 from hosts.lab import Lab

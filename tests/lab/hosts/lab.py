@@ -14,7 +14,7 @@ from hosts.command import LabError
 from hosts.node import Node
 from hosts.record import Process, Record
 
-MAX_NODES = 4
+MAX_NODES = 5
 DEFAULT_FOLDER = "/var/lib/dsk-lab"
 
 

@@ -41,6 +41,7 @@ FACTS = {
     "holder": fact("holder", "20261124-1"),
     "hook": fact("hook", code=1),
     "gpus": fact("gpus", "4"),
+    "driver": fact("driver", "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat"),
     "listening": fact("listening", "0B00580A:08AE\n00000000:0016"),
     "infiniband": fact("infiniband", code=1),
     "workspace": fact("workspace"),
@@ -54,6 +55,7 @@ def read(**changed: str) -> Probe:
 def test_everything_is_read() -> None:
     found = read()
     assert found.nvidia_toolkit and found.gpus == 4 and not found.infiniband
+    assert found.driver == "535.104.05"
     assert found.image and found.image.size == 5
     assert found.worker and found.worker.running and found.worker.config == "c"
     assert found.holder == "20261124-1"

@@ -10,6 +10,7 @@ COMMANDS = {
     "verify": "Compare what is in the image with the lock, on every node.",
     "save": "Write the image to FILE, to be carried where no network reaches.",
     "load": "Give the image in FILE to this machine's engine, or to nodes.",
+    "sync": "Give the image to the nodes that lack it, over the LAN, missing layers only.",
 }
 
 

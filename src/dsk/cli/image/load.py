@@ -29,7 +29,7 @@ def command(context: Context, file: Path, *, hosts: tuple[str, ...]) -> None:
             done = load_here(file, progress)
         click.echo(f"this machine: {done}; next: dsk up")
         return
-    cluster = context.cluster()
+    cluster = context.cluster_with_engines()
     chosen = {find_node(cluster, host) for host in hosts}
     nodes = [node for node in cluster.nodes if node in chosen]
     with Bytes() as progress:

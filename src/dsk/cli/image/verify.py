@@ -57,7 +57,7 @@ def command(
     if here:
         verdicts = [verify_here(reference or context.image(), deep=deep)]
     else:
-        cluster = context.cluster()
+        cluster = context.cluster_with_engines()
         chosen = {find_node(cluster, host) for host in hosts}
         nodes = [node for node in cluster.nodes if node in chosen or not hosts]
         verdicts = verify_nodes(cluster, nodes, deep=deep)

@@ -1,0 +1,1 @@
+"""`dsk-agent registry`: the image that it runs from, for one sync, to those with a certificate."""

@@ -1,0 +1,37 @@
+"""`dsk image sync`: the master's image to the other nodes."""
+
+from __future__ import annotations
+
+import click
+
+from dsk.cli.context import Context, pass_context
+
+
+@click.command()
+@click.option(
+    "--to",
+    "hosts",
+    metavar="HOST",
+    multiple=True,
+    help="Only to this node: its address, name or number; may be given several times.",
+)
+@pass_context
+def command(context: Context, hosts: tuple[str, ...]) -> None:
+    """Give the image to the nodes that lack it, over the LAN, missing layers only.
+
+    The master sends it to all of them side by side; it gets the image from this machine or its
+    registry where it lacks it itself. Workers are left as they are: `dsk up` makes them anew.
+    Interrupted, it goes on with the next run.
+    """
+    from dsk.cli.errors import finish
+    from dsk.cli.report import Printer
+    from dsk.cluster.selection import find_node
+    from dsk.fleet.sync.alone import sync
+
+    cluster = context.cluster_with_engines()
+    chosen = [find_node(cluster, host, "--to") for host in hosts] or cluster.nodes
+    with Printer() as report:
+        errors = sync(cluster, chosen, report)
+    finish(errors)
+    count = len({node.index for node in chosen})
+    click.echo(f"{count} of {count} nodes have the image {cluster.image}")

@@ -1,0 +1,86 @@
+"""The image from the operator's machine to the master, where only the former has it."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+
+from dsk.cluster.model import Cluster
+from dsk.connect import Server, processes
+from dsk.errors import DskError, Unreachable
+from dsk.fleet import image
+from dsk.fleet.image import Source
+from dsk.fleet.report import Report, Said, Transferred
+
+CHUNK = 1 << 20
+# A slow engine packs a whole image before the first byte of `docker save`, and unpacks it after the
+# last byte of `docker load`.
+STALL_LIMIT_S = 1800.0
+REPORT_EVERY_S = 0.5
+
+
+def to_master(cluster: Cluster, master: Server, source: Source, report: Report) -> None:
+    """`docker save` into the master's `docker load`; compared. Raises DskError."""
+    where = str(cluster.master)
+    report(Said(f"sending {cluster.image} from {source.name} to {cluster.master.name}"))
+    saver = source.server.popen(["docker", "save", cluster.image])
+    loader = master.popen(["docker", "load", "--quiet"], stdin=processes.PIPE)
+    try:
+        if _pump(saver, loader, cluster, source, report):
+            _finish(saver, "docker save", source.name)
+        _finish(loader, "docker load", where)
+    finally:
+        processes.end(saver)
+        processes.end(loader)
+    image.compare(master, cluster.image, source.image, where, source.name)
+
+
+def _pump(
+    saver: processes.Popen[bytes],
+    loader: processes.Popen[bytes],
+    cluster: Cluster,
+    source: Source,
+    report: Report,
+) -> bool:
+    """Whether all was sent; False where the loader ended before."""
+    assert saver.stdout and loader.stdin  # noqa: S101 - asked for above
+    done, reported = 0, 0.0
+    os.set_blocking(loader.stdin.fileno(), False)
+    while True:
+        if not select.select([saver.stdout], [], [], STALL_LIMIT_S)[0]:
+            raise _stalled("docker save has sent", source.name)
+        rest = memoryview(os.read(saver.stdout.fileno(), CHUNK))
+        if not rest:
+            break
+        done += len(rest)
+        while rest:
+            if not select.select([], [loader.stdin], [], STALL_LIMIT_S)[1]:
+                raise _stalled("docker load has taken", str(cluster.master))
+            try:
+                rest = rest[os.write(loader.stdin.fileno(), rest) :]
+            except BlockingIOError:
+                continue
+            except BrokenPipeError:
+                return False
+        if time.monotonic() - reported > REPORT_EVERY_S:
+            reported = time.monotonic()
+            report(Transferred(cluster.master, done, max(done, source.image.size)))
+    report(Transferred(cluster.master, done, done))
+    loader.stdin.close()
+    return True
+
+
+def _stalled(what: str, where: str) -> Unreachable:
+    return Unreachable(f"{what} nothing for {STALL_LIMIT_S / 60:.0f} min", where=where)
+
+
+def _finish(process: processes.Popen[bytes], what: str, where: str) -> None:
+    try:
+        code = process.wait(STALL_LIMIT_S)
+    except processes.TimeoutExpired:
+        raise _stalled(what, where) from None
+    if code and process.stderr:
+        said = process.stderr.read().decode(errors="replace").strip()
+        fix = "make room on its disk" if "no space left" in said else None
+        raise DskError(f"{what} failed: {said}", where=where, fix=fix)

@@ -1,0 +1,72 @@
+"""What matters to the image's way on a server, asked in one round trip."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dsk.connect import Server
+from dsk.connect.engine import engine_error
+from dsk.fleet import driver
+from dsk.fleet.probe import Image
+
+LIMIT_S = 60.0
+
+# Lines: platform, free kilobytes at the engine's folder, the image or `null`, the layers of each
+# image that is there, an empty one, and what the NVIDIA driver says of itself.
+SCRIPT = r"""
+docker version --format '{{.Server.Os}}/{{.Server.Arch}}' || exit 1
+df -Pk "$(docker info --format '{{.DockerRootDir}}')" | awk 'NR == 2 { print $4 }'
+image=$(docker image inspect --format '{{json .}}' "$1" 2>/dev/null) || image=null
+printf '%s\n' "$image"
+docker image ls --quiet --no-trunc | sort -u |
+  xargs -r docker image inspect --format '{{json .RootFS.Layers}}' 2>/dev/null
+echo
+cat /proc/driver/nvidia/version 2>/dev/null
+exit 0
+"""
+
+
+@dataclass(frozen=True)
+class There:
+    """`free` in bytes; `stacks`: the layers of each image there; `driver` empty where none is."""
+
+    platform: str
+    free: int
+    image: Image | None
+    stacks: tuple[tuple[str, ...], ...]
+    driver: str
+
+    def has_content(self, image: Image) -> bool:
+        return self.image is not None and self.image.content == image.content
+
+    def shared(self, layers: Sequence[str]) -> int:
+        """How many of the lowest of `layers` are there."""
+        return max((_common(stack, layers) for stack in self.stacks), default=0)
+
+
+def look(server: Server, reference: str, where: str) -> There:
+    """Raises Unreachable."""
+    done = server.run(["sh", "-c", SCRIPT, "dsk", reference], timeout=LIMIT_S)
+    if done.returncode:
+        raise engine_error(done.error, where)
+    return parse(done.text)
+
+
+def parse(output: str) -> There:
+    """Reads SCRIPT's output."""
+    told, _, nvidia = output.partition("\n\n")
+    platform, free, image, *stacks = told.splitlines()
+    return There(
+        platform,
+        int(free or 0) * 1024,
+        None if image == "null" else Image.inspected(image),
+        tuple(tuple(json.loads(stack) or ()) for stack in stacks),
+        driver.version(nvidia),
+    )
+
+
+def _common(first: Sequence[str], second: Sequence[str]) -> int:
+    pairs = zip(first, second, strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(first), len(second)))

@@ -1,0 +1,201 @@
+"""One node's part of a sync: it pulls from the master, group of layers by group."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from dsk.cluster.model import Cluster, Node
+from dsk.connect import Server
+from dsk.connect.engine import pull
+from dsk.errors import DskError, Unreachable
+from dsk.fleet import image
+from dsk.fleet.report import NodeDone, Report, Transferred
+from dsk.fleet.sync import admission
+from dsk.fleet.sync.registry import Registry, repository
+from dsk.wire.registry import Ready
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+PULLS_AT_ONCE = 16
+TAG_LIMIT_S = 120.0
+REPORT_EVERY_S = 0.5
+
+# Untags only, where the image has another name.
+REMOVE = r"""
+names=$(docker image ls --digests --format '{{.Repository}}@{{.Digest}}' \
+  --filter "reference=*/$1") || exit 1
+[ -z "$names" ] || docker image rm $names >/dev/null
+"""
+
+
+class NoRoom(DskError):
+    """The node's disk is full."""
+
+
+def receive(server: Server, node: Node, registry: Registry, report: Report) -> None:
+    """The image under its name, or not at all. Raises DskError.
+
+    What a pull that failed for want of the network has got stays, for the next one to go on.
+    """
+    cluster = registry.cluster
+    with _admitted(server, node, registry):
+        progress = _Progress(node, registry, report)
+        try:
+            whole = _pull_all(server, registry, progress)
+            _name(server, node, registry, whole)
+        except NoRoom:
+            # An engine without any room cannot even take away; the next run does it then.
+            with contextlib.suppress(DskError):
+                clean(server, cluster, node)
+            raise
+    clean(server, cluster, node)
+    image.compare(server, cluster.image, registry.image, str(node), str(cluster.master))
+    report(NodeDone(node, progress.summary))
+
+
+def clean(server: Server, cluster: Cluster, node: Node) -> None:
+    """Takes away all that a sync left but the image itself. Raises DskError."""
+    admission.forget(server, cluster, node)
+    argv = ["sh", "-c", REMOVE, "dsk", repository(cluster)]
+    done = server.run(argv, timeout=TAG_LIMIT_S)
+    if done.returncode:
+        raise DskError(f"docker image rm failed: {done.error}", where=str(node))
+
+
+@contextlib.contextmanager
+def _admitted(server: Server, node: Node, registry: Registry) -> Iterator[None]:
+    admission.forget(server, registry.cluster, node)
+    try:
+        admission.admit(server, registry.cluster, node, registry.opened)
+        yield
+    finally:
+        with contextlib.suppress(Unreachable):
+            admission.forget(server, registry.cluster, node)
+
+
+def _source(registry: Registry) -> str:
+    return f"{registry.opened.address}/{repository(registry.cluster)}"
+
+
+def _pull_all(server: Server, registry: Registry, progress: _Progress) -> Ready:
+    """Every group as soon as it is ready, all of them at once; the last, which is the image.
+
+    The engine fetches a layer that several pulls want once, and unpacks one while others come.
+    """
+    engine, pulls = server.engine(), []
+    with ThreadPoolExecutor(max_workers=PULLS_AT_ONCE) as pool:
+        ready = registry.after(0)
+        while True:
+            pulls.append(pool.submit(_pull, engine, server.where, registry, ready, progress))
+            if ready.whole:
+                break
+            ready = registry.after(ready.layers)
+    for done in pulls:
+        done.result()
+    return ready
+
+
+def _pull(
+    engine: DockerClient, where: str, registry: Registry, ready: Ready, progress: _Progress
+) -> None:
+    try:
+        for event in pull(engine, _source(registry), ready.digest):
+            registry.check()
+            progress.take(event)
+    except OSError as error:
+        registry.check()
+        raise pull_error(str(error), where, registry.cluster.image) from None
+
+
+def _name(server: Server, node: Node, registry: Registry, ready: Ready) -> None:
+    argv = ["docker", "tag", f"{_source(registry)}@{ready.digest}", registry.cluster.image]
+    done = server.run(argv, timeout=TAG_LIMIT_S)
+    if done.returncode:
+        raise DskError(f"docker tag failed: {done.error}", where=str(node))
+
+
+def pull_error(said: str, where: str, reference: str) -> DskError:
+    """What an engine's words mean when a pull failed. Pure."""
+    text = said.lower()
+    if "no space left" in text or "disk quota exceeded" in text:
+        return NoRoom(
+            f"the disk is full, the image {reference} was not installed",
+            where=where,
+            fix="make room on the disk of the engine (there: docker system df; docker image prune)",
+        )
+    if "not yet valid" in text or "has expired" in text:
+        return DskError(
+            f"the certificate of the sync is not valid by this server's clock: {said}",
+            where=where,
+            fix="set the clocks of all servers (there: timedatectl set-ntp true)",
+        )
+    if "unauthorized" in text or "denied" in text or "no basic auth" in text:
+        return DskError(
+            f"the registry refuses {reference}: {said}",
+            where=where,
+            fix="there, as the same login: docker login",
+        )
+    if any(word in text for word in ("timeout", "refused", "no such host", "no route", "eof")):
+        return Unreachable(f"the registry does not answer: {said}", where=where)
+    return DskError(f"docker pull failed: {said}", where=where)
+
+
+class _Progress:
+    """The engine's events as bytes of the whole image's; for several threads."""
+
+    def __init__(self, node: Node, registry: Registry, report: Report) -> None:
+        self._node = node
+        self._registry = registry
+        self._report = report
+        self._lock = threading.Lock()
+        self._begin = time.monotonic()
+        self._reported = 0.0
+        self._done: dict[str, int] = {}
+        self._there: set[str] = set()
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        with self._lock:
+            if not self._count(event):
+                return
+            now = time.monotonic()
+            if now - self._reported > REPORT_EVERY_S:
+                self._reported = now
+                self._report(self._transferred())
+
+    def _count(self, event: Mapping[str, Any]) -> bool:
+        """Whether the event says something about bytes."""
+        layer, status = event.get("id", ""), event.get("status", "")
+        if status == "Downloading":
+            self._done[layer] = event["progressDetail"].get("current", 0)
+        elif status == "Download complete":
+            self._done[layer] = self._size(layer)
+        elif status == "Already exists":
+            self._there.update({layer} - self._done.keys())
+        else:
+            return False
+        return True
+
+    def _size(self, layer: str) -> int:
+        return next((n for digest, n in self._registry.blobs().items() if layer in digest), 0)
+
+    def _transferred(self) -> Transferred:
+        sizes = self._registry.blobs()
+        missing = (
+            n for digest, n in sizes.items() if not any(there in digest for there in self._there)
+        )
+        done = sum(self._done.values())
+        return Transferred(self._node, done, max(done, sum(missing)))
+
+    @property
+    def summary(self) -> str:
+        """In words; the last report is made here, so that a bar ends full."""
+        last = self._transferred()
+        self._report(Transferred(self._node, last.done, last.done))
+        took = time.monotonic() - self._begin
+        return f"has the image: {last.done / 1e6:.1f} MB in {took:.0f} s"

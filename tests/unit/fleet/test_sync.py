@@ -1,0 +1,122 @@
+"""What a node has and whether the image fits it; what an engine's words mean."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dsk.cluster.model import Cluster, Local, Node
+from dsk.errors import DskError, Unreachable
+from dsk.fleet.probe import Image
+from dsk.fleet.sync import fit, public
+from dsk.fleet.sync.look import There, parse
+from dsk.fleet.sync.receive import NoRoom, pull_error
+
+NODE = Node(1, "10.0.0.12", 2, Local())
+CLUSTER = Cluster("lab", (Node(0, "10.0.0.11", 2, Local()), NODE), Path("dsk.yaml"))
+LABELS = {"dsk.cuda": "12.8", "dsk.min-driver": "525.60.13"}
+IMAGE = Image("sha256:1", "content", 9_000_000_000, "linux/amd64", ("a", "b", "c"), LABELS)
+ROOMY = There("linux/amd64", 100_000_000_000, None, (), "535.104.05")
+
+
+def test_what_a_server_says() -> None:
+    image = {
+        "Id": "sha256:1",
+        "RootFS": {"Layers": ["a", "b"]},
+        "Config": {"Env": [], "Labels": LABELS},
+        "Created": "2026-01-01T00:00:00Z",
+        "Size": 5,
+        "Os": "linux",
+        "Architecture": "amd64",
+    }
+    nvidia = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat\nGCC version: 12"
+    lines = ["linux/amd64", "1000", json.dumps(image), '["a","b"]', "null", "", nvidia]
+    there = parse("\n".join(lines))
+    assert there.image and there.image.layers == ("a", "b") and there.image.labels == LABELS
+    assert there.free == 1024_000 and there.driver == "535.104.05"
+    assert there.stacks == (("a", "b"), ())
+
+
+def test_an_empty_engine_without_a_driver() -> None:
+    assert parse("linux/amd64\n1000\nnull") == There("linux/amd64", 1024_000, None, (), "")
+
+
+@pytest.mark.parametrize(
+    ("stacks", "shared"),
+    [((), 0), ((("a", "x"), ("a", "b", "x")), 2), ((("b", "a"),), 0), ((("a", "b", "c", "d"),), 3)],
+)
+def test_layers_in_common(stacks: tuple[tuple[str, ...], ...], shared: int) -> None:
+    assert replace(ROOMY, stacks=stacks).shared(IMAGE.layers) == shared
+
+
+def test_it_fits() -> None:
+    assert fit.problem(CLUSTER, NODE, IMAGE, ROOMY) is None
+    assert fit.cannot_serve(NODE, IMAGE, ROOMY) is None
+
+
+@pytest.mark.parametrize(
+    ("there", "words"),
+    [
+        (replace(ROOMY, platform="linux/arm64"), ("for linux/amd64", "server is linux/arm64")),
+        (replace(ROOMY, driver="470.82.01"), ("470.82.01", "525.60.13", "CUDA 12.8")),
+        (replace(ROOMY, free=8_000_000_000), ("takes 12.0 GB", "8.0 GB are free")),
+    ],
+)
+def test_what_does_not_fit(there: There, words: tuple[str, ...]) -> None:
+    found = fit.problem(CLUSTER, NODE, IMAGE, there)
+    assert found is not None and found.where == "node1 (10.0.0.12)" and found.fix
+    assert all(word in found.message for word in words)
+
+
+def test_the_driver_is_of_no_interest_on_processors() -> None:
+    cpu = replace(CLUSTER, accelerator="cpu")
+    assert fit.problem(cpu, NODE, IMAGE, replace(ROOMY, driver="470.1")) is None
+
+
+def test_a_node_with_most_layers_needs_little_room() -> None:
+    there = replace(ROOMY, free=10, stacks=(("a", "b"),))
+    assert fit.problem(CLUSTER, NODE, IMAGE, there) is None
+
+
+def test_a_master_without_room_to_send() -> None:
+    found = fit.cannot_serve(NODE, IMAGE, replace(ROOMY, free=10_000_000_000))
+    assert found and "needs, to send it, 14.4 GB, 10.0 GB are free" in found.message
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "word"),
+    [
+        ("write /var/lib/docker/tmp/x: no space left on device", NoRoom, "the disk is full"),
+        ("x509: certificate has expired or is not yet valid", DskError, "clock"),
+        ("pull access denied for a/b", DskError, "refuses"),
+        ("dial tcp 10.0.0.1:443: connect: connection refused", Unreachable, "does not answer"),
+        ("Client.Timeout exceeded while awaiting headers: i/o timeout", Unreachable, "answer"),
+        ("manifest for a/b:c not found", DskError, "not found"),
+    ],
+)
+def test_what_the_engine_says(said: str, kind: type[DskError], word: str) -> None:
+    found = pull_error(said, "node1", "a/b:c")
+    assert type(found) is kind
+    assert word in found.message
+
+
+@pytest.mark.parametrize(
+    ("reference", "wanted"),
+    [
+        ("host:5000/team/dsk:1", "host:5000/team/dsk@sha256:2"),
+        ("host:5000/team/dsk", "host:5000/team/dsk@sha256:2"),
+        ("team/dsk@sha256:9", "team/dsk@sha256:9"),
+        ("elsewhere/dsk:1", "elsewhere/dsk:1"),
+    ],
+)
+def test_the_digest_that_belongs_to_a_reference(reference: str, wanted: str) -> None:
+    digests = ["other/dsk@sha256:1", "host:5000/team/dsk@sha256:2"]
+    assert public.pick(reference, digests) == wanted
+
+
+def test_names_that_are_pulled() -> None:
+    assert not public.in_a_registry("dsk:cu128")
+    assert public.in_a_registry("team/dsk:1") and public.in_a_registry("host:5000/dsk")
