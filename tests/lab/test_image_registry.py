@@ -118,17 +118,7 @@ def cluster(lab: Lab, public: Public, tmp_path: Path) -> Iterator[Cluster]:
             node.docker("image", "rm", "--force", name, check=False)
 
 
-def test_each_node_pulls_by_digest_with_its_login(
-    lab: Lab, public: Public, cluster: Cluster
-) -> None:
-    refused = cluster.dsk("up", code=1)
-    assert "docker login" in refused.err and "node0" in refused.err
-    for node in lab.nodes:
-        public.login(node)
-    out = cluster.dsk("up").out
-    assert out.count(f"pulled {public.name.rpartition(':')[0]}@{public.digest}") == 2
-    assert out.count("unchanged") == 0
-    assert cluster.dsk("up").out.count("unchanged") == 2
+# In this order: an engine that once pulled a digest needs no login for it again.
 
 
 def test_a_node_without_a_login_gets_it_from_the_master(
@@ -147,6 +137,19 @@ def test_a_reference_by_digest(lab: Lab, public: Public, cluster: Cluster) -> No
     assert "node1" in refused.err and "name the image by a tag" in refused.err
     public.login(lab.nodes[1])
     cluster.dsk("up")
+
+
+def test_each_node_pulls_by_digest_with_its_login(
+    lab: Lab, public: Public, cluster: Cluster
+) -> None:
+    refused = cluster.dsk("up", code=1)
+    assert "docker login" in refused.err and "node0" in refused.err
+    for node in lab.nodes:
+        public.login(node)
+    out = cluster.dsk("up").out
+    assert out.count(f"pulled {public.name.rpartition(':')[0]}@{public.digest}") == 2
+    assert out.count("unchanged") == 0
+    assert cluster.dsk("up").out.count("unchanged") == 2
 
 
 def test_a_registry_that_does_not_answer(lab: Lab, public: Public, cluster: Cluster) -> None:
