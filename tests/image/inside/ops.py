@@ -3,6 +3,7 @@
 Out: {"loaded": {op: module file}, "step": the parameters after one step of cpu_adam}.
 """
 
+import ctypes
 import json
 import os
 import shutil
@@ -31,6 +32,8 @@ def main():
     optimizer = DeepSpeedCPUAdam([parameter], lr=0.1)
     parameter.grad = torch.ones(64)
     optimizer.step()
+    # cpu_adam speaks through C's stdio, whose buffer would otherwise follow the answer.
+    ctypes.CDLL(None).fflush(None)
     print(json.dumps({"loaded": loaded, "step": parameter.detach().tolist()}))
 
 
