@@ -238,7 +238,7 @@ def test_a_disk_that_is_full_before_and_on_the_way(
     assert "sending" not in done.out
 
     small_disk.run(["rm", "/var/lib/docker/fill"])
-    lab.nodes[0].bandwidth("300mbit")
+    lab.nodes[0].bandwidth("80mbit")
     running = sync.start("image", "sync")
     until(lambda: parts(small_disk) > 0)
     leave(20)
