@@ -24,7 +24,6 @@ DEBIAN_PACKAGES = PurePosixPath("/etc/dsk/debian-packages")
 PROOFS = PurePosixPath("/usr/local/lib/dsk/prove")
 """Programs that try what the image was built for; each ends with 0 where it holds."""
 STACK = PurePosixPath("/etc/dsk/stack.json")
-LLAMAFACTORY = PurePosixPath("/opt/llamafactory")
 PYTHON = PurePosixPath("/opt/venv/bin/python")
 
 STREAM = "stream.jsonl"
