@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from tests.image.engine import Image, docker, remove_left_over
 
 HERE = Path(__file__).parent
+STACKS = HERE.parents[1] / "stacks"
 REFERENCE = os.environ.get("DSK_IMAGE", "dsk:cu128")
 
 
@@ -20,6 +23,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.image)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """`needs`: packages that not every stack has. Before any fixture, which may train for long."""
+    for marker in item.iter_markers("needs"):
+        name = stack_of(REFERENCE)["name"]
+        lock = (STACKS / name / "requirements.txt").read_text()
+        lacking = set(marker.args) - set(re.findall(r"^([\w.-]+)==", lock, re.M))
+        if lacking:
+            pytest.skip(f"stack {name} goes without {', '.join(sorted(lacking))}")
+
+
+@functools.cache
+def stack_of(reference: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(Image(reference).run(["cat", "/etc/dsk/stack.json"]).stdout)
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -39,5 +58,4 @@ def image() -> Image:
 @pytest.fixture(scope="session")
 def stack(image: Image) -> dict[str, Any]:
     """What the image says of its stack; stacks/NAME holds what it was made from."""
-    found: dict[str, Any] = json.loads(image.run(["cat", "/etc/dsk/stack.json"]).stdout)
-    return found
+    return stack_of(image.reference)

@@ -12,7 +12,10 @@ from tests.training import tensorboard
 from tests.training.places import InContainer
 from tests.training.runs import QLORA, STEPS, Site
 
-pytestmark = pytest.mark.timeout(1500)
+pytestmark = [
+    pytest.mark.timeout(1500),
+    pytest.mark.needs("bitsandbytes", "liger-kernel", "tensorboard"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import pytest
 from tests.image.engine import Image
 
 pytestmark = pytest.mark.timeout(600)
+evaluates = pytest.mark.needs("tensorboard", "jieba", "nltk", "rouge-chinese")
 LIMIT_S = 580
 NO_NETWORK = ("--network=none",)
 ROOT = Path(__file__).parents[2]
@@ -22,11 +23,13 @@ def done(image: Image) -> dict[str, Any]:
     return answer
 
 
+@evaluates
 @pytest.mark.parametrize("name", ["train", "predict", "export", "chat"])
 def test_an_entry_point_ends_well(done: dict[str, Any], name: str) -> None:
     assert done[name]["exit"] == 0, done[name]["output"]
 
 
+@evaluates
 def test_training_evaluates_plots_and_logs(done: dict[str, Any]) -> None:
     wanted = {
         "lora/adapter_model.safetensors",
@@ -38,20 +41,24 @@ def test_training_evaluates_plots_and_logs(done: dict[str, Any]) -> None:
     assert {"train/loss", "eval/loss"} <= set(done["scalars"])
 
 
+@evaluates
 def test_prediction_is_measured(done: dict[str, Any]) -> None:
     assert {"predict_bleu-4", "predict_rouge-l"} <= done["metrics"].keys()
 
 
+@evaluates
 def test_the_merged_model_answers(done: dict[str, Any]) -> None:
     assert {"merged/model.safetensors", "merged/config.json"} <= set(done["files"])
     assert re.search(r"User: Assistant: .+", done["chat"]["output"])
 
 
+@evaluates
 def test_python_finds_all_compiled_that_it_runs(done: dict[str, Any]) -> None:
     """What it does not find, or finds out of date, it compiles and writes."""
     assert done["compiled"] == []
 
 
+@pytest.mark.needs("bitsandbytes", "liger-kernel", "tensorboard")
 def test_every_module_can_be_imported(image: Image) -> None:
     answer = image.script("imports.py", options=NO_NETWORK, limit_s=LIMIT_S)
     # Megatron's adapter is another training engine; upstream makes users install it.

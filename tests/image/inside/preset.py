@@ -64,7 +64,8 @@ def main():
     }
     done = subprocess.run(
         ["deepspeed", "--num_gpus=2", "--master_addr=127.0.0.1",
-         str(LLAMAFACTORY / "src/train.py"), "train", str(WORK / "train.yaml")],
+         *json.loads(Path("/etc/dsk/stack.json").read_text())["train_entry"],
+         str(WORK / "train.yaml")],
         env={**os.environ, **env}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         timeout=LIMIT_S, check=False,
     )  # fmt: skip
