@@ -122,7 +122,7 @@ def test_only_what_is_missing_travels_and_nothing_else_is_left(lab: Lab, sync: C
     first, second = lab.nodes
     out = sync.dsk("image", "sync").out
     assert f"sending {WANTED} from node0 to node1" in out
-    assert "GB received" in out and "MB/s" in out
+    assert "node1 (10.88.0.12): " in out and "MB/s" in out
     assert "2 of 2 nodes have the image" in out
     assert identity(second, WANTED) == identity(first, WANTED)
     assert left(second) == left(first) == NOTHING

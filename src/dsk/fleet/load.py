@@ -145,7 +145,7 @@ def _load(
     where = server.where
 
     def tick(done: int) -> None:
-        progress(f"{where}: loaded", done, manifest.tar)
+        progress(f"loaded, {where}", done, manifest.tar)
 
     loader = server.popen(["docker", "load", "--quiet"], stdin=processes.PIPE)
     assert loader.stdin  # noqa: S101 - PIPE above

@@ -6,9 +6,10 @@ This shape is what `dsk launch --json` and `dsk logs --json` print.
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
+
+from dsk.wire.tagged import Tagged
 
 State = Literal["starting", "running", "stopping", "succeeded", "failed", "stopped"]
 FINAL_STATES = ("succeeded", "failed", "stopped")
@@ -70,23 +71,14 @@ class Finished:
 
 
 Event = Phase | Notice | Output | Failure | Finished
-_KINDS: dict[str, type[Any]] = {
-    kind.__name__.lower(): kind for kind in (Phase, Notice, Output, Failure, Finished)
-}
+_LINES = Tagged("event", "an event", Phase, Notice, Output, Failure, Finished)
 
 
 def encode(event: Event) -> str:
-    return json.dumps({"event": type(event).__name__.lower(), **asdict(event)}, ensure_ascii=False)
+    return _LINES.encode(event)
 
 
 def decode(line: str) -> Event:
     """Raises ValueError where the line is none of a supervisor's events."""
-    try:
-        raw = json.loads(line)
-        kind = _KINDS[raw.pop("event")]
-        if "lines" in raw:
-            raw["lines"] = tuple(raw["lines"])
-        event: Event = kind(**raw)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"not an event: {line[:200]!r}") from error
+    event: Event = _LINES.decode(line)
     return event

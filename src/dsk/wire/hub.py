@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from dsk.wire.tagged import Tagged
+
 HubName = Literal["huggingface", "modelscope"]
 
 
@@ -83,23 +85,14 @@ class Refused:
 
 
 Word = Downloading | Ready | Refused
-_KINDS: dict[str, type[Any]] = {
-    kind.__name__.lower(): kind for kind in (Downloading, Ready, Refused)
-}
+_LINES = Tagged("word", "a word of the download", Downloading, Ready, Refused)
 
 
 def encode(word: Word) -> str:
-    return json.dumps({"word": type(word).__name__.lower(), **asdict(word)})
+    return _LINES.encode(word)
 
 
 def decode(line: str) -> Word:
     """Raises ValueError where the line is something else, such as a library's own output."""
-    try:
-        raw = json.loads(line)
-        kind = _KINDS[raw.pop("word")]
-        if "paths" in raw:
-            raw["paths"] = tuple(raw["paths"])
-        word: Word = kind(**raw)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"not a word of the download: {line[:200]!r}") from error
+    word: Word = _LINES.decode(line)
     return word

@@ -6,10 +6,10 @@ the image itself. `Broken` ends it. See dsk.agent.registry and dsk.fleet.sync.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+
+from dsk.wire.tagged import Tagged
 
 
 @dataclass(frozen=True)
@@ -43,19 +43,14 @@ class Broken:
 
 
 Message = Opened | Ready | Broken
-_KINDS: dict[str, type[Any]] = {kind.__name__.lower(): kind for kind in (Opened, Ready, Broken)}
+_LINES = Tagged("message", "a message", Opened, Ready, Broken)
 
 
 def encode(message: Message) -> str:
-    return json.dumps({"message": type(message).__name__.lower(), **asdict(message)})
+    return _LINES.encode(message)
 
 
 def decode(line: str) -> Message:
     """Raises ValueError where the line is none of a registry's messages."""
-    try:
-        raw = json.loads(line)
-        kind = _KINDS[raw.pop("message")]
-        message: Message = kind(**raw)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"not a message: {line[:200]!r}") from error
+    message: Message = _LINES.decode(line)
     return message

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from dsk.wire import PROTOCOL
 from dsk.wire.jobspec import JobNode, ProtocolMismatch
+from dsk.wire.tagged import Tagged
 
 GO = "go"
 PARTIAL = ".dsk-partial"
@@ -141,23 +142,14 @@ class Failed:
 
 
 Event = Said | Planned | Asked | Moved | Done | Failed
-_KINDS: dict[str, type[Any]] = {
-    kind.__name__.lower(): kind for kind in (Said, Planned, Asked, Moved, Done, Failed)
-}
+_LINES = Tagged("event", "an event", Said, Planned, Asked, Moved, Done, Failed)
 
 
 def encode(event: Event) -> str:
-    return json.dumps({"event": type(event).__name__.lower(), **asdict(event)}, ensure_ascii=False)
+    return _LINES.encode(event)
 
 
 def decode(line: str) -> Event:
     """Raises ValueError where the line is no event of a transfer."""
-    try:
-        raw = json.loads(line)
-        kind = _KINDS[raw.pop("event")]
-        if "delete" in raw:
-            raw["delete"] = tuple(raw["delete"])
-        event: Event = kind(**raw)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f"not an event: {line[:200]!r}") from error
+    event: Event = _LINES.decode(line)
     return event

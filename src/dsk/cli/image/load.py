@@ -20,20 +20,20 @@ def command(context: Context, file: Path, *, hosts: tuple[str, ...]) -> None:
     nodes that lack it. No dsk.yaml is needed without --to.
     """
     from dsk.cli.errors import finish
-    from dsk.cli.image.progress import Bytes
+    from dsk.cli.progress import Progress
     from dsk.cluster.selection import find_node
     from dsk.fleet.load import load_here, load_nodes
 
     if not hosts:
-        with Bytes() as progress:
-            done = load_here(file, progress)
+        with Progress() as progress:
+            done = load_here(file, progress.update)
         click.echo(f"this machine: {done}; next: dsk up")
         return
     cluster = context.cluster_with_engines()
     chosen = {find_node(cluster, host) for host in hosts}
     nodes = [node for node in cluster.nodes if node in chosen]
-    with Bytes() as progress:
-        results, errors = load_nodes(cluster, nodes, file, progress)
+    with Progress() as progress:
+        results, errors = load_nodes(cluster, nodes, file, progress.update)
     for node in nodes:
         if node.index in results:
             click.echo(f"{node}: {results[node.index]}")

@@ -23,11 +23,11 @@ def command(context: Context, file: Path, *, reference: str | None, force: bool)
     `dsk image load FILE` reads it, and so does `zstd -dc FILE | docker load`. No dsk.yaml is
     needed: dsk:cu128 is saved then.
     """
-    from dsk.cli.image.progress import Bytes
+    from dsk.cli.progress import Progress
     from dsk.fleet.save import save
 
-    with Bytes() as progress:
-        saved = save(reference or context.image(), file, progress, force=force)
+    with Progress() as progress:
+        saved = save(reference or context.image(), file, progress.update, force=force)
     click.echo(
         f"wrote {file}: {saved.reference}, {saved.packed / GB:.2f} GB "
         f"({saved.tar / GB:.2f} GB unpacked)"

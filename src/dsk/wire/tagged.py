@@ -1,0 +1,31 @@
+"""Dataclasses of several kinds as JSON objects, one a line, that name their kind."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+
+class Tagged:
+    """`key` holds the kind: the class's name in lower case. Lists are read back as tuples.
+    `what` names such a line in errors."""
+
+    def __init__(self, key: str, what: str, *kinds: type[Any]) -> None:
+        self._key = key
+        self._what = what
+        self._kinds = {kind.__name__.lower(): kind for kind in kinds}
+
+    def encode(self, message: Any) -> str:
+        kind = type(message).__name__.lower()
+        return json.dumps({self._key: kind, **asdict(message)}, ensure_ascii=False)
+
+    def decode(self, line: str) -> Any:
+        """Raises ValueError where the line is none of these kinds."""
+        try:
+            raw = json.loads(line)
+            kind = self._kinds[raw.pop(self._key)]
+            fields = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
+            return kind(**fields)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise ValueError(f"not {self._what}: {line[:200]!r}") from error
