@@ -125,12 +125,13 @@ RUN --mount=type=bind,source=scripts/image/only-avx2,target=/build/only-avx2 \
 FROM rest AS stack
 ARG STACK=cu128
 ENV DSK_STACK=${STACK}
-# Python imports setuptools' hook whenever it starts, also to run compile_pyc.py, and then wrote its .pyc by time stamp.
+# Python imports setuptools' hook whenever it starts, and a build from source numpy's distutils: both then write their .pyc
+# by time stamp.
 RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     --mount=type=bind,from=builder,source=/wheels,target=/wheels \
     --mount=type=bind,source=scripts/image/compile_pyc.py,target=/build/compile_pyc.py \
     /opt/build/bin/uv pip install --python /opt/venv --no-cache --no-index --no-deps /wheels/deepspeed-*.whl \
-    && rm -rf /opt/venv/lib/python3*/site-packages/_distutils_hack/__pycache__ \
+    && find /opt/venv -path '*distutils*/__pycache__' -prune -exec rm -r {} + \
     && python -B /build/compile_pyc.py /opt/venv
 COPY --from=sources /opt/llamafactory /opt/llamafactory
 # Editable, so that /opt/llamafactory is the one tree; its build backend (each version has its own) is in /opt/build.
