@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import subprocess
-import tarfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from dsk.wire.registry import Broken, Message, Opened, Ready, decode
 from tests.image.engine import LIMIT_S, Image
-
-
-def tar(files: Mapping[str, bytes]) -> bytes:
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w") as made:
-        for name, data in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(data)
-            made.addfile(entry, io.BytesIO(data))
-    return file.getvalue()
-
+from tests.tars import tar
 
 LAYER = tar({"a": b"a" * 100_000})
 DIFF_ID = f"sha256:{hashlib.sha256(LAYER).hexdigest()}"

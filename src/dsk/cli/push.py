@@ -26,11 +26,11 @@ def command(
     """
     from dsk.cli.errors import finish
     from dsk.cli.transfer import Printer
-    from dsk.cluster.selection import find_node
+    from dsk.cluster.selection import find_nodes
     from dsk.fleet import files
 
     cluster = context.cluster_with_engines()
-    chosen = [find_node(cluster, host, "--host") for host in hosts] or cluster.nodes
+    chosen = find_nodes(cluster, hosts, "--host")
     order = files.order(cluster, "push", path, chosen, delete=delete)
     with Printer(cluster, as_json=as_json) as show:
         errors = files.run(cluster, order, show, show.agreed)

@@ -6,7 +6,7 @@ launcher/runner.py of DeepSpeed 0.18.4. dsk's node names (`node1`) are understoo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from dsk.cluster.model import Cluster, Node
 from dsk.errors import UserError
@@ -44,6 +44,13 @@ def find_node(cluster: Cluster, text: str, option: str = "--node") -> Node:
         if text in (str(node.index), node.name, node.host):
             return node
     raise _unknown(cluster, text, f"{option} {text}")
+
+
+def find_nodes(cluster: Cluster, texts: Sequence[str], option: str) -> tuple[Node, ...]:
+    """Those that `texts` name, each once and in the cluster's order; all where there is no text.
+    Raises UserError, which names `option`."""
+    named = {find_node(cluster, text, option) for text in texts}
+    return tuple(node for node in cluster.nodes if node in named or not texts)
 
 
 def _unknown(cluster: Cluster, name: str, where: str) -> UserError:

@@ -14,18 +14,9 @@ import pytest
 
 from dsk.agent.registry import archive
 from dsk.agent.registry.fill import GROUP_BYTES, group_ends
+from tests.tars import tar
 
 CONFIG = b'{"rootfs": {"diff_ids": []}}'
-
-
-def tar(files: Mapping[str, bytes]) -> bytes:
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w") as made:
-        for name, data in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(data)
-            made.addfile(entry, io.BytesIO(data))
-    return file.getvalue()
 
 
 LAYER = tar({"etc/a": b"a" * 2000})

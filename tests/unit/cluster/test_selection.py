@@ -8,7 +8,7 @@ import pytest
 
 from dsk.cluster import secretnames
 from dsk.cluster.model import Cluster, Local, Node
-from dsk.cluster.selection import select
+from dsk.cluster.selection import find_nodes, select
 from dsk.errors import UserError
 
 CLUSTER = Cluster(
@@ -72,3 +72,12 @@ def test_other_values_are_shown_without_a_login_in_an_address() -> None:
     assert secretnames.shown("NCCL_DEBUG", "WARN") == "WARN"
     assert secretnames.shown("KEYBOARD", "us") == "us"
     assert secretnames.shown("https_proxy", "http://me:pw@proxy:3128") == "http://***@proxy:3128"
+
+
+def test_nodes_named_in_any_way_each_once_in_the_clusters_order() -> None:
+    first, second, third = CLUSTER.nodes
+    assert find_nodes(CLUSTER, ("node2", "10.0.0.11", "2"), "--host") == (first, third)
+    assert find_nodes(CLUSTER, (), "--host") == (first, second, third)
+    with pytest.raises(UserError, match="'node7' is not a node") as error:
+        find_nodes(CLUSTER, ("node7",), "--to")
+    assert error.value.where == "--to node7"

@@ -21,7 +21,7 @@ def command(context: Context, file: Path, *, hosts: tuple[str, ...]) -> None:
     """
     from dsk.cli.errors import finish
     from dsk.cli.progress import Progress
-    from dsk.cluster.selection import find_node
+    from dsk.cluster.selection import find_nodes
     from dsk.fleet.load import load_here, load_nodes
 
     if not hosts:
@@ -30,8 +30,7 @@ def command(context: Context, file: Path, *, hosts: tuple[str, ...]) -> None:
         click.echo(f"this machine: {done}; next: dsk up")
         return
     cluster = context.cluster_with_engines()
-    chosen = {find_node(cluster, host) for host in hosts}
-    nodes = [node for node in cluster.nodes if node in chosen]
+    nodes = find_nodes(cluster, hosts, "--to")
     with Progress() as progress:
         results, errors = load_nodes(cluster, nodes, file, progress.update)
     for node in nodes:

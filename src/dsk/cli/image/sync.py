@@ -25,11 +25,11 @@ def command(context: Context, hosts: tuple[str, ...]) -> None:
     """
     from dsk.cli.errors import finish
     from dsk.cli.report import Printer
-    from dsk.cluster.selection import find_node
+    from dsk.cluster.selection import find_nodes
     from dsk.fleet.sync.alone import sync
 
     cluster = context.cluster_with_engines()
-    chosen = [find_node(cluster, host, "--to") for host in hosts] or cluster.nodes
+    chosen = find_nodes(cluster, hosts, "--to")
     with Printer() as report:
         errors = sync(cluster, chosen, report)
     finish(errors)

@@ -42,7 +42,7 @@ def command(
     up. Exit code 1 if anything differs, 3 if a node cannot be reached.
     """
     from dsk.cli.errors import exit_code, show
-    from dsk.cluster.selection import find_node
+    from dsk.cluster.selection import find_nodes
     from dsk.errors import JobFailed
     from dsk.fleet.verify import verify_here, verify_nodes
 
@@ -58,8 +58,7 @@ def command(
         verdicts = [verify_here(reference or context.image(), deep=deep)]
     else:
         cluster = context.cluster_with_engines()
-        chosen = {find_node(cluster, host) for host in hosts}
-        nodes = [node for node in cluster.nodes if node in chosen or not hosts]
+        nodes = find_nodes(cluster, hosts, "--host")
         verdicts = verify_nodes(cluster, nodes, deep=deep)
     good = all(not verdict.error and not verdict.findings for verdict in verdicts)
     if as_json:
