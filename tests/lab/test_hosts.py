@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 from hosts import Lab, LabError
+from hosts.network import OPERATOR_LINK
 from hosts.record import Record
+from hosts.which import NAME
 
 IMAGE = os.environ.get("DSK_IMAGE", "dsk:cu128")
 HOSTS = Path(__file__).parent
@@ -127,9 +129,9 @@ def test_down_leaves_nothing(lab):
     lab.down()
     try:
         assert not any(process.alive() for process in processes)
-        assert not Path("/sys/class/net/dsk-lab0").exists()
-        assert "dsk-lab" not in Path("/proc/self/mountinfo").read_text()
-        assert not [*Path("/sys/fs/cgroup").glob("**/dsk-lab")]
+        assert not Path(f"/sys/class/net/{OPERATOR_LINK}").exists()
+        assert NAME not in Path("/proc/self/mountinfo").read_text()
+        assert not [*Path("/sys/fs/cgroup").glob(f"**/{NAME}")]
         assert Record.load() is None
     finally:
         Lab.up(2, [IMAGE])

@@ -13,9 +13,10 @@ from hosts import files, network, node, seeding
 from hosts.command import LabError
 from hosts.node import Node
 from hosts.record import Process, Record
+from hosts.which import NAME
 
 MAX_NODES = 5
-DEFAULT_FOLDER = "/var/lib/dsk-lab"
+DEFAULT_FOLDER = f"/var/lib/{NAME}"
 
 
 def data_folder() -> Path:
@@ -83,7 +84,7 @@ class Lab:
         folder = data_folder()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         key = folder / "id_ed25519"
-        files.make_key(key, "dsk-lab")
+        files.make_key(key, NAME)
         numbers = range(1, count + 1)
         kept = seeding.machine_image_ids()
         folders = {number: folder / node.hostname(number) for number in numbers}

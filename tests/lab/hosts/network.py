@@ -13,16 +13,18 @@ from pathlib import Path
 
 from hosts.command import LabError, run
 from hosts.record import Process
+from hosts.which import NUMBER
 
-OPERATOR_LINK = "dsk-lab0"
-OPERATOR_ADDRESS = "10.88.0.1"
+OPERATOR_LINK = f"dsk-lab{NUMBER}"
+SUBNET = f"10.88.{NUMBER}"
+OPERATOR_ADDRESS = f"{SUBNET}.1"
 PREFIX_LENGTH = 24
 INTERFACE = "eth0"
 """The node's end of its cable."""
 
 
 def node_address(number: int) -> str:
-    return f"10.88.0.{10 + number}"
+    return f"{SUBNET}.{10 + number}"
 
 
 def in_network_of(process: Process, *argv: str) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from hosts import network
 from hosts.command import LabError, wait_until
 from hosts.record import Process
+from hosts.which import NAME
 
 BOOT = Path(__file__).with_name("boot.sh")
 LOGIN = {
@@ -25,7 +26,7 @@ LOGIN = {
 }
 # No bridge and no firewall rules: workers use host networking. Cgroups apart from all others'.
 ENGINE = "dockerd --bridge none --iptables=false --ip-masq=false --ip-forward=false --cgroup-parent"
-CGROUPS = "dsk-lab"
+CGROUPS = NAME
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from hosts.command import LabError, wait_until
+from hosts.which import NAME
 
-# One lab per machine (its addresses are fixed), so one place, whatever DSK_LAB_DIR says.
-STATE = Path("/run/dsk-lab")
+# One place for each of a machine's labs (their addresses are fixed), whatever DSK_LAB_DIR says.
+STATE = Path("/run") / NAME
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -96,7 +97,7 @@ class Record:
 
 @contextmanager
 def machine_lock(*, wait: float) -> Iterator[None]:
-    """Hold the machine's only lab; the kernel lets go of it whatever way the holder ends.
+    """Hold this lab; the kernel lets go of it whatever way the holder ends.
 
     Raises:
         LabError: another process still held it after `wait` seconds.
