@@ -17,6 +17,8 @@ LOCK = RUN / "lock"
 LINKS = RUN / "jobs"
 """One symbolic link a job to its folder: a path without blanks, as pdsh and DeepSpeed need."""
 
+PROGRESS = RUN / "progress"
+
 CONTENT_ID = PurePosixPath("/etc/dsk/content-id")
 CONTENT_FILES = PurePosixPath("/etc/dsk/content-files")
 """What the content id is the SHA-256 of: `sha256sum --check` reads it."""
@@ -58,3 +60,8 @@ def job_link(job: str) -> PurePosixPath:
 def rank_logs(folder: PurePosixPath, attempt: int) -> PurePosixPath:
     """Where one attempt's ranks write, below the job's folder or its link."""
     return folder / "logs" / str(attempt)
+
+
+def progress(job: str, rank: int) -> PurePosixPath:
+    """One rank's wire.progress."""
+    return PROGRESS / job / str(rank)

@@ -1,0 +1,28 @@
+"""A sentence for the user in every language that dsk speaks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Language = Literal["en", "zh"]
+
+
+@dataclass(frozen=True)
+class Text:
+    """`en` and `zh` are templates of str.format with the same fields."""
+
+    en: str
+    zh: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def filled(self, **values: Any) -> Text:
+        return Text(self.en, self.zh, {**self.values, **values})
+
+    def in_language(self, language: Language) -> str:
+        return (self.zh if language == "zh" else self.en).format(**self.values)
+
+
+def language_of(locale: str) -> Language:
+    """Of LANG's value, such as `zh_CN.UTF-8`; English for every other."""
+    return "zh" if locale.lower().startswith("zh") else "en"

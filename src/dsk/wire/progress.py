@@ -1,0 +1,41 @@
+"""What a rank says of itself while it runs: written by it in a file of its own, read by the agent.
+
+`paths.progress(job, rank)` is on the worker's memory, rewritten at each change (atomically), so that
+neither side ever waits for the other, and an agent that starts anew knows where the rank is.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+RankPhase = Literal["loading", "tokenizing", "training", "evaluating", "saving", "ending"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """`ticks` counts what was done within the phase (a step, a batch evaluated, a file written):
+    a rank whose ticks stand still makes no progress. `step` of `steps` are the optimizer's.
+    `at` is the node's clock, seconds since the epoch; only differences on one node mean anything.
+    `samples_per_s` is over all ranks.
+    """
+
+    phase: RankPhase
+    ticks: int
+    at: float
+    step: int | None = None
+    steps: int | None = None
+    loss: float | None = None
+    samples_per_s: float | None = None
+
+    def to_raw(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_raw())
+
+    @classmethod
+    def from_json(cls, text: str) -> Progress:
+        """Raises ValueError or TypeError where the text is not a progress."""
+        return cls(**json.loads(text))
