@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
 import os
 import tarfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import BinaryIO
 
 import pytest
 
-from dsk.agent.registry import archive
+from dsk.agent.registry import archive, draft, link
 from dsk.agent.registry.fill import GROUP_BYTES, group_ends
 from tests.tars import tar
 
@@ -74,3 +76,14 @@ def test_groups() -> None:
     assert group_ends([small, small]) == []
     assert group_ends([small, big, big, small]) == [2, 3]
     assert group_ends([big, small, small, small, small, small], start=1) == [5]
+
+
+def test_a_layer_as_it_is(tmp_path: Path) -> None:
+    digest = hashlib.sha256(LAYER).hexdigest()
+    assert draft.plain(io.BytesIO(LAYER), tmp_path / "plain") == (digest, digest)
+    assert (tmp_path / "plain").read_bytes() == LAYER
+
+
+def test_a_network_of_unknown_speed_is_not_fast() -> None:
+    assert not link.is_fast("127.0.0.1")
+    assert not link.is_fast("192.0.2.1"), "an address of nobody here"

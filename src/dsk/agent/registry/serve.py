@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dsk.agent.registry import tls
+from dsk.agent.registry import link, tls
 from dsk.agent.registry.fill import Filler
 from dsk.agent.registry.storage import Storage, free_bytes
 from dsk.wire.registry import Broken, Message, Opened, encode
@@ -63,7 +63,8 @@ def serve(host: str, repository: str, platform: str, diff_ids: Sequence[str], im
             with image.open("rb", buffering=0) as stream:
                 with contextlib.suppress(OSError):  # a file, in tests
                     fcntl.fcntl(stream, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-                Filler(Storage(DATA, repository), diff_ids, platform, _say).fill(stream)
+                storage = Storage(DATA, repository, compress=not link.is_fast(host))
+                Filler(storage, diff_ids, platform, _say).fill(stream)
             end.join()
     except tarfile.TarError:
         _say(Broken("docker save broke off"))

@@ -6,23 +6,20 @@ its door would read, hash and copy everything once more.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import subprocess
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import Any, BinaryIO
 
-CHUNK = 1 << 20
+from dsk.agent.registry import draft as drafts
+
 MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG_TYPE = "application/vnd.docker.container.image.v1+json"
-LAYER_TYPE = "application/vnd.docker.image.rootfs.diff.tar.gzip"
-# docs/decisions/0008-image-sync.md: ten times as fast as zlib's level 1, and as small.
-COMPRESS = ("igzip", "-1", "-n", "-c")
+PLAIN_TYPE = "application/vnd.docker.image.rootfs.diff.tar"
+PACKED_TYPE = f"{PLAIN_TYPE}.gzip"
 
 
 @dataclass(frozen=True)
@@ -34,68 +31,36 @@ class Blob:
 
 
 class Storage:
-    """One repository's part of a registry's folder."""
+    """One repository's part of a registry's folder; `compress`: whether its layers are."""
 
-    def __init__(self, root: Path, repository: str) -> None:
+    def __init__(self, root: Path, repository: str, *, compress: bool) -> None:
+        self._compress = compress
         self._root = root
         self._v2 = root / "docker/registry/v2"
         self._repository = self._v2 / "repositories" / repository
         self._v2.mkdir(parents=True, exist_ok=True)
 
     def layer(self, tar: BinaryIO) -> tuple[str, Blob]:
-        """Stores a layer's tar compressed: its diff id and its blob. Raises OSError."""
-        plain, packed = hashlib.sha256(), hashlib.sha256()
+        """Stores a layer's tar: its diff id and its blob. Raises OSError."""
         draft = self._root / "draft"
-        failed: list[OSError] = []
-        with (
-            subprocess.Popen(
-                COMPRESS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pipesize=CHUNK
-            ) as program,
-            draft.open("wb") as file,
-        ):
-            assert program.stdin and program.stdout  # noqa: S101 - PIPE above
-
-            def keep(source: IO[bytes] = program.stdout) -> None:
-                try:
-                    while chunk := source.read(CHUNK):
-                        packed.update(chunk)
-                        file.write(chunk)
-                except OSError as error:
-                    failed.append(error)
-                    program.kill()
-
-            keeper = threading.Thread(target=keep)
-            keeper.start()
-            try:
-                while chunk := tar.read(CHUNK):
-                    plain.update(chunk)
-                    program.stdin.write(chunk)
-            except BrokenPipeError:
-                pass  # it ended: why is in `failed` or in its exit code
-            finally:
-                # Also where the stream breaks off: else the program would wait for the rest.
-                with contextlib.suppress(BrokenPipeError):
-                    program.stdin.close()
-                keeper.join()
-        if failed:
-            raise failed[0]
-        if program.returncode:
-            raise OSError(f"{COMPRESS[0]} ended with {program.returncode}")
-        blob = Blob(f"sha256:{packed.hexdigest()}", draft.stat().st_size)
+        write = drafts.packed if self._compress else drafts.plain
+        plain, written = write(tar, draft)
+        blob = Blob(f"sha256:{written}", draft.stat().st_size)
         self._place(draft, blob.digest)
         self._link("_layers", blob.digest)
-        return f"sha256:{plain.hexdigest()}", blob
+        return f"sha256:{plain}", blob
 
     def manifest(self, config: bytes, layers: Sequence[Blob]) -> str:
         """Stores the manifest of an image with this configuration; its digest."""
         described = self._small(config)
         self._link("_layers", described.digest)
+        kind = PACKED_TYPE if self._compress else PLAIN_TYPE
         text = json.dumps(
             {
                 "schemaVersion": 2,
                 "mediaType": MANIFEST_TYPE,
                 "config": _descriptor(CONFIG_TYPE, described),
-                "layers": [_descriptor(LAYER_TYPE, layer) for layer in layers],
+                "layers": [_descriptor(kind, layer) for layer in layers],
             }
         )
         digest = self._small(text.encode()).digest

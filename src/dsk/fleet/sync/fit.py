@@ -9,10 +9,11 @@ from dsk.fleet.probe import Image
 from dsk.fleet.sync.look import There
 
 GB = 1e9
-# The image, and the largest layer compressed while it is unpacked: dsk:cu128's is a third of it.
-ROOM_TO_RECEIVE = 4 / 3
-# What `docker save` writes before it says a word, and the layers compressed (0.55 of dsk:cu128).
-ROOM_TO_SERVE = 1.6
+# The image, and its largest layer, not compressed at worst, while it is unpacked: of dsk:cu128 that
+# is three fifths.
+ROOM_TO_RECEIVE = 1.6
+# What `docker save` writes before it says a word, and the layers, not compressed at worst.
+ROOM_TO_SERVE = 2.0
 
 
 def problem(cluster: Cluster, node: Node, image: Image, there: There) -> DskError | None:
