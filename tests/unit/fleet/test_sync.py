@@ -62,7 +62,7 @@ def test_it_fits() -> None:
     [
         (replace(ROOMY, platform="linux/arm64"), ("for linux/amd64", "server is linux/arm64")),
         (replace(ROOMY, driver="470.82.01"), ("470.82.01", "525.60.13", "CUDA 12.8")),
-        (replace(ROOMY, free=8_000_000_000), ("takes 12.0 GB", "8.0 GB are free")),
+        (replace(ROOMY, free=8_000_000_000), ("takes 14.4 GB", "8.0 GB are free")),
     ],
 )
 def test_what_does_not_fit(there: There, words: tuple[str, ...]) -> None:
@@ -83,7 +83,7 @@ def test_a_node_with_most_layers_needs_little_room() -> None:
 
 def test_a_master_without_room_to_send() -> None:
     found = fit.cannot_serve(NODE, IMAGE, replace(ROOMY, free=10_000_000_000))
-    assert found and "needs, to send it, 14.4 GB, 10.0 GB are free" in found.message
+    assert found and "needs, to send it, 18.0 GB, 10.0 GB are free" in found.message
 
 
 @pytest.mark.parametrize(
