@@ -66,11 +66,11 @@ class RotatedFile:
         if size and size + len(data) > self._limit:
             # The old file ends with a whole line, where there is an end in sight.
             end = data.find(b"\n") + 1
-            _put(file, data[:end])
+            append_whole(file, data[:end])
             self.close()
             self._path.replace(older(self._path))
             file, data = self._open(), data[end:]
-        _put(file, data)
+        append_whole(file, data)
 
     def _open(self) -> BinaryIO:
         self._file = self._path.open("ab", buffering=0)
@@ -81,7 +81,8 @@ def _size(file: BinaryIO) -> int:
     return os.fstat(file.fileno()).st_size
 
 
-def _put(file: BinaryIO, data: bytes) -> None:
+def append_whole(file: BinaryIO, data: bytes) -> None:
+    """All of `data` to an unbuffered file, or nothing. Raises OSError."""
     size, rest = _size(file), memoryview(data)
     try:
         while rest:

@@ -106,7 +106,6 @@ class RankOutput:
         return not self._thread.is_alive()
 
     def _drain(self) -> None:
-<<<<<<< HEAD
         poll = select.poll()
         poll.register(self._pipe, select.POLLIN)
         with closing(self._file), self._pipe:
@@ -121,33 +120,3 @@ class RankOutput:
                     self._kept.add([f"dsk: {told}"])
                 self._kept.add(self._excerpt.feed(data, time.monotonic()))
             self._kept.add(self._excerpt.end())
-=======
-        file = _open(self._path)
-        for line in iter(lambda: self._pipe.readline(1 << 20), b""):
-            if file:
-                try:
-                    file.write(line)
-                except OSError as error:
-                    self._add(f"dsk: {self._path} is no longer written: {error.strerror}")
-                    file = None
-            if text := shown(line):
-                self._add(text)
-
-    def _add(self, text: str) -> None:
-        with self._guard:
-            self._lines.append(Line(self._next, time.time(), text))
-            self._next += 1
-
-
-def _open(path: Path) -> BinaryIO | None:
-    try:
-        return path.open("ab", buffering=0)
-    except OSError:
-        return None
-
-
-def shown(line: bytes) -> str:
-    """The line as a terminal would end up showing it: a carriage return begins it anew."""
-    frames = [frame for frame in line.split(b"\r") if frame.strip()]
-    return frames[-1][:LONGEST].decode(errors="replace").rstrip() if frames else ""
->>>>>>> agent

@@ -13,6 +13,7 @@ import pytest
 
 from dsk.agent.excerpt import BURST, RATE
 from dsk.agent.output import KEPT_BYTES, KeptLines, RankOutput
+from dsk.agent.tail import RankLogs, Reader
 
 SMALL = 1 << 20
 
@@ -32,10 +33,10 @@ def output_of(program: str, folder: Path, **options: int) -> RankOutput:
     return output
 
 
-def texts(output: RankOutput | KeptLines) -> list[str]:
-    found, offset = [], 0
+def texts_of(read: Reader, offset: int = 0) -> list[str]:
+    found = []
     while True:
-        lines, offset = output.read(offset, 500)
+        lines, offset = read(offset, 500)
         if not lines:
             return found
         found += [line.text for line in lines]
@@ -43,7 +44,7 @@ def texts(output: RankOutput | KeptLines) -> list[str]:
 
 def test_lines_are_read_once_each_in_order_and_kept_in_the_file(tmp_path: Path) -> None:
     output = output_of("for i in range(1000): print('line', i)", tmp_path)
-    assert texts(output) == [f"line {i}" for i in range(1000)]
+    assert texts_of(output.read) == [f"line {i}" for i in range(1000)]
     first, following = output.read(0, 10)
     again, _ = output.read(following, 1)
     assert [line.offset for line in (*first, *again)] == list(range(11))
@@ -51,7 +52,8 @@ def test_lines_are_read_once_each_in_order_and_kept_in_the_file(tmp_path: Path) 
 
 
 def test_a_line_without_an_end_is_there_at_the_end(tmp_path: Path) -> None:
-    assert texts(output_of("print('killed here', end='')", tmp_path)) == ["killed here"]
+    output = output_of("print('killed here', end='')", tmp_path)
+    assert texts_of(output.read) == ["killed here"]
 
 
 FLOOD = """
@@ -70,7 +72,7 @@ def test_a_hundred_megabytes_take_their_room_and_no_more(tmp_path: Path) -> None
     files = [path.stat().st_size for path in tmp_path.iterdir()]
     assert len(files) == 2
     assert sum(files) <= 2 * SMALL + 64 * 1024
-    told = texts(output)
+    told = texts_of(output.read)
     assert len(told) <= BURST + (took + 1) * (RATE + 1)
     assert told[-1] == "the last words"
     assert any("lines left out" in text and "rank3.log" in text for text in told)
@@ -81,7 +83,7 @@ def test_a_long_binary_line_goes_through(tmp_path: Path) -> None:
     program = (
         "import os\nfor _ in range(300): os.write(1, b'\\xff\\0\\r' * 30000)\nprint('\\nafter')"
     )
-    *binary, last = texts(output_of(program, tmp_path, log_bytes=SMALL))
+    *binary, last = texts_of(output_of(program, tmp_path, log_bytes=SMALL).read)
     assert last == "after"
     assert sum(map(len, binary)) < 100_000
 
@@ -100,7 +102,8 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_is_told_and_the_rank_goes_on(full_disk: Path) -> None:
-    told = texts(output_of("for i in range(1000): print('line', i, 'x' * 99)", full_disk))
+    output = output_of("for i in range(1000): print('line', i, 'x' * 99)", full_disk)
+    told = texts_of(output.read)
     assert [text for text in told if "No space left on device" in text] == [
         f"dsk: {full_disk}/rank3.log is not written while this lasts: No space left on device"
     ]
@@ -115,3 +118,25 @@ def test_who_asks_too_late_is_told_what_is_missing() -> None:
     missing = int(lines[0].text.split()[1])
     assert lines[1].offset == 10 + missing
     assert following == lines[-1].offset + 1
+
+
+def test_files_that_a_launcher_writes_are_read_as_they_grow(tmp_path: Path) -> None:
+    path = tmp_path / "node_rank1.log"
+    logs = RankLogs(tmp_path)
+    assert logs.readers(last=False) == {}
+    path.write_bytes(b"one\ntw")
+    [line], following = logs.readers(last=False)[1](0, 10)
+    assert line.text == "one"
+    with path.open("ab") as file:
+        file.write(b"o\nno end")
+    assert texts_of(logs.readers(last=False)[1], following) == ["two"]
+    assert texts_of(logs.readers(last=True)[1], 0) == ["one", "two", "no end"]
+
+
+def test_a_flood_in_a_file_is_bounded_too(tmp_path: Path) -> None:
+    with (tmp_path / "node_rank0.log").open("w") as file:
+        file.writelines(f"line {number}\n" for number in range(1_000_000))
+    told = texts_of(RankLogs(tmp_path).readers(last=True)[0], 0)
+    assert len(told) <= 2 * BURST
+    assert told[-1] == "line 999999"
+    assert sum(int(text.split()[1]) for text in told if text.startswith("dsk:")) > 900_000
