@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import queue
 import sys
-import threading
 from typing import TYPE_CHECKING
 
 import click
@@ -14,9 +12,9 @@ from dsk.cli.context import Context, in_place_option, pass_context
 from dsk.wire.jobspec import LAUNCHERS, LauncherName
 
 if TYPE_CHECKING:
+    from dsk.cli.listen import Shows
     from dsk.jobs.place import Supervisor
     from dsk.jobs.planning import Plan
-    from dsk.wire.events import Event
 
 DETACHED = "the job goes on; follow it with: dsk logs -f {job}   end it with: dsk stop {job}"
 
@@ -54,6 +52,8 @@ def command(
 ) -> None:
     """Train TRAIN.YAML, LLaMA-Factory's own file, on all nodes. KEY=VALUE overrides its keys."""
     from dsk.cli import dryrun
+    from dsk.cli.listen import JsonLines
+    from dsk.cli.screen import Screen
     from dsk.jobs.launch import start
     from dsk.jobs.planning import Request, plan
     from dsk.jobs.stacks import stack_for
@@ -80,7 +80,9 @@ def command(
             job = planned.spec.job
             click.echo(json.dumps({"job": job}) if as_json else DETACHED.format(job=job))
             return
-        sys.exit(follow(supervisor, as_json=as_json))
+        spec = planned.spec
+        shows = JsonLines() if as_json else Screen(spec.world_size, len(request.cluster.nodes))
+        sys.exit(follow(supervisor, shows))
 
 
 def _announce(planned: Plan, *, as_json: bool) -> None:
@@ -93,23 +95,15 @@ def _announce(planned: Plan, *, as_json: bool) -> None:
         click.echo(f"note: {notice}")
 
 
-def follow(supervisor: Supervisor, *, as_json: bool) -> int:
+def follow(supervisor: Supervisor, shows: Shows) -> int:
     """Shows the job until it ends; returns its exit code. Ctrl-C asks what to do with it."""
-    heard: queue.Queue[Event | Exception | None] = queue.Queue()
+    from dsk.cli.listen import listen, show_all
 
-    def read() -> None:
-        try:
-            for event in supervisor.events():
-                heard.put(event)
-            heard.put(None)
-        except Exception as error:
-            heard.put(error)
-
-    threading.Thread(target=read, daemon=True).start()
+    heard = listen(supervisor.events())
     stopping = False
     while True:
         try:
-            code = _show_all(heard, as_json=as_json)
+            finished = show_all(heard, shows)
         except KeyboardInterrupt:
             if not stopping and _wants_to_detach():
                 click.echo(DETACHED.format(job=supervisor.job))
@@ -117,22 +111,7 @@ def follow(supervisor: Supervisor, *, as_json: bool) -> int:
             stopping = True
             supervisor.request_stop()
             continue
-        return supervisor.exit_code() if code is None else code
-
-
-def _show_all(heard: queue.Queue[Event | Exception | None], *, as_json: bool) -> int | None:
-    """Until the stream ends: the exit code that the last event names, None if none did."""
-    from dsk.cli.events import show
-    from dsk.wire.events import Finished
-
-    code = None
-    while (event := heard.get()) is not None:
-        if isinstance(event, Exception):
-            raise event
-        show(event, as_json=as_json)
-        if isinstance(event, Finished):
-            code = event.exit_code
-    return code
+        return finished.exit_code if finished else supervisor.exit_code()
 
 
 def _wants_to_detach() -> bool:
