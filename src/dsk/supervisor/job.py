@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -67,7 +66,7 @@ class Job:
         with ExitStack() as stack:
             self._phase("starting", f"connecting to {_count(len(spec.nodes), 'worker')}")
             workers = self._connect(stack)
-            installed = prepare.check_workers(spec, workers, self._place.remedies)
+            prepare.check_workers(spec, workers, self._place.remedies)
             prepare.take_locks(workers)
             self._record.open(Path(paths.job_folder(spec.workspace, spec.job)))
             self._link_folder(stack)
@@ -82,7 +81,7 @@ class Job:
             self._write_hostfile()
             first = next(iter(workers))
             port = first.ask("free_port", host=spec.nodes[0].host)
-            return self._attempt(workers, port, installed["train_entry"])
+            return self._attempt(workers, port)
 
     def _connect(self, stack: ExitStack) -> Workers:
         place = self._place
@@ -133,14 +132,14 @@ class Job:
             )
         self._write_rank_config()
 
-    def _attempt(self, workers: Workers, port: int, entry: Sequence[str]) -> Failure | None:
+    def _attempt(self, workers: Workers, port: int) -> Failure | None:
         spec, number = self._spec, 0
         self._phase(
             "starting",
             f"starting {_count(spec.world_size, 'rank')}, rendezvous at "
             f"{spec.nodes[0].host}:{port}",
         )
-        launcher = self._launcher(workers, port, entry)
+        launcher = self._launcher(workers, port)
         attempt = Attempt(spec, self._record, self._heard)
         for watch in self._watches:
             watch.begin_attempt()
@@ -159,14 +158,13 @@ class Job:
             self._record.progress()
         return failure and attempt.complete(failure)
 
-    def _launcher(self, workers: Workers, port: int, entry: Sequence[str]) -> Launcher:
+    def _launcher(self, workers: Workers, port: int) -> Launcher:
         if self._spec.launcher == "direct":
-            return Direct(self._spec, workers, entry=entry, master_port=port)
+            return Direct(self._spec, workers, master_port=port)
         return Runner(
             self._spec,
             workers,
             self._heard.put,
-            entry=entry,
             master_port=port,
             ssh_config=self._place.rank_config,
         )

@@ -4,33 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from dsk.plan import direct
 from dsk.wire.jobspec import JobNode
 from tests.unit.wire.test_messages import SPEC
 
-RECIPE = f"/run/dsk/jobs/{SPEC.job}/recipe.yaml"
 
-
-@pytest.mark.parametrize(
-    ("entry", "expected"),
-    [
-        (("/x/train.py", "train"), ["/x/train.py", "--local_rank=1", "train"]),
-        (("--module", "dsk.rank", "train"), ["-m", "dsk.rank", "--local_rank=1", "train"]),
-        (("--module", "dsk.rank"), ["-m", "dsk.rank", "--local_rank=1"]),
-    ],
-)
-def test_the_entry_becomes_a_command_of_python(entry: tuple[str, ...], expected: list[str]) -> None:
-    assert direct.argv(SPEC, entry, 1) == ["/opt/venv/bin/python", "-u", *expected, RECIPE]
+def test_a_rank_is_started_as_launch_py_starts_a_module() -> None:
+    assert direct.argv(SPEC, 1) == [
+        *("/opt/venv/bin/python", "-u", "-m", "dsk.rank", "--local_rank=1", "train"),
+        f"/run/dsk/jobs/{SPEC.job}/recipe.yaml",
+    ]
 
 
 def test_ranks_are_counted_over_the_chosen_slots() -> None:
     nodes = (JobNode(0, "10.0.0.11", (3,), 4), JobNode(2, "10.0.0.12", (1, 2), 4))
     spec = replace(SPEC, nodes=nodes)
-    plans = direct.ranks_of(spec, nodes[1], entry=("t.py",), master_port=29501)
+    plans = direct.ranks_of(spec, nodes[1], master_port=29501)
     assert [plan.rank for plan in plans] == [1, 2]
-    assert plans[1].argv[3] == "--local_rank=1"
+    assert plans[1].argv[4] == "--local_rank=1"
     assert plans[1].env == {
         "HF_TOKEN": "x y",
         "DSK_JOB": SPEC.job,
@@ -48,5 +39,5 @@ def test_ranks_are_counted_over_the_chosen_slots() -> None:
 
 def test_the_contract_comes_before_the_users_own_variables() -> None:
     spec = replace(SPEC, env={"RANK": "77", "PATH": "/own"})
-    [plan] = direct.ranks_of(spec, SPEC.nodes[1], entry=("t.py",), master_port=1)
+    [plan] = direct.ranks_of(spec, SPEC.nodes[1], master_port=1)
     assert (plan.env["RANK"], plan.env["PATH"]) == ("2", "/own")
