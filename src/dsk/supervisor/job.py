@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -76,13 +77,13 @@ class Job:
             prepare.check_needed(spec, workers)
             if spec.hub:
                 self._provide_models(spec.hub, workers, shared=shared)
-            prepare.put_files(spec, recipe.yaml, workers)
+            files = prepare.put_files(spec, recipe.yaml, workers)
             # The runner reads it here, also where this node has no part in the job; without one it
             # would go on alone.
             self._write_hostfile()
             first = next(iter(workers))
             port = first.ask("free_port", host=spec.nodes[0].host)
-            return self._attempt(workers, port)
+            return self._attempt(workers, port, files)
 
     def _connect(self, stack: ExitStack) -> Workers:
         place = self._place
@@ -133,7 +134,7 @@ class Job:
             )
         self._write_rank_config()
 
-    def _attempt(self, workers: Workers, port: int) -> Failure | None:
+    def _attempt(self, workers: Workers, port: int, files: Mapping[str, str]) -> Failure | None:
         spec, number = self._spec, 0
         self._phase(
             "starting",
@@ -145,7 +146,7 @@ class Job:
         for watch in self._watches:
             watch.begin_attempt()
         try:
-            launcher.start(number)
+            launcher.start(number, files)
             found = attempt.watch()
             failure = self._hung(found, workers, number) if isinstance(found, Stall) else found
         finally:
