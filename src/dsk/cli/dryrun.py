@@ -9,7 +9,6 @@ from typing import Any
 
 from dsk.cluster import secretnames
 from dsk.jobs.planning import Plan
-from dsk.jobs.stacks import Stack
 from dsk.plan import deepspeed, direct
 from dsk.recipe.describe import describe
 
@@ -19,20 +18,20 @@ NOT_CHECKED = (
 )
 
 
-def as_text(plan: Plan, stack: Stack) -> str:
+def as_text(plan: Plan) -> str:
     return "\n\n".join(
         [
             describe(plan.recipe),
             "hostfile:\n" + _indented(deepspeed.hostfile(plan.spec.nodes)),
             "environment of every rank:\n"
             + _indented("\n".join(f"{name}={value}" for name, value in _env(plan).items())),
-            _started(plan, stack),
+            _started(plan),
             "\n  ".join(["not checked:", *NOT_CHECKED]),
         ]
     )
 
 
-def as_json(plan: Plan, stack: Stack, note: str | None) -> str:
+def as_json(plan: Plan, note: str | None) -> str:
     recipe = plan.recipe
     shown: dict[str, Any] = {
         "recipe": recipe.redacted(),
@@ -42,13 +41,13 @@ def as_json(plan: Plan, stack: Stack, note: str | None) -> str:
         "hostfile": deepspeed.hostfile(plan.spec.nodes),
         "env": _env(plan),
         "launcher": plan.spec.launcher,
-        "command": _command(plan, stack),
+        "command": _command(plan),
     }
     return json.dumps(shown, ensure_ascii=False, indent=1)
 
 
-def _started(plan: Plan, stack: Stack) -> str:
-    command = shlex.join(_command(plan, stack))
+def _started(plan: Plan) -> str:
+    command = shlex.join(_command(plan))
     if plan.spec.launcher == "deepspeed":
         return f"command in the master container:\n  {command}"
     lines = [f"every rank is started on its node, under {_contract(plan)}, as", command]
@@ -61,12 +60,10 @@ def _contract(plan: Plan) -> str:
     return ", ".join(direct.contract(plan.spec, first, 0, 0, 0))
 
 
-def _command(plan: Plan, stack: Stack) -> list[str]:
+def _command(plan: Plan) -> list[str]:
     if plan.spec.launcher == "direct":
-        return direct.argv(plan.spec, stack.train_entry, "<local rank>")
-    return deepspeed.command(
-        plan.spec, entry=stack.train_entry, master_port="<free port>", attempt=0
-    )
+        return direct.argv(plan.spec, "<local rank>")
+    return deepspeed.command(plan.spec, master_port="<free port>", attempt=0)
 
 
 def _env(plan: Plan) -> Mapping[str, str]:

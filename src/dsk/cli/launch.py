@@ -35,6 +35,13 @@ DETACHED = "the job goes on; follow it with: dsk logs -f {job}   end it with: ds
     show_default=True,
     help="Who starts the ranks: dsk's agents, or DeepSpeed's own runner with pdsh.",
 )
+@click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="PHASE=TIME",
+    help="End the job when no rank gets on for so long: training=120, saving=1h, evaluating=off.",
+)
 @in_place_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line (docs/events.md).")
 @pass_context
@@ -48,6 +55,7 @@ def command(
     include: str | None,
     exclude: str | None,
     launcher: LauncherName,
+    limits: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Train TRAIN.YAML, LLaMA-Factory's own file, on all nodes. KEY=VALUE overrides its keys."""
@@ -55,19 +63,26 @@ def command(
     from dsk.cli.listen import JsonLines
     from dsk.cli.screen import Screen
     from dsk.jobs.launch import start
+    from dsk.jobs.limits import parse_limits
     from dsk.jobs.planning import Request, plan
     from dsk.jobs.stacks import stack_for
     from dsk.recipe import load_train_file
 
     request = Request(
-        context.cluster(), load_train_file(train_file), overrides, include, exclude, launcher
+        context.cluster(),
+        load_train_file(train_file),
+        overrides,
+        include,
+        exclude,
+        launcher,
+        parse_limits(limits),
     )
     stack, note = stack_for(request.cluster.image)
     if dry_run:
         if note:
             click.echo(f"note: {note}", err=True)
         planned = plan(request, stack.keys)
-        shown = dryrun.as_json(planned, stack, note) if as_json else dryrun.as_text(planned, stack)
+        shown = dryrun.as_json(planned, note) if as_json else dryrun.as_text(planned)
         click.echo(shown)
         return
     if not note:

@@ -5,14 +5,12 @@ Read in DeepSpeed 0.18.4: launcher/launch.py, accelerator/*_accelerator.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dsk.plan import deepspeed
 from dsk.wire import paths
 from dsk.wire.jobspec import JobNode, JobSpec
-
-MODULE = "--module"
 
 
 @dataclass(frozen=True)
@@ -24,27 +22,24 @@ class RankPlan:
     env: Mapping[str, str]
 
 
-def ranks_of(
-    spec: JobSpec, node: JobNode, *, entry: Sequence[str], master_port: int
-) -> list[RankPlan]:
-    """The ranks of one node; `entry` is the stack's `train_entry`."""
+def ranks_of(spec: JobSpec, node: JobNode, *, master_port: int) -> list[RankPlan]:
+    """The ranks of one node."""
     own = deepspeed.rank_env(spec)
     return [
         RankPlan(
             rank := deepspeed.global_rank(spec.nodes, node.host, local),
-            tuple(argv(spec, entry, local)),
+            tuple(argv(spec, local)),
             {**own, **contract(spec, node, rank, local, master_port)},
         )
         for local in range(len(node.slots))
     ]
 
 
-def argv(spec: JobSpec, entry: Sequence[str], local_rank: int | str) -> list[str]:
+def argv(spec: JobSpec, local_rank: int | str) -> list[str]:
+    module, *words = deepspeed.RANK
     recipe = str(paths.job_link(spec.job) / deepspeed.RECIPE)
-    program, words = [entry[0]], entry[1:]
-    if program == [MODULE]:
-        program, words = ["-m", entry[1]], entry[2:]
-    return [str(paths.PYTHON), "-u", *program, f"--local_rank={local_rank}", *words, recipe]
+    program = [str(paths.PYTHON), "-u", "-m", module]
+    return [*program, f"--local_rank={local_rank}", *words, recipe]
 
 
 def contract(

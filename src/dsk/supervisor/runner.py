@@ -28,25 +28,21 @@ class Runner(Launcher):
         workers: Workers,
         tell: Callable[[Heard], None],
         *,
-        entry: Sequence[str],
         master_port: int,
         ssh_config: Path,
     ) -> None:
         self._spec = spec
         self._workers = workers
         self._tell = tell
-        self._entry = entry
         self._port = master_port
         self._env = deepspeed.runner_env(
             spec.accelerator, os.environ["PATH"], ssh_config=ssh_config
         )
         self._process: subprocess.Popen[str] | None = None
 
-    def start(self, attempt: int) -> None:
-        self._workers.ask_all("watch", attempt=attempt)
-        argv = deepspeed.command(
-            self._spec, entry=self._entry, master_port=self._port, attempt=attempt
-        )
+    def start(self, attempt: int, files: Mapping[str, str]) -> None:
+        self._workers.ask_all("watch", attempt=attempt, files=files)
+        argv = deepspeed.command(self._spec, master_port=self._port, attempt=attempt)
         self._process = _popen(argv, self._env)
         threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
 
