@@ -95,8 +95,8 @@ class Daemon:
 
 
 def bridge(job: str) -> None:
-    """Joins stdin and stdout to the job's agent until either side ends. Raises OSError where there
-    is none."""
+    """Joins stdin and stdout to the job's agent, until that has answered all of stdin or has ended.
+    Raises OSError where there is none."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(paths.agent_socket(job)))
         threading.Thread(target=_requests, args=(connection,), daemon=True).start()
@@ -110,4 +110,4 @@ def _requests(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while data := os.read(sys.stdin.fileno(), 1 << 16):
             connection.sendall(data)
-    os._exit(0)
+        connection.shutdown(socket.SHUT_WR)

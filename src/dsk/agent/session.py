@@ -61,14 +61,22 @@ class Session:
         self._sending = threading.Lock()
 
     def serve(self, requests: IO[bytes]) -> None:
-        """Until the other end closes. `heard` is called for each request."""
+        """Until the other end sends no more and has its answers. `heard` is called for each
+        request."""
+        late: list[threading.Thread] = []
         for line in requests:
             self._heard()
             request = session.decode(line)
             if request.get("op") in self._waiting:
-                threading.Thread(target=self._answer_late, args=(request,), daemon=True).start()
+                late = [thread for thread in late if thread.is_alive()]
+                late.append(
+                    threading.Thread(target=self._answer_late, args=(request,), daemon=True)
+                )
+                late[-1].start()
             else:
                 self._answer(request)
+        for thread in late:
+            thread.join()
 
     def _answer_late(self, request: dict[str, Any]) -> None:
         # Whoever asked may be gone by then.
