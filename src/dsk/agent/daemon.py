@@ -55,6 +55,7 @@ class Daemon:
         self, listener: socket.socket, workspace: str, job: str, *, lease: float = LEASE_S
     ) -> None:
         self._listener = listener
+        self._log = Path(paths.agent_log(job))
         self._lease = lease
         self._job = Job(workspace, job)
         self._ops = {**node_ops(workspace, job), **self._job.ops}
@@ -75,6 +76,9 @@ class Daemon:
             self._job.close()
             path.unlink(missing_ok=True)
             self._listener.close()
+            with contextlib.suppress(FileNotFoundError):
+                if not self._log.stat().st_size:
+                    self._log.unlink()
 
     def _talk(self, connection: socket.socket) -> None:
         connection.setblocking(True)  # accept() hands on the listener's time limit

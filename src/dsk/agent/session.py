@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -65,22 +66,26 @@ class Session:
             self._heard()
             request = session.decode(line)
             if request.get("op") in self._waiting:
-                threading.Thread(target=self._answer, args=(request,), daemon=True).start()
+                threading.Thread(target=self._answer_late, args=(request,), daemon=True).start()
             else:
                 self._answer(request)
 
+    def _answer_late(self, request: dict[str, Any]) -> None:
+        # Whoever asked may be gone by then.
+        with contextlib.suppress(OSError, ValueError):
+            self._answer(request)
+
     def _answer(self, request: dict[str, Any]) -> None:
         number, op = request.pop("id"), request.pop("op")
+        message: dict[str, Any] = {"id": number}
         try:
-            self._send({"id": number, "result": self._ops[op](**request)})
+            message["result"] = self._ops[op](**request)
         except lock.Busy as busy:
-            self._send({"id": number, "error": str(busy), "busy": busy.holder})
+            message |= {"error": str(busy), "busy": busy.holder}
         except Refused as refused:
-            self._send({"id": number, "error": str(refused)})
+            message["error"] = str(refused)
         except Exception as error:
-            self._send({"id": number, "error": f"{type(error).__name__}: {error}"})
-
-    def _send(self, message: dict[str, Any]) -> None:
+            message["error"] = f"{type(error).__name__}: {error}"
         with self._sending:
             self._out.write(session.encode(message))
             self._out.flush()

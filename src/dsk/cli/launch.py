@@ -126,7 +126,22 @@ def follow(supervisor: Supervisor, shows: Shows) -> int:
             stopping = True
             supervisor.request_stop()
             continue
-        return finished.exit_code if finished else supervisor.exit_code()
+        return finished.exit_code if finished else _without_last_word(supervisor)
+
+
+def _without_last_word(supervisor: Supervisor) -> int:
+    """The code of one that refused before it had a job. Raises JobFailed for one that was ended."""
+    from dsk.errors import JobFailed
+    from dsk.wire.jobspec import ProtocolMismatch
+
+    code = supervisor.exit_code()
+    if code == ProtocolMismatch.exit_code:
+        return code
+    raise JobFailed(
+        f"job {supervisor.job}: its supervisor has ended without a last word (exit code {code}): "
+        "was it, or its container, killed?",
+        fix="the workers end the ranks by themselves within 30 s; then: dsk status",
+    )
 
 
 def _wants_to_detach() -> bool:

@@ -160,6 +160,8 @@ class Attempt:
             cause = f"{where} was ended by signal {-ended.code} ({name})"
         else:
             cause = f"{where} exited with {ended.code}"
+            if ended.oom:
+                cause += "; the kernel has killed something in its worker, which has no memory left"
         return Failure(time.time(), cause, node.index, ended.rank, ended.code, fix)
 
     def _ended_early(self, now: float) -> Failure | None:

@@ -23,7 +23,7 @@ from dsk.wire.news import News
 from dsk.wire.progress import Progress
 
 JOB = "20260101-120000-ab12"
-LEASE_S = 1.5
+LEASE_S = 2.0
 PYTHON = [sys.executable, "-u", "-c"]
 
 
@@ -101,6 +101,14 @@ class Agent:
 
 @pytest.fixture
 def agent(tmp_path: Path, run_folder: Path) -> Iterator[Agent]:
+    run_folder.mkdir()
+    made = Agent(tmp_path / "w", run_folder, lease=60)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def impatient(tmp_path: Path, run_folder: Path) -> Iterator[Agent]:
     run_folder.mkdir()
     made = Agent(tmp_path / "w", run_folder, lease=LEASE_S)
     yield made
@@ -230,24 +238,24 @@ def test_a_clean_end_gives_up_everything_at_once(agent: Agent, run_folder: Path)
     assert not Path(agent.path).exists()
 
 
-def test_the_lease_ends_the_ranks_when_nobody_asks(agent: Agent) -> None:
-    peer = agent.connect()
-    start(peer, "import time; time.sleep(60)")
-    [rank] = reported(peer)["ranks"]
+def test_the_lease_ends_the_ranks_when_nobody_asks(impatient: Agent) -> None:
+    peer = impatient.connect()
+    start(peer, "import os, time; print(os.getpid()); time.sleep(60)")
+    [said] = peer.news(wait=LEASE_S / 2).lines
     # The connection is still open: that it lives does not count, only what is asked.
-    agent.wait(LEASE_S + 5)
-    assert not alive(rank["pid"])
+    impatient.wait(LEASE_S + 5)
+    assert not alive(int(said.lines[0]))
     assert lock.holder() is None
 
 
-def test_a_lost_connection_does_not_end_anything_within_the_lease(agent: Agent) -> None:
-    first = agent.connect()
-    start(first, "import time; time.sleep(60)")
+def test_a_lost_connection_does_not_end_anything_within_the_lease(impatient: Agent) -> None:
+    peer = impatient.connect()
+    start(peer, "import time; time.sleep(60)")
     for _ in range(4):
-        first.close()
+        peer.close()
         time.sleep(LEASE_S / 2)
-        first = agent.connect()
-        assert first.news(wait=0).exits == ()
+        peer = impatient.connect()
+        assert peer.news(wait=0).exits == ()
 
 
 def test_a_daemon_that_is_busy_with_one_question_answers_others(agent: Agent) -> None:
