@@ -56,7 +56,7 @@ def test_a_rank_that_prints_a_gigabyte(lab: Lab, flooding: Cluster) -> None:
     assert len(done.out) < 4 * MIB
     assert re.search(r"\[node1 rank 1\] dsk: \d+ lines left out.*logs/0/rank1.log", done.out)
     assert "[node1 rank 1] the flood is over" in done.out
-    assert re.search(r"y… \(\d+ more bytes|y … \(\d+ more bytes", done.out)
+    assert re.search(r"y … \(\d+ more bytes", done.out)
     job = str(json.loads(flooding.dsk("status", "--json").out)["jobs"][-1]["job"])
     folder = Path(lab.nodes[1].workspace) / ".dsk/jobs" / job / "logs/0"
     sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
@@ -80,11 +80,9 @@ def _choose(cluster: Cluster, job: str) -> None:
         cluster.dsk("logs", "--node", cluster.settings["nodes"][1]["host"], "--json").out
     )
     assert {each["rank"] for each in second if each["event"] == "output"} == {1}
-    middle = float(str(first[len(first) // 2]["at"]))
     later = events(cluster.dsk("logs", "--rank", "0", "--json", "--since", "1s").out)
     assert len(later) < len(first)
     assert events(cluster.dsk("logs", "--rank", "0", "--json", "--since", "1d").out) == first
-    assert middle < float(str(first[-1]["at"]))
     assert "ranks 0 to 1, not 2" in cluster.dsk("logs", "--rank", "2", code=2).err
     assert "node7" in cluster.dsk("logs", "--node", "node7", code=2).err
     assert "there is no job nothing" in cluster.dsk("logs", "nothing", code=2).err
@@ -116,7 +114,7 @@ def test_following_goes_on_after_its_own_end_and_ends_with_the_job(
     before = steps(first.text)
     second = follow(cluster, long_job)
     try:
-        second.wait_for("'loss'")
+        second.wait_for("'epoch': '0.4167'")  # the fifth step
         shown = cluster.dsk("status").out
         assert re.search(r"training  step \d+/5000  loss \d.*samples/s.*left", shown), shown
         assert re.search(r"node1 .* heard .* ago .*rank 1 training", shown), shown
@@ -143,6 +141,7 @@ def split(argv: list[str]) -> tuple[str, list[str]]:
     return argv[0], argv[1:]
 
 
+@pytest.mark.full
 def test_following_ends_where_the_supervisor_was_killed(
     lab: Lab, cluster: Cluster, long_job: str
 ) -> None:

@@ -62,7 +62,8 @@ class Lines:
             _, several, frame = before.rstrip().rpartition(b"\r")
             shown = frame if several else bytes(self._frame) + frame
             if shown.strip():
-                self._visible, self.overwritten = shown[:LONGEST], True
+                self._visible = shown[:LONGEST]
+            self.overwritten = True
             self._frame.clear()
             self._cut = 0
         self._append(last)

@@ -16,13 +16,16 @@ from dsk.wire.events import FINAL_STATES
 from dsk.wire.status import JobStatus
 
 LOOK_S = 0.2
+FOLLOW_S = 600.0
+"""Whoever wants to follow for longer asks again, from what came last: an engine does not end a
+program whose reader has gone away."""
 
 
 def stream(
     workspace: str, job: str, *, follow: bool = False, since: float | None = None
 ) -> Iterator[bytes]:
     """The job's event lines so far, from `since` on (seconds since the epoch); with `follow` until
-    its supervisor has ended, with a last word or without.
+    its supervisor has ended, with a last word or without, or FOLLOW_S are over.
 
     Raises FileNotFoundError where this node holds no such job.
     """
@@ -38,10 +41,11 @@ def stream(
 
 def _lines(folder: Path, *, follow: bool) -> Iterator[bytes]:
     path = folder / paths.STREAM
+    deadline = time.monotonic() + FOLLOW_S
     file: BinaryIO = (older(path) if older(path).exists() else path).open("rb")
     try:
         while True:
-            ended = not follow or _ended(folder)
+            ended = not follow or _ended(folder) or time.monotonic() > deadline
             yield from _whole_lines(file)
             if successor := _successor(path, file):
                 yield from _whole_lines(file)

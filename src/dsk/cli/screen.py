@@ -17,6 +17,8 @@ from dsk.wire.events import Event, Exited, Output, Step
 BAR_EVERY_S = 10.0
 """In a pipe a bar is a line, and a new one no sooner than after that."""
 BAR_LASTS_S = 30.0
+BAR_END = "%|"
+"""In a line with an end it is how tqdm's bar looked last; other lines are printed above a bar."""
 CLEAR = "\r\x1b[K"
 END_OF_COLOURS = "\x1b[0m"
 _CONTROLS = re.compile(
@@ -67,7 +69,8 @@ class Screen:
             self._bars[rank] = event
             self._show_bar()
             return
-        self._bars.pop(rank, None)
+        if BAR_END in event.line:
+            self._bars.pop(rank, None)
         self._show_folded(self._fold.push(event, rank))
 
     def _show_folded(self, ready: list[Folded]) -> None:

@@ -66,8 +66,8 @@ def find_or_await(place: Place, job: str | None) -> JobStatus:
 def replay(
     place: Place, job: str, *, follow: bool = False, since: Since | None = None
 ) -> Iterator[Event]:
-    """The events of one job from its folder; with `follow` until its supervisor has ended, over as
-    many connections as it takes."""
+    """The events of one job from its folder; with `follow` until its supervisor has ended,
+    asking for the rest as often as an answer ends before that."""
     words = _since_words(since)
     passed = 0.0
     while True:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
 from collections.abc import Sequence
@@ -13,7 +12,8 @@ from typing import IO, Any
 from dsk.supervisor.folder import JobFolder
 from dsk.supervisor.heard import Reported
 from dsk.supervisor.pace import Pace
-from dsk.wire.events import Event, Failure, Finished, Notice, Phase, Step, encode
+from dsk.supervisor.said import Said
+from dsk.wire.events import Event, Failure, Finished, Notice, Phase, Step
 from dsk.wire.progress import PHASES, Progress
 from dsk.wire.status import JobStatus, NodeStatus
 
@@ -27,7 +27,7 @@ class Record:
 
     def __init__(self, status: JobStatus, out: IO[str]) -> None:
         self.status = status
-        self._out = out
+        self._said = Said(out)
         self._folder: JobFolder | None = None
         self._early: list[Event] = []
         self._nodes: dict[int, NodeStatus] = {}
@@ -46,9 +46,7 @@ class Record:
             self._folder.close()
 
     def tell(self, event: Event) -> None:
-        # Nobody may be left to read it, where the supervisor is a process and its disk is full.
-        with contextlib.suppress(OSError):
-            print(encode(event), file=self._out, flush=True)
+        self._said.say(event)
         self._write(event)
         self._update(event)
 

@@ -54,6 +54,17 @@ def test_a_bar_is_told_now_and_then_and_its_end_as_a_line() -> None:
     assert 4 <= len(bars) <= 10.1 / BAR_S + 1
 
 
+def test_a_bar_between_lines_is_told_too() -> None:
+    """As Transformers draws its own, with a loss above it at every step."""
+    excerpt, told = Excerpt(WHERE), []
+    for step in range(100):
+        printed = f"\r{step:3}%|#\r      \r{{'loss': {step}}}\n\r{step:3}%|#"
+        told += excerpt.feed(printed.encode(), 100 + step / 10)
+    bars = [text for text in told if text.startswith(BAR)]
+    assert 4 <= len(bars) <= 6
+    assert len(told) - len(bars) == 100
+
+
 def test_an_unfinished_line_is_told_once_when_it_stands_still() -> None:
     excerpt = Excerpt(WHERE)
     assert excerpt.feed(b"name and no end", 100.0) == []

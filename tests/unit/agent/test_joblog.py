@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dsk.agent import joblog
 from dsk.agent.joblog import stream
 from dsk.supervisor import folder
 from dsk.supervisor.record import Record
@@ -107,3 +108,12 @@ def test_a_reader_that_is_overtaken_goes_on_with_what_is_left(
     assert found[-1] == line(99)
     numbers = [int(event.at) for event in found]
     assert numbers == sorted(set(numbers))
+
+
+def test_it_does_not_follow_for_ever(
+    tmp_path: Path, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(joblog, "FOLLOW_S", 0.5)
+    record.tell(line(1))
+    assert len(list(stream(str(tmp_path), "j1", follow=True))) == 1
+    record.close()

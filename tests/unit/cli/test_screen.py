@@ -94,16 +94,24 @@ def test_a_bar_on_a_terminal_stays_in_its_place(tmp_path: Path) -> None:
     bars = [
         Output(float(n), 0, 0, f"{n:3}%|{'█' * 80}| of many", bar=True) for n in range(0, 100, 10)
     ]
-    after = [Output(100.0, 1, 1, "a line"), Output(101.0, 0, 0, "the bar's end"), DONE]
+    after = [Output(100.0, 1, 1, "a line"), Output(101.0, 0, 0, "100%| of many"), DONE]
     written = on_a_terminal(tmp_path, *bars[:5], Phase(50.0, "running", "above"), *bars[5:], *after)
     assert [line for line in seen(written) if line][:3] == [
         "dsk: above",
         "[node1 rank 1] a line",
-        "[node0 rank 0] the bar's end",
+        "[node0 rank 0] 100%| of many",
     ]
     assert written.count("█") > 10 * 20
     longest = max(len(part) for part in written.replace("\r\n", CLEAR).split(CLEAR))
     assert longest < 60, "a bar that wraps cannot be drawn over"
+
+
+def test_lines_of_its_own_rank_are_printed_above_a_bar(tmp_path: Path) -> None:
+    bar = Output(1.0, 0, 0, "10%|#", bar=True)
+    written = on_a_terminal(
+        tmp_path, bar, Output(1.1, 0, 0, "{'loss': 1}"), Phase(1.2, "running", "")
+    )
+    assert written.count("10%|#") >= 2, "drawn again below the line"
 
 
 def test_a_dumb_terminal_is_not_drawn_on(tmp_path: Path) -> None:

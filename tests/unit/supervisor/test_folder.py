@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dsk.rotated import older
-from dsk.supervisor import folder
+from dsk.supervisor import folder, said
 from dsk.supervisor.pace import Pace
 from dsk.supervisor.record import Record
 from dsk.wire.events import Finished, Notice, Output, Phase, decode
@@ -114,3 +114,18 @@ def test_the_time_left_goes_by_the_steps_so_far() -> None:
     pace.seen(5, 2010.0)
     assert pace.left(10, 2010.0) == pytest.approx(50)
     assert pace.left(10, 3000.0) == 0
+
+
+def test_a_file_that_nobody_rotates_gets_so_many_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(said, "FILE_BYTES", 10_000)
+    with (tmp_path / "output").open("w") as out:
+        written = Record(STATUS, out)
+        for number in range(1000):
+            written.tell(Output(number, 0, 0, f"line {number}"))
+        written.tell(DONE)
+    told = events(tmp_path / "output")
+    assert (tmp_path / "output").stat().st_size < 11_000
+    assert isinstance(told[-2], Notice)
+    assert told[-1] == DONE
