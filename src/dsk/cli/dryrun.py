@@ -9,7 +9,6 @@ from typing import Any
 
 from dsk.cluster import secretnames
 from dsk.jobs.planning import Plan
-from dsk.jobs.stacks import Stack
 from dsk.plan import deepspeed
 from dsk.recipe.describe import describe
 
@@ -19,20 +18,20 @@ NOT_CHECKED = (
 )
 
 
-def as_text(plan: Plan, stack: Stack) -> str:
+def as_text(plan: Plan) -> str:
     return "\n\n".join(
         [
             describe(plan.recipe),
             "hostfile:\n" + _indented(deepspeed.hostfile(plan.spec.nodes)),
             "environment of every rank:\n"
             + _indented("\n".join(f"{name}={value}" for name, value in _env(plan).items())),
-            "command in the master container:\n  " + shlex.join(_command(plan, stack)),
+            "command in the master container:\n  " + shlex.join(_command(plan)),
             "\n  ".join(["not checked:", *NOT_CHECKED]),
         ]
     )
 
 
-def as_json(plan: Plan, stack: Stack, note: str | None) -> str:
+def as_json(plan: Plan, note: str | None) -> str:
     recipe = plan.recipe
     shown: dict[str, Any] = {
         "recipe": recipe.redacted(),
@@ -41,15 +40,13 @@ def as_json(plan: Plan, stack: Stack, note: str | None) -> str:
         "unchecked": [*recipe.unchecked, " ".join(NOT_CHECKED), *([note] if note else [])],
         "hostfile": deepspeed.hostfile(plan.spec.nodes),
         "env": _env(plan),
-        "command": _command(plan, stack),
+        "command": _command(plan),
     }
     return json.dumps(shown, ensure_ascii=False, indent=1)
 
 
-def _command(plan: Plan, stack: Stack) -> list[str]:
-    return deepspeed.command(
-        plan.spec, entry=stack.train_entry, master_port="<free port>", attempt=0
-    )
+def _command(plan: Plan) -> list[str]:
+    return deepspeed.command(plan.spec, master_port="<free port>", attempt=0)
 
 
 def _env(plan: Plan) -> Mapping[str, str]:

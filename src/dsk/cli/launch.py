@@ -56,7 +56,7 @@ def command(
         if note:
             click.echo(f"note: {note}", err=True)
         planned = plan(request, stack.keys)
-        shown = dryrun.as_json(planned, stack, note) if as_json else dryrun.as_text(planned, stack)
+        shown = dryrun.as_json(planned, note) if as_json else dryrun.as_text(planned)
         click.echo(shown)
         return
     if not note:

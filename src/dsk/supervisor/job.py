@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -62,7 +62,7 @@ class Job:
         with ExitStack() as stack:
             self._phase("starting", f"connecting to {_count(len(spec.nodes), 'worker')}")
             workers = self._connect(stack)
-            installed = prepare.check_workers(spec, workers, self._place.remedies)
+            prepare.check_workers(spec, workers, self._place.remedies)
             prepare.take_locks(workers)
             self._record.open(Path(paths.job_folder(spec.workspace, spec.job)))
             self._link_folder(stack)
@@ -77,7 +77,7 @@ class Job:
             self._write_hostfile()
             first = next(iter(workers))
             port = first.ask("free_port", host=spec.nodes[0].host)
-            return self._attempt(workers, port, installed["train_entry"])
+            return self._attempt(workers, port)
 
     def _connect(self, stack: ExitStack) -> Workers:
         workers = Workers([self._worker(node, self._heard.put) for node in self._spec.nodes])
@@ -111,7 +111,7 @@ class Job:
             )
         self._write_rank_config()
 
-    def _attempt(self, workers: Workers, port: int, entry: Sequence[str]) -> Failure | None:
+    def _attempt(self, workers: Workers, port: int) -> Failure | None:
         spec, number = self._spec, 0
         workers.ask_all("watch", attempt=number)
         self._phase(
@@ -120,7 +120,7 @@ class Job:
             f"{spec.nodes[0].host}:{port}",
         )
         launcher = Launcher(
-            deepspeed.command(spec, entry=entry, master_port=port, attempt=number),
+            deepspeed.command(spec, master_port=port, attempt=number),
             deepspeed.runner_env(
                 spec.accelerator, os.environ["PATH"], ssh_config=self._place.rank_config
             ),
