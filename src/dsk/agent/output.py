@@ -25,7 +25,7 @@ class Line:
 
 
 class RankOutput:
-    """Drains `pipe` in a thread, whatever becomes of the file: a rank never waits for its reader."""
+    """Drains `pipe` in a thread, whatever becomes of the file: no rank waits for its reader."""
 
     def __init__(self, rank: int, pipe: BinaryIO, folder: Path) -> None:
         self._pipe = pipe
@@ -58,7 +58,7 @@ class RankOutput:
                 except OSError as error:
                     self._add(f"dsk: {self._path} is no longer written: {error.strerror}")
                     file = None
-            if text := _shown(line):
+            if text := shown(line):
                 self._add(text)
 
     def _add(self, text: str) -> None:
@@ -74,7 +74,7 @@ def _open(path: Path) -> BinaryIO | None:
         return None
 
 
-def _shown(line: bytes) -> str:
+def shown(line: bytes) -> str:
     """The line as a terminal would end up showing it: a carriage return begins it anew."""
     frames = [frame for frame in line.split(b"\r") if frame.strip()]
     return frames[-1][:LONGEST].decode(errors="replace").rstrip() if frames else ""

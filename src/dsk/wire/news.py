@@ -43,7 +43,9 @@ class News:
     def from_raw(cls, raw: dict[str, Any]) -> News:
         """Raises KeyError or TypeError where `raw` is something else."""
         return cls(
-            tuple(RankLines(each["rank"], tuple(each["lines"]), each["next"]) for each in raw["lines"]),
+            tuple(
+                RankLines(each["rank"], tuple(each["lines"]), each["next"]) for each in raw["lines"]
+            ),
             tuple(RankExit(**each) for each in raw["exits"]),
             raw["report"] and NodeReport.from_raw(raw["report"]),
         )
