@@ -40,6 +40,15 @@ def put(workspace: str, job: str, name: str, text: str) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def digest(workspace: str, job: str, name: str) -> str | None:
+    """The SHA-256 of one file of the job; None where it cannot be read."""
+    try:
+        data = (Path(paths.job_folder(workspace, job)) / name).read_bytes()
+    except OSError:
+        return None
+    return hashlib.sha256(data).hexdigest()
+
+
 def marker(workspace: str, name: str, *, make: bool) -> bool:
     """Makes or looks for a marker file: a node that sees another's has the same disk."""
     path = Path(paths.jobs_folder(workspace)) / f".marker-{name}"

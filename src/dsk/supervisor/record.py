@@ -83,7 +83,7 @@ class Record:
     def progress(self) -> None:
         """Brings status.json up to what the nodes have reported and LLaMA-Factory last logged."""
         before = self.status
-        last = _last_object(Path(before.output_dir) / TRAINER_LOG)
+        last = _last_object(Path(before.output_dir) / TRAINER_LOG, since=before.started)
         told = [
             rank.progress
             for state in self._nodes.values()
@@ -124,9 +124,12 @@ def _first(*values: Any) -> Any:
     return next((value for value in values if value is not None), None)
 
 
-def _last_object(path: Path) -> dict[str, Any]:
-    """The last whole JSON line of a file, {} where there is none."""
+def _last_object(path: Path, *, since: float) -> dict[str, Any]:
+    """The last whole JSON line of a file, {} where there is none, or none written `since` then: an
+    earlier job's."""
     try:
+        if path.stat().st_mtime < since:
+            return {}
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - 4096))
             lines = file.read().splitlines(keepends=True)
