@@ -109,7 +109,10 @@ def _announce(planned: Plan, *, as_json: bool) -> None:
 
 
 def follow(supervisor: Supervisor, *, as_json: bool) -> int:
-    """Shows the job until it ends; returns its exit code. Ctrl-C asks what to do with it."""
+    """Shows the job until it ends; returns its exit code. Ctrl-C asks what to do with it.
+    Raises JobFailed where it ends without a last word."""
+    from dsk.errors import JobFailed
+
     heard: queue.Queue[Event | Exception | None] = queue.Queue()
 
     def read() -> None:
@@ -132,7 +135,14 @@ def follow(supervisor: Supervisor, *, as_json: bool) -> int:
             stopping = True
             supervisor.request_stop()
             continue
-        return supervisor.exit_code() if code is None else code
+        if code is None:
+            raise JobFailed(
+                f"the supervisor of job {supervisor.job} ended without a last word, "
+                f"with code {supervisor.exit_code()}",
+                fix="was it killed? the workers end the ranks by themselves within 30 s; "
+                "look with dsk status",
+            )
+        return code
 
 
 def _show_all(heard: queue.Queue[Event | Exception | None], *, as_json: bool) -> int | None:
