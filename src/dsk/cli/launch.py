@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import queue
 import sys
-import threading
 from typing import TYPE_CHECKING
 
 import click
@@ -14,9 +12,9 @@ from dsk.cli.context import Context, in_place_option, pass_context
 from dsk.wire.jobspec import LAUNCHERS, LauncherName
 
 if TYPE_CHECKING:
+    from dsk.cli.listen import Shows
     from dsk.jobs.place import Supervisor
     from dsk.jobs.planning import Plan
-    from dsk.wire.events import Event
 
 DETACHED = "the job goes on; follow it with: dsk logs -f {job}   end it with: dsk stop {job}"
 
@@ -62,6 +60,8 @@ def command(
 ) -> None:
     """Train TRAIN.YAML, LLaMA-Factory's own file, on all nodes. KEY=VALUE overrides its keys."""
     from dsk.cli import dryrun
+    from dsk.cli.listen import JsonLines
+    from dsk.cli.screen import Screen
     from dsk.jobs.launch import start
     from dsk.jobs.limits import parse_limits
     from dsk.jobs.planning import Request, plan
@@ -95,7 +95,9 @@ def command(
             job = planned.spec.job
             click.echo(json.dumps({"job": job}) if as_json else DETACHED.format(job=job))
             return
-        sys.exit(follow(supervisor, as_json=as_json))
+        spec = planned.spec
+        shows = JsonLines() if as_json else Screen(spec.world_size, len(request.cluster.nodes))
+        sys.exit(follow(supervisor, shows))
 
 
 def _announce(planned: Plan, *, as_json: bool) -> None:
@@ -108,26 +110,17 @@ def _announce(planned: Plan, *, as_json: bool) -> None:
         click.echo(f"note: {notice}")
 
 
-def follow(supervisor: Supervisor, *, as_json: bool) -> int:
+def follow(supervisor: Supervisor, shows: Shows) -> int:
     """Shows the job until it ends; returns its exit code. Ctrl-C asks what to do with it.
     Raises JobFailed where it ends without a last word."""
+    from dsk.cli.listen import listen, show_all
     from dsk.errors import JobFailed
 
-    heard: queue.Queue[Event | Exception | None] = queue.Queue()
-
-    def read() -> None:
-        try:
-            for event in supervisor.events():
-                heard.put(event)
-            heard.put(None)
-        except Exception as error:
-            heard.put(error)
-
-    threading.Thread(target=read, daemon=True).start()
+    heard = listen(supervisor.events())
     stopping = False
     while True:
         try:
-            code = _show_all(heard, as_json=as_json)
+            finished = show_all(heard, shows)
         except KeyboardInterrupt:
             if not stopping and _wants_to_detach():
                 click.echo(DETACHED.format(job=supervisor.job))
@@ -135,29 +128,14 @@ def follow(supervisor: Supervisor, *, as_json: bool) -> int:
             stopping = True
             supervisor.request_stop()
             continue
-        if code is None:
-            raise JobFailed(
-                f"the supervisor of job {supervisor.job} ended without a last word, "
-                f"with code {supervisor.exit_code()}",
-                fix="was it killed? the workers end the ranks by themselves within 30 s; "
-                "look with dsk status",
-            )
-        return code
-
-
-def _show_all(heard: queue.Queue[Event | Exception | None], *, as_json: bool) -> int | None:
-    """Until the stream ends: the exit code that the last event names, None if none did."""
-    from dsk.cli.events import show
-    from dsk.wire.events import Finished
-
-    code = None
-    while (event := heard.get()) is not None:
-        if isinstance(event, Exception):
-            raise event
-        show(event, as_json=as_json)
-        if isinstance(event, Finished):
-            code = event.exit_code
-    return code
+        if finished:
+            return finished.exit_code
+        raise JobFailed(
+            f"the supervisor of job {supervisor.job} ended without a last word, "
+            f"with code {supervisor.exit_code()}",
+            fix="was it killed? the workers end the ranks by themselves within 30 s; "
+            "look with dsk status",
+        )
 
 
 def _wants_to_detach() -> bool:

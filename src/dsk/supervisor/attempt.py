@@ -21,7 +21,7 @@ from dsk.supervisor.heard import (
 )
 from dsk.supervisor.record import Record
 from dsk.supervisor.stalls import Stall, Stalls
-from dsk.wire.events import Exited, Failure, Output, Phase
+from dsk.wire.events import BAR, Exited, Failure, Output, Phase
 from dsk.wire.jobspec import JobSpec
 from dsk.wire.progress import Progress
 
@@ -114,9 +114,11 @@ class Attempt:
 
     def _ranks_lines(self, message: Lines) -> None:
         self._runs()
-        for rank, line in message.lines:
-            self._last[rank].append(line)
-            self._record.tell(Output(time.time(), message.node.index, rank, line))
+        for rank, text in message.lines:
+            line, bar = text.removeprefix(BAR), text.startswith(BAR)
+            if not bar:
+                self._last[rank].append(line)
+            self._record.tell(Output(time.time(), message.node.index, rank, line, bar))
 
     def _runs(self) -> None:
         if not self._running:
