@@ -111,7 +111,8 @@ def _announce(planned: Plan, *, as_json: bool) -> None:
 
 
 def follow(supervisor: Supervisor, shows: Shows) -> int:
-    """Shows the job until it ends; returns its exit code. Ctrl-C asks what to do with it."""
+    """Shows the job until it ends; returns its exit code. Ctrl-C asks what to do with it.
+    Raises JobFailed where it ends without a last word."""
     from dsk.cli.listen import listen, show_all
 
     heard = listen(supervisor.events())
