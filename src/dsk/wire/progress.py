@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 RankPhase = Literal["loading", "tokenizing", "training", "evaluating", "saving", "ending"]
+PHASES: tuple[RankPhase, ...] = get_args(RankPhase)
 
 
 @dataclass(frozen=True)
