@@ -37,6 +37,13 @@ DETACHED = "the job goes on; follow it with: dsk logs -f {job}   end it with: ds
     show_default=True,
     help="Who starts the ranks: dsk's agents, or DeepSpeed's own runner with pdsh.",
 )
+@click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="PHASE=TIME",
+    help="End the job when no rank gets on for so long: training=120, saving=1h, evaluating=off.",
+)
 @in_place_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line (docs/events.md).")
 @pass_context
@@ -50,17 +57,25 @@ def command(
     include: str | None,
     exclude: str | None,
     launcher: LauncherName,
+    limits: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Train TRAIN.YAML, LLaMA-Factory's own file, on all nodes. KEY=VALUE overrides its keys."""
     from dsk.cli import dryrun
     from dsk.jobs.launch import start
+    from dsk.jobs.limits import parse_limits
     from dsk.jobs.planning import Request, plan
     from dsk.jobs.stacks import stack_for
     from dsk.recipe import load_train_file
 
     request = Request(
-        context.cluster(), load_train_file(train_file), overrides, include, exclude, launcher
+        context.cluster(),
+        load_train_file(train_file),
+        overrides,
+        include,
+        exclude,
+        launcher,
+        parse_limits(limits),
     )
     stack, note = stack_for(request.cluster.image)
     if dry_run:

@@ -36,9 +36,10 @@ def ranks_of(spec: JobSpec, node: JobNode, *, master_port: int) -> list[RankPlan
 
 
 def argv(spec: JobSpec, local_rank: int | str) -> list[str]:
-    recipe = str(paths.job_link(spec.job) / deepspeed.RECIPE)
     module, *words = deepspeed.RANK
-    return [str(paths.PYTHON), "-u", "-m", module, f"--local_rank={local_rank}", *words, recipe]
+    recipe = str(paths.job_link(spec.job) / deepspeed.RECIPE)
+    program = [str(paths.PYTHON), "-u", "-m", module]
+    return [*program, f"--local_rank={local_rank}", *words, recipe]
 
 
 def contract(

@@ -11,13 +11,14 @@ from pathlib import Path
 from dsk.errors import DskError, JobFailed
 from dsk.files import write_atomic
 from dsk.plan import deepspeed
-from dsk.supervisor import hub, prepare
+from dsk.supervisor import hub, prepare, stacks
 from dsk.supervisor.attempt import Attempt
 from dsk.supervisor.heard import Heard
 from dsk.supervisor.launcher import Direct, Launcher
 from dsk.supervisor.place import Place
 from dsk.supervisor.record import Record
 from dsk.supervisor.runner import Runner
+from dsk.supervisor.stalls import Stall
 from dsk.supervisor.watch import Watch
 from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import Workers
@@ -145,7 +146,8 @@ class Job:
             watch.begin_attempt()
         try:
             launcher.start(number)
-            failure = attempt.watch()
+            found = attempt.watch()
+            failure = self._hung(found, workers, number) if isinstance(found, Stall) else found
         finally:
             # The ranks first: pdsh, and with it the runner, waits for every node for ever.
             self._phase("stopping", "ending what is left of the job on every node")
@@ -157,6 +159,13 @@ class Job:
             attempt.drain()
             self._record.progress()
         return failure and attempt.complete(failure)
+
+    def _hung(self, stall: Stall, workers: Workers, attempt: int) -> Failure:
+        at = time.time()
+        self._phase("stopping", f"no progress for {stall.seconds:.0f} s; looking where ranks stand")
+        folder = paths.stacks(paths.job_folder(self._spec.workspace, self._spec.job), attempt)
+        elsewhere = stacks.astray(stacks.gather(workers, Path(folder)))
+        return stacks.failure(stall, elsewhere, at=at, folder=str(folder))
 
     def _launcher(self, workers: Workers, port: int) -> Launcher:
         if self._spec.launcher == "direct":

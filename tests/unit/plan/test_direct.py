@@ -8,13 +8,11 @@ from dsk.plan import direct
 from dsk.wire.jobspec import JobNode
 from tests.unit.wire.test_messages import SPEC
 
-RECIPE = f"/run/dsk/jobs/{SPEC.job}/recipe.yaml"
 
-
-def test_a_rank_is_a_module_of_the_images_python() -> None:
+def test_a_rank_is_started_as_launch_py_starts_a_module() -> None:
     assert direct.argv(SPEC, 1) == [
-        *("/opt/venv/bin/python", "-u", "-m", "dsk.rank"),
-        *("--local_rank=1", "train", RECIPE),
+        *("/opt/venv/bin/python", "-u", "-m", "dsk.rank", "--local_rank=1", "train"),
+        f"/run/dsk/jobs/{SPEC.job}/recipe.yaml",
     ]
 
 
