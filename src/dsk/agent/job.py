@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from dsk.agent import figures, jobfolder, lock, processes, stacks
 from dsk.agent.ranks import Ranks
-from dsk.agent.session import Op, Refused
+from dsk.agent.session import Op
 from dsk.agent.tail import RankLogs, Reader
 from dsk.wire import paths, session
 from dsk.wire.news import News, RankLines
@@ -68,14 +68,14 @@ class Job:
         self._lock = lock.take(self._job)
         return str(jobfolder.link(self._workspace, self._job))
 
-    def _watch(self, attempt: int, files: Mapping[str, str]) -> None:
+    def _watch(self, attempt: int) -> None:
         """The ranks will be started by somebody else, who lets them write into files here."""
-        self._begin(files)
+        self._begin()
         self._logs = RankLogs(self._folder(attempt))
 
-    def _start(self, attempt: int, ranks: list[dict[str, Any]], files: Mapping[str, str]) -> None:
+    def _start(self, attempt: int, ranks: list[dict[str, Any]]) -> None:
         """Starts `ranks`, each with `rank`, `argv` and `env`. All or none: raises OSError."""
-        self._begin(files)
+        self._begin()
         self._ranks = Ranks(self._folder(attempt), self._changed)
         try:
             for each in ranks:
@@ -84,12 +84,7 @@ class Job:
             self._end()
             raise
 
-    def _begin(self, files: Mapping[str, str]) -> None:
-        """Raises Refused unless the job's `files` still have these SHA-256."""
-        for name, digest in files.items():
-            if jobfolder.digest(self._workspace, self._job, name) != digest:
-                folder = paths.job_folder(self._workspace, self._job)
-                raise Refused(f"{folder / name} is not what was put there: it was changed since")
+    def _begin(self) -> None:
         self._forget_progress()
         Path(paths.PROGRESS, self._job).mkdir(parents=True, exist_ok=True)
         self._ranks, self._logs, self._ended = None, None, False

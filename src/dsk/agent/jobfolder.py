@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,19 @@ def put(workspace: str, job: str, name: str, text: str) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def digest(workspace: str, job: str, name: str) -> str | None:
-    """The SHA-256 of one file of the job; None where it cannot be read."""
+def changed(workspace: str, job: str, files: Mapping[str, str]) -> list[str]:
+    """Paths of those of the job's `files` that do not have that SHA-256 any more."""
+    folder = Path(paths.job_folder(workspace, job))
+    return [
+        str(folder / name) for name, sha256 in files.items() if _sha256(folder / name) != sha256
+    ]
+
+
+def _sha256(path: Path) -> str | None:
     try:
-        data = (Path(paths.job_folder(workspace, job)) / name).read_bytes()
+        return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
         return None
-    return hashlib.sha256(data).hexdigest()
 
 
 def marker(workspace: str, name: str, *, make: bool) -> bool:

@@ -16,16 +16,13 @@ from dsk.wire import session
 Op = Callable[..., Any]
 
 
-class Refused(Exception):
-    """What was asked for is not done; the text is for the user."""
-
-
 def node_ops(workspace: str, job: str) -> dict[str, Op]:
     """What is asked of a node whether or not ranks of the job run there."""
     return {
         "identity": lambda: identity(workspace),
         "accelerators": accelerators,
         "put": lambda name, text: jobfolder.put(workspace, job, name, text),
+        "changed": lambda files: jobfolder.changed(workspace, job, files),
         "marker": lambda name, action: _marker(workspace, name, action),
         "missing": missing,
         "free_port": ports.free_port,
@@ -90,8 +87,6 @@ class Session:
             message["result"] = self._ops[op](**request)
         except lock.Busy as busy:
             message |= {"error": str(busy), "busy": busy.holder}
-        except Refused as refused:
-            message["error"] = str(refused)
         except Exception as error:
             message["error"] = f"{type(error).__name__}: {error}"
         with self._sending:

@@ -145,8 +145,9 @@ class Job:
         attempt = Attempt(spec, self._record, self._heard)
         for watch in self._watches:
             watch.begin_attempt()
+        prepare.check_files(files, workers)
         try:
-            launcher.start(number, files)
+            launcher.start(number)
             found = attempt.watch()
             failure = self._hung(found, workers, number) if isinstance(found, Stall) else found
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from dsk.errors import DskError, JobFailed, UserError
@@ -105,3 +106,17 @@ def put_files(spec: JobSpec, recipe: str, workers: Workers) -> dict[str, str]:
         if errors:
             raise errors[0]
     return digests
+
+
+def check_files(files: Mapping[str, str], workers: Workers) -> None:
+    """Right before the ranks start: raises JobFailed where one of the job's files is no longer what
+    was put there (SHA-256 by name)."""
+    problems = [
+        f"{worker.name}: {path} is not what was put there: somebody has changed it since"
+        for worker, changed in workers.ask_all("changed", files=dict(files))
+        for path in changed
+    ]
+    if problems:
+        raise JobFailed(
+            "\n".join(problems), fix="launch again; change train.yaml, not the job's own"
+        )

@@ -122,7 +122,7 @@ def start(peer: Peer, *codes: str, **env: str) -> None:
         {"rank": rank, "argv": [*PYTHON, code], "env": {"DSK_JOB": JOB, "RANK": str(rank), **env}}
         for rank, code in enumerate(codes)
     ]
-    peer.ask("start", attempt=0, ranks=ranks, files={})
+    peer.ask("start", attempt=0, ranks=ranks)
 
 
 def exits(peer: Peer, number: int) -> dict[int, int]:
@@ -187,20 +187,8 @@ def test_a_rank_that_cannot_be_started_is_told_and_leaves_none(agent: Agent) -> 
     good = {"rank": 0, "argv": [*PYTHON, "import time; time.sleep(60)"], "env": {}}
     bad = {"rank": 1, "argv": ["/nowhere"], "env": {}}
     with pytest.raises(AssertionError, match="FileNotFoundError"):
-        peer.ask("start", attempt=0, ranks=[good, bad], files={})
+        peer.ask("start", attempt=0, ranks=[good, bad])
     assert [each.rank for each in peer.news().exits] == [0]
-
-
-def test_a_file_of_the_job_that_was_changed_is_refused(agent: Agent) -> None:
-    peer = agent.connect()
-    peer.ask("lock")
-    digest = peer.ask("put", name="recipe.yaml", text="a: 1\n")
-    path = agent.workspace / f".dsk/jobs/{JOB}/recipe.yaml"
-    path.write_text("a: 2\n")
-    with pytest.raises(AssertionError, match=r"recipe\.yaml is not what was put there"):
-        peer.ask("start", attempt=0, ranks=[], files={"recipe.yaml": digest})
-    path.write_text("a: 1\n")
-    peer.ask("start", attempt=0, ranks=[], files={"recipe.yaml": digest})
 
 
 DETACHED = (

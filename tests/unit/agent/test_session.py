@@ -54,6 +54,18 @@ def test_a_file_is_put_below_the_job_and_its_hash_comes_back(workspace: Path) ->
     assert [file.name for file in path.parent.iterdir()] == ["recipe.yaml"]
 
 
+def test_a_file_that_was_changed_since_is_named(workspace: Path) -> None:
+    [put] = Peer(workspace, "j1").ask({"op": "put", "name": "recipe.yaml", "text": "a: 1\n"})
+    files = {"recipe.yaml": put["result"], "hostfile": put["result"]}
+    folder = workspace / ".dsk/jobs/j1"
+    (folder / "hostfile").write_text("a: 2\n")
+    [changed] = Peer(workspace, "j1").ask({"op": "changed", "files": files})
+    assert changed["result"] == [str(folder / "hostfile")]
+    (folder / "recipe.yaml").unlink()
+    [changed] = Peer(workspace, "j1").ask({"op": "changed", "files": files})
+    assert changed["result"] == [str(folder / "recipe.yaml"), str(folder / "hostfile")]
+
+
 def test_an_unknown_op_is_an_answer_and_not_the_end(workspace: Path) -> None:
     answers = Peer(workspace, "j1").ask(
         {"op": "unheard_of"}, {"op": "marker", "name": "n", "action": "look"}
