@@ -71,9 +71,7 @@ class Connection:
 
     def close(self, limit: float = 15.0) -> None:
         """Closes the other end's input, which ends it."""
-        if self._process.stdin:
-            with contextlib.suppress(OSError):
-                self._process.stdin.close()
+        self._close_input()
         try:
             self._process.wait(timeout=limit)
         except subprocess.TimeoutExpired:
@@ -82,6 +80,18 @@ class Connection:
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
+        self._close_input()
+
+    def _close_input(self) -> None:
+        # Whoever writes to a peer that takes nothing holds the lock; killing the peer ends that.
+        if not self._sending.acquire(timeout=1.0):
+            return
+        try:
+            with contextlib.suppress(OSError):
+                if self._process.stdin:
+                    self._process.stdin.close()
+        finally:
+            self._sending.release()
 
     def _send(self, message: dict[str, Any]) -> None:
         assert self._process.stdin is not None  # noqa: S101 - opened with PIPE above
@@ -94,16 +104,9 @@ class Connection:
 
     def _read(self) -> None:
         assert self._process.stdout is not None  # noqa: S101
-        for line in self._process.stdout:
-            try:
-                message = session.decode(line)
-            except ValueError:
-                self._errors.append(line.decode(errors="replace").strip())
-                continue
-            with self._guard:
-                answer = self._waiting.get(message["id"])
-            if answer and not answer.done():
-                answer.set_result(message)
+        with self._process.stdout as lines:
+            for line in lines:
+                self._heard(line)
         ended = self._ended()
         with self._guard:
             waiting = list(self._waiting.values())
@@ -111,10 +114,22 @@ class Connection:
             if not answer.done():
                 answer.set_exception(ended)
 
+    def _heard(self, line: bytes) -> None:
+        try:
+            message = session.decode(line)
+        except ValueError:
+            self._errors.append(line.decode(errors="replace").strip())
+            return
+        with self._guard:
+            answer = self._waiting.get(message["id"])
+        if answer and not answer.done():
+            answer.set_result(message)
+
     def _read_errors(self) -> None:
         assert self._process.stderr is not None  # noqa: S101
-        for line in self._process.stderr:
-            self._errors.append(line.decode(errors="replace").strip())
+        with self._process.stderr as lines:
+            for line in lines:
+                self._errors.append(line.decode(errors="replace").strip())
 
     def _ended(self) -> Ended:
         self._error_reader.join(timeout=2)

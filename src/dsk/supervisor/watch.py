@@ -14,7 +14,7 @@ from dsk.wire.session import NEWS_WAIT_S, SILENT_LIMIT_S
 
 ANSWER_LIMIT_S = NEWS_WAIT_S + 5.0
 """A link that was down for 5 s has been found again by TCP after that."""
-LOGIN_LIMIT_S = 5.0
+LOGIN_LIMIT_S = 8.0
 PAUSE_S = 0.3
 
 
