@@ -20,7 +20,7 @@ from tests.lab.faults import leftovers
 from tests.lab.faults.processes import JobProcesses
 
 RANKS = (0, 1)
-START_S = 240
+START_S = 400
 GOES_ON_STEPS = 5
 FIGURES = "DSK_FAULT_FIGURES"
 """In the environment: the file to which each row's figures are added, a JSON object a line."""
