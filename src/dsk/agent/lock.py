@@ -10,7 +10,6 @@ from typing import IO
 
 from dsk.wire import paths
 
-
 WRITTEN_WITHIN_S = 0.5
 """From taking the lock to the holder's name in it."""
 
