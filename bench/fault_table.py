@@ -1,7 +1,7 @@
-"""The table of docs/reliability.md, made from the figures that the fault table's tests leave.
+"""The rows of docs/reliability.md, made from the figures that the fault table's tests leave.
 
 DSK_FAULT_FIGURES=figures.jsonl pytest tests/lab/test_fault_table.py
-python bench/fault_table.py figures.jsonl docs/reliability.md
+python bench/fault_table.py figures.jsonl docs/reliability*.md
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 BEGIN, END = "<!-- figures: bench/fault_table.py -->\n", "<!-- /figures -->\n"
-COLUMNS = "fault", "launcher", "noticed after", "at most", "gone everywhere", "exit code", "left"
-HEAD = f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|\n"
+NONE = "–"
 
 
 def latest(lines: Iterable[str]) -> list[dict[str, Any]]:
@@ -28,10 +27,10 @@ def latest(lines: Iterable[str]) -> list[dict[str, Any]]:
 
 def row(figures: dict[str, Any]) -> str:
     def seconds(name: str) -> str:
-        return "–" if figures[name] is None else f"{figures[name]:g} s"
+        return NONE if figures[name] is None else f"{figures[name]:g} s"
 
     if figures["outcome"] == "goes on":
-        cells = ["–", "–", "the job goes on", "–", "–"]
+        cells = [NONE, NONE, "the job goes on", NONE, NONE]
     else:
         left = "; ".join(figures["left"]) or "nothing"
         code = str(figures["exit_code"])
@@ -39,12 +38,18 @@ def row(figures: dict[str, Any]) -> str:
     return f"| {' | '.join([figures['fault'], figures['launcher'], *cells])} |\n"
 
 
-def main(source: str, target: str) -> None:
-    table = HEAD + "".join(map(row, latest(Path(source).read_text(encoding="utf-8").splitlines())))
-    path = Path(target)
+def replace_rows(path: Path, rows: str) -> None:
+    """The table's head stays: each language has its own."""
     before, rest = path.read_text(encoding="utf-8").split(BEGIN)
-    _, after = rest.split(END)
-    path.write_text(f"{before}{BEGIN}{table}{END}{after}", encoding="utf-8")
+    table, after = rest.split(END)
+    head = "".join(table.splitlines(keepends=True)[:2])
+    path.write_text(f"{before}{BEGIN}{head}{rows}{END}{after}", encoding="utf-8")
+
+
+def main(source: str, *targets: str) -> None:
+    rows = "".join(map(row, latest(Path(source).read_text(encoding="utf-8").splitlines())))
+    for target in targets:
+        replace_rows(Path(target), rows)
 
 
 if __name__ == "__main__":

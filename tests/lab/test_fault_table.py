@@ -406,7 +406,7 @@ def fill(lab: Lab) -> None:
 @full
 def test_disk_full_while_saving(lab: Lab, tight: Cluster) -> None:
     for start in starter(lab, tight):
-        trial = start(save_strategy="steps", save_steps=200)
+        trial = start(save_strategy="steps", save_steps=60)
         trial.reach()
         fill(lab)
         trial.reach("saving", 1, all_ranks=False)

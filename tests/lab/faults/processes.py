@@ -40,6 +40,7 @@ class JobProcesses:
 
     def __init__(self, lab: Lab, job: str) -> None:
         self._job = job
+        self._roots: dict[int, Path] = {}
         self._networks = {_network(node.process.pid): index for index, node in enumerate(lab.nodes)}
 
     def all(self) -> list[JobProcess]:
@@ -55,11 +56,13 @@ class JobProcesses:
         return top[0]
 
     def progress(self, rank: int) -> Mapping[str, Any]:
-        """What the rank last said of itself (wire.progress); empty before its first word."""
+        """What the rank last said of itself (wire.progress); empty before its first word, and after
+        its end."""
         try:
-            root = PROC / str(self.rank(rank).pid) / "root"
-            text = (root / "run/dsk/progress" / self._job / str(rank)).read_text()
-            said: Mapping[str, Any] = json.loads(text)
+            if rank not in self._roots:
+                self._roots[rank] = PROC / str(self.rank(rank).pid) / "root"
+            path = self._roots[rank] / "run/dsk/progress" / self._job / str(rank)
+            said: Mapping[str, Any] = json.loads(path.read_text())
         except (LabError, OSError):
             return {}
         return said

@@ -18,6 +18,7 @@ CTRL_C = b"\x03"
 class Terminal(Running):
     def __init__(self, argv: Sequence[str], folder: Path) -> None:
         self._path = folder / f"out-{time.monotonic_ns()}"
+        self._path.touch()
         self._keyboard, screen = os.openpty()
         self.process = subprocess.Popen(
             ["setsid", "--ctty", *argv],

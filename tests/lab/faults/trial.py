@@ -20,7 +20,7 @@ from tests.lab.faults import leftovers
 from tests.lab.faults.processes import JobProcesses
 
 RANKS = (0, 1)
-START_S = 240
+START_S = 400
 GOES_ON_STEPS = 5
 FIGURES = "DSK_FAULT_FIGURES"
 """In the environment: the file to which each row's figures are added, a JSON object a line."""
@@ -64,6 +64,8 @@ class Trial:
         def there() -> bool:
             assert not self._launch_ended(), self.launch.text
             said = [self.processes.progress(rank) for rank in RANKS]
+            if not all(said):
+                time.sleep(0.3)  # they are still looked for among all of the machine's processes
             return match(
                 each.get("phase") == phase and (each.get("step") or 0) >= step for each in said
             )
@@ -108,7 +110,7 @@ class Trial:
         while not (self._launch_ended() and ended) and time.time() < deadline:
             if ended is None and not self.processes.all():
                 ended = time.time()
-            time.sleep(0.05)
+            time.sleep(0.1)
         failures = self.events("failure")
         told = failures[0]["at"] if failures else None
         noticed = told if supervised else self._launch_end
@@ -119,13 +121,13 @@ class Trial:
             detected=self._after(noticed),
             ended=self._after(ended),
             exit_code=self.launch.process.poll(),
-            cause=failures[0]["cause"] if failures else self.launch.text.strip().split("\n")[-1],
+            cause=failures[0]["cause"] if failures else self._error(),
         )
         assert figures["left"] == [], self.launch.text
         assert figures["exit_code"], self.launch.text
         assert figures["detected"] is not None and figures["detected"] <= within, self.launch.text
         assert figures["ended"] is not None and figures["ended"] <= limit
-        assert names in figures["cause"]
+        assert figures["cause"] and names in figures["cause"], self.launch.text
         assert figures["cause"] in self.launch.text
 
     def survives(self, fault: str) -> None:
@@ -184,6 +186,11 @@ class Trial:
             with Path(path).open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
         return figures
+
+    def _error(self) -> str:
+        """What dsk itself says at the end, where the supervisor could say nothing."""
+        errors = re.findall(r"^error: (.*)", self.launch.text, re.MULTILINE)
+        return errors[-1] if errors else ""
 
     def _left(self) -> list[str]:
         name = self.cluster.settings["name"]
