@@ -50,7 +50,7 @@ def flooding(lab: Lab, cluster: Cluster) -> Iterator[Cluster]:
 
 
 def test_a_rank_that_prints_a_gigabyte(lab: Lab, flooding: Cluster) -> None:
-    done = flooding.dsk("launch", flooding.train(output_dir="outputs/flood"))
+    done = flooding.dsk("launch", flooding.train(output_dir="outputs/flood"), timeout=500)
     assert "succeeded" in done.out
     assert len(done.out) < 4 * MIB
     assert re.search(r"\[node1 rank 1\] dsk: \d+ lines left out.*logs/0/rank1.log", done.out)
