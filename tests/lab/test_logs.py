@@ -108,12 +108,12 @@ def test_following_goes_on_after_its_own_end_and_ends_with_the_job(
     cluster: Cluster, long_job: str
 ) -> None:
     first = follow(cluster, long_job)  # while the job is only being started
-    first.wait_for("'loss'")
+    first.wait_for("'loss'", limit=300)
     first.kill()
     before = steps(first.text)
     second = follow(cluster, long_job)
     try:
-        second.wait_for("'epoch': '0.4167'")  # the fifth step
+        second.wait_for("'epoch': '0.4167'", limit=300)  # the fifth step
         shown = cluster.dsk("status").out
         assert re.search(r"training  step \d+/5000  loss \d.*samples/s.*left", shown), shown
         assert re.search(r"node1 .* heard .* ago .*rank 1 training", shown), shown
