@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pexpect
 import pytest
 from hosts import Lab
 from tests.lab.cluster import Cluster, Running
+from tests.lab.test_jobs import LONG
+from tests.lab.test_terminal import terminal
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
-LONG = {"max_steps": 5000, "finetuning_type": "full", "output_dir": "outputs/long"}
 MIB = 1 << 20
 
 FLOOD = """
@@ -51,7 +50,7 @@ def flooding(lab: Lab, cluster: Cluster) -> Iterator[Cluster]:
 
 
 def test_a_rank_that_prints_a_gigabyte(lab: Lab, flooding: Cluster) -> None:
-    done = flooding.dsk("launch", flooding.train(output_dir="outputs/flood"))
+    done = flooding.dsk("launch", flooding.train(output_dir="outputs/flood"), timeout=500)
     assert "succeeded" in done.out
     assert len(done.out) < 4 * MIB
     assert re.search(r"\[node1 rank 1\] dsk: \d+ lines left out.*logs/0/rank1.log", done.out)
@@ -109,21 +108,16 @@ def test_following_goes_on_after_its_own_end_and_ends_with_the_job(
     cluster: Cluster, long_job: str
 ) -> None:
     first = follow(cluster, long_job)  # while the job is only being started
-    first.wait_for("'loss'")
+    first.wait_for("'loss'", limit=300)
     first.kill()
     before = steps(first.text)
     second = follow(cluster, long_job)
     try:
-        second.wait_for("'epoch': '0.4167'")  # the fifth step
+        second.wait_for("'epoch': '0.4167'", limit=300)  # the fifth step
         shown = cluster.dsk("status").out
         assert re.search(r"training  step \d+/5000  loss \d.*samples/s.*left", shown), shown
         assert re.search(r"node1 .* heard .* ago .*rank 1 training", shown), shown
-        with pexpect.spawn(
-            *split(cluster.argv("logs", "-f", "--rank", "0")),
-            env={**os.environ, "TERM": "xterm"},
-            encoding="utf-8",
-            dimensions=(40, 100),
-        ) as child:
+        with terminal(cluster, "logs", "-f", "--rank", "0", term="xterm") as child:
             child.expect(r"\r\x1b\[K\[node0 rank 0\].*%\|", timeout=60)
             child.sendintr()
             child.expect("interrupted", timeout=20)
@@ -135,10 +129,6 @@ def test_following_goes_on_after_its_own_end_and_ends_with_the_job(
     assert after[: len(before)] == before, "from the start on, and none is missing"
     assert len(after) == len(set(after)), "none comes twice"
     assert "stopped after" in second.text
-
-
-def split(argv: list[str]) -> tuple[str, list[str]]:
-    return argv[0], argv[1:]
 
 
 @pytest.mark.full

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 
-from dsk.errors import UserError
+from dsk.errors import JobFailed, UserError
 from dsk.jobs.follow import events
 from dsk.jobs.place import Place
 from dsk.jobs.states import LOST, JobState
@@ -51,15 +51,23 @@ def find(statuses: list[JobStatus], job: str | None) -> JobStatus:
 
 
 def find_or_await(place: Place, job: str | None) -> JobStatus:
-    """As `find`; a job that is just being started is waited for. Raises UserError."""
+    """As `find`; a job that is just being started is waited for. Raises UserError, JobFailed where
+    it comes to nothing."""
     deadline = time.monotonic() + STARTS_WITHIN_S
+    awaited: set[str] = set()
     while True:
+        running = {supervisor.job for supervisor in place.running()}
         known = statuses(place)
         written = {status.job for status in known}
-        running = {supervisor.job for supervisor in place.running()}
         starting = {each for each in running - written if job in (None, each)}
+        if gone := awaited - written - running:
+            raise JobFailed(
+                f"job {gone.pop()} ended before it had a folder to write to",
+                fix="dsk launch without --detach shows why",
+            )
         if not starting or time.monotonic() > deadline:
             return find(known, job)
+        awaited = starting
         time.sleep(LOOK_S)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 from pathlib import Path
 
+from dsk.errors import JobFailed
 from dsk.files import write_atomic
 from dsk.rotated import MIB, RotatedFile, append_whole
 from dsk.wire import paths
@@ -23,10 +24,17 @@ class JobFolder:
     """
 
     def __init__(self, folder: Path) -> None:
-        """Raises OSError where there can be no such folder."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Raises JobFailed where there can be no such folder."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._events = (folder / paths.EVENTS).open("ab", buffering=0)
+        except OSError as error:
+            raise JobFailed(
+                f"the job's folder cannot be made: {error.strerror}",
+                where=str(folder),
+                fix="is the workspace's disk on the master full, or not writable?",
+            ) from error
         self._stream = RotatedFile(folder / paths.STREAM, STREAM_BYTES)
-        self._events = (folder / paths.EVENTS).open("ab", buffering=0)
         fcntl.flock(self._events, fcntl.LOCK_EX)
         self._status = folder / paths.STATUS
         self._unwritten: list[bytes] = []

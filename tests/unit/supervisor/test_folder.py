@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from dsk.errors import JobFailed
 from dsk.rotated import older
 from dsk.supervisor import folder, said
 from dsk.supervisor.pace import Pace
@@ -91,6 +92,13 @@ def test_a_full_disk_is_told_and_no_event_is_lost(small_disk: Path) -> None:
     ]
     assert kept[-1] == DONE
     assert json.loads((place / "status.json").read_text())["state"] == "succeeded"
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "j1").write_text("a file in the way")
+    with pytest.raises(JobFailed, match="cannot be made") as raised:
+        folder.JobFolder(tmp_path / "j1")
+    assert raised.value.where == str(tmp_path / "j1")
 
 
 def test_its_events_are_locked_while_it_lives(tmp_path: Path) -> None:
