@@ -22,14 +22,14 @@ QUESTION = "stop the job, or detach"
 
 
 @contextmanager
-def terminal(cluster: Cluster, *words: str) -> Iterator[Any]:
+def terminal(cluster: Cluster, *words: str, term: str = "dumb") -> Iterator[Any]:
     """dsk with a terminal of its own; killed at the end where it still runs."""
     program, *arguments = cluster.argv(*words)
     child = pexpect.spawn(
         program,
         arguments,
         cwd=str(cluster.folder),
-        env={**os.environ, "TERM": "dumb"},
+        env={**os.environ, "TERM": term},
         encoding="utf-8",
         timeout=ANSWER_S,
         dimensions=(40, 200),

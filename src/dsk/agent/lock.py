@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from typing import IO
 
 from dsk.wire import paths
+
+WRITTEN_WITHIN_S = 0.5
+"""From taking the lock to the holder's name in it."""
 
 
 class Busy(Exception):
@@ -27,14 +31,20 @@ def take(job: str, path: Path = Path(paths.LOCK)) -> IO[str]:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        file.seek(0)
         with file:
-            raise Busy(file.read().strip() or "(unknown)") from None
+            raise Busy(_name_in(file) or "(unknown)") from None
     os.set_inheritable(file.fileno(), False)
     file.truncate(0)
     file.write(job + "\n")
     file.flush()
     return file
+
+
+def _name_in(file: IO[str]) -> str:
+    """Who holds it. Just after it was taken the name of an earlier job stands there, or none."""
+    time.sleep(WRITTEN_WITHIN_S)
+    file.seek(0)
+    return file.read().strip()
 
 
 def holder(path: Path = Path(paths.LOCK)) -> str | None:

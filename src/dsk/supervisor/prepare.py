@@ -7,7 +7,6 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
 
 from dsk.errors import DskError, JobFailed, UserError
 from dsk.plan import deepspeed
@@ -20,9 +19,8 @@ from dsk.wire.events import Notice
 from dsk.wire.jobspec import JobSpec, RecipeText
 
 
-def check_workers(spec: JobSpec, workers: Workers, remedies: Remedies) -> Mapping[str, Any]:
-    """Returns the stack that all workers have. Raises JobFailed unless they are the same and have
-    what the ranks use."""
+def check_workers(spec: JobSpec, workers: Workers, remedies: Remedies) -> None:
+    """Raises JobFailed unless they are the same and have what the ranks use."""
     identities = workers.ask_all("identity")
     named = {worker.name: identity for worker, identity in identities}
     if problems := disagreements(named, spec):
@@ -40,8 +38,6 @@ def check_workers(spec: JobSpec, workers: Workers, remedies: Remedies) -> Mappin
             )
 
     workers.each(check_slots)
-    stack: Mapping[str, Any] = identities[0][1]["stack"]
-    return stack
 
 
 def take_locks(workers: Workers) -> None:
@@ -96,10 +92,12 @@ def check_needed(spec: JobSpec, workers: Workers) -> None:
         )
 
 
-def put_files(spec: JobSpec, recipe: str, workers: Workers) -> None:
-    """Writes the job's files on every node; raises JobFailed where what then stands differs."""
+def put_files(spec: JobSpec, recipe: str, workers: Workers) -> dict[str, str]:
+    """Writes the job's files on every node; their SHA-256 by name. Raises JobFailed where what then
+    stands differs."""
+    digests: dict[str, str] = {}
     for name, text in deepspeed.job_folder_files(spec, recipe).items():
-        wanted = hashlib.sha256(text.encode()).hexdigest()
+        digests[name] = wanted = hashlib.sha256(text.encode()).hexdigest()
         errors: list[DskError] = [
             JobFailed(f"{name} reads back differently from what was written", where=worker.name)
             for worker, digest in workers.ask_all("put", name=name, text=text)
@@ -107,3 +105,18 @@ def put_files(spec: JobSpec, recipe: str, workers: Workers) -> None:
         ]
         if errors:
             raise errors[0]
+    return digests
+
+
+def check_files(files: Mapping[str, str], workers: Workers) -> None:
+    """Right before the ranks start: raises JobFailed where one of the job's files is no longer what
+    was put there (SHA-256 by name)."""
+    problems = [
+        f"{worker.name}: {path} is not what was put there: somebody has changed it since"
+        for worker, changed in workers.ask_all("changed", files=dict(files))
+        for path in changed
+    ]
+    if problems:
+        raise JobFailed(
+            "\n".join(problems), fix="launch again; change train.yaml, not the job's own"
+        )

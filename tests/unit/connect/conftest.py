@@ -57,6 +57,8 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
         f"Port {port}\nListenAddress 127.0.0.1\nPidFile none\nStrictModes no\nUsePAM no\n"
         f'HostKey "{folder / "host"}"\nAuthorizedKeysFile "{authorized}"\n'
         "PasswordAuthentication no\nKbdInteractiveAuthentication no\n"
+        # A login reads no start-up files of whoever runs the tests: they may take their time.
+        f'SetEnv "HOME={folder}"\n'
     )
     if os.getuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)

@@ -22,7 +22,6 @@ from dsk.supervisor.workers import Workers
 from dsk.wire.jobspec import ProtocolMismatch
 from dsk.wire.transfer import GO, Asked, Event, Order, Said, encode
 
-MISMATCH = 64
 INTERRUPTED = 130
 
 
@@ -39,10 +38,7 @@ class Program:
         # No lock is taken, so this names the session and nothing else.
         agent = ["dsk-agent", "session", "--job", "transfer", "--workspace"]
         agent.append("'" + self._order.workspace.replace("'", "'\\''") + "'")
-        workers = [
-            Worker(node, config, agent, lambda _: None, remedies=MADE_BY_UP)
-            for node in self._order.nodes
-        ]
+        workers = [Worker(node, config, agent, remedies=MADE_BY_UP) for node in self._order.nodes]
         try:
             self._transfer(workers, config)
         except DskError as error:
@@ -118,7 +114,7 @@ def main() -> int:
         order = Order.from_json(sys.stdin.readline())
     except ProtocolMismatch as error:
         print(f"dsk and the image do not fit: {error}", file=sys.stderr)
-        return MISMATCH
+        return error.exit_code
     return Program(order).run()
 
 

@@ -1,0 +1,101 @@
+"""A job's agent in a process of its own, and who talks to it over its socket."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from dsk.agent import processes
+from dsk.agent.daemon import Daemon
+from dsk.wire import paths, session
+from dsk.wire.news import News
+
+JOB = "20260101-120000-ab12"
+PYTHON = [sys.executable, "-u", "-c"]
+
+
+class Peer:
+    """One connection to the agent."""
+
+    def __init__(self, path: str) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(20)
+        self._socket.connect(path)
+        self._file = self._socket.makefile("rwb")
+        self._numbers = itertools.count()
+
+    def ask(self, op: str, **arguments: Any) -> Any:
+        number = next(self._numbers)
+        self._file.write(session.encode({"id": number, "op": op, **arguments}))
+        self._file.flush()
+        answer = session.decode(self._file.readline())
+        assert answer["id"] == number
+        assert "error" not in answer, answer
+        return answer["result"]
+
+    def news(
+        self, offsets: dict[int, int] | None = None, *, exits: int = 0, wait: float = 5.0
+    ) -> News:
+        known = list((offsets or {}).items())
+        raw = self.ask("news", offsets=known, exits=exits, report=10**9, wait=wait)
+        return News.from_raw(raw)
+
+    def close(self) -> None:
+        self._file.close()
+        self._socket.close()
+
+
+class Agent:
+    """The agent in a process of its own, as its ranks' parent and subreaper."""
+
+    def __init__(self, workspace: Path, *, lease: float) -> None:
+        self.path = str(paths.agent_socket(JOB))
+        Path(self.path).parent.mkdir(parents=True)
+        self.workspace = workspace
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(self.path)
+        listener.listen()
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                processes.become_subreaper()
+                Daemon(listener, str(workspace), JOB, lease=lease).serve()
+            finally:
+                os._exit(0)
+        listener.close()
+        self._peers: list[Peer] = []
+
+    def connect(self) -> Peer:
+        self._peers.append(Peer(self.path))
+        return self._peers[-1]
+
+    def wait(self, limit: float) -> None:
+        """Until it has ended by itself."""
+        deadline = time.monotonic() + limit
+        while os.waitpid(self.pid, os.WNOHANG) == (0, 0):
+            assert time.monotonic() < deadline, f"the agent is still there after {limit} s"
+            time.sleep(0.05)
+        self.pid = 0
+
+    def end(self) -> None:
+        for peer in self._peers:
+            peer.close()
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+
+
+def start(peer: Peer, *codes: str, **env: str) -> None:
+    """Ranks 0, 1, …, each a Python program."""
+    peer.ask("lock")
+    ranks = [
+        {"rank": rank, "argv": [*PYTHON, code], "env": {"DSK_JOB": JOB, "RANK": str(rank), **env}}
+        for rank, code in enumerate(codes)
+    ]
+    peer.ask("start", attempt=0, ranks=ranks)
