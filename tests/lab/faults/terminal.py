@@ -21,7 +21,8 @@ class Terminal(Running):
         self._path.touch()
         self._keyboard, screen = os.openpty()
         self.process = subprocess.Popen(
-            ["setsid", "--ctty", *argv],
+            # A shell that started the tests in the background has them ignore SIGINT.
+            ["setsid", "--ctty", "env", "--default-signal=INT", *argv],
             cwd=folder,
             stdin=screen,
             stdout=screen,
