@@ -115,6 +115,12 @@ class Worker:
             self._process.kill()
             self._process.wait()
 
+    def abandon(self) -> None:
+        """Ends the connection at once, to one that does not answer."""
+        self._closed = True
+        self._process.kill()
+        self._process.wait()
+
     def _send(self, message: dict[str, Any]) -> None:
         assert self._process.stdin is not None  # noqa: S101 - opened with PIPE above
         try:
