@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dsk.errors import DskError
 from dsk.supervisor.place import MADE_BY_UP
@@ -14,8 +14,12 @@ from dsk.wire import paths
 from dsk.wire.jobspec import JobNode
 from dsk.wire.measure import Measured, Silent
 
-MOST_AT_ONCE = 64
-"""Logins and answers that are waited for at the same time."""
+T = TypeVar("T")
+
+MOST_LOGINS = 16
+"""At the same time: each costs both ends a key exchange and the start of a program, and all of
+them together would take longer than one may."""
+MOST_ANSWERS = 64
 LOGIN_LIMIT_S = 10.0
 PROGRAM = (str(paths.PYTHON), "-I", "-m", "dsk.agent.measure")
 
@@ -35,43 +39,47 @@ class Party:
 
     def join(self, nodes: Iterable[JobNode], op: str) -> dict[int, Any]:
         """Logs in to the nodes' workers and asks for `op` there; the answers by node."""
-        for node in nodes:
+
+        def log_in(node: JobNode) -> Any:
             agent = [*PROGRAM, node.host]
-            self._workers[node.index] = Worker(
-                node, self._ssh_config, agent, lambda _: None, remedies=MADE_BY_UP
-            )
-        return self.ask({node.index: {} for node in nodes}, op, LOGIN_LIMIT_S)
+            worker = Worker(node, self._ssh_config, agent, lambda _: None, remedies=MADE_BY_UP)
+            self._workers[node.index] = worker
+            return worker.ask(op, limit=LOGIN_LIMIT_S)
+
+        return self._each({node.index: node for node in nodes}, log_in, MOST_LOGINS)
 
     def ask(
         self, arguments: Mapping[int, Mapping[str, Any]], op: str, limit_s: float
     ) -> dict[int, Any]:
         """`op` on these nodes at once, each with its arguments; the answers of those that did."""
-        asked = {node: each for node, each in arguments.items() if node in self._workers}
-        if not asked:
+        asked = {
+            node: (self._workers[node], each)
+            for node, each in arguments.items()
+            if node in self._workers
+        }
+
+        def answer(question: tuple[Worker, Mapping[str, Any]]) -> Any:
+            worker, words = question
+            return worker.ask(op, limit=limit_s, **words)
+
+        return self._each(asked, answer, MOST_ANSWERS)
+
+    def _each(self, items: Mapping[int, T], work: Callable[[T], Any], most: int) -> dict[int, Any]:
+        if not items:
             return {}
-
-        def answer(node: int) -> Any:
-            return self._workers[node].ask(op, limit=limit_s, **asked[node])
-
-        with ThreadPoolExecutor(min(len(asked), MOST_AT_ONCE)) as pool:
-            futures = {node: pool.submit(answer, node) for node in asked}
+        with ThreadPoolExecutor(min(len(items), most)) as pool:
+            futures = {node: pool.submit(work, item) for node, item in items.items()}
         results = {}
         for node, future in futures.items():
-            error = future.exception()
-            if error is None:
+            try:
                 results[node] = future.result()
-            elif isinstance(error, DskError):
+            except DskError as error:
                 self._tell(Silent(node, error.message, error.fix))
-                self._leave(node)
-            else:
-                raise error
+                self._workers.pop(node).abandon()
         return results
-
-    def _leave(self, node: int) -> None:
-        self._workers.pop(node).abandon()
 
     def close(self) -> None:
         workers = list(self._workers.values())
         if workers:
-            with ThreadPoolExecutor(min(len(workers), MOST_AT_ONCE)) as pool:
+            with ThreadPoolExecutor(min(len(workers), MOST_ANSWERS)) as pool:
                 list(pool.map(Worker.close, workers))
