@@ -37,7 +37,7 @@ def _finding(facts: Facts, node: int, server: ServerFacts) -> Finding:
             "在该服务器上安装 {major} 或更新的驱动，或换用 CUDA 更旧的镜像",
         ).filled(major=server.min_driver.split(".", maxsplit=1)[0])
         return Finding("driver", "failed", text, node, None, server.driver, server.min_driver, fix)
-    if not facts.cluster.in_place and not server.nvidia_runtime:
+    if server.thorough and not facts.cluster.in_place and not server.nvidia_runtime:
         text = Text("the NVIDIA container toolkit is missing", "缺少 NVIDIA container toolkit")
         fix = Text(
             "there: sudo apt-get install nvidia-container-toolkit && sudo nvidia-ctk runtime "

@@ -122,7 +122,6 @@ class ServerFacts:
     gpu_problem: str = ""
     xids: tuple[Xid, ...] = ()
     image: str = ""
-    content: str = ""
     cuda: str = ""
     min_driver: str = ""
     worker: str = ""

@@ -50,10 +50,10 @@ class Check:
 
 
 CHECKS: Sequence[Check] = (
-    Check("server", server.judge, ("server",), quick=True),
+    Check("server", server.judge, ("server",)),
     Check("engine", engine.judge, ("server",), quick=True),
     Check("driver", driver.judge, ("server",), quick=True),
-    Check("gpus", gpus.judge, ("server",), quick=True),
+    Check("gpus", gpus.judge, ("server",)),
     Check("gpu-use", gpuuse.judge, ("server",)),
     Check("gpu-health", gpuhealth.judge, ("server",)),
     Check("disk", disk.judge, ("server",), quick=True),

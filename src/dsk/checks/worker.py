@@ -10,7 +10,6 @@ from dsk.text import Text
 
 UP = Text("dsk up", "dsk up")
 RUNNING, MISSING = "running", "missing"
-ENDED = ("exited", "dead")
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
@@ -42,7 +41,7 @@ def _finding(node: int, server: ServerFacts) -> Finding:
             "worker 运行的镜像与该名称现在的镜像不同",
         )
         seen, expected = server.worker_image, server.image
-        return Finding("worker", "failed", text, node, None, seen, expected, UP)
+        return Finding("worker", "warning", text, node, None, seen, expected, UP)
     if server.files:
         text = Text(
             "its bundle differs from dsk.yaml: {files}", "它的 bundle 与 dsk.yaml 不一致：{files}"
@@ -56,7 +55,8 @@ def stale(facts: Facts, node: int) -> Iterator[Container]:
     """What this cluster's dsk once started there and nothing of it needs any more."""
     host = facts.cluster.nodes[node].host
     for container in facts.servers[node].containers:
-        left = container.role == "master" and container.state in ENDED
+        # One that has exited is the newest job's own: the next job takes it away.
+        left = container.role == "master" and container.state == "dead"
         strange = container.role == "worker" and container.host != host and not facts.cluster.demo
         if left or strange:
             yield container

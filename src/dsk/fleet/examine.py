@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
 
 from dsk.bundle import Bundle
 from dsk.bundle.compose import project
@@ -44,22 +43,22 @@ fact bundle test -d "$bundle"
 fact differs differs
 fact open open
 fact docker docker version --format '{{.Server.Version}}'
-info=$(docker info --format '{{.DockerRootDir}}|{{json .Runtimes}}' 2>/dev/null)
-fact runtimes printf %s "${info#*|}"
 fact image docker image inspect --format '{{json .}}' "$image"
 fact worker docker container inspect --format '{{.State.Status}} {{.Image}}' "$worker"
-fact containers docker ps --all --no-trunc --filter "label=dsk.cluster=$cluster" --format \
-  '{{.Names}}|{{.Label "dsk.role"}}|{{.Label "dsk.host"}}|{{.State}}|{{.Label "dsk.job"}}'
-fact hook command -v nvidia-container-runtime-hook
 fact gpus gpus
 fact driver cat /proc/driver/nvidia/version
 fact listening ss -Hltnp
 fact workspace test -d "$workspace"
 fact room nearest "$workspace"
-fact engine_room nearest "${info%%|*}"
 fact memory cat /proc/meminfo
 fact cpus nproc
 if [ "$slow" ]; then
+  info=$(docker info --format '{{.DockerRootDir}}|{{json .Runtimes}}' 2>/dev/null)
+  fact runtimes printf %s "${info#*|}"
+  fact engine_room nearest "${info%%|*}"
+  fact hook command -v nvidia-container-runtime-hook
+  fact containers docker ps --all --no-trunc --filter "label=dsk.cluster=$cluster" --format \
+    '{{.Names}}|{{.Label "dsk.role"}}|{{.Label "dsk.host"}}|{{.State}}|{{.Label "dsk.job"}}'
   fact health health
   fact smi nvidia-smi -q -x
   fact kernel kernel
@@ -97,51 +96,62 @@ def _clock(server: Server) -> Clock:
 def parse(facts: Mapping[str, Completed], clock: Clock, *, known_bundle: bool) -> ServerFacts:
     """Of SCRIPT's facts. Pure."""
     docker = facts["docker"]
-    broken = engine_error(docker.error, "") if docker.returncode else None
+    broken = engine_error(docker.error, "").message if docker.returncode else ""
     image = Image.inspected(facts["image"].text) if facts["image"].returncode == 0 else None
     labels = image.labels if image else {}
-    worker, _, worker_image = (
-        facts["worker"].text if facts["worker"].returncode == 0 else MISSING
-    ).partition(" ")
+    inspected = facts["worker"].text if facts["worker"].returncode == 0 else MISSING
+    worker, _, worker_image = inspected.partition(" ")
     memory = _meminfo(facts["memory"].text)
-    names = _pairs(facts["names"].text) if "names" in facts else {}
-    gpus, gpu_problem = _gpus(facts, names)
-    return ServerFacts(
+    room = _disk(facts["room"].text)
+    quick = ServerFacts(
         clock=clock,
-        thorough="smi" in facts,
+        thorough=False,
         engine="" if broken else docker.text,
-        engine_problem=broken.message if broken else "",
-        nvidia_runtime='"nvidia"' in facts["runtimes"].text or facts["hook"].returncode == 0,
+        engine_problem=broken,
         driver=driver.version(facts["driver"].text),
         gpu_devices=int(facts["gpus"].text or 0),
-        gpus=gpus,
-        gpu_problem=gpu_problem,
-        xids=nvidia.xids(facts["kernel"].text) if "kernel" in facts else (),
         image=image.id if image else "",
-        content=image.content if image else "",
         cuda=labels.get(driver.CUDA, ""),
         min_driver=labels.get(driver.MIN_DRIVER, ""),
         worker=worker,
         worker_image=worker_image,
-        health=_health(facts["health"]) if "health" in facts and worker == RUNNING else None,
-        containers=tuple(
-            Container(*line.split("|")) for line in facts["containers"].text.splitlines()
-        )
-        if not broken
-        else (),
         workspace=facts["workspace"].returncode == 0,
-        disks=_disks(facts, with_engine=not broken),
+        disks={"workspace": room} if room else {},
         memory=memory.get("MemTotal", 0),
         memory_free=memory.get("MemAvailable", 0),
         cpus=int(facts["cpus"].text or 0),
-        listeners=_listeners(facts, names),
+        listeners=_listeners(facts["listening"].text, {}),
         files=_differing(facts) if known_bundle else None,
-        open_files={
-            path: mode.zfill(4)
-            for mode, _, path in (line.partition(" ") for line in facts["open"].text.splitlines())
-        }
-        if facts["bundle"].returncode == 0
-        else {},
+        open_files=_open_files(facts),
+    )
+    return _thorough(facts, quick) if "smi" in facts else quick
+
+
+def _thorough(facts: Mapping[str, Completed], quick: ServerFacts) -> ServerFacts:
+    names = _pairs(facts["names"].text)
+
+    def containers(owners: Completed) -> dict[int, str]:
+        """By process id."""
+        ids = _pairs(owners.text).items()
+        return {int(pid): names[full] for pid, full in ids if full in names}
+
+    gpus, gpu_problem = _gpus(facts["smi"], containers(facts["computing"]))
+    disks = {**quick.disks}
+    engine = None if quick.engine_problem else _disk(facts["engine_room"].text)
+    if engine and engine not in disks.values():
+        disks["engine"] = engine
+    lines = [] if quick.engine_problem else facts["containers"].text.splitlines()
+    return replace(
+        quick,
+        thorough=True,
+        nvidia_runtime='"nvidia"' in facts["runtimes"].text or facts["hook"].returncode == 0,
+        gpus=gpus,
+        gpu_problem=gpu_problem,
+        xids=nvidia.xids(facts["kernel"].text),
+        health=_health(facts["health"]) if quick.worker == RUNNING else None,
+        containers=tuple(Container(*line.split("|")) for line in lines),
+        disks=disks,
+        listeners=_listeners(facts["listening"].text, containers(facts["holders"])),
     )
 
 
@@ -158,39 +168,28 @@ def _differing(facts: Mapping[str, Completed]) -> tuple[str, ...]:
     return tuple(line.partition(":")[0].removeprefix("./") for line in lines if ": FAILED" in line)
 
 
-def _gpus(facts: Mapping[str, Completed], names: Mapping[str, str]) -> tuple[tuple[Gpu, ...], str]:
-    if "smi" not in facts:
-        return (), ""
-    said = facts["smi"]
+def _open_files(facts: Mapping[str, Completed]) -> dict[str, str]:
+    """`644 ssh/authorized_keys`, one line a file."""
+    if facts["bundle"].returncode:
+        return {}
+    lines = (line.partition(" ") for line in facts["open"].text.splitlines())
+    return {path: mode.zfill(4) for mode, _, path in lines}
+
+
+def _gpus(said: Completed, containers: Mapping[int, str]) -> tuple[tuple[Gpu, ...], str]:
+    """The GPUs, or why there are none to see."""
     if said.returncode:
         return (), (said.text.splitlines() or ["nvidia-smi failed"])[-1]
-    owners = _pairs(facts["computing"].text)
     try:
         found = nvidia.gpus(said.text)
     except ValueError as error:
         return (), str(error)
 
     def owned(gpu: Gpu) -> Gpu:
-        processes = tuple(
-            replace(each, container=names.get(owners.get(str(each.pid), ""), ""))
-            for each in gpu.processes
-        )
-        return replace(gpu, processes=processes)
+        processes = (replace(p, container=containers.get(p.pid, "")) for p in gpu.processes)
+        return replace(gpu, processes=tuple(processes))
 
     return tuple(map(owned, found)), ""
-
-
-def _disks(
-    facts: Mapping[str, Completed], *, with_engine: bool
-) -> dict[Literal["workspace", "engine"], Disk]:
-    """The engine's own only where it is another disk."""
-    found: dict[Literal["workspace", "engine"], Disk] = {}
-    if room := _disk(facts["room"].text):
-        found["workspace"] = room
-    engine = _disk(facts["engine_room"].text) if with_engine else None
-    if engine and engine.path != (room.path if room else ""):
-        found["engine"] = engine
-    return found
 
 
 def _disk(text: str) -> Disk | None:
@@ -211,25 +210,19 @@ def _meminfo(text: str) -> dict[str, int]:
     return found
 
 
-def _listeners(facts: Mapping[str, Completed], names: Mapping[str, str]) -> tuple[Listener, ...]:
-    owners = _pairs(facts["holders"].text) if "holders" in facts else {}
+def _listeners(text: str, containers: Mapping[int, str]) -> tuple[Listener, ...]:
+    """Of `ss -Hltnp`."""
     found = []
-    for line in facts["listening"].text.splitlines():
+    for line in text.splitlines():
         fields = line.split()
         if len(fields) < 4 or fields[0] != "LISTEN":
             continue
         address, _, port = fields[3].rpartition(":")
         user = _USER.search(line)
-        pid = user["pid"] if user else None
-        found.append(
-            Listener(
-                address,
-                int(port),
-                user["program"] if user else "",
-                int(pid) if pid else None,
-                names.get(owners.get(pid or "", ""), ""),
-            )
-        )
+        pid = int(user["pid"]) if user else None
+        container = containers.get(pid, "") if pid else ""
+        program = user["program"] if user else ""
+        found.append(Listener(address, int(port), program, pid, container))
     return tuple(found)
 
 

@@ -1,4 +1,4 @@
-"""`dsk check`: everything that the chosen checks stand on, measured on all nodes side by side."""
+"""Everything that checks stand on, measured on all nodes side by side."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import Any
 
 from dsk.bundle import Bundle, render
 from dsk.checks.facts import Facts, JobFacts, Login, Need, ServerFacts, WorkerFacts
+from dsk.checks.model import Finding
+from dsk.checks.registry import CHECKS, judge_all
 from dsk.checks.worker import RUNNING
 from dsk.cluster.model import Cluster, Node
-from dsk.connect import Server
+from dsk.connect import CONNECT_S, Server
 from dsk.errors import DskError, Unreachable
 from dsk.fleet import mesh
 from dsk.fleet.contact import Fleet, open_fleet
@@ -31,6 +33,11 @@ NO_MASTER = Text("the master's worker is not running", "master 的 worker 没有
 NOT_ASKED = Text("{problem}", "无法测量：{problem}")
 
 
+LAUNCH_CONNECT_S = 3
+"""A server that is not there may delay a launch by no more: the job may do without, as it reaches
+the workers alone."""
+
+
 class Measuring:
     """One round of measurements. `request` is the job that train.yaml asks for; `thorough` also
     what takes seconds; `deep` reads every byte of the job's inputs."""
@@ -38,13 +45,15 @@ class Measuring:
     def __init__(
         self,
         cluster: Cluster,
-        request: Request | None,
+        request: Request | None = None,
         *,
+        nodes: Sequence[Node] | None = None,
         thorough: bool = True,
         deep: bool = False,
     ) -> None:
         self._cluster = cluster
         self._request = request
+        self._nodes = cluster.nodes if nodes is None else nodes
         self._thorough = thorough
         self._deep = deep
         self._missing: defaultdict[Need, dict[int | None, Text]] = defaultdict(dict)
@@ -58,7 +67,9 @@ class Measuring:
         if self._request is None:
             self._missing["job"][None] = NO_TRAIN_FILE
         with ExitStack() as stack:
-            fleet = stack.enter_context(open_fleet(self._cluster, self._cluster.nodes))
+            connect_s = CONNECT_S if self._thorough else LAUNCH_CONNECT_S
+            opened = open_fleet(self._cluster, self._nodes, connect_s=connect_s)
+            fleet = stack.enter_context(opened)
             facts = Facts(self._cluster, missing=self._missing)
             facts = replace(facts, servers=self._servers(fleet))
             facts = replace(facts, unreachable=self._unreachable(fleet))
@@ -139,7 +150,7 @@ class Measuring:
         if master.index not in inside:
             self._missing["network"][None] = NO_MASTER
             return ()
-        for node in self._cluster.nodes:
+        for node in self._nodes:
             if node.index not in inside:
                 why = NO_SERVER if node.index not in fleet.servers else NO_WORKER
                 self._lacks(node, why, "network")
@@ -183,6 +194,12 @@ def _bundles(cluster: Cluster) -> Mapping[int, Bundle]:
     """What dsk would put on the servers; empty where it has made no keys yet."""
     keys = None if cluster.in_place else existing_keys(cluster)
     return render(cluster, keys) if keys else {}
+
+
+def before_launch(cluster: Cluster, nodes: Sequence[Node]) -> list[Finding]:
+    """The quick checks of these nodes, without what a job's supervisor looks at itself."""
+    facts = Measuring(cluster, nodes=nodes, thorough=False).run({"server"})
+    return judge_all(facts, [check for check in CHECKS if check.quick])
 
 
 def unreachable(facts: Facts) -> Sequence[DskError]:
