@@ -16,7 +16,17 @@ HOW = {
     "error": Text("{problem}", "{problem}"),
 }
 OK = Text("connects to {count} others", "可连接其他 {count} 个节点")
-NOT = Text("not measured", "未测量")
+NOT = Text("not measured: the master's worker did not answer", "未测量：主节点的 worker 没有应答")
+SILENT = Text("not measured: {problem}", "未测量：{problem}")
+KNOCK = Text(
+    "the master cannot connect to its worker's port {port} ({how_en})",
+    "主节点无法连接其 worker 的端口 {port}（{how_zh}）",
+)
+FIX_KNOCK = Text(
+    "dsk status (is its worker up?); if it is, let {master} through to TCP port {port} of {host}",
+    "dsk status（其 worker 是否在运行？）；若在运行，请在 {host} 上对 {master} 放行 "
+    "TCP 端口 {port}",
+)
 PAIR = Text(
     "cannot connect to {peer} on a free port ({how_en}){other_en}",
     "无法连接 {peer} 的空闲端口（{how_zh}）{other_zh}",
@@ -56,8 +66,32 @@ def check(cluster: Cluster, network: Network) -> list[Finding]:
         if index not in troubled and peers:
             found.append(Finding(NAME, "ok", OK.filled(count=len(peers)), node=index))
         elif not peers and len(cluster.nodes) > 1:
-            found.append(Finding(NAME, "skipped", NOT, node=index))
+            found.append(_not_measured(cluster, network, index))
     return found
+
+
+def _not_measured(cluster: Cluster, network: Network, node: int) -> Finding:
+    knock, silent = network.knocks.get(node), network.silent.get(node)
+    if knock is None or knock.outcome == "ok":
+        text = SILENT.filled(problem=silent.problem) if silent else NOT
+        return Finding(NAME, "skipped", text, node=node)
+    how = HOW[knock.outcome].filled(problem=knock.problem)
+    values = {
+        "port": cluster.worker_port,
+        "host": cluster.nodes[node].host,
+        "master": cluster.master.host,
+        "how_en": how.in_language("en"),
+        "how_zh": how.in_language("zh"),
+    }
+    return Finding(
+        NAME,
+        "failed",
+        KNOCK.filled(**values),
+        node=node,
+        seen=knock.outcome,
+        expected="ok",
+        fix=FIX_KNOCK.filled(**values),
+    )
 
 
 def _finding(
