@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +41,12 @@ def _holders(inodes: set[str]) -> dict[str, dict[str, Any]]:
     wanted = {f"socket:[{inode}]": inode for inode in inodes}
     found: dict[str, dict[str, Any]] = {}
     for process in PROC.glob("[0-9]*") if wanted else ():
-        try:
-            links = [os.readlink(each) for each in (process / "fd").iterdir()]  # noqa: PTH115
-            for link in links:
-                if inode := wanted.get(link):
-                    found[inode] = _named(process)
-        except OSError:
-            continue  # it has ended
+        # A process, or one of its files, may be gone again: that holds no port then.
+        with contextlib.suppress(OSError):
+            for file in (process / "fd").iterdir():
+                with contextlib.suppress(OSError):
+                    if inode := wanted.get(str(file.readlink())):
+                        found[inode] = _named(process)
     return found
 
 

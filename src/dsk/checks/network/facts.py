@@ -73,7 +73,7 @@ def gather(measured: Iterable[Measured]) -> Network:
         reaches={(each.node, each.peer): each for each in of(Reach)},
         packets={(each.node, each.peer): each for each in of(Packet)},
         speeds={(each.node, each.peer): each for each in of(Speed)},
-        ports=next(iter(of(Ports)), None),
+        ports=next(reversed(of(Ports)), None),
         held=tuple(of(Port)),
         infiniband=tuple(of(InfiniBand)),
     )

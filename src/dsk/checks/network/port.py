@@ -16,8 +16,8 @@ JOB = Text(
     "端口 {port} 被任务 {job} 占用（{holder}）：一个 worker 同时只能运行一个任务",
 )
 PROCESS = Text(
-    "port {port} is held by {holder} in the worker; dsk takes {free} instead",
-    "端口 {port} 被 worker 中的 {holder} 占用；dsk 将改用 {free}",
+    "port {port} is held by {holder} (process {pid}) in the worker; dsk takes {free} instead",
+    "端口 {port} 被 worker 中的 {holder}（进程 {pid}）占用；dsk 将改用 {free}",
 )
 OUTSIDE = Text(
     "port {port} is held by something outside the worker; dsk takes {free} instead",
@@ -57,11 +57,17 @@ def check(cluster: Cluster, network: Network) -> list[Finding]:
 
 
 def _held(port: Port, free: int, host: str) -> Finding:
-    values = {"port": port.port, "job": port.job, "holder": port.holder, "free": free, "host": host}
+    values = {
+        "port": port.port,
+        "job": port.job,
+        "holder": port.holder,
+        "pid": port.pid,
+        "free": free,
+        "host": host,
+    }
     if port.job:
         text, fix = JOB, FIX_JOB
     elif port.holder:
-        values["pid"] = port.pid
         text, fix = PROCESS, FIX_PROCESS
     else:
         text, fix = OUTSIDE, FIX_OUTSIDE
