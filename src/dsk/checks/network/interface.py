@@ -118,10 +118,10 @@ def _verdict(
     through = any(network.gets_through(pair) for pair in network.reaches if node.index in pair)
     other = chosen.name != owner
     causes: tuple[tuple[bool, Text, Text | None], ...] = (
-        (not chosen.up, DOWN, FIX_UP),
-        (not chosen.carrier, NO_CARRIER, None),
         (other and docker, DOCKER, FIX_NAME),
         (other and chosen.kind == "loopback", LOOPBACK, FIX_NAME),
+        (not chosen.up, DOWN, FIX_UP),
+        (not chosen.carrier, NO_CARRIER, None),
         (other and not chosen.addresses, EMPTY, FIX_NAME),
         (other and not through and len(cluster.nodes) > 1, ELSEWHERE, FIX_NAME),
     )

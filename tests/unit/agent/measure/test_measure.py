@@ -70,6 +70,12 @@ def test_data_over_loopback_is_fast(listener: Listener) -> None:
     assert found["rate"] > 1e8
 
 
+def test_only_the_second_half_of_a_transfer_counts() -> None:
+    assert transfer.rate([(0.0, 0), (0.9, 10), (1.0, 20), (1.5, 520), (2.0, 1020)]) == 8000
+    assert transfer.rate([(0.0, 0), (2.0, 0)]) == 0
+    assert transfer.rate([(0.0, 0)]) == 0
+
+
 def test_the_listener_serves_its_peers_alone() -> None:
     other = Listener(HOST, ["192.0.2.9"])
     assert transfer.send(HOST, HOST, other.tcp_port)["problem"]
