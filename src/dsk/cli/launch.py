@@ -15,7 +15,7 @@ from dsk.wire.jobspec import LAUNCHERS, LauncherName
 
 if TYPE_CHECKING:
     from dsk.jobs.place import Supervisor
-    from dsk.jobs.planning import Plan
+    from dsk.jobs.planning import Plan, Request
     from dsk.wire.events import Event
 
 DETACHED = "the job goes on; follow it with: dsk logs -f {job}   end it with: dsk stop {job}"
@@ -37,6 +37,7 @@ DETACHED = "the job goes on; follow it with: dsk logs -f {job}   end it with: ds
     show_default=True,
     help="Who starts the ranks: dsk's agents, or DeepSpeed's own runner with pdsh.",
 )
+@click.option("--no-check", is_flag=True, help="Do not look at the servers first.")
 @in_place_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line (docs/events.md).")
 @pass_context
@@ -50,6 +51,7 @@ def command(
     include: str | None,
     exclude: str | None,
     launcher: LauncherName,
+    no_check: bool,
     as_json: bool,
 ) -> None:
     """Train TRAIN.YAML, LLaMA-Factory's own file, on all nodes. KEY=VALUE overrides its keys."""
@@ -73,6 +75,8 @@ def command(
     if not note:
         # A mistake in the file is told before anything is contacted.
         plan(request, stack.keys)
+    if not no_check:
+        _check_servers(request)
     with context.place() as place:
         planned, supervisor = start(place, request)
         _announce(planned, as_json=as_json)
@@ -81,6 +85,28 @@ def command(
             click.echo(json.dumps({"job": job}) if as_json else DETACHED.format(job=job))
             return
         sys.exit(follow(supervisor, as_json=as_json))
+
+
+def _check_servers(request: Request) -> None:
+    """Shows what is wrong on the job's servers; raises JobFailed where the job would fail."""
+    from dsk.cli.findings import line
+    from dsk.cli.language import preferred
+    from dsk.cluster.selection import select
+    from dsk.errors import JobFailed
+    from dsk.jobs.check import before_launch
+
+    cluster = request.cluster
+    chosen = select(cluster, request.include, request.exclude)
+    found = before_launch(cluster, [cluster.nodes[node.index] for node in chosen])
+    for finding in found:
+        if finding.state in ("failed", "warning"):
+            click.echo(line(cluster, finding, preferred()), err=True)
+    failed = sum(finding.state == "failed" for finding in found)
+    if failed:
+        raise JobFailed(
+            f"{failed} check(s) failed; nothing was started",
+            fix="mend it (all checks: dsk check), or launch all the same: --no-check",
+        )
 
 
 def _announce(planned: Plan, *, as_json: bool) -> None:

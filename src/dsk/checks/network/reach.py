@@ -16,7 +16,6 @@ HOW = {
     "error": Text("{problem}", "{problem}"),
 }
 OK = Text("connects to {count} others", "可连接其他 {count} 个节点")
-NOT = Text("not measured: the master's worker did not answer", "未测量：主节点的 worker 没有应答")
 SILENT = Text("not measured: {problem}", "未测量：{problem}")
 KNOCK = Text(
     "the master cannot connect to its worker's port {port} ({how_en})",
@@ -65,16 +64,15 @@ def check(cluster: Cluster, network: Network) -> list[Finding]:
         peers = [pair for pair in network.reaches if pair[0] == index]
         if index not in troubled and peers:
             found.append(Finding(NAME, "ok", OK.filled(count=len(peers)), node=index))
-        elif not peers and len(cluster.nodes) > 1:
-            found.append(_not_measured(cluster, network, index))
+        found += _not_measured(cluster, network, index)
     return found
 
 
-def _not_measured(cluster: Cluster, network: Network, node: int) -> Finding:
+def _not_measured(cluster: Cluster, network: Network, node: int) -> list[Finding]:
     knock, silent = network.knocks.get(node), network.silent.get(node)
     if knock is None or knock.outcome == "ok":
-        text = SILENT.filled(problem=silent.problem) if silent else NOT
-        return Finding(NAME, "skipped", text, node=node)
+        text = SILENT.filled(problem=silent.problem) if silent else None
+        return [Finding(NAME, "skipped", text, node=node)] if text else []
     how = HOW[knock.outcome].filled(problem=knock.problem)
     values = {
         "port": cluster.worker_port,
@@ -83,7 +81,7 @@ def _not_measured(cluster: Cluster, network: Network, node: int) -> Finding:
         "how_en": how.in_language("en"),
         "how_zh": how.in_language("zh"),
     }
-    return Finding(
+    finding = Finding(
         NAME,
         "failed",
         KNOCK.filled(**values),
@@ -92,6 +90,7 @@ def _not_measured(cluster: Cluster, network: Network, node: int) -> Finding:
         expected="ok",
         fix=FIX_KNOCK.filled(**values),
     )
+    return [finding]
 
 
 def _finding(

@@ -1,0 +1,54 @@
+"""What the workers measure among themselves (wire.measure), started in the master's worker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dsk.bundle.compose import project
+from dsk.cluster.model import Cluster, Node
+from dsk.connect import Server, processes
+from dsk.errors import DskError
+from dsk.wire import paths
+from dsk.wire.jobspec import JobNode
+from dsk.wire.measure import Complete, Measured, Order, decode
+
+PROGRAM = [str(paths.PYTHON), "-I", "-m", "dsk.supervisor.measure"]
+
+
+def measure(
+    server: Server, cluster: Cluster, nodes: Sequence[Node], *, speed: bool
+) -> tuple[Measured, ...]:
+    """`server` is the master's, `nodes` begin with the master. Raises DskError."""
+    enter = (
+        []
+        if cluster.in_place
+        else ["docker", "exec", "--interactive", project(cluster, cluster.master)]
+    )
+    taking_part = tuple(JobNode(node.index, node.host, (), node.slots) for node in nodes)
+    order = Order(taking_part, cluster.worker_port, speed)
+    process = server.popen([*enter, *PROGRAM], stdin=processes.PIPE)
+    assert process.stdin and process.stdout and process.stderr  # noqa: S101 - pipes
+    found: list[Measured] = []
+    try:
+        process.stdin.write(order.to_json().encode() + b"\n")
+        process.stdin.flush()
+        for line in process.stdout:
+            found.append(decode(line.decode(errors="replace")))
+            if isinstance(found[-1], Complete):
+                break
+        else:
+            raise _ended(process.stderr.read(), server.where)
+    except (BrokenPipeError, ValueError):
+        raise _ended(process.stderr.read(), server.where) from None
+    finally:
+        processes.end(process)
+    return tuple(found)
+
+
+def _ended(stderr: bytes, where: str) -> DskError:
+    said = stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it ended early"]
+    return DskError(
+        f"the network was not measured: {said[0]}",
+        where=where,
+        fix="was the worker made by another version of dsk? run: dsk up",
+    )
