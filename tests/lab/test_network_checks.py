@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hosts import Lab, Node
 from tests.lab.cluster import Cluster
 from tests.lab.conftest import SMALL
 
-from dsk.checks.model import Finding
-from dsk.checks.network import bandwidth, infiniband, interface, latency, mtu, port, reach
-from dsk.checks.network.facts import gather
-from dsk.cluster.parse import load
-from dsk.connect import open_server
-from dsk.fleet import measure
-
 pytestmark = pytest.mark.lab
 PORT = 2311
+CHECKS = ("interface", "reach", "mtu", "bandwidth", "latency", "port", "infiniband")
 DROP_LIMIT_S = 10.0
-CHECKS = {
-    each.NAME: each.check for each in (interface, reach, mtu, bandwidth, latency, port, infiniband)
-}
+USUAL_LIMIT_S = 15.0
+"""What `dsk check` takes here without a fault, on a busy machine."""
 
 
 @pytest.fixture(scope="module")
@@ -51,33 +46,34 @@ def nodes(lab: Lab) -> Iterator[tuple[Node, Node]]:
         node.full_speed()
 
 
-def findings(cluster: Cluster, *names: str, speed: bool = True) -> list[Finding]:
-    parsed = load(cluster.file)
-    measured: list[object] = []
-    with open_server(parsed.master.server, parsed.state_dir / "known_hosts") as server:
-        measure.run(server, parsed, measured.append, speed=speed)
-    network = gather(measured)  # type: ignore[arg-type]
-    return [each for name in names or CHECKS for each in CHECKS[name](parsed, network)]
+def check(cluster: Cluster, *names: str) -> list[dict[str, Any]]:
+    """The findings of these checks, all of the network's where none is named."""
+    only = [word for name in names or CHECKS for word in ("--only", name)]
+    done = cluster.dsk("check", "--json", *only, code=None)
+    found: list[dict[str, Any]] = json.loads(done.out)["findings"]
+    assert done.code == any(each["state"] == "failed" for each in found), done.text
+    return found
 
 
-def wrong(found: list[Finding]) -> list[tuple[str, str, int | None, int | None]]:
-    return [(f.check, f.state, f.node, f.peer) for f in found if f.state in ("warning", "failed")]
-
-
-def text(found: list[Finding]) -> str:
-    return "\n".join(
-        f"{each.text.in_language('en')} | {each.fix.in_language('en') if each.fix else ''}"
+def wrong(found: list[dict[str, Any]]) -> list[tuple[str, str, int | None, int | None]]:
+    return [
+        (each["check"], each["state"], each["node"], each["peer"])
         for each in found
-    )
+        if each["state"] in ("warning", "failed")
+    ]
+
+
+def text(found: list[dict[str, Any]]) -> str:
+    return "\n".join(f"{each['text']} | {each['fix']}" for each in found)
 
 
 def test_sound_hosts_have_nothing_to_complain_of(up: Cluster) -> None:
-    found = findings(up)
+    found = check(up)
     # Two hosts and their test share two cores: speed and delay are the machine's, not the cable's.
     assert not [each for each in wrong(found) if each[0] not in ("bandwidth", "latency")], text(
         found
     )
-    assert {each.check for each in found} == set(CHECKS)
+    assert {each["check"] for each in found} == set(CHECKS)
 
 
 def test_packets_dropped_in_one_direction(up: Cluster, nodes: tuple[Node, Node]) -> None:
@@ -86,7 +82,7 @@ def test_packets_dropped_in_one_direction(up: Cluster, nodes: tuple[Node, Node])
     second.run(["iptables", "-I", *rule])
     try:
         begun = time.monotonic()
-        found = findings(up, "reach")
+        found = check(up, "reach")
         took = time.monotonic() - begun
     finally:
         second.run(["iptables", "-D", *rule])
@@ -94,17 +90,25 @@ def test_packets_dropped_in_one_direction(up: Cluster, nodes: tuple[Node, Node])
     assert f"cannot connect to node1 ({second.host})" in text(found)
     assert "the other direction works" in text(found)
     assert f"On {second.host}, as root: iptables -I INPUT -s {first.host}" in text(found)
-    assert took < DROP_LIMIT_S + 10
+    assert took < USUAL_LIMIT_S + DROP_LIMIT_S
 
 
 def test_a_hole_for_large_packets(up: Cluster, nodes: tuple[Node, Node]) -> None:
+    """Between the two alone; the operator gets through to both. A plain login hangs there."""
+    long = ["-m", "length", "--length", "1401:65535", "-j", "DROP"]
+    rules = [(here, ["INPUT", "-s", other.host, *long]) for here, other in (nodes, nodes[::-1])]
     segments("1", nodes)
-    nodes[1].mtu_black_hole(1400)
+    for node, rule in rules:
+        node.run(["iptables", "-I", *rule])
     try:
-        found = findings(up, "mtu")
+        found = check(up, "mtu", "bandwidth")
     finally:
         segments("65535", nodes)
-    assert [each[:2] for each in wrong(found)] == [("mtu", "failed")] * 2, text(found)
+        for node, rule in rules:
+            node.run(["iptables", "-D", *rule])
+    holes = [("mtu", "failed", 0, 1), ("mtu", "failed", 1, 0)]
+    assert [each for each in wrong(found) if each[0] == "mtu"] == holes, text(found)
+    assert [each for each in wrong(found) if each[:2] == ("bandwidth", "failed")], text(found)
     assert "more than 1400 bytes vanish" in text(found)
     assert "ip link set dev eth0 mtu 1400" in text(found)
 
@@ -115,48 +119,61 @@ def segments(count: str, nodes: tuple[Node, Node]) -> None:
         node.run(["ip", "link", "set", "eth0", "gso_max_segs", count])
 
 
+@pytest.mark.full
 def test_unequal_mtus(up: Cluster, nodes: tuple[Node, Node]) -> None:
     second = nodes[1]
     second.run(["ip", "link", "set", "eth0", "mtu", "1400"])
     try:
-        found = findings(up, "mtu")
+        found = check(up, "mtu")
     finally:
         second.run(["ip", "link", "set", "eth0", "mtu", "1500"])
     assert wrong(found) == [("mtu", "warning", 0, 1)], text(found)
 
 
-def test_a_slow_cable(up: Cluster, nodes: tuple[Node, Node]) -> None:
+def test_a_long_and_slow_cable(up: Cluster, nodes: tuple[Node, Node]) -> None:
+    nodes[1].latency(100)
     nodes[1].bandwidth("10mbit")
-    found = findings(up, "bandwidth")
-    slow = [each for each in found if each.node in (1, None) and each.state == "warning"]
-    assert slow, text(found)
-    rate, unit = slow[0].seen.split()
+    found = check(up, "latency", "bandwidth")
+    far = [each for each in found if each["check"] == "latency"]
+    assert wrong(far) == [("latency", "warning", None, None)]
+    assert 100 <= float(far[0]["seen"].split()[0]) < 200
+    # What the other sends is as fast as two busy cores make it: slow as well, or not.
+    slow = [each for each in found if each["check"] == "bandwidth" and each["node"] in (1, None)]
+    rate, unit = slow[0]["seen"].split()
     assert unit == "Mbit/s"
     assert 5 < float(rate) < 15
     assert "ZeRO-3 of a 7 B model moves about 21 GB a step" in text(slow)
     assert "z2" in text(slow)
 
 
-def test_a_long_cable(up: Cluster, nodes: tuple[Node, Node]) -> None:
-    nodes[1].latency(50)
-    found = findings(up, "latency", speed=False)
-    assert wrong(found) == [("latency", "warning", None, None)]
-    milliseconds = float(found[0].seen.split()[0])
-    assert 50 <= milliseconds < 100
+@pytest.mark.full
+def test_a_worker_that_drops_what_comes_costs_its_limit_once(
+    up: Cluster, nodes: tuple[Node, Node]
+) -> None:
+    first, second = nodes
+    second.drop_from(first.host)
+    begun = time.monotonic()
+    found = check(up)
+    took = time.monotonic() - begun
+    assert ("reach", "failed", 1, None) in wrong(found), text(found)
+    assert f"port {PORT}" in text(found)
+    assert took < USUAL_LIMIT_S + DROP_LIMIT_S
 
 
-def test_a_pulled_cable_costs_its_limit_once(up: Cluster, nodes: tuple[Node, Node]) -> None:
+@pytest.mark.full
+def test_a_pulled_cable(up: Cluster, nodes: tuple[Node, Node]) -> None:
     second = nodes[1]
     second.link_down()
     try:
         begun = time.monotonic()
-        found = findings(up)
+        done = up.dsk("check", "--json", code=3)
         took = time.monotonic() - begun
     finally:
         second.link_up()
-    assert ("reach", "failed", 1, None) in wrong(found), text(found)
-    assert f"port {PORT}" in text(found)
-    assert took < DROP_LIMIT_S + 10
+    found = json.loads(done.out)["findings"]
+    assert ("server", "failed", 1, None) in wrong(found), text(found)
+    assert ("interface", "ok", 0) in [(e["check"], e["state"], e["node"]) for e in found]
+    assert took < USUAL_LIMIT_S + DROP_LIMIT_S
 
 
 def test_ports_that_are_taken(up: Cluster, nodes: tuple[Node, Node]) -> None:
@@ -170,7 +187,7 @@ def test_ports_that_are_taken(up: Cluster, nodes: tuple[Node, Node]) -> None:
     nodes[0].run(["sh", "-c", script, "sh", *outside])
     wait_for_ports(nodes[0], 29500, 29501, 29502)
     try:
-        found = findings(up, "port", speed=False)
+        found = check(up, "port")
     finally:
         up.dsk("exec", "--node", "0", "--", "dsk-agent", "end", "j-7", code=None)
         nodes[0].docker(
@@ -201,6 +218,7 @@ def wait_for_ports(node: Node, *numbers: int) -> None:
         time.sleep(0.2)
 
 
+@pytest.mark.full
 def test_an_interface_that_leads_nowhere(up: Cluster, nodes: tuple[Node, Node]) -> None:
     """What Docker makes on every server, with the same address on each."""
     for node in nodes:
@@ -210,7 +228,8 @@ def test_an_interface_that_leads_nowhere(up: Cluster, nodes: tuple[Node, Node]) 
     try:
         up.change(network={"interface": "docker0", "infiniband": "auto"})
         up.dsk("up")
-        found = findings(up, "interface")
+        log = nodes[1].run(["sh", "-c", "docker logs dsk-net-node1 2>&1"]).stdout
+        found = check(up, "interface")
     finally:
         for node in nodes:
             node.run(["ip", "link", "delete", "docker0"], check=False)
@@ -221,3 +240,4 @@ def test_an_interface_that_leads_nowhere(up: Cluster, nodes: tuple[Node, Node]) 
         f"docker0 is Docker's bridge, which no other node can reach; {nodes[1].host} is on eth0"
         in text(found)
     )
+    assert f"warning: {nodes[1].host} is on eth0, NCCL and Gloo are told to use docker0" in log
