@@ -1,4 +1,4 @@
-"""The network part of `dsk check` on 2, 8, 32 and 64 nodes, against one ssh after another (as root).
+"""The network part of `dsk check` on 2 to 64 nodes, against one ssh after another (as root).
 
 The nodes are sshds on loopback addresses in namespaces of this script's own, with the agent behind
 them as in a worker: no engine. Prints for each number of nodes the seconds, what was measured, the
@@ -12,7 +12,6 @@ import itertools
 import json
 import os
 import random
-import resource
 import subprocess
 import sys
 import threading
@@ -52,7 +51,8 @@ def main() -> None:
     if os.environ.get("DSK_BENCH_INSIDE") != "1":
         inside = {**os.environ, "DSK_BENCH_INSIDE": "1"}
         apart = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        sys.exit(subprocess.run([*apart, sys.executable, *sys.argv], env=inside).returncode)
+        argv = [*apart, sys.executable, *sys.argv]
+        sys.exit(subprocess.run(argv, check=False, env=inside).returncode)
     prepare(max(counts))
     for count in counts:
         measure(count)
@@ -78,7 +78,13 @@ def prepare(count: int) -> None:
     (FOLDER / "sshd_config").write_text(SSHD)
     for each in hosts:
         run("ip", "address", "add", f"{each}/32", "dev", "lo")
-        run("/usr/sbin/sshd", "-f", str(FOLDER / "sshd_config"), "-o", f"ListenAddress={each}:{PORT}")
+        run(
+            "/usr/sbin/sshd",
+            "-f",
+            str(FOLDER / "sshd_config"),
+            "-o",
+            f"ListenAddress={each}:{PORT}",
+        )
 
 
 def host(number: int) -> str:
@@ -114,8 +120,12 @@ def measure(count: int) -> None:
         with dropping(host(1), rule):
             slower, told = check(count)
         lost = {each["node"] for each in told if each["measured"] == "silent"}
-        lost |= {each["peer"] for each in told if each.get("outcome") == "timeout" and "peer" in each}
-        lost |= {each["node"] for each in told if each["measured"] == "knock" and each["outcome"] != "ok"}
+        lost |= {
+            each["peer"] for each in told if each.get("outcome") == "timeout" and "peer" in each
+        }
+        lost |= {
+            each["node"] for each in told if each["measured"] == "knock" and each["outcome"] != "ok"
+        }
         assert lost == {1}, lost
         cost = slower - seconds
         print(f"{count:3} nodes  {what:24} {slower:6.1f} s, {cost:+5.1f} s", flush=True)
@@ -163,7 +173,7 @@ class Peak:
     def _look(self) -> None:
         while True:
             try:
-                self.files = max(self.files, len(os.listdir(self._process / "fd")))
+                self.files = max(self.files, len(list((self._process / "fd").iterdir())))
                 status = (self._process / "status").read_text()
             except OSError:
                 return

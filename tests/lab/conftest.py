@@ -42,7 +42,7 @@ def lab() -> Iterator[Lab]:
 def cluster(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
     """Both hosts with one rank each, up, and the tiny model on both."""
     made = Cluster.init(lab, tmp_path_factory.mktemp("cluster"), [f"{n.host}:1" for n in lab.nodes])
-    _ready(made)
+    ready(made)
     return made
 
 
@@ -57,7 +57,7 @@ def one_host(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
         workspace="/workspace/one",
         worker_port=2223,
     )
-    _ready(made)
+    ready(made)
     return made
 
 
@@ -77,7 +77,7 @@ def small(lab: Lab, tmp_path: Path) -> Iterator[Cluster]:
     cluster.dsk("down", "--force", code=None)
 
 
-def _ready(cluster: Cluster) -> None:
+def ready(cluster: Cluster) -> None:
     cluster.dsk("up", "--accept-new-host-keys")
     place = f"{cluster.workspace}/{MODEL}"
     cluster.dsk("exec", "--", "python", "-m", "dsk.demo.tiny_model", place)

@@ -7,12 +7,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hosts import Lab, LabError
+from hosts.command import wait_until
 from hosts.network import OPERATOR_LINK
 from hosts.record import Record
+from hosts.store import ENDS_WITH_PARENT
 from hosts.which import NAME
 
 IMAGE = os.environ.get("DSK_IMAGE", "dsk:cu128")
@@ -73,6 +76,87 @@ def test_cable_can_be_slow(lab):
     assert seconds() < 1
 
 
+ECHO = """
+import socket, sys
+echo = socket.socket(type=socket.SOCK_DGRAM)
+echo.bind((sys.argv[1], 4000))
+print("up", flush=True)
+while True:
+    echo.sendto(*echo.recvfrom(2000))
+"""
+PING = """
+import socket, sys, time
+ping = socket.socket(type=socket.SOCK_DGRAM)
+ping.connect((sys.argv[1], 4000))
+ping.settimeout(0.3)
+came_back = []
+for _ in range(int(sys.argv[3])):
+    begin = time.monotonic()
+    ping.send(bytes(int(sys.argv[2])))
+    try:
+        ping.recv(2000)
+        came_back.append(time.monotonic() - begin)
+    except TimeoutError:
+        pass
+print(len(came_back), min(came_back, default=0))
+"""
+
+
+@pytest.fixture
+def ping(lab) -> Iterator[Callable[..., tuple[int, float]]]:
+    """Datagrams from the first node to the second and back: how many came, the shortest time."""
+    first, second = lab.nodes
+    echo = second.argv([*ENDS_WITH_PARENT, "python3", "-c", ECHO, second.host])
+    with subprocess.Popen(echo, stdout=subprocess.PIPE, text=True) as echoing:
+        assert echoing.stdout.readline() == "up\n"
+
+        def send(size: int = 100, count: int = 5) -> tuple[int, float]:
+            argv = ["python3", "-c", PING, second.host, str(size), str(count)]
+            came, shortest = first.run(argv).stdout.split()
+            return int(came), float(shortest)
+
+        try:
+            yield send
+        finally:
+            second.repair_cable()
+            echoing.kill()
+
+
+def test_cable_can_be_long(lab, ping):
+    node = lab.nodes[1]
+    node.latency(50)
+    came, seconds = ping()
+    assert came == 5 and 0.05 <= seconds < 0.15
+    assert len(ssh(lab, node.host, "head", "-c", "3000000", "/dev/zero")) == 3_000_000
+    node.repair_cable()
+    assert ping()[1] < 0.02
+
+
+def test_cable_can_lose_frames(lab, ping):
+    node = lab.nodes[1]
+    node.loss(30)
+    assert 2 <= ping(count=40)[0] <= 38
+    node.repair_cable()
+    assert ping(count=40)[0] == 40
+
+
+def test_cable_can_lose_long_frames_or_those_of_one_host(lab, ping):
+    first, second = lab.nodes
+    second.mtu_black_hole()
+    assert ping(size=1300)[0] == 5
+    assert ping(size=1450, count=2)[0] == 0
+    second.repair_cable()
+    assert ping(size=1450)[0] == 5
+    second.drop_from(first.host)
+    assert ping(count=2)[0] == 0
+    assert ssh(lab, second.host, "echo", "others") == "others\n"
+
+
+def cables_of(switch_pid: int) -> list[str]:
+    find = ["pgrep", "--full", f"/cable.py {switch_pid} "]
+    return subprocess.run(find, capture_output=True, text=True, check=False).stdout.split()
+
+
 def test_engine_can_be_stopped_and_started(lab):
     node = lab.nodes[0]
     node.stop_engine()
@@ -125,10 +209,14 @@ def test_up_after_up_was_killed(lab, after):
 
 def test_down_leaves_nothing(lab):
     processes = [node.process for node in lab.nodes]
+    switch = lab.nodes[1].switch
+    lab.nodes[1].latency(1)
+    assert cables_of(switch.pid)
     lab.down()
     lab.down()
     try:
         assert not any(process.alive() for process in processes)
+        wait_until(lambda: not cables_of(switch.pid), "the long cable to end", seconds=5)
         assert not Path(f"/sys/class/net/{OPERATOR_LINK}").exists()
         assert NAME not in Path("/proc/self/mountinfo").read_text()
         assert not [*Path("/sys/fs/cgroup").glob(f"**/{NAME}")]

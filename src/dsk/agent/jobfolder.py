@@ -61,9 +61,9 @@ def statuses(workspace: str) -> list[dict[str, Any]]:
     """status.json of every job whose supervisor ran on this node, oldest first, as JSON objects."""
     found = []
     for path in Path(paths.jobs_folder(workspace)).glob(f"*/{paths.STATUS}"):
-        with contextlib.suppress(ValueError, TypeError, OSError):
+        with contextlib.suppress(ValueError, KeyError, TypeError, OSError):
             found.append(JobStatus.from_json(path.read_text(encoding="utf-8")))
-    return [vars(status) for status in sorted(found, key=lambda status: status.started)]
+    return [status.to_raw() for status in sorted(found, key=lambda status: status.started)]
 
 
 def stream(workspace: str, job: str, *, follow: bool) -> Iterator[bytes]:
@@ -88,5 +88,5 @@ def stream(workspace: str, job: str, *, follow: bool) -> Iterator[bytes]:
 def _ended(folder: Path) -> bool:
     try:
         return JobStatus.from_json((folder / paths.STATUS).read_text()).state in FINAL_STATES
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return False

@@ -1,54 +1,47 @@
-"""What the ranks of this node write, read from their log files as it comes."""
+"""What ranks write to log files of their own, as DeepSpeed's launch.py lets them."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import time
 from pathlib import Path
 
-LONGEST = 16 * 1024
-"""Bytes of one line that travel; the rest stays in the rank's log file."""
+from dsk.agent.output import LONGEST, Line, shown
+
 CHUNK = 1024 * 1024
 _RANK = re.compile(r"_rank(\d+)\.log$")
 
 
-@dataclass
-class _Place:
-    path: Path
-    offset: int = 0
-    rest: bytes = b""
+class RankLog:
+    """One rank's file, read as a RankOutput is; an offset is one in bytes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self, offset: int, limit: int, *, last: bool = False) -> tuple[list[Line], int]:
+        """`last` also gives a line that has no end yet."""
+        with self._path.open("rb") as file:
+            file.seek(offset)
+            data = file.read(CHUNK)
+        lines: list[Line] = []
+        for raw in _split(data):
+            if not raw.endswith(b"\n") and not last and len(raw) < LONGEST:
+                break
+            if text := shown(raw):
+                lines.append(Line(offset, time.time(), text))
+            offset += len(raw)
+            if len(lines) == limit:
+                break
+        return lines, offset
 
 
-class RankLogs:
-    """Follows every `*_rank<N>.log` in one folder, as DeepSpeed's launch.py names them."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._places: dict[int, _Place] = {}
-
-    def read(self, *, last: bool = False) -> list[tuple[int, str]]:
-        """New whole lines as (rank, text); `last` also gives a line that has no end yet."""
-        for path in self._folder.glob("*_rank*.log"):
-            if match := _RANK.search(path.name):
-                self._places.setdefault(int(match[1]), _Place(path))
-        lines: list[tuple[int, str]] = []
-        for rank, place in sorted(self._places.items()):
-            lines += [(rank, line) for line in _read(place, last=last)]
-        return lines
+def _split(data: bytes) -> list[bytes]:
+    """By line feeds alone, kept: a carriage return does not end a line."""
+    *whole, rest = data.split(b"\n")
+    return [line + b"\n" for line in whole] + ([rest] if rest else [])
 
 
-def _read(place: _Place, *, last: bool) -> list[str]:
-    with place.path.open("rb") as file:
-        file.seek(place.offset)
-        data = file.read(CHUNK)
-    place.offset += len(data)
-    *whole, place.rest = (place.rest + data).split(b"\n")
-    if last or len(place.rest) > LONGEST:
-        whole, place.rest = [*whole, place.rest], b""
-    return [text for line in whole if (text := _shown(line))]
-
-
-def _shown(line: bytes) -> str:
-    """The line as a terminal would end up showing it: a carriage return begins it anew."""
-    frames = [frame for frame in line.split(b"\r") if frame.strip()]
-    return frames[-1][:LONGEST].decode(errors="replace").rstrip() if frames else ""
+def rank_logs(folder: Path) -> dict[int, RankLog]:
+    """Every `*_rank<N>.log` in the folder, as launch.py names them, by rank."""
+    found = ((_RANK.search(path.name), path) for path in folder.glob("*_rank*.log"))
+    return {int(match[1]): RankLog(path) for match, path in found if match}

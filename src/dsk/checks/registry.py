@@ -28,6 +28,16 @@ from dsk.checks import (
 )
 from dsk.checks.facts import Facts, Need
 from dsk.checks.model import Finding
+from dsk.checks.network import (
+    bandwidth,
+    infiniband,
+    interface,
+    judging,
+    latency,
+    mtu,
+    port,
+    reach,
+)
 from dsk.errors import UserError
 from dsk.text import Text
 
@@ -65,6 +75,13 @@ CHECKS: Sequence[Check] = (
     Check("workspace", workspace.judge, ("worker", "server")),
     Check("modes", modes.judge, ("server", "worker")),
     Check("login", login.judge, ("login",)),
+    Check("interface", judging(interface.check), ("network",)),
+    Check("reach", judging(reach.check), ("network",)),
+    Check("mtu", judging(mtu.check), ("network",)),
+    Check("bandwidth", judging(bandwidth.check), ("network",), each=False),
+    Check("latency", judging(latency.check), ("network",), each=False),
+    Check("port", judging(port.check), ("network",), each=False),
+    Check("infiniband", judging(infiniband.check), ("network",), each=False),
     Check("recipe", recipe.judge, ("job",), each=False),
     Check("inputs", inputs.judge, ("job",)),
     Check("template", template.judge, ("job",), each=False),

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import click
 
-from dsk.wire.events import Event, Failure, Finished, Notice, Output, Phase, encode
+from dsk.wire.events import Event, Exited, Failure, Finished, Notice, Output, Phase, Step, encode
 
 
 def show(event: Event, *, as_json: bool = False) -> None:
-    click.echo(encode(event) if as_json else text(event))
+    if as_json:
+        click.echo(encode(event))
+    # The ranks' own lines and the failure say the same to people.
+    elif not isinstance(event, Step | Exited):
+        click.echo(text(event))
 
 
-def text(event: Event) -> str:
+def text(event: Phase | Notice | Output | Failure | Finished) -> str:
     if isinstance(event, Output):
         return f"{click.style(_place(event.node, event.rank), fg='cyan')} {event.line}"
     if isinstance(event, Phase):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dsk.cli.context import Context, in_place_option, pass_context
+from dsk.wire.jobspec import LAUNCHERS, LauncherName
 
 if TYPE_CHECKING:
     from dsk.jobs.place import Supervisor
@@ -29,6 +30,13 @@ DETACHED = "the job goes on; follow it with: dsk logs -f {job}   end it with: ds
     "--include", metavar="HOSTS", help="Use only these, in DeepSpeed's syntax: h1@h2:0,2."
 )
 @click.option("--exclude", metavar="HOSTS", help="Use all but these, in DeepSpeed's syntax.")
+@click.option(
+    "--launcher",
+    type=click.Choice(LAUNCHERS),
+    default=LAUNCHERS[0],
+    show_default=True,
+    help="Who starts the ranks: dsk's agents, or DeepSpeed's own runner with pdsh.",
+)
 @click.option("--no-check", is_flag=True, help="Do not look at the servers first.")
 @in_place_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line (docs/events.md).")
@@ -42,6 +50,7 @@ def command(
     detach: bool,
     include: str | None,
     exclude: str | None,
+    launcher: LauncherName,
     no_check: bool,
     as_json: bool,
 ) -> None:
@@ -52,13 +61,15 @@ def command(
     from dsk.jobs.stacks import stack_for
     from dsk.recipe import load_train_file
 
-    request = Request(context.cluster(), load_train_file(train_file), overrides, include, exclude)
+    request = Request(
+        context.cluster(), load_train_file(train_file), overrides, include, exclude, launcher
+    )
     stack, note = stack_for(request.cluster.image)
     if dry_run:
         if note:
             click.echo(f"note: {note}", err=True)
         planned = plan(request, stack.keys)
-        shown = dryrun.as_json(planned, stack, note) if as_json else dryrun.as_text(planned, stack)
+        shown = dryrun.as_json(planned, note) if as_json else dryrun.as_text(planned)
         click.echo(shown)
         return
     if not note:

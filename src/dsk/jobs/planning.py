@@ -10,7 +10,7 @@ from dsk.cluster.model import Cluster
 from dsk.cluster.selection import select
 from dsk.jobs.spec import job_env, job_id, job_spec
 from dsk.recipe import KnownKeys, Recipe, Site, TrainFile, modelscope_folder, resolve
-from dsk.wire.jobspec import JobSpec
+from dsk.wire.jobspec import JobSpec, LauncherName
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Request:
     overrides: tuple[str, ...]
     include: str | None = None
     exclude: str | None = None
+    launcher: LauncherName = "direct"
 
 
 @dataclass(frozen=True)
@@ -53,5 +54,13 @@ def plan(request: Request, known: KnownKeys, exists: Callable[[str], bool] | Non
         return resolve(request.train_file, request.overrides, site, known)
 
     now = time.time()
-    spec = job_spec(cluster, nodes, resolved(True), resolved(False), job=job_id(now), now=now)
+    spec = job_spec(
+        cluster,
+        nodes,
+        resolved(True),
+        resolved(False),
+        job=job_id(now),
+        now=now,
+        launcher=request.launcher,
+    )
     return Plan(spec, resolved(None))

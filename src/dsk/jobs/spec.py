@@ -11,7 +11,7 @@ from dsk.recipe import Recipe, cache_env, modelscope_folder
 from dsk.recipe.describe import change_line
 from dsk.recipe.model import SHIPPED_DIR
 from dsk.wire.hub import HubNeeds
-from dsk.wire.jobspec import JobNode, JobSpec, Needed, RecipeText
+from dsk.wire.jobspec import JobNode, JobSpec, LauncherName, Needed, RecipeText
 
 
 def job_id(now: float) -> str:
@@ -27,6 +27,7 @@ def job_spec(
     *,
     job: str,
     now: float,
+    launcher: LauncherName,
 ) -> JobSpec:
     """`shared` and `local`: the same train.yaml resolved for both kinds of workspace."""
     return JobSpec(
@@ -43,6 +44,7 @@ def job_spec(
         needed=_needed(shared),
         env=job_env(cluster),
         version=__version__,
+        launcher=launcher,
         hub=_hub(cluster, shared),
     )
 

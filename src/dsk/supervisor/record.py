@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from dsk.files import write_atomic
+from dsk.supervisor.heard import Reported
 from dsk.wire import paths
-from dsk.wire.events import Event, Failure, Finished, Output, Phase, encode
-from dsk.wire.status import JobStatus
+from dsk.wire.events import Event, Failure, Finished, Output, Phase, Step, encode
+from dsk.wire.progress import PHASES, Progress
+from dsk.wire.status import JobStatus, NodeStatus
 
+STEP_EVERY_S = 10.0
 TRAINER_LOG = "trainer_log.jsonl"
 
 
@@ -26,6 +29,8 @@ class Record:
         self._folder: Path | None = None
         self._files: dict[str, IO[str]] = {}
         self._early: list[Event] = []
+        self._nodes: dict[int, NodeStatus] = {}
+        self._step_told = 0.0
 
     def open(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -70,21 +75,53 @@ class Record:
             return
         self._save_status()
 
+    def reported(self, message: Reported) -> None:
+        """For status.json; `progress` writes it."""
+        node = message.node
+        self._nodes[node.index] = NodeStatus(node.index, node.host, message.at, message.report)
+
     def progress(self) -> None:
-        """Brings step and loss in status.json up to what LLaMA-Factory last logged."""
-        last = _last_object(Path(self.status.output_dir) / TRAINER_LOG)
+        """Brings status.json up to what the nodes have reported and LLaMA-Factory last logged."""
+        before = self.status
+        last = _last_object(Path(before.output_dir) / TRAINER_LOG)
+        told = [
+            rank.progress
+            for state in self._nodes.values()
+            if state.report
+            for rank in state.report.ranks
+            if rank.progress
+        ]
+        behind = min(told, key=_how_far, default=None)
         self.status = replace(
-            self.status,
-            step=last.get("current_steps", self.status.step),
-            steps=last.get("total_steps", self.status.steps),
-            loss=last.get("loss", self.status.loss),
+            before,
+            phase=behind.phase if behind else before.phase,
+            step=_first(behind and behind.step, last.get("current_steps"), before.step),
+            steps=_first(behind and behind.steps, last.get("total_steps"), before.steps),
+            loss=_first(*(each.loss for each in told), last.get("loss"), before.loss),
+            samples_per_s=_first(*(each.samples_per_s for each in told), before.samples_per_s),
+            node_states=tuple(self._nodes[index] for index in sorted(self._nodes)),
         )
         self._save_status()
+        moved = (before.phase, before.step) != (self.status.phase, self.status.step)
+        if behind and moved and time.monotonic() - self._step_told > STEP_EVERY_S:
+            self._step_told = time.monotonic()
+            now = self.status
+            self.tell(
+                Step(time.time(), behind.phase, now.step, now.steps, now.loss, now.samples_per_s)
+            )
 
     def _save_status(self) -> None:
         if self._folder is not None:
             self.status = replace(self.status, updated=time.time())
             write_atomic(self._folder / paths.STATUS, self.status.to_json().encode())
+
+
+def _how_far(progress: Progress) -> tuple[int, int]:
+    return progress.step or 0, PHASES.index(progress.phase)
+
+
+def _first(*values: Any) -> Any:
+    return next((value for value in values if value is not None), None)
 
 
 def _last_object(path: Path) -> dict[str, Any]:

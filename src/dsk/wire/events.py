@@ -45,6 +45,30 @@ class Output:
 
 
 @dataclass(frozen=True)
+class Step:
+    """How far the training is, every few seconds while it moves; see wire.progress."""
+
+    at: float
+    phase: str
+    step: int | None
+    steps: int | None
+    loss: float | None = None
+    samples_per_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Exited:
+    """A rank has ended. `rank` is None where DeepSpeed's launcher does not say which; `code` is
+    negative where a signal, `signal` by its name, ended it."""
+
+    at: float
+    node: int
+    rank: int | None
+    code: int
+    signal: str | None = None
+
+
+@dataclass(frozen=True)
 class Failure:
     """Why the attempt ends. `code` is the exit code of the rank or program where there is one;
     `lines` are the last that it printed."""
@@ -70,8 +94,8 @@ class Finished:
     output_dir: str
 
 
-Event = Phase | Notice | Output | Failure | Finished
-_LINES = Tagged("event", "an event", Phase, Notice, Output, Failure, Finished)
+Event = Phase | Notice | Output | Step | Exited | Failure | Finished
+_LINES = Tagged("event", "an event", Phase, Notice, Output, Step, Exited, Failure, Finished)
 
 
 def encode(event: Event) -> str:

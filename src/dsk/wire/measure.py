@@ -134,11 +134,13 @@ class Speed:
 @dataclass(frozen=True)
 class Port:
     """A port of the rendezvous' range that something on the master listens on. `holder` is the
-    program and its process id, "" for one outside the worker; `job` where it is a rank of one."""
+    program, `pid` its process id in the worker; "" and 0 for one outside the worker, which cannot
+    be seen from inside. `job` where it is a rank of one."""
 
     node: int
     port: int
     holder: str = ""
+    pid: int = 0
     job: str = ""
 
 

@@ -8,9 +8,12 @@ namespaces leaves no interface behind.
 
 from __future__ import annotations
 
+import shlex
 import subprocess
+import sys
 from pathlib import Path
 
+from hosts import cable
 from hosts.command import LabError, run
 from hosts.record import Process
 from hosts.which import NUMBER
@@ -19,6 +22,7 @@ OPERATOR_LINK = f"dsk-lab{NUMBER}"
 SUBNET = f"10.88.{NUMBER}"
 OPERATOR_ADDRESS = f"{SUBNET}.1"
 PREFIX_LENGTH = 24
+SWITCH = "switch"
 INTERFACE = "eth0"
 """The node's end of its cable."""
 
@@ -55,8 +59,8 @@ def build_switch(switch: Process) -> None:
             f"an interface {OPERATOR_LINK} exists and no lab is written down that made it; "
             f"remove it: ip link delete {OPERATOR_LINK}"
         )
-    run(in_network_of(switch, "ip", "link", "add", "switch", "type", "bridge"))
-    run(in_network_of(switch, "ip", "link", "set", "switch", "up"))
+    run(in_network_of(switch, "ip", "link", "add", SWITCH, "type", "bridge"))
+    run(in_network_of(switch, "ip", "link", "set", SWITCH, "up"))
     cable = ["ip", "link", "add", OPERATOR_LINK, "type", "veth", "peer", "name", "operator"]
     run([*cable, "netns", str(switch.pid)])
     _plug(switch, "operator")
@@ -94,6 +98,61 @@ def shape(node: Process, discipline: tuple[str, ...]) -> None:
         run(in_network_of(node, *queue, "delete", "dev", INTERFACE, "root"))
 
 
+def set_latency(switch: Process, number: int, seconds: float) -> None:
+    """Put a cable of user space between the switch and the node's port; each way takes `seconds`.
+
+    It ends with its interfaces, or with the switch.
+    """
+    remove_latency(switch, number)
+    near, far, beyond = _long_cable(number)
+    program = [sys.executable, "-I", cable.__file__, str(switch.pid), near, far, f"{seconds:g}"]
+    with subprocess.Popen(
+        in_network_of(switch, "setsid", "--fork", *program), stdout=subprocess.PIPE, text=True
+    ) as starting:
+        assert starting.stdout is not None
+        if starting.stdout.readline() != "ready\n":
+            raise LabError(f"the long cable of node {number} did not start")
+    run(in_network_of(switch, "ip", "link", "add", beyond, "type", "bridge"))
+    run(in_network_of(switch, "ip", "link", "set", "dev", beyond, "up"))
+    _plug(switch, near)
+    _plug(switch, far, bridge=beyond)
+    _plug(switch, _port(number), bridge=beyond)
+
+
+def remove_latency(switch: Process, number: int) -> None:
+    """Plug the node into the switch itself again."""
+    for name in _long_cable(number):
+        delete = in_network_of(switch, "ip", "link", "delete", name)
+        subprocess.run(delete, capture_output=True, check=False)
+    _plug(switch, _port(number))
+
+
+def drop(switch: Process, number: int, *matches: str) -> None:
+    """Lose frames of the node at the switch, where neither end can notice it.
+
+    Args:
+        matches: iptables' options that say which ones.
+
+    Raises:
+        LabError: bridged frames do not pass iptables here (module br_netfilter), or the kernel
+            lacks that match.
+    """
+    passes = in_network_of(switch, "cat", "/proc/sys/net/bridge/bridge-nf-call-iptables")
+    if run(passes).strip() != "1":
+        raise LabError("bridged frames do not pass iptables: net.bridge.bridge-nf-call-iptables")
+    # Of the first bridge alone: those of a long cable pass another one as well.
+    rule = ["-A", "FORWARD", "-i", SWITCH, *_mark(number), *matches, "-j", "DROP"]
+    run(in_network_of(switch, "iptables", "-w", *rule))
+
+
+def stop_dropping(switch: Process, number: int) -> None:
+    rules = run(in_network_of(switch, "iptables", "-w", "-S", "FORWARD")).splitlines()
+    for rule in rules:
+        words = shlex.split(rule)
+        if _mark(number)[-1] in words:
+            run(in_network_of(switch, "iptables", "-w", "-D", *words[1:]))
+
+
 def remove_operator_link() -> None:
     """The kernel removes a dead namespace's cables in its own time; this does not wait for it."""
     subprocess.run(["ip", "link", "delete", OPERATOR_LINK], capture_output=True, check=False)
@@ -103,5 +162,14 @@ def _port(number: int) -> str:
     return f"node{number}"
 
 
-def _plug(switch: Process, port: str) -> None:
-    run(in_network_of(switch, "ip", "link", "set", port, "master", "switch", "up"))
+def _long_cable(number: int) -> tuple[str, str, str]:
+    """Its two ends, and the bridge at its far end."""
+    return f"near{number}", f"far{number}", f"beyond{number}"
+
+
+def _mark(number: int) -> list[str]:
+    return ["-m", "comment", "--comment", f"lab-{_port(number)}"]
+
+
+def _plug(switch: Process, port: str, *, bridge: str = SWITCH) -> None:
+    run(in_network_of(switch, "ip", "link", "set", "dev", port, "master", bridge, "up"))

@@ -114,6 +114,34 @@ class Node:
         """Undo `netem` and `bandwidth`."""
         network.shape(self.process, ())
 
+    def latency(self, ms: float) -> None:
+        """A round trip over the node's cable takes `ms` longer; half of it each way."""
+        network.set_latency(self.switch, self.number, ms / 2000)
+
+    def loss(self, percent: float) -> None:
+        """Lose frames at random, both ways: TCP must send them again."""
+        chance = ["-m", "statistic", "--mode", "random", "--probability", f"{percent / 100:g}"]
+        self._drop("--source", self.host, *chance)
+        self._drop("--destination", self.host, *chance)
+
+    def drop_from(self, host: str) -> None:
+        """Nothing from that address arrives here; the way back works."""
+        self._drop("--source", host, "--destination", self.host)
+
+    def mtu_black_hole(self, mtu: int = 1400) -> None:
+        """Lose what is longer, both ways and without a word to the sender."""
+        longer = ["-m", "length", "--length", f"{mtu + 1}:65535"]
+        self._drop("--source", self.host, *longer)
+        self._drop("--destination", self.host, *longer)
+
+    def repair_cable(self) -> None:
+        """Undo `latency`, `loss`, `drop_from` and `mtu_black_hole`; what was never done, too."""
+        network.stop_dropping(self.switch, self.number)
+        network.remove_latency(self.switch, self.number)
+
+    def _drop(self, *matches: str) -> None:
+        network.drop(self.switch, self.number, *matches)
+
     def remove_image(self, image: str) -> None:
         self.docker("image", "rm", "--force", image)
 

@@ -1,4 +1,4 @@
-"""This node's interfaces and routes, by iproute2 and sysfs."""
+"""The interfaces and routes of this node, by iproute2 and sysfs."""
 
 from __future__ import annotations
 

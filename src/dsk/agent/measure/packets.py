@@ -8,7 +8,6 @@ import select
 import socket
 import struct
 import time
-from typing import Any
 
 HEADERS = 28
 """Bytes of an IPv4 and a UDP header."""

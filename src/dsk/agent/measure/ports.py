@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,7 @@ def rendezvous(host: str) -> dict[str, Any]:
         if FIRST <= port <= LAST
     }
     holders = _holders(set(listening.values()))
-    held = [
-        {"port": port, **holders.get(inode, {"holder": "", "job": ""})}
-        for port, inode in sorted(listening.items())
-    ]
+    held = [{"port": port, **holders.get(inode, {})} for port, inode in sorted(listening.items())]
     try:
         free = free_port(host)
     except OSError:
@@ -39,25 +36,24 @@ def listeners(table: str) -> list[tuple[int, str]]:
     return [(int(row[1].rpartition(":")[2], 16), row[9]) for row in rows if row[3] == LISTEN]
 
 
-def _holders(inodes: set[str]) -> dict[str, dict[str, str]]:
+def _holders(inodes: set[str]) -> dict[str, dict[str, Any]]:
     """By inode, of the processes of this worker: no others can be seen from inside."""
     wanted = {f"socket:[{inode}]": inode for inode in inodes}
-    found: dict[str, dict[str, str]] = {}
+    found: dict[str, dict[str, Any]] = {}
     for process in PROC.glob("[0-9]*") if wanted else ():
-        try:
-            links = [os.readlink(each) for each in (process / "fd").iterdir()]  # noqa: PTH115
-            for link in links:
-                if inode := wanted.get(link):
-                    found[inode] = _named(process)
-        except OSError:
-            continue  # it has ended
+        # A process, or one of its files, may be gone again: that holds no port then.
+        with contextlib.suppress(OSError):
+            for file in (process / "fd").iterdir():
+                with contextlib.suppress(OSError):
+                    if inode := wanted.get(str(file.readlink())):
+                        found[inode] = _named(process)
     return found
 
 
-def _named(process: Path) -> dict[str, str]:
+def _named(process: Path) -> dict[str, Any]:
     program = (process / "comm").read_text().strip()
     job = ""
     for pair in (process / "environ").read_bytes().split(b"\0"):
         if pair.startswith(b"DSK_JOB="):
             job = pair[8:].decode(errors="replace")
-    return {"holder": f"{program} (process {process.name})", "job": job}
+    return {"holder": program, "pid": int(process.name), "job": job}

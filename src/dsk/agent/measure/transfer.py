@@ -12,11 +12,13 @@ from dsk.agent.measure.reach import rtt
 
 CHUNK = 1 << 20
 LEAST_S, MOST_S = 0.4, 2.0
+LEAST_BYTES = 4_000_000
+"""A slow link is watched for longer, until so much has arrived."""
 ROUND_TRIPS = 10
 """TCP's slow start is over after so many (10 segments, doubled each time)."""
 GRACE_S = 3.0
 _BEGIN = struct.Struct("!d")
-"""Seconds for which the sender goes on."""
+"""Seconds for which the sender goes on at least."""
 _END = struct.Struct("!d")
 """Bits per second, as they arrived."""
 GO = b"g"
@@ -35,7 +37,7 @@ def send(source: str, address: str, port: int) -> dict[str, Any]:
             connection.sendall(_BEGIN.pack(seconds))
             if connection.recv(1) != GO:
                 return {"rate": 0.0, "problem": "the other end closed the connection"}
-            return {"rate": _pump(connection, time.monotonic() + seconds + GRACE_S)}
+            return {"rate": _pump(connection, time.monotonic() + MOST_S + GRACE_S)}
     except OSError as error:
         return {"rate": 0.0, "problem": str(error)}
 
@@ -66,21 +68,35 @@ def receive(connection: socket.socket) -> None:
     seconds = min(_BEGIN.unpack(_exactly(connection, _BEGIN.size))[0], MOST_S)
     connection.sendall(GO)
     buffer = bytearray(CHUNK)
-    begin = time.monotonic()
-    middle, end = begin + seconds / 2, begin + seconds
-    arrived, last = 0, middle
-    while (now := time.monotonic()) < end:
-        if not select.select([connection], [], [], end - now)[0]:
-            break
-        count = connection.recv_into(buffer)
-        if not count:
-            break
-        last = time.monotonic()
-        if last > middle:
-            arrived += count
-    connection.sendall(_END.pack(arrived * 8 / max(time.monotonic() - middle, seconds / 2)))
+    arrivals = _arrivals(connection, buffer, seconds)
+    connection.sendall(_END.pack(rate(arrivals)))
     while connection.recv_into(buffer):  # or the sender's reset would overtake the answer
         pass
+
+
+def _arrivals(
+    connection: socket.socket, buffer: bytearray, seconds: float
+) -> list[tuple[float, int]]:
+    """What has arrived in all at which time since the beginning, in seconds and bytes; the last
+    entry is the end."""
+    begin = time.monotonic()
+    found, total, now = [(0.0, 0)], 0, 0.0
+    while now < (seconds if total >= LEAST_BYTES else MOST_S):
+        if select.select([connection], [], [], MOST_S - now)[0]:
+            count = connection.recv_into(buffer)
+            if not count:
+                break
+            total += count
+        now = time.monotonic() - begin
+        found.append((now, total))
+    return found
+
+
+def rate(arrivals: list[tuple[float, int]]) -> float:
+    """Bits per second over the second half of the time."""
+    end, total = arrivals[-1]
+    middle, before = next(each for each in reversed(arrivals) if each[0] <= end / 2)
+    return (total - before) * 8 / (end - middle) if end > middle else 0.0
 
 
 def _exactly(connection: socket.socket, count: int) -> bytes:

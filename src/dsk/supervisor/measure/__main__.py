@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
+from dsk.supervisor.measure import dial
 from dsk.supervisor.measure.mesh import Mesh
 from dsk.supervisor.measure.party import Party
 from dsk.wire.jobspec import ProtocolMismatch
@@ -37,12 +39,25 @@ def main() -> int:
         print(f"dsk and the image do not fit: {error}", file=sys.stderr)
         return MISMATCH
     threading.Thread(target=_end_with_input, daemon=True).start()
-    party = Party(Path.home() / ".ssh/config", _tell)
-    try:
-        Mesh(order, party, _tell).run()
-    finally:
-        party.close()
+    with tempfile.TemporaryDirectory() as folder:
+        party = Party(_ssh_config(Path(folder)), _tell)
+        try:
+            Mesh(order, party, _tell).run()
+        finally:
+            party.close()
     return 0
+
+
+def _ssh_config(folder: Path) -> Path:
+    """The bundle's, dialling by dsk.supervisor.measure.dial."""
+    command = f"{sys.executable} -I -S {dial.__file__} %h %p"
+    path = folder / "config"
+    path.write_text(
+        f"Include {Path.home()}/.ssh/config\n"
+        f"Host *\n  ProxyUseFdpass yes\n  ProxyCommand {command}\n",
+        encoding="utf-8",
+    )
+    return path
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,7 +86,9 @@ class Mesh:
 
     def _open(self, addresses: Mapping[int, str]) -> None:
         everyone = list(addresses.values())
-        opened = self._party.ask({node: {"peers": everyone} for node in addresses}, "open", ASK_LIMIT_S)
+        opened = self._party.ask(
+            {node: {"peers": everyone} for node in addresses}, "open", ASK_LIMIT_S
+        )
         self._ends = {node: End(addresses[node], **ports) for node, ports in opened.items()}
 
     def _ports(self, master: JobNode) -> None:
@@ -97,7 +99,7 @@ class Mesh:
 
     def _through(self) -> set[tuple[int, int]]:
         """Routes, connections and packet sizes of all pairs; those that get through."""
-        to_tcp = self._targets(lambda node, peer: (peer, self._ends[peer].address, self._ends[peer].tcp))
+        to_tcp = self._targets(lambda end: end.tcp)
         routes = {
             node: {"targets": [(peer, address) for peer, address, _ in targets]}
             for node, targets in to_tcp.items()
@@ -114,9 +116,7 @@ class Mesh:
                 self._tell(Reach(node, **each))
                 if each["outcome"] == "ok":
                     through.add((node, each["peer"]))
-        to_udp = self._targets(
-            lambda node, peer: (peer, self._ends[peer].address, self._ends[peer].udp), through
-        )
+        to_udp = self._targets(lambda end: end.udp, through)
         sizes = {node: {"targets": targets} for node, targets in to_udp.items() if targets}
         for node, found in self._party.ask(sizes, "packets", ASK_LIMIT_S).items():
             for each in found:
@@ -124,24 +124,25 @@ class Mesh:
         return through
 
     def _targets(
-        self,
-        make: Callable[[int, int], tuple[int, str, int]],
-        among: set[tuple[int, int]] | None = None,
+        self, port: Callable[[End], int], among: Container[tuple[int, int]] | None = None
     ) -> dict[int, list[tuple[int, str, int]]]:
-        """Of every node, its peers, each node beginning with the next one: no one is everybody's
-        first."""
+        """(peer, address, port) for every node, all peers or those `among` these pairs. Each begins
+        with the next one, so that no one is everybody's first."""
         present = [node for node in self._party.present if node in self._ends]
         found = {}
         for place, node in enumerate(present):
-            peers = present[place + 1 :] + present[:place]
-            found[node] = [make(node, peer) for peer in peers if among is None or (node, peer) in among]
+            found[node] = [
+                (peer, self._ends[peer].address, port(self._ends[peer]))
+                for peer in present[place + 1 :] + present[:place]
+                if among is None or (node, peer) in among
+            ]
         return found
 
     def _speeds(self, through: set[tuple[int, int]]) -> int:
         """Data over pairs that get through both ways, in rounds; how many there were."""
         plan = rounds([node for node in self._party.present if node in self._ends])
         for pairs in plan:
-            targets = {}
+            targets: dict[int, int] = {}
             for a, b in pairs:
                 if {(a, b), (b, a)} <= through:
                     targets |= {a: b, b: a}

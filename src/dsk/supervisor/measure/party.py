@@ -42,7 +42,7 @@ class Party:
 
         def log_in(node: JobNode) -> Any:
             agent = [*PROGRAM, node.host]
-            worker = Worker(node, self._ssh_config, agent, lambda _: None, remedies=MADE_BY_UP)
+            worker = Worker(node, self._ssh_config, agent, remedies=MADE_BY_UP)
             self._workers[node.index] = worker
             return worker.ask(op, limit=LOGIN_LIMIT_S)
 
@@ -75,7 +75,9 @@ class Party:
                 results[node] = future.result()
             except DskError as error:
                 self._tell(Silent(node, error.message, error.fix))
-                self._workers.pop(node).abandon()
+                worker = self._workers.pop(node)
+                worker.lost = True
+                worker.close()
         return results
 
     def close(self) -> None:
