@@ -22,6 +22,12 @@ PLACE = "/workspace/checked"
 PORT = 2304
 MIB = 1 << 20
 
+SERVERS = [
+    word
+    for name in ("server", "gpus", "clock", "worker", "worker-port", "modes", "login")
+    for word in ("--only", name)
+]
+
 # What a person's clock that is wrong looks like from outside: the lab's hosts share one kernel, and
 # so one clock. A login's shell on Debian reads ~/.bashrc, also for a single command.
 LATE = (
@@ -63,12 +69,13 @@ def up(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def check(
     cluster: Cluster, *words: str, code: int | None
 ) -> dict[tuple[str, int | None], dict[str, Any]]:
-    """The gravest finding of each check and node."""
+    """The gravest finding of each check and node, with the texts of all of them."""
     raw = json.loads(cluster.dsk("check", "--json", *words, code=code).out)
     gravity = ["failed", "warning", "ok", "skipped"]
     found: dict[tuple[str, int | None], dict[str, Any]] = {}
     for each in sorted(raw["findings"], key=lambda each: gravity.index(each["state"])):
-        found.setdefault((each["check"], each["node"]), each)
+        first = found.setdefault((each["check"], each["node"]), {**each, "text": ""})
+        first["text"] += f"{each['text']}\n"
     return found
 
 
@@ -77,11 +84,12 @@ def in_worker(node: Node, number: int, *words: str) -> str:
 
 
 def complaints(found: dict[tuple[str, int | None], dict[str, Any]]) -> set[tuple[str, int | None]]:
-    # The test machine itself may be short of memory or disk.
+    # The test machine itself may be short of memory or disk, and slow.
+    its_own = ("ram", "disk", "bandwidth", "latency")
     return {
         key
         for key, each in found.items()
-        if each["state"] in ("failed", "warning") and key[0] not in ("ram", "disk")
+        if each["state"] in ("failed", "warning") and key[0] not in its_own
     }
 
 
@@ -114,7 +122,7 @@ def test_faults_of_servers_and_logins_and_their_mending(lab: Lab, up: Cluster) -
         options = [word for label in labels for word in ("--label", label)]
         second.docker("run", "-d", "--name", "left-over", *options, SMALL, "sleep", "infinity")
         up.change(nodes=[{**before[0], "slots": 64}, before[1]])
-        found = check(up, code=1)
+        found = check(up, *SERVERS, code=1)
         expected = {("clock", 1), ("modes", 1), ("login", 0), ("login", 1), ("gpus", 0)}
         assert complaints(found) == expected | {("worker", 0), ("worker", 1)}
         assert found["clock", 1]["state"] == "failed" and "90" in found["clock", 1]["text"]
@@ -126,16 +134,14 @@ def test_faults_of_servers_and_logins_and_their_mending(lab: Lab, up: Cluster) -
         assert "left-over" in found["worker", 1]["text"]
 
         up.change(nodes=before)
-        mended = up.dsk("check", "--fix", code=1).out
+        mended = up.dsk("check", "--fix", *SERVERS, code=1).out
         assert "mended: node1" in mended and "removed the container left-over" in mended
         assert "took the workers' host keys from the bundle again" in mended
-        assert complaints(check(up, code=1)) == {("clock", 1)}
+        assert complaints(check(up, *SERVERS, code=1)) == {("clock", 1)}
     finally:
         up.change(nodes=before)
-        in_worker(second, 1, "chmod", "0600", "/run/dsk/authorized_keys")
         second.run(["rm", "-rf", "/root/.bashrc", "/root/bin"])
-        second.docker("rm", "--force", "left-over", check=False)
-    assert complaints(check(up, code=0)) == set()
+        up.dsk("check", "--fix", "--only", "server")
 
 
 def test_a_key_that_is_not_the_clusters(lab: Lab, up: Cluster) -> None:
@@ -239,7 +245,7 @@ def test_a_worker_that_is_down_and_its_port_taken(lab: Lab, up: Cluster) -> None
     holder = subprocess.Popen(argv, stdin=pipe, stdout=pipe, text=True)
     try:
         assert holder.stdout and holder.stdout.readline().strip() == "ready"
-        found = check(up, code=1)
+        found = check(up, *SERVERS, "--only", "image", code=1)
         refused = up.dsk("launch", up.train(), code=1)
     finally:
         holder.communicate(timeout=10)
