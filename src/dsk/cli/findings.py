@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -79,8 +79,12 @@ def show(
         complaints = [finding for finding in found if finding.state in ("failed", "warning")]
     else:
         complaints = list(found)
+    skipped = [finding for finding in complaints if finding.state == "skipped"]
     for finding in complaints:
-        click.echo(line(cluster, finding, language))
+        if finding.state != "skipped":
+            click.echo(line(cluster, finding, language))
+    for text in _together(cluster, skipped, language):
+        click.echo(text)
     counts = {state: sum(each.state == state for each in found) for state in GRAVITY}
     click.echo(SUMMARY.filled(**counts).in_language(language))
 
@@ -95,6 +99,18 @@ def line(cluster: Cluster, finding: Finding, language: Language) -> str:
     if not finding.fix or finding.state in ("ok", "skipped"):
         return text
     return f"{text}\n  {FIX.filled(fix=finding.fix.in_language(language)).in_language(language)}"
+
+
+def _together(cluster: Cluster, skipped: Sequence[Finding], language: Language) -> Iterator[str]:
+    """A line for each reason and node: a server that is off takes all its checks with it."""
+    checks: dict[tuple[str, int | None], list[str]] = {}
+    for finding in skipped:
+        why = finding.text.in_language(language)
+        checks.setdefault((why, finding.node), []).append(finding.check)
+    for (why, node), names in checks.items():
+        word = click.style(WORDS["skipped"].in_language(language), fg=COLOURS["skipped"])
+        where = "" if node is None else f"  {cluster.nodes[node]}"
+        yield f"{word}  {', '.join(dict.fromkeys(names))}{where}: {why}"
 
 
 def _named(node: Node, cluster: Cluster, peer: int | None) -> str:

@@ -28,9 +28,13 @@ SCRIPT = (
 image=$1 cluster=$2 node=$3 worker=$4 workspace=$5 slow=$6
 bundle=$HOME/.dsk/$cluster/$node
 differs() { cd "$bundle" 2>/dev/null && sha256sum --check --strict --quiet 2>/dev/null; true; }
-open() { cd "$bundle" 2>/dev/null && find . -perm /077 ! -name compose.yaml -printf '%m %P\n'; }
+open() { cd "$bundle" 2>/dev/null && find . -perm /077 ! -name compose.yaml -printf '%m %p\n'; }
 health() { docker exec "$worker" /usr/local/lib/dsk/entrypoint/health.sh; }
-nearest() { place=$1; while [ ! -d "$place" ]; do place=${place%/*}; done; df -PB1 "${place:-/}"; }
+nearest() {
+  place=$1
+  while [ "$place" ] && [ ! -d "$place" ]; do place=${place%/*}; done
+  df -PB1 "${place:-/}"
+}
 gpus() { ls /proc/driver/nvidia/gpus 2>/dev/null | wc -l; }
 log() { dmesg 2>/dev/null || journalctl -k -b --no-pager 2>/dev/null; }
 kernel() { log | grep -F 'NVRM: Xid' | tail -n 50; }
@@ -169,11 +173,11 @@ def _differing(facts: Mapping[str, Completed]) -> tuple[str, ...]:
 
 
 def _open_files(facts: Mapping[str, Completed]) -> dict[str, str]:
-    """`644 ssh/authorized_keys`, one line a file."""
+    """`644 ./ssh/authorized_keys`, one line a file; `.` is the bundle's folder."""
     if facts["bundle"].returncode:
         return {}
     lines = (line.partition(" ") for line in facts["open"].text.splitlines())
-    return {path: mode.zfill(4) for mode, _, path in lines}
+    return {path.removeprefix("./"): mode.zfill(4) for mode, _, path in lines}
 
 
 def _gpus(said: Completed, containers: Mapping[int, str]) -> tuple[tuple[Gpu, ...], str]:

@@ -53,6 +53,7 @@ class Room:
         """Leaves a file that those on the same disk see; False where it cannot be made."""
         path = self._path(name)
         try:
+            path.parent.mkdir(exist_ok=True)
             self._forget_old()
             path.touch()
         except OSError:
