@@ -10,6 +10,7 @@ from dsk.text import Text
 from dsk.wire import PROTOCOL
 
 SHORT = 19
+NONE = "none"
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
@@ -51,7 +52,10 @@ def _finding(facts: Facts, node: int, worker: WorkerFacts, model: WorkerFacts) -
             "它的镜像与其他节点不同（{here}，其他是 {usual}）",
         ).filled(here=here[:SHORT], usual=usual[:SHORT])
         return Finding("image", "failed", text, node, None, here, usual, _SYNC)
-    if altered := differences(worker.packages, worker.stack):
+    recorded = {name: worker.stack[name] for name in worker.packages if name in worker.stack}
+    if recorded and (
+        altered := differences({name: worker.packages[name] for name in recorded}, recorded)
+    ):
         text = Text(
             "its Python packages are not those that its image was built with: {versions}",
             "它的 Python 包与镜像构建时不同：{versions}",
@@ -61,11 +65,11 @@ def _finding(facts: Facts, node: int, worker: WorkerFacts, model: WorkerFacts) -
 
 
 def differences(here: Mapping[str, str], usual: Mapping[str, object]) -> list[str]:
-    """Of the packages that both know."""
+    """Package by package; `none` where it is not there."""
     return [
-        f"{name} {here[name]} instead of {usual[name]}"
-        for name in here
-        if name in usual and here[name] != usual[name]
+        f"{name} {here.get(name, NONE)} instead of {usual.get(name, NONE)}"
+        for name in sorted({*here, *usual})
+        if here.get(name) != usual.get(name)
     ]
 
 
