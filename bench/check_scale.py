@@ -115,7 +115,7 @@ def measure(count: int) -> None:
         return
     for what, rule in (
         ("one drops all", []),
-        ("one drops NCCL's ports", ["-p", "tcp", "--dport", "32768:60999"]),
+        ("one drops NCCL's ports", ["-p", "tcp", "--syn", "--dport", "32768:60999"]),
     ):
         with dropping(host(1), rule):
             slower, told = check(count)

@@ -17,8 +17,9 @@ def rendezvous(host: str) -> dict[str, Any]:
     """The fields of wire.measure.Ports without `node`, and `held`: those of Port."""
     listening = {
         port: inode
-        for table in ("net/tcp", "net/tcp6")
-        for port, inode in listeners((PROC / table).read_text())
+        for table in (PROC / "net/tcp", PROC / "net/tcp6")
+        if table.exists()  # not where IPv6 is turned off
+        for port, inode in listeners(table.read_text())
         if FIRST <= port <= LAST
     }
     holders = _holders(set(listening.values()))

@@ -50,7 +50,9 @@ def _pump(connection: socket.socket, deadline: float) -> float:
     while (left := deadline - time.monotonic()) > 0:
         readable, writable, _ = select.select([connection], [connection], [], left)
         if readable:
-            answer += connection.recv(_END.size)
+            if not (more := connection.recv(_END.size - len(answer))):
+                raise ConnectionError("the other end closed the connection")
+            answer += more
             if len(answer) == _END.size:
                 # What has not been sent yet is of no use to anybody.
                 linger = struct.pack("ii", 1, 0)

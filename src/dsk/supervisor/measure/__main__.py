@@ -1,5 +1,5 @@
-"""`python -m dsk.supervisor.measure` in the master's worker: an Order on its input, measurements on
-its output (wire.measure)."""
+"""`python -m dsk.supervisor.measure [SSH_CONFIG]` in the master's worker: an Order on its input,
+measurements on its output (wire.measure). Without SSH_CONFIG, the bundle's."""
 
 from __future__ import annotations
 
@@ -39,8 +39,9 @@ def main() -> int:
         print(f"dsk and the image do not fit: {error}", file=sys.stderr)
         return MISMATCH
     threading.Thread(target=_end_with_input, daemon=True).start()
+    own = Path(sys.argv[1]) if len(sys.argv) > 1 else Path.home() / ".ssh/config"
     with tempfile.TemporaryDirectory() as folder:
-        party = Party(_ssh_config(Path(folder)), _tell)
+        party = Party(_dialling(own, Path(folder)), _tell)
         try:
             Mesh(order, party, _tell).run()
         finally:
@@ -48,13 +49,12 @@ def main() -> int:
     return 0
 
 
-def _ssh_config(folder: Path) -> Path:
-    """The bundle's, dialling by dsk.supervisor.measure.dial."""
+def _dialling(own: Path, folder: Path) -> Path:
+    """`own`, with dsk.supervisor.measure.dial."""
     command = f"{sys.executable} -I -S {dial.__file__} %h %p"
     path = folder / "config"
     path.write_text(
-        f"Include {Path.home()}/.ssh/config\n"
-        f"Host *\n  ProxyUseFdpass yes\n  ProxyCommand {command}\n",
+        f"Include {own}\nHost *\n  ProxyUseFdpass yes\n  ProxyCommand {command}\n",
         encoding="utf-8",
     )
     return path
