@@ -75,9 +75,9 @@ def command(
     if not note:
         # A mistake in the file is told before anything is contacted.
         plan(request, stack.keys)
-    if not no_check:
-        _check_servers(request)
     with context.place() as place:
+        if not no_check:
+            _check_servers(request)
         planned, supervisor = start(place, request)
         _announce(planned, as_json=as_json)
         if detach:

@@ -10,8 +10,7 @@ from pathlib import Path
 from dsk.wire import paths
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
-PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
-SSH = (*paths.SSH_MATERIAL, "config")
+PRIVATE = 0o600
 
 
 def modes() -> dict[str, str]:
@@ -27,8 +26,7 @@ def mend() -> list[str]:
     """Makes them private again; which were not."""
     open_files = list(modes())
     for name in open_files:
-        path = Path(name)
-        path.chmod(PRIVATE_FOLDER if path.is_dir() else PRIVATE_FILE)
+        Path(name).chmod(PRIVATE)
     return open_files
 
 
@@ -39,14 +37,11 @@ def mend_known_hosts() -> bool:
     if not source.exists() or (target.exists() and target.read_bytes() == source.read_bytes()):
         return False
     shutil.copyfile(source, target)
-    target.chmod(PRIVATE_FILE)
+    target.chmod(PRIVATE)
     return True
 
 
 def _private() -> Iterator[Path]:
-    run = Path(paths.RUN)
-    yield from filter(Path.exists, (run / "authorized_keys", run / "host_ed25519_key"))
-    home = Path.home() / ".ssh"
-    if home.is_dir():
-        yield home
-        yield from filter(Path.exists, (home / name for name in SSH))
+    run, key = Path(paths.RUN), paths.SSH_MATERIAL[0]
+    private = (run / "authorized_keys", run / "host_ed25519_key", Path.home() / ".ssh" / key)
+    yield from filter(Path.exists, private)
