@@ -15,7 +15,7 @@ from dsk.wire.jobspec import LAUNCHERS, LauncherName
 
 if TYPE_CHECKING:
     from dsk.jobs.place import Supervisor
-    from dsk.jobs.planning import Plan, Request
+    from dsk.jobs.planning import Plan
     from dsk.wire.events import Event
 
 DETACHED = "the job goes on; follow it with: dsk logs -f {job}   end it with: dsk stop {job}"
@@ -56,6 +56,7 @@ def command(
 ) -> None:
     """Train TRAIN.YAML, LLaMA-Factory's own file, on all nodes. KEY=VALUE overrides its keys."""
     from dsk.cli import dryrun
+    from dsk.cli.preflight import check_servers
     from dsk.jobs.launch import start
     from dsk.jobs.planning import Request, plan
     from dsk.jobs.stacks import stack_for
@@ -77,7 +78,7 @@ def command(
         plan(request, stack.keys)
     with context.place() as place:
         if not no_check:
-            _check_servers(request)
+            check_servers(request)
         planned, supervisor = start(place, request)
         _announce(planned, as_json=as_json)
         if detach:
@@ -85,28 +86,6 @@ def command(
             click.echo(json.dumps({"job": job}) if as_json else DETACHED.format(job=job))
             return
         sys.exit(follow(supervisor, as_json=as_json))
-
-
-def _check_servers(request: Request) -> None:
-    """Shows what is wrong on the job's servers; raises JobFailed where the job would fail."""
-    from dsk.cli.findings import line
-    from dsk.cli.language import preferred
-    from dsk.cluster.selection import select
-    from dsk.errors import JobFailed
-    from dsk.jobs.check import before_launch
-
-    cluster = request.cluster
-    chosen = select(cluster, request.include, request.exclude)
-    found = before_launch(cluster, [cluster.nodes[node.index] for node in chosen])
-    for finding in found:
-        if finding.state in ("failed", "warning"):
-            click.echo(line(cluster, finding, preferred()), err=True)
-    failed = sum(finding.state == "failed" for finding in found)
-    if failed:
-        raise JobFailed(
-            f"{failed} check(s) failed; nothing was started",
-            fix="mend it (all checks: dsk check), or launch all the same: --no-check",
-        )
 
 
 def _announce(planned: Plan, *, as_json: bool) -> None:
