@@ -28,6 +28,8 @@ elif [[ ! -e /sys/class/net/$interface ]]; then
     err "DSK_INTERFACE names $interface, which this node does not have; it has: $(
         ip -o link show | awk -F': ' '{sub(/@.*/, "", $2); printf "%s%s", sep, $2; sep = ", "}'
     )"
+elif [[ $interface != "$owner" ]]; then
+    note "warning: $DSK_HOST is on $owner, NCCL and Gloo are told to use $interface; dsk check tells whether it leads anywhere"
 fi
 
 export NCCL_SOCKET_IFNAME=$interface GLOO_SOCKET_IFNAME=$interface

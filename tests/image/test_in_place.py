@@ -101,6 +101,24 @@ def test_the_host_key_outlives_a_restart(servers: Servers) -> None:
     assert servers.dsk("status").count("worker running") == 2
 
 
+def test_the_network_between_the_containers_is_checked(servers: Servers) -> None:
+    names = ("interface", "reach", "mtu", "port")
+    only = [word for name in names for word in ("--only", name)]
+    found = json.loads(servers.dsk("check", "--json", *only))["findings"]
+    said = [(each["check"], each["node"], each["state"]) for each in found]
+    both = [(name, node, "ok") for name in names[:3] for node in (0, 1)]
+    assert said == [*both, ("port", 0, "ok")], found
+
+
+def test_containers_are_checked_as_servers_without_an_engine(servers: Servers) -> None:
+    names = ("server", "clock", "worker", "worker-port", "image", "workspace", "modes", "login")
+    names = (*names, "recipe", "inputs", "template")
+    only = [word for name in ("engine", *names) for word in ("--only", name)]
+    found = json.loads(servers.dsk("check", "train.yaml", "--json", *only))["findings"]
+    states = {(each["check"], each["state"]) for each in found}
+    assert states == {("engine", "skipped"), *((name, "ok") for name in names)}, found
+
+
 def test_a_session_finds_the_image_whoever_started_the_worker(servers: Servers) -> None:
     key, hosts = f"{FOLDER}/.dsk/keys/cluster", f"{FOLDER}/.dsk/known_hosts"
     ssh = ["ssh", "-F", "none", "-p", "2222", "-i", key, "-o", f"UserKnownHostsFile={hosts}",

@@ -81,8 +81,10 @@ def test_a_worker_that_is_down(lab: Lab, cluster: Cluster) -> None:
     worker = lab.nodes[1].docker("ps", "--quiet", "--filter", label).strip()
     lab.nodes[1].docker("stop", worker)
     try:
-        done = cluster.dsk("launch", cluster.train(), code=3, timeout=60)
+        refused = cluster.dsk("launch", cluster.train(), code=1)
+        done = cluster.dsk("launch", "--no-check", cluster.train(), code=3, timeout=60)
     finally:
         cluster.dsk("up")
+    assert "nothing was started" in refused.err and "the worker is exited" in refused.err
     assert "node1 (10.88.0.12)" in done.text and "dsk up" in done.text
     assert nothing_runs(cluster, done)

@@ -42,6 +42,7 @@ DETACHED = "the job goes on; follow it with: dsk logs -f {job}   end it with: ds
     metavar="PHASE=TIME",
     help="End the job when no rank gets on for so long: training=120, saving=1h, evaluating=off.",
 )
+@click.option("--no-check", is_flag=True, help="Do not look at the servers first.")
 @in_place_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line (docs/events.md).")
 @pass_context
@@ -56,11 +57,13 @@ def command(
     exclude: str | None,
     launcher: LauncherName,
     limits: tuple[str, ...],
+    no_check: bool,
     as_json: bool,
 ) -> None:
     """Train TRAIN.YAML, LLaMA-Factory's own file, on all nodes. KEY=VALUE overrides its keys."""
     from dsk.cli import dryrun
     from dsk.cli.listen import JsonLines
+    from dsk.cli.preflight import check_servers
     from dsk.cli.screen import Screen
     from dsk.jobs.launch import start
     from dsk.jobs.limits import parse_limits
@@ -89,6 +92,8 @@ def command(
         # A mistake in the file is told before anything is contacted.
         plan(request, stack.keys)
     with context.place() as place:
+        if not no_check:
+            check_servers(request)
         planned, supervisor = start(place, request)
         _announce(planned, as_json=as_json)
         if detach:

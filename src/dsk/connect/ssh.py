@@ -29,7 +29,6 @@ READY = "dsk-connected"
 # (ProxyJump, HostName, ...) stays in force.
 OPTIONS = {
     "BatchMode": "yes",
-    "ConnectTimeout": str(CONNECT_S),
     "ServerAliveInterval": "5",
     "ServerAliveCountMax": "3",
     "StrictHostKeyChecking": "yes",
@@ -46,10 +45,16 @@ OPTIONS = {
 ENVIRONMENT = {"LC_ALL": "C"}
 
 
-def options(target: SshTarget, known_hosts: Path) -> list[str]:
+def options(target: SshTarget, known_hosts: Path, connect_s: int = CONNECT_S) -> list[str]:
     """The arguments of every ssh to `target`, up to its host."""
     files = " ".join(_word(path) for path in (known_hosts, Path.home() / ".ssh/known_hosts"))
-    chosen = {**OPTIONS, "UserKnownHostsFile": files, "User": target.user, "Port": str(target.port)}
+    chosen = {
+        **OPTIONS,
+        "ConnectTimeout": str(connect_s),
+        "UserKnownHostsFile": files,
+        "User": target.user,
+        "Port": str(target.port),
+    }
     if target.key:
         chosen |= {"IdentityFile": _word(target.key.expanduser()), "IdentitiesOnly": "yes"}
     return [part for name, value in chosen.items() for part in ("-o", f"{name}={value}")]
@@ -67,10 +72,12 @@ class SshServer(Server):
     timer, and nothing left behind even where dsk is killed.
     """
 
-    def __init__(self, target: SshTarget, known_hosts: Path, where: str) -> None:
+    def __init__(
+        self, target: SshTarget, known_hosts: Path, where: str, *, connect_s: int = CONNECT_S
+    ) -> None:
         super().__init__(where)
         self._target = target
-        self._options = options(target, known_hosts)
+        self._options = options(target, known_hosts, connect_s)
         # Not $TMPDIR: a socket's path may have some 100 characters, and ssh adds to it.
         self._folder = Path(tempfile.mkdtemp(prefix="dsk-", dir="/tmp"))
         self._control = self._folder / "control"

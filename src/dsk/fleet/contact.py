@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from dsk.cluster.model import Cluster, Node, SshTarget
-from dsk.connect import Server, UnknownHostKey, hostkeys, open_server, side_by_side
+from dsk.connect import CONNECT_S, Server, UnknownHostKey, hostkeys, open_server, side_by_side
 from dsk.errors import DskError
 from dsk.fleet.state import ensure_state_dir
 
@@ -80,12 +80,18 @@ class Fleet:
             server.close()
 
 
-def open_fleet(cluster: Cluster, nodes: Sequence[Node], trust: Trust = trust_nobody) -> Fleet:
+def open_fleet(
+    cluster: Cluster,
+    nodes: Sequence[Node],
+    trust: Trust = trust_nobody,
+    *,
+    connect_s: int = CONNECT_S,
+) -> Fleet:
     """Connects to every node's server; use it in a `with`."""
     known_hosts = cluster.state_dir / "known_hosts"
 
     def connect(node: Node) -> Server:
-        return open_server(node.server, known_hosts, where=str(node))
+        return open_server(node.server, known_hosts, where=str(node), connect_s=connect_s)
 
     fleet = Fleet(nodes)
     try:

@@ -49,3 +49,16 @@ def _repair(path: Path, mode: int, say: Callable[[str], None]) -> None:
     if now != mode:
         path.chmod(mode)
         say(f"{path} had mode {now:04o}, which lets others in; it is {mode:04o} again")
+
+
+def existing_keys(cluster: Cluster) -> Keys | None:
+    """The same where all of them are there already; nothing is made or repaired. Raises UserError
+    where a file is no key."""
+    hosts = [cluster.key.parent / f"host-{node.host}" for node in cluster.nodes]
+    if not all(path.exists() for path in (cluster.key, *hosts)):
+        return None
+
+    def pair(path: Path) -> KeyPair:
+        return KeyPair(path.read_text(), keygen.public_half(path))
+
+    return Keys(pair(cluster.key), tuple(map(pair, hosts)))

@@ -17,17 +17,23 @@ from dsk.fleet import driver
 LIMIT_S = 60.0
 
 # One line a fact: name, exit code, output in base64 (nothing in it can then look like another
-# fact). Standard input lists the bundle's files for sha256sum.
-SCRIPT = r"""
-image=$1 cluster=$2 node=$3 host=$4 workspace=$5
-# By its address: with a node taken out of dsk.yaml, those behind it have other numbers.
-worker=$(docker ps --all --quiet --filter label=dsk.role=worker \
-  --filter "label=dsk.cluster=$cluster" --filter "label=dsk.host=$host" 2>/dev/null | head -n 1)
+# fact).
+FACT = r"""
 fact() {
   name=$1; shift
   out=$("$@" 2>&1); code=$?
   printf '%s %s %s\n' "$name" "$code" "$(printf '%s' "$out" | base64 | tr -d '\n')"
 }
+"""
+
+# Standard input lists the bundle's files for sha256sum.
+SCRIPT = (
+    FACT
+    + r"""
+image=$1 cluster=$2 node=$3 host=$4 workspace=$5
+# By its address: with a node taken out of dsk.yaml, those behind it have other numbers.
+worker=$(docker ps --all --quiet --filter label=dsk.role=worker \
+  --filter "label=dsk.cluster=$cluster" --filter "label=dsk.host=$host" 2>/dev/null | head -n 1)
 files() {
   cd "$HOME/.dsk/$cluster/$node" && sha256sum --check --strict --status &&
     find . -type f | wc -l && find . -perm /077 ! -name compose.yaml | wc -l
@@ -48,6 +54,7 @@ fact listening listening
 fact infiniband test -e /dev/infiniband
 fact workspace test -d "$workspace"
 """
+)
 
 
 @dataclass(frozen=True)
@@ -113,11 +120,12 @@ def probe(server: Server, cluster: Cluster, node: Node, bundle: Bundle) -> Probe
     """Raises Unreachable."""
     argv = ["sh", "-c", SCRIPT, "dsk", cluster.image, cluster.name, node.name, node.host]
     argv += [str(cluster.workspace_source(node))]
-    done = server.run(argv, input=_checksums(bundle), timeout=LIMIT_S)
+    done = server.run(argv, input=checksums(bundle), timeout=LIMIT_S)
     return parse(done.stdout.decode(errors="replace"), len(bundle))
 
 
-def _checksums(bundle: Bundle) -> bytes:
+def checksums(bundle: Bundle) -> bytes:
+    """What `sha256sum --check` reads in the bundle's folder."""
     return "".join(
         f"{hashlib.sha256(file.text.encode()).hexdigest()}  ./{path}\n"
         for path, file in bundle.items()
@@ -126,11 +134,7 @@ def _checksums(bundle: Bundle) -> bytes:
 
 def parse(output: str, files: int) -> Probe:
     """Reads SCRIPT's output; `files` is the number of files in the bundle."""
-    facts = {}
-    for line in output.splitlines():
-        name, code, *encoded = line.split(" ")
-        text = base64.b64decode(encoded[0] if encoded else "")
-        facts[name] = Completed(int(code), text.strip(), text)
+    facts = read_facts(output)
     worker = facts["worker"]
     holder = facts["holder"]
     return Probe(
@@ -147,6 +151,16 @@ def parse(output: str, files: int) -> Probe:
         listening=frozenset(map(_address, facts["listening"].text.split())),
         driver=driver.version(facts["driver"].text),
     )
+
+
+def read_facts(output: str) -> dict[str, Completed]:
+    """What FACT's function printed, by name; output and errors are one."""
+    facts = {}
+    for line in output.splitlines():
+        name, code, *encoded = line.split(" ")
+        text = base64.b64decode(encoded[0] if encoded else "")
+        facts[name] = Completed(int(code), text.strip(), text)
+    return facts
 
 
 def _ok(fact: Completed, read: Any) -> Any:

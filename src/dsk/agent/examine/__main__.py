@@ -1,0 +1,48 @@
+"""`python -m dsk.agent.examine WORKSPACE`: answers the lines on its input, as wire.session has them
+(`op` and its arguments; `result` or `error`). What it made is taken away when the input ends."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from dsk.agent.examine import inputs, logins, model, private
+from dsk.agent.examine.look import look
+from dsk.agent.examine.room import Room
+from dsk.wire import session
+
+
+def main() -> None:
+    room = Room(sys.argv[1])
+    ops: dict[str, Callable[..., Any]] = {
+        "look": lambda: {**look(), "workspace": room.look(), "modes": private.modes()},
+        "mark": room.mark,
+        "marks": room.marks,
+        "logins": logins.log_in,
+        "inputs": inputs.examine,
+        "exists": lambda path: Path(path).exists(),
+        "recipe_keys": model.recipe_keys,
+        "model": model.describe,
+        "mend_modes": private.mend,
+        "mend_known_hosts": private.mend_known_hosts,
+    }
+    try:
+        for line in sys.stdin.buffer:
+            request = session.decode(line)
+            number, op = request.pop("id"), request.pop("op")
+            try:
+                answer = {"id": number, "result": ops[op](**request)}
+            except Exception as error:
+                answer = {"id": number, "error": f"{type(error).__name__}: {error}"}
+            sys.stdout.buffer.write(session.encode(answer))
+            sys.stdout.buffer.flush()
+    except (KeyboardInterrupt, BrokenPipeError):
+        pass
+    finally:
+        room.clear()
+
+
+if __name__ == "__main__":
+    main()

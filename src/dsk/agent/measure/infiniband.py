@@ -1,0 +1,32 @@
+"""RDMA devices, as the kernel shows them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+SYS = Path("/sys/class/infiniband")
+DEVICE_FILES = Path("/dev/infiniband")
+
+
+def ports(sys: Path = SYS, device_files: Path = DEVICE_FILES) -> list[dict[str, Any]]:
+    """The fields of wire.measure.InfiniBand without `node`, for every port of every device."""
+    handed_in = any(device_files.glob("uverbs*"))
+    return [
+        {
+            "device": port.parent.parent.name,
+            "port": int(port.name),
+            "state": _read(port / "state"),
+            "rate": _read(port / "rate"),
+            "layer": _read(port / "link_layer"),
+            "handed_in": handed_in,
+        }
+        for port in sorted(sys.glob("*/ports/*"))
+    ]
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,228 @@
+"""What is measured before anything is judged: one dataclass a place that is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from dsk.cluster.model import Cluster
+from dsk.errors import DskError
+from dsk.text import Text
+from dsk.wire.measure import Measured
+
+Need = Literal["server", "worker", "login", "network", "job"]
+"""The measurements that a check stands on; what it needs is all that is measured for it."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """`ahead` of this machine's clock in seconds, known to within `uncertainty`: half the round
+    trip in which it was asked."""
+
+    ahead: float
+    uncertainty: float
+
+
+@dataclass(frozen=True)
+class Disk:
+    """Bytes of the file system that `path` is on."""
+
+    path: str
+    total: int
+    free: int
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A TCP port that something listens on. `program` with its `pid` and `container` where the
+    server's own tools tell them: they do to root."""
+
+    address: str
+    port: int
+    program: str = ""
+    pid: int | None = None
+    container: str = ""
+
+
+@dataclass(frozen=True)
+class GpuProcess:
+    """`memory` in bytes; `container` as in Listener."""
+
+    pid: int
+    program: str
+    memory: int
+    container: str = ""
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU as nvidia-smi describes it. `memory` in bytes, temperature in °C, clocks in MHz.
+
+    `slowdowns` are the reasons that hold its clocks down now, in nvidia-smi's words, without being
+    idle and the user's own settings. `ecc_errors` are uncorrected ones since the driver was loaded;
+    `pending`: memory waits for a reset to be remapped or retired.
+    """
+
+    index: int
+    bus: str
+    name: str
+    memory: int
+    used: int
+    temperature: int | None = None
+    clock: int | None = None
+    max_clock: int | None = None
+    slowdowns: tuple[str, ...] = ()
+    ecc_errors: int | None = None
+    pending: bool = False
+    processes: tuple[GpuProcess, ...] = ()
+
+
+@dataclass(frozen=True)
+class Xid:
+    """An error that the NVIDIA driver wrote into the kernel's log."""
+
+    bus: str
+    number: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Container:
+    """One of the cluster's own on a server; `host` is the address of the node that it was made for,
+    `job` that of a master container."""
+
+    name: str
+    role: str
+    host: str
+    state: str
+    job: str = ""
+
+
+@dataclass(frozen=True)
+class ServerFacts:
+    """What a server itself says. `engine` is the version of its Docker engine, "" where it does not
+    answer because of `engine_problem`. `image` and `worker_image` are the engine's ids of the image
+    under the cluster's name and of the one that the worker runs.
+
+    `health`: what the worker's own health check said, None where it was not asked; "" is healthy.
+    `cuda` and `min_driver` are labels of the image. `files` are those of the bundle that differ
+    from what dsk renders, None where that cannot be known; `open_files` those that others may read,
+    with their modes. Lists are empty where a slower look was not taken (`thorough`).
+    """
+
+    clock: Clock
+    thorough: bool = True
+    engine: str = ""
+    engine_problem: str = ""
+    nvidia_runtime: bool = False
+    driver: str = ""
+    gpu_devices: int = 0
+    gpus: tuple[Gpu, ...] = ()
+    gpu_problem: str = ""
+    xids: tuple[Xid, ...] = ()
+    image: str = ""
+    cuda: str = ""
+    min_driver: str = ""
+    worker: str = ""
+    worker_image: str = ""
+    health: str | None = None
+    containers: tuple[Container, ...] = ()
+    workspace: bool = True
+    disks: Mapping[Literal["workspace", "engine"], Disk] = field(default_factory=dict)
+    memory: int = 0
+    memory_free: int = 0
+    cpus: int = 0
+    listeners: tuple[Listener, ...] = ()
+    files: tuple[str, ...] | None = None
+    open_files: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """As the worker sees it. `problem` is why a file could not be written there, "" where it was.
+    `shared_with` are the nodes that see the same disk; None where nobody looked."""
+
+    problem: str = ""
+    disk: Disk | None = None
+    kind: str = ""
+    shared_with: frozenset[int] | None = None
+
+
+@dataclass(frozen=True)
+class WorkerFacts:
+    """What a worker says from inside. `stack` as recorded when its image was built, `packages` are
+    the versions of the deciding ones that Python finds there now. `gpus` None: it has a CPU's
+    slots. `modes`: what is to be private and is not, with its mode."""
+
+    protocol: int
+    content_id: str
+    stack: Mapping[str, Any]
+    packages: Mapping[str, str]
+    accelerator: str
+    workspace: Workspace
+    gpus: int | None = None
+    gpu_problem: str = ""
+    modes: Mapping[str, str] = field(default_factory=dict)
+    shm: int = 0
+    job: str = ""
+
+
+@dataclass(frozen=True)
+class Login:
+    """The master's worker logged in to a worker with the cluster's key: how that ended, and what
+    ssh said."""
+
+    code: int
+    said: str = ""
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file that the job reads, on one node. `digest` is None where it cannot be read; `sampled`:
+    of parts of it, as it is large."""
+
+    size: int
+    digest: str | None
+    sampled: bool = False
+
+
+@dataclass(frozen=True)
+class NodeInputs:
+    """`missing` are sentences; `files` by absolute path."""
+
+    missing: tuple[str, ...]
+    files: Mapping[str, InputFile]
+
+
+@dataclass(frozen=True)
+class JobFacts:
+    """The job that train.yaml asks for. Where it does not resolve, `problem` says why, and the rest
+    is empty. `config` is the model's config.json, `templates` the names that the image's
+    LLaMA-Factory knows; empty where they could not be read."""
+
+    problem: str = ""
+    where: str = ""
+    fix: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    repos: tuple[str, ...] = ()
+    inputs: Mapping[int, NodeInputs] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    weight_bytes: int = 0
+    templates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that was measured, by node index. `unreachable` are the servers that did not
+    answer. `missing` says of each measurement why there is none: of a node, or under None of
+    all."""
+
+    cluster: Cluster
+    servers: Mapping[int, ServerFacts] = field(default_factory=dict)
+    unreachable: Mapping[int, DskError] = field(default_factory=dict)
+    workers: Mapping[int, WorkerFacts] = field(default_factory=dict)
+    logins: Mapping[int, Login] = field(default_factory=dict)
+    network: tuple[Measured, ...] = ()
+    job: JobFacts | None = None
+    missing: Mapping[Need, Mapping[int | None, Text]] = field(default_factory=dict)

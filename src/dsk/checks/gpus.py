@@ -1,0 +1,72 @@
+"""As many accelerators as slots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dsk.checks.facts import Facts, ServerFacts
+from dsk.checks.model import Finding
+from dsk.cluster.model import Node
+from dsk.text import Text
+
+NO_GPUS_WANTED = Text("accelerator: cpu in dsk.yaml", "dsk.yaml 里是 accelerator: cpu")
+
+
+def judge(facts: Facts) -> Iterator[Finding]:
+    for node in facts.cluster.nodes:
+        if node.index in facts.servers:
+            server = facts.servers[node.index]
+            on_cpu = facts.cluster.accelerator == "cpu"
+            yield _cpus(node, server) if on_cpu else _gpus(node, server)
+
+
+def _gpus(node: Node, server: ServerFacts) -> Finding:
+    here = max(len(server.gpus), server.gpu_devices)
+    if here < node.slots:
+        text = Text(
+            "slots: {slots}, but the server has {here} GPU(s){problem}",
+            "slots: {slots}，但服务器只有 {here} 块 GPU{problem}",
+        ).filled(slots=node.slots, here=here, problem=_because(server.gpu_problem))
+        fix = Text(
+            "set slots: {here} in dsk.yaml (nodes[{index}]); dsk up",
+            "在 dsk.yaml 里把 nodes[{index}] 的 slots 改为 {here}，然后：dsk up",
+        ).filled(here=here, index=node.index)
+        seen, expected = str(here), str(node.slots)
+        return Finding("gpus", "failed", text, node.index, None, seen, expected, fix)
+    if server.gpus and len(server.gpus) < server.gpu_devices:
+        text = Text(
+            "nvidia-smi shows {shown} of {here} GPUs: one does not answer",
+            "nvidia-smi 只显示 {here} 块 GPU 中的 {shown} 块：有一块没有响应",
+        ).filled(shown=len(server.gpus), here=server.gpu_devices)
+        return Finding("gpus", "warning", text, node.index, fix=_REBOOT)
+    names = ", ".join(sorted({gpu.name for gpu in server.gpus}))
+    text = Text("{here} GPU(s) {names}", "{here} 块 GPU {names}").filled(here=here, names=names)
+    return Finding("gpus", "ok", text, node.index, None, str(here), str(node.slots))
+
+
+def _because(problem: str) -> str:
+    return f" ({problem})" if problem else ""
+
+
+def _cpus(node: Node, server: ServerFacts) -> Finding:
+    seen, expected = str(server.cpus), str(node.slots)
+    if 0 < server.cpus < node.slots:
+        text = Text(
+            "slots: {slots} on {cpus} CPU cores: the ranks share them, and each is slower for it",
+            "slots: {slots}，但只有 {cpus} 个 CPU 核：各 rank 共用它们，会更慢",
+        ).filled(slots=node.slots, cpus=server.cpus)
+        fix = Text(
+            "set slots: {cpus} or less in dsk.yaml (nodes[{index}]); dsk up",
+            "在 dsk.yaml 里把 nodes[{index}] 的 slots 改为 {cpus} 或更少，然后：dsk up",
+        ).filled(cpus=server.cpus, index=node.index)
+        return Finding("gpus", "warning", text, node.index, None, seen, expected, fix)
+    text = Text("{slots} slot(s) on {cpus} CPU cores", "{slots} 个 slot，{cpus} 个 CPU 核").filled(
+        slots=node.slots, cpus=server.cpus
+    )
+    return Finding("gpus", "ok", text, node.index, None, seen, expected)
+
+
+_REBOOT = Text(
+    "there: sudo dmesg | grep -i nvrm   and reboot the server",
+    "在该服务器上：sudo dmesg | grep -i nvrm，并重启服务器",
+)

@@ -1,0 +1,88 @@
+"""Model, data sets and dataset_info.json: on every node, and the same there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from dsk.checks.facts import Facts, InputFile, JobFacts, NodeInputs
+from dsk.checks.model import Finding
+from dsk.checks.sizes import gib
+from dsk.text import Text
+
+SHOWN = 5
+
+
+def judge(facts: Facts) -> Iterator[Finding]:
+    job = facts.job
+    if job is None or job.problem:
+        return
+    for node, inputs in job.inputs.items():
+        found = [*_missing(node, inputs), *_different(node, inputs, job)]
+        yield from found
+        if not found:
+            yield _same(node, inputs)
+
+
+def _missing(node: int, inputs: NodeInputs) -> Iterator[Finding]:
+    for problem in inputs.missing:
+        text = Text("{problem}", "缺少文件：{problem}").filled(problem=problem)
+        yield Finding("inputs", "failed", text, node, seen=problem, fix=_PUSH)
+
+
+def _different(node: int, inputs: NodeInputs, job: JobFacts) -> Iterator[Finding]:
+    """From the content that most nodes have; of several, the master's."""
+    differ = []
+    for path, here in inputs.files.items():
+        others = [other.files[path] for other in job.inputs.values() if path in other.files]
+        usual = Counter(others).most_common(1)[0][0]
+        if here.digest is None:
+            text = Text("{path} cannot be read", "{path} 无法读取").filled(path=path)
+            yield Finding("inputs", "failed", text, node, fix=_CHMOD.filled(path=path))
+        elif here != usual:
+            differ.append((path, here, usual))
+    absent = (
+        sorted({path for other in job.inputs.values() for path in other.files} - set(inputs.files))
+        if not inputs.missing
+        else []
+    )
+    for path in absent[:SHOWN]:
+        text = Text(
+            "{path} is missing here, other nodes have it", "缺少 {path}，其他节点有"
+        ).filled(path=path)
+        yield Finding("inputs", "failed", text, node, seen=path, fix=_PUSH)
+    for path, here, usual in differ[:SHOWN]:
+        yield _differs(node, path, here, usual, more=len(differ) - SHOWN)
+
+
+def _differs(node: int, path: str, here: InputFile, usual: InputFile, *, more: int) -> Finding:
+    text = Text(
+        "{path} differs from the other nodes' ({sizes}{more})",
+        "{path} 与其他节点不同（{sizes}{more}）",
+    ).filled(
+        path=path,
+        sizes=f"{here.size} B / {usual.size} B",
+        more=f"; +{more}" if more > 0 else "",
+    )
+    seen, expected = here.digest or "", usual.digest or ""
+    return Finding("inputs", "failed", text, node, None, seen, expected, _PUSH)
+
+
+def _same(node: int, inputs: NodeInputs) -> Finding:
+    size = sum(file.size for file in inputs.files.values())
+    values = {"count": len(inputs.files), "size": gib(size)}
+    if any(file.sampled for file in inputs.files.values()):
+        text = Text(
+            "{count} files, {size}, the same (large ones compared in parts: --deep reads all)",
+            "{count} 个文件，{size}，一致（大文件只抽样比较：--deep 读取全部）",
+        )
+    else:
+        text = Text("{count} files, {size}, the same", "{count} 个文件，{size}，一致")
+    return Finding("inputs", "ok", text.filled(**values), node)
+
+
+_PUSH = Text(
+    "dsk push PATH   (from the master's workspace to the others'), or correct train.yaml",
+    "dsk push PATH（从 master 的工作区复制到其他节点），或修改 train.yaml",
+)
+_CHMOD = Text("there: ls -l {path}", "在该服务器上：ls -l {path}")

@@ -1,0 +1,81 @@
+"""Is a port free on the master for the ranks' rendezvous, and who holds what is taken?"""
+
+from __future__ import annotations
+
+from dsk.checks.model import Finding
+from dsk.checks.network.facts import Network
+from dsk.cluster.model import Cluster
+from dsk.text import Text
+from dsk.wire.measure import Port
+
+NAME = "port"
+MASTER = 0
+OK = Text("port {free} is free for the rendezvous", "端口 {free} 可用于会合（rendezvous）")
+JOB = Text(
+    "port {port} is held by job {job} ({holder}): only one job at a time runs in a worker",
+    "端口 {port} 被任务 {job} 占用（{holder}）：一个 worker 同时只能运行一个任务",
+)
+PROCESS = Text(
+    "port {port} is held by {holder} (process {pid}) in the worker; dsk takes {free} instead",
+    "端口 {port} 被 worker 中的 {holder}（进程 {pid}）占用；dsk 将改用 {free}",
+)
+OUTSIDE = Text(
+    "port {port} is held by something outside the worker; dsk takes {free} instead",
+    "端口 {port} 被 worker 之外的程序占用；dsk 将改用 {free}",
+)
+NONE = Text(
+    "ports {first} to {last} are all taken: no job can start",
+    "端口 {first} 到 {last} 全部被占用：无法启动任务",
+)
+FIX_JOB = Text(
+    "wait for it (dsk logs -f {job}) or end it (dsk stop {job})",
+    "等待其结束（dsk logs -f {job}）或停止它（dsk stop {job}）",
+)
+FIX_PROCESS = Text(
+    "if it is not meant to run: dsk exec --node {host} -- kill {pid}",
+    "若不应运行：dsk exec --node {host} -- kill {pid}",
+)
+FIX_OUTSIDE = Text(
+    "to see which program it is, on {host} as root: ss -ltnp 'sport = :{port}'",
+    "要查看是哪个程序，请在 {host} 上以 root 运行：ss -ltnp 'sport = :{port}'",
+)
+FIX_NONE = Text(
+    "stop what listens there, on {host}: ss -ltnp", "请在 {host} 上停止占用端口的程序：ss -ltnp"
+)
+
+
+def check(cluster: Cluster, network: Network) -> list[Finding]:
+    ports = network.ports
+    if ports is None:
+        return []
+    host = cluster.master.host
+    if ports.free is None:
+        text = NONE.filled(first=ports.first, last=ports.last)
+        return [Finding(NAME, "failed", text, node=MASTER, fix=FIX_NONE.filled(host=host))]
+    held = [_held(each, ports.free, host) for each in network.held]
+    return [*held, Finding(NAME, "ok", OK.filled(free=ports.free), node=MASTER)]
+
+
+def _held(port: Port, free: int, host: str) -> Finding:
+    values = {
+        "port": port.port,
+        "job": port.job,
+        "holder": port.holder,
+        "pid": port.pid,
+        "free": free,
+        "host": host,
+    }
+    if port.job:
+        text, fix = JOB, FIX_JOB
+    elif port.holder:
+        text, fix = PROCESS, FIX_PROCESS
+    else:
+        text, fix = OUTSIDE, FIX_OUTSIDE
+    return Finding(
+        NAME,
+        "warning",
+        text.filled(**values),
+        node=MASTER,
+        seen=port.holder or "outside the worker",
+        fix=fix.filled(**values),
+    )

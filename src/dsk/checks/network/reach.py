@@ -1,0 +1,125 @@
+"""Does every node get through to every other one, both ways, on the ports that NCCL takes?"""
+
+from __future__ import annotations
+
+from dsk.checks.model import Finding
+from dsk.checks.network.facts import Network, Pair
+from dsk.checks.network.groups import group
+from dsk.cluster.model import Cluster
+from dsk.text import Text
+
+NAME = "reach"
+HOW = {
+    "timeout": Text("no answer: packets are dropped", "没有应答：数据包被丢弃"),
+    "refused": Text("refused", "连接被拒绝"),
+    "no route": Text("no route, or the other end is down", "没有路由，或对端已关机"),
+    "error": Text("{problem}", "{problem}"),
+}
+OK = Text("connects to {count} others", "可连接其他 {count} 个节点")
+SILENT = Text("not measured: {problem}", "未测量：{problem}")
+KNOCK = Text(
+    "the master cannot connect to its worker's port {port} ({how_en})",
+    "主节点无法连接其 worker 的端口 {port}（{how_zh}）",
+)
+FIX_KNOCK = Text(
+    "dsk status (is its worker up?); if it is, let {master} through to TCP port {port} of {host}",
+    "dsk status（其 worker 是否在运行？）；若在运行，请在 {host} 上对 {master} 放行 "
+    "TCP 端口 {port}",
+)
+PAIR = Text(
+    "cannot connect to {peer} on a free port ({how_en}){other_en}",
+    "无法连接 {peer} 的空闲端口（{how_zh}）{other_zh}",
+)
+ONE_WAY = Text("; the other direction works", "；反方向正常")
+OUT = Text(
+    "cannot connect to any other node on a free port ({how_en})",
+    "无法连接任何其他节点的空闲端口（{how_zh}）",
+)
+IN = Text(
+    "no other node can connect to a free port here ({how_en})",
+    "其他节点都无法连接本节点的空闲端口（{how_zh}）",
+)
+FIX = Text(
+    "NCCL and Gloo listen on free ports (32768-60999): let the nodes through to each other. On "
+    "{host}, as root: iptables -I INPUT -s {source} -p tcp -j ACCEPT. Also look at security groups",
+    "NCCL 和 Gloo 监听空闲端口（32768-60999）：请放行节点之间的连接。在 {host} 上以 root 运行："
+    "iptables -I INPUT -s {source} -p tcp -j ACCEPT。同时检查云平台的安全组",
+)
+
+
+def check(cluster: Cluster, network: Network) -> list[Finding]:
+    bad = [pair for pair in network.reaches if not network.gets_through(pair)]
+    groups = group(bad, network.reaches)
+    found = []
+    for node in groups.senders:
+        pair = next(pair for pair in bad if pair[0] == node)
+        found.append(_finding(cluster, network, OUT, pair, node=node))
+    for node in groups.receivers:
+        pair = next(pair for pair in bad if pair[1] == node)
+        found.append(_finding(cluster, network, IN, pair, node=node))
+    for pair in sorted(bad) if groups.everywhere else groups.pairs:
+        found.append(_finding(cluster, network, PAIR, pair, node=pair[0], peer=pair[1]))
+    troubled = {node for pair in bad for node in pair}
+    for index in range(len(cluster.nodes)):
+        peers = [pair for pair in network.reaches if pair[0] == index]
+        if index not in troubled and peers:
+            found.append(Finding(NAME, "ok", OK.filled(count=len(peers)), node=index))
+        found += _not_measured(cluster, network, index)
+    return found
+
+
+def _not_measured(cluster: Cluster, network: Network, node: int) -> list[Finding]:
+    knock, silent = network.knocks.get(node), network.silent.get(node)
+    if knock is None or knock.outcome == "ok":
+        text = SILENT.filled(problem=silent.problem) if silent else None
+        return [Finding(NAME, "skipped", text, node=node)] if text else []
+    how = HOW[knock.outcome].filled(problem=knock.problem)
+    values = {
+        "port": cluster.worker_port,
+        "host": cluster.nodes[node].host,
+        "master": cluster.master.host,
+        "how_en": how.in_language("en"),
+        "how_zh": how.in_language("zh"),
+    }
+    finding = Finding(
+        NAME,
+        "failed",
+        KNOCK.filled(**values),
+        node=node,
+        seen=knock.outcome,
+        expected="ok",
+        fix=FIX_KNOCK.filled(**values),
+    )
+    return [finding]
+
+
+def _finding(
+    cluster: Cluster,
+    network: Network,
+    text: Text,
+    pair: Pair,
+    *,
+    node: int,
+    peer: int | None = None,
+) -> Finding:
+    reach = network.reaches[pair]
+    how = HOW[reach.outcome].filled(problem=reach.problem)
+    one_way = network.gets_through((pair[1], pair[0]))
+    from_, to = cluster.nodes[pair[0]], cluster.nodes[pair[1]]
+    text = text.filled(
+        peer=str(to),
+        how_en=how.in_language("en"),
+        how_zh=how.in_language("zh"),
+        other_en=ONE_WAY.en if one_way else "",
+        other_zh=ONE_WAY.zh if one_way else "",
+    )
+    return Finding(
+        NAME,
+        "failed",
+        text,
+        node=node,
+        peer=peer,
+        seen=reach.outcome,
+        expected="ok",
+        fix=FIX.filled(host=to.host, source=from_.host),
+    )

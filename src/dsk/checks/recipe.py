@@ -1,0 +1,24 @@
+"""train.yaml resolves to a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dsk.checks.facts import Facts
+from dsk.checks.model import Finding
+from dsk.text import Text
+
+
+def judge(facts: Facts) -> Iterator[Finding]:
+    job = facts.job
+    if job is None:
+        return
+    if not job.problem:
+        yield Finding("recipe", "ok", Text("resolves", "可以解析"))
+        return
+    where = f"{job.where}: " if job.where else ""
+    text = Text("{where}{problem}", "{where}无法解析：{problem}").filled(
+        where=where, problem=job.problem
+    )
+    fix = Text("{fix}", "{fix}").filled(fix=job.fix) if job.fix else None
+    yield Finding("recipe", "failed", text, seen=job.where, fix=fix)

@@ -1,0 +1,120 @@
+"""Every check, and what each stands on. A new one is a file here and a line below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from dsk.checks import (
+    clock,
+    content,
+    disk,
+    driver,
+    engine,
+    gpuhealth,
+    gpus,
+    gpuuse,
+    inputs,
+    login,
+    modes,
+    ram,
+    recipe,
+    room,
+    server,
+    template,
+    worker,
+    workerport,
+    workspace,
+)
+from dsk.checks.facts import Facts, Need
+from dsk.checks.model import Finding
+from dsk.checks.network import (
+    bandwidth,
+    infiniband,
+    interface,
+    judging,
+    latency,
+    mtu,
+    port,
+    reach,
+)
+from dsk.errors import UserError
+from dsk.text import Text
+
+Judge = Callable[[Facts], Iterable[Finding]]
+
+
+@dataclass(frozen=True)
+class Check:
+    """`judge` is asked only where there is something to judge: its findings' `check` is `name`.
+
+    What stands first in `needs` is what there has to be a measurement of. `each`: so of every node,
+    and a finding as well. `quick`: part of a launch.
+    """
+
+    name: str
+    judge: Judge
+    needs: tuple[Need, ...]
+    each: bool = True
+    quick: bool = False
+
+
+CHECKS: Sequence[Check] = (
+    Check("server", server.judge, ("server",)),
+    Check("engine", engine.judge, ("server",), quick=True),
+    Check("driver", driver.judge, ("server",), quick=True),
+    Check("gpus", gpus.judge, ("server",)),
+    Check("gpu-use", gpuuse.judge, ("server",)),
+    Check("gpu-health", gpuhealth.judge, ("server",)),
+    Check("disk", disk.judge, ("server",), quick=True),
+    Check("ram", ram.judge, ("server",), quick=True),
+    Check("clock", clock.judge, ("server",), quick=True),
+    Check("worker", worker.judge, ("server",), quick=True),
+    Check("worker-port", workerport.judge, ("server",), quick=True),
+    Check("image", content.judge, ("worker",)),
+    Check("workspace", workspace.judge, ("worker", "server")),
+    Check("modes", modes.judge, ("server", "worker")),
+    Check("login", login.judge, ("login",)),
+    Check("interface", judging(interface.check), ("network",)),
+    Check("reach", judging(reach.check), ("network",)),
+    Check("mtu", judging(mtu.check), ("network",)),
+    Check("bandwidth", judging(bandwidth.check), ("network",), each=False),
+    Check("latency", judging(latency.check), ("network",), each=False),
+    Check("port", judging(port.check), ("network",), each=False),
+    Check("infiniband", judging(infiniband.check), ("network",), each=False),
+    Check("recipe", recipe.judge, ("job",), each=False),
+    Check("inputs", inputs.judge, ("job",)),
+    Check("template", template.judge, ("job",), each=False),
+    Check("room", room.judge, ("worker", "job")),
+)
+
+
+def chosen(names: Sequence[str]) -> Sequence[Check]:
+    """Those of --only, all where none is named. Raises UserError."""
+    known = {check.name: check for check in CHECKS}
+    if unknown := [name for name in names if name not in known]:
+        raise UserError(
+            f"there is no check {', '.join(unknown)}", fix=f"the checks are: {', '.join(known)}"
+        )
+    return [check for check in CHECKS if not names or check.name in names]
+
+
+def judge_all(facts: Facts, checks: Iterable[Check]) -> list[Finding]:
+    """In the checks' order; each names what it could not look at as skipped."""
+    return [finding for check in checks for finding in _findings(facts, check)]
+
+
+def _findings(facts: Facts, check: Check) -> Iterator[Finding]:
+    missing = facts.missing.get(check.needs[0], {})
+    if None in missing:
+        yield Finding(check.name, "skipped", missing[None])
+        return
+    found = list(check.judge(facts))
+    told = {finding.node for finding in found}
+    yield from found
+    if check.each:
+        for node, why in missing.items():
+            if node not in told:
+                yield Finding(check.name, "skipped", why, node)
+    if not found and not missing:
+        yield Finding(check.name, "ok", Text("nothing to complain of", "没有问题"))

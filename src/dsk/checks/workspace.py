@@ -1,0 +1,69 @@
+"""The workspace of every node: the same path, writable, one disk for all or one each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dsk.checks.facts import Facts, Workspace
+from dsk.checks.model import Finding
+from dsk.text import Text
+
+
+def judge(facts: Facts) -> Iterator[Finding]:
+    path = str(facts.cluster.workspace)
+    for node, worker in facts.workers.items():
+        server = facts.servers.get(node)
+        if server and not server.workspace:
+            text = Text(
+                "the folder {path} is gone from the server: its worker still sees the old one",
+                "服务器上的目录 {path} 已不存在：worker 看到的仍是旧目录",
+            ).filled(path=facts.cluster.workspace_source(facts.cluster.nodes[node]))
+            fix = Text("dsk check --fix, then: dsk up", "dsk check --fix，然后：dsk up")
+            yield Finding("workspace", "failed", text, node, fix=fix)
+        elif worker.workspace.problem:
+            text = Text("{path} cannot be written: {why}", "{path} 无法写入：{why}").filled(
+                path=path, why=worker.workspace.problem
+            )
+            yield Finding("workspace", "failed", text, node, fix=_fix(path))
+        else:
+            yield Finding("workspace", "ok", _kind(node, worker.workspace), node)
+    yield from _half_shared(facts)
+
+
+def _kind(node: int, workspace: Workspace) -> Text:
+    others = (workspace.shared_with or frozenset()) - {node}
+    if workspace.shared_with is None:
+        text = Text("writable ({kind})", "可写（{kind}）")
+    elif others:
+        text = Text("writable, shared ({kind})", "可写，共享（{kind}）")
+    else:
+        text = Text("writable, its own disk ({kind})", "可写，本机磁盘（{kind}）")
+    return text.filled(kind=workspace.kind or "?")
+
+
+def _half_shared(facts: Facts) -> Iterator[Finding]:
+    """A job has one recipe: either all nodes see one disk or none does."""
+    seen = {
+        node: worker.workspace.shared_with
+        for node, worker in facts.workers.items()
+        if worker.workspace.shared_with is not None
+    }
+    everyone = frozenset(seen)
+    if len(everyone) < 2 or all(with_ | {node} == everyone for node, with_ in seen.items()):
+        return
+    if any(len(with_ - {node}) for node, with_ in seen.items()):
+        groups = sorted({tuple(sorted(with_ | {node})) for node, with_ in seen.items()})
+        names = " | ".join(", ".join(f"node{n}" for n in group) for group in groups)
+        text = Text(
+            "the workspace is one disk for some nodes only: {groups}",
+            "只有部分节点共用工作区磁盘：{groups}",
+        ).filled(groups=names)
+        fix = Text("share it with all nodes or with none", "要么所有节点共享，要么都不共享")
+        yield Finding("workspace", "failed", text, seen=names, fix=fix)
+
+
+def _fix(path: str) -> Text:
+    return Text(
+        "there: df -h {path}; findmnt -T {path}   (full, or mounted read-only?)",
+        "在该服务器上：df -h {path}; findmnt -T {path}（磁盘已满，或只读挂载？）",
+    ).filled(path=path)

@@ -1,0 +1,73 @@
+"""`dsk check`: what would make a job fail, before it does."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from dsk.cli.context import Context, in_place_option, pass_context
+from dsk.cli.language import language_option
+
+if TYPE_CHECKING:
+    from dsk.text import Language
+
+
+@click.command()
+@click.argument("train_file", metavar="[TRAIN.YAML]", required=False)
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--only", multiple=True, metavar="NAME", help="This check alone; may be repeated.")
+@click.option("--deep", is_flag=True, help="Compare every byte of large files too.")
+@click.option("--fix", is_flag=True, help="Mend what is safe to mend, and check again.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object (docs/checks.md).")
+@language_option
+@in_place_option
+@pass_context
+def command(
+    context: Context,
+    train_file: str | None,
+    overrides: tuple[str, ...],
+    *,
+    only: tuple[str, ...],
+    deep: bool,
+    fix: bool,
+    as_json: bool,
+    language: Language,
+) -> None:
+    """Find what would make a job fail, on all nodes, and say how to mend it.
+
+    Exit code 1 if something failed, 3 if a node cannot be reached.
+    """
+    from dsk.checks.registry import chosen, judge_all
+    from dsk.cli import findings
+    from dsk.errors import JobFailed, Unreachable
+    from dsk.jobs.check import Measuring, unreachable
+    from dsk.jobs.mend import mend
+    from dsk.jobs.planning import Request
+    from dsk.recipe import load_train_file
+
+    checks = chosen(only)
+    cluster = context.cluster()
+    request = Request(cluster, load_train_file(train_file), overrides) if train_file else None
+    if request is None and not only:
+        checks = [check for check in checks if "job" not in check.needs]
+    needs = {need for check in checks for need in check.needs}
+    begun = time.monotonic()
+    facts = Measuring(cluster, request, deep=deep).run(needs)
+    done = mend(cluster, facts) if fix else ()
+    if done:
+        facts = Measuring(cluster, request, deep=deep).run(needs)
+    found = judge_all(facts, checks)
+    if as_json:
+        seconds = time.monotonic() - begun
+        said = findings.to_json(cluster, found, done, language, seconds)
+        click.echo(json.dumps(said, ensure_ascii=False, indent=1))
+    else:
+        findings.show(cluster, found, done, language)
+    if unreachable(facts):
+        sys.exit(Unreachable.exit_code)
+    if any(finding.state == "failed" for finding in found):
+        sys.exit(JobFailed.exit_code)

@@ -1,0 +1,77 @@
+"""A conversation with dsk.agent.examine in a node's worker."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any
+
+from dsk.bundle.compose import project
+from dsk.checks.facts import Disk, InputFile, Login, NodeInputs, WorkerFacts, Workspace
+from dsk.cluster.model import Cluster, Node
+from dsk.connect import Server
+from dsk.connect.dialogue import Dialogue
+from dsk.errors import DskError
+from dsk.wire import paths, session
+
+LIMIT_S = 45.0
+"""A driver that hangs is waited for by the agent itself, for 30 s."""
+READ_LIMIT_S = 3600.0
+"""Every byte of a model is read, from a slow disk."""
+OTHER_VERSION = "was the worker made by another version of dsk? run: dsk up"
+
+
+class Inside(AbstractContextManager["Inside"]):
+    def __init__(self, server: Server, cluster: Cluster, node: Node) -> None:
+        self._cluster = cluster
+        self._node = node
+        self.node = node.index
+        program = [str(paths.PYTHON), "-I", "-m", "dsk.agent.examine", str(cluster.workspace)]
+        enter = [] if cluster.in_place else ["docker", "exec", "--interactive"]
+        name = [] if cluster.in_place else [project(cluster, node)]
+        self._dialogue = Dialogue(server, [*enter, *name, *program], str(node))
+        self._numbers = itertools.count()
+
+    def ask(self, op: str, *, limit_s: float = LIMIT_S, **arguments: Any) -> Any:
+        """Raises DskError."""
+        request = session.encode({"id": next(self._numbers), "op": op, **arguments})
+        line = self._dialogue.ask(request, limit_s)
+        try:
+            answer = session.decode(line)
+        except ValueError:
+            words = line.decode(errors="replace")[:200]
+            raise DskError(f"no answer to {op}: {words}", where=str(self._node)) from None
+        if "error" in answer:
+            raise DskError(str(answer["error"]), where=str(self._node), fix=OTHER_VERSION)
+        return answer["result"]
+
+    def facts(self) -> WorkerFacts:
+        """Raises DskError."""
+        raw = self.ask("look")
+        room = raw.pop("workspace")
+        disk = Disk(str(self._cluster.workspace), room["total"], room["free"])
+        return WorkerFacts(
+            **raw,
+            workspace=Workspace(room["problem"], disk if room["total"] else None, room["kind"]),
+        )
+
+    def logins(self, nodes: Sequence[Node]) -> dict[int, Login]:
+        """The master's to these nodes. Raises DskError."""
+        found = self.ask("logins", hosts=[node.host for node in nodes])
+        return {node.index: Login(*found[node.host]) for node in nodes}
+
+    def inputs(self, needed: Sequence[Mapping[str, Any]], *, deep: bool) -> NodeInputs:
+        """Raises DskError."""
+        raw = self.ask("inputs", needed=needed, deep=deep, limit_s=READ_LIMIT_S)
+        files = {path: InputFile(*file) for path, file in raw["files"].items()}
+        return NodeInputs(tuple(raw["missing"]), files)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self._dialogue.close()

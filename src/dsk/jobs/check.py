@@ -1,0 +1,210 @@
+"""Everything that checks stand on, measured on all nodes side by side."""
+
+from __future__ import annotations
+
+import secrets
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+from dsk.bundle import Bundle, render
+from dsk.checks.facts import Facts, JobFacts, Login, Need, ServerFacts, WorkerFacts
+from dsk.checks.model import Finding
+from dsk.checks.registry import CHECKS, judge_all
+from dsk.checks.worker import RUNNING
+from dsk.cluster.model import Cluster, Node
+from dsk.connect import CONNECT_S, Server
+from dsk.errors import DskError, Unreachable
+from dsk.fleet import mesh
+from dsk.fleet.contact import Fleet, open_fleet
+from dsk.fleet.examine import examine
+from dsk.fleet.inside import Inside
+from dsk.fleet.keys import existing_keys
+from dsk.jobs.checkjob import job_facts
+from dsk.jobs.planning import Request
+from dsk.text import Text
+
+NO_TRAIN_FILE = Text("no train.yaml was named", "没有指定 train.yaml")
+NO_SERVER = Text("the server cannot be reached", "无法连接服务器")
+NO_WORKER = Text("its worker is not running", "worker 没有运行")
+NO_MASTER = Text("the master's worker is not running", "master 的 worker 没有运行")
+NOT_ASKED = Text("{problem}", "无法测量：{problem}")
+
+
+LAUNCH_CONNECT_S = 3
+"""A server that is not there may delay a launch by no more: the job may do without, as it reaches
+the workers alone."""
+
+
+class Measuring:
+    """One round of measurements. `request` is the job that train.yaml asks for; `thorough` also
+    what takes seconds; `deep` reads every byte of the job's inputs."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        request: Request | None = None,
+        *,
+        nodes: Sequence[Node] | None = None,
+        thorough: bool = True,
+        deep: bool = False,
+    ) -> None:
+        self._cluster = cluster
+        self._request = request
+        self._nodes = cluster.nodes if nodes is None else nodes
+        self._thorough = thorough
+        self._deep = deep
+        self._missing: defaultdict[Need, dict[int | None, Text]] = defaultdict(dict)
+
+    def run(self, needs: Iterable[Need]) -> Facts:
+        """A node that cannot be reached is in the facts, as all else that is missing.
+
+        Raises UserError for keys that are none.
+        """
+        wanted = frozenset(needs)
+        if self._request is None:
+            self._missing["job"][None] = NO_TRAIN_FILE
+        with ExitStack() as stack:
+            connect_s = CONNECT_S if self._thorough else LAUNCH_CONNECT_S
+            opened = open_fleet(self._cluster, self._nodes, connect_s=connect_s)
+            fleet = stack.enter_context(opened)
+            facts = Facts(self._cluster, missing=self._missing)
+            facts = replace(facts, servers=self._servers(fleet))
+            facts = replace(facts, unreachable=self._unreachable(fleet))
+            if wanted - {"server"}:
+                inside = self._enter(fleet, facts.servers, stack)
+                facts = replace(facts, workers=self._workers(fleet, inside))
+                facts = replace(facts, logins=self._logins(inside, wanted))
+                if "network" in wanted:
+                    facts = replace(facts, network=self._network(fleet, inside))
+                if "job" in wanted and self._request:
+                    facts = replace(facts, job=self._job(self._request, fleet, inside))
+        return facts
+
+    def _servers(self, fleet: Fleet) -> dict[int, ServerFacts]:
+        bundles = _bundles(self._cluster)
+
+        def look(node: Node, server: Server) -> ServerFacts:
+            bundle = bundles.get(node.index)
+            return examine(server, self._cluster, node, bundle, thorough=self._thorough)
+
+        return fleet.each(look)
+
+    def _unreachable(self, fleet: Fleet) -> dict[int, DskError]:
+        found = {}
+        for node in fleet.nodes:
+            if error := fleet.error(node):
+                found[node.index] = error
+                self._lacks(node, NO_SERVER, "server", "worker", "login", "job")
+        return found
+
+    def _enter(
+        self, fleet: Fleet, servers: Mapping[int, ServerFacts], stack: ExitStack
+    ) -> dict[int, Inside]:
+        """The workers that run."""
+        for node in fleet.good:
+            if servers[node.index].worker != RUNNING:
+                self._lacks(node, NO_WORKER, "worker", "login", "job")
+        running = [node for node in fleet.good if servers[node.index].worker == RUNNING]
+        return {
+            node.index: stack.enter_context(Inside(fleet.servers[node.index], self._cluster, node))
+            for node in running
+        }
+
+    def _workers(self, fleet: Fleet, inside: dict[int, Inside]) -> dict[int, WorkerFacts]:
+        """A worker that does not answer takes no further part."""
+        found = self._each(fleet, inside, Inside.facts, "worker", "login", "job")
+        for index in set(inside) - set(found):
+            inside.pop(index)
+        if not self._thorough or len(found) < 2:
+            return found
+        token = secrets.token_hex(4)
+        marks = {index: f"{token}-{index}" for index in found}
+        made = self._each(fleet, inside, lambda each: each.ask("mark", name=marks[each.node]))
+        names = [marks[index] for index in made if made[index]]
+        seen = self._each(fleet, inside, lambda each: each.ask("marks", names=names))
+        order = [index for index in made if made[index]]
+        for index, here in seen.items():
+            shared = frozenset(other for other, sees in zip(order, here, strict=True) if sees)
+            room = replace(found[index].workspace, shared_with=shared)
+            found[index] = replace(found[index], workspace=room)
+        return found
+
+    def _logins(self, inside: Mapping[int, Inside], wanted: frozenset[Need]) -> dict[int, Login]:
+        master = inside.get(self._cluster.master.index)
+        if "login" not in wanted:
+            return {}
+        if self._cluster.in_place:
+            # dsk runs in the master's container and came in as a job does.
+            return {index: Login(0) for index in inside}
+        if master is None:
+            self._missing["login"][None] = NO_MASTER
+            return {}
+        try:
+            return master.logins([self._cluster.nodes[index] for index in inside])
+        except DskError as error:
+            self._missing["login"][None] = NOT_ASKED.filled(problem=error.message)
+            return {}
+
+    def _network(self, fleet: Fleet, inside: Mapping[int, Inside]) -> tuple[Any, ...]:
+        master = self._cluster.master
+        if master.index not in inside:
+            self._missing["network"][None] = NO_MASTER
+            return ()
+        for node in self._nodes:
+            if node.index not in inside:
+                why = NO_SERVER if node.index not in fleet.servers else NO_WORKER
+                self._lacks(node, why, "network")
+        nodes = [self._cluster.nodes[index] for index in inside]
+        try:
+            return mesh.measure(
+                fleet.servers[master.index], self._cluster, nodes, speed=self._thorough
+            )
+        except DskError as error:
+            self._missing["network"][None] = NOT_ASKED.filled(problem=error.message)
+            return ()
+
+    def _job(self, request: Request, fleet: Fleet, inside: Mapping[int, Inside]) -> JobFacts | None:
+        master = inside.get(self._cluster.master.index)
+        if master is None:
+            self._missing["job"][None] = NO_MASTER
+            return None
+
+        def each(ask: Callable[[Inside], Any]) -> dict[int, Any]:
+            return self._each(fleet, inside, ask, "job")
+
+        return job_facts(request, master, each, deep=self._deep)
+
+    def _each(
+        self, fleet: Fleet, inside: Mapping[int, Inside], ask: Callable[[Inside], Any], *needs: Need
+    ) -> dict[int, Any]:
+        """`ask` of these workers side by side; of one that fails, why `needs` are missing."""
+        nodes = [self._cluster.nodes[index] for index in inside]
+        results = fleet.each(lambda node, _: ask(inside[node.index]), nodes)
+        for node in nodes:
+            if (error := fleet.error(node)) and node.index not in results:
+                self._lacks(node, NOT_ASKED.filled(problem=error.message), *needs)
+        return results
+
+    def _lacks(self, node: Node, why: Text, *needs: Need) -> None:
+        for need in needs:
+            self._missing[need].setdefault(node.index, why)
+
+
+def _bundles(cluster: Cluster) -> Mapping[int, Bundle]:
+    """What dsk would put on the servers; empty where it has made no keys yet."""
+    keys = None if cluster.in_place else existing_keys(cluster)
+    return render(cluster, keys) if keys else {}
+
+
+def before_launch(cluster: Cluster, nodes: Sequence[Node]) -> list[Finding]:
+    """The quick checks of these nodes, without what a job's supervisor looks at itself."""
+    facts = Measuring(cluster, nodes=nodes, thorough=False).run({"server"})
+    return judge_all(facts, [check for check in CHECKS if check.quick])
+
+
+def unreachable(facts: Facts) -> Sequence[DskError]:
+    """Those whose exit code is 3."""
+    return [error for error in facts.unreachable.values() if isinstance(error, Unreachable)]

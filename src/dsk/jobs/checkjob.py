@@ -1,0 +1,48 @@
+"""What a job needs on the nodes, for `dsk check train.yaml`."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from dsk.checks.facts import JobFacts
+from dsk.errors import UserError
+from dsk.fleet.inside import Inside
+from dsk.jobs.launch import RECIPE_KEYS
+from dsk.jobs.planning import Request, plan
+from dsk.jobs.stacks import stack_for
+from dsk.recipe import KnownKeys
+
+Each = Callable[[Callable[[Inside], Any]], dict[int, Any]]
+
+
+def job_facts(request: Request, master: Inside, each: Each, *, deep: bool) -> JobFacts:
+    """`each` asks every worker. Raises DskError where the master's does not answer."""
+    try:
+        planned = plan(
+            request, _keys(request, master), lambda path: bool(master.ask("exists", path=path))
+        )
+    except UserError as error:
+        return JobFacts(error.message, error.where or "", error.fix or "")
+    needed = [asdict(need) for need in planned.spec.needed]
+    values = planned.recipe.values
+    model = str(values["model_name_or_path"])
+    known = master.ask("model", path=model)
+    return JobFacts(
+        values=values,
+        repos=tuple(planned.recipe.repos),
+        inputs=each(lambda worker: worker.inputs(needed, deep=deep)),
+        config=known["config"] if posixpath.isabs(model) else {},
+        weight_bytes=known["weights"] if posixpath.isabs(model) else 0,
+        templates=tuple(known["templates"]),
+    )
+
+
+def _keys(request: Request, master: Inside) -> KnownKeys:
+    """Those of the LLaMA-Factory that will really run; without one, the stack's of that name."""
+    text = master.ask("recipe_keys")
+    if not text:
+        return stack_for(request.cluster.image)[0].keys
+    return KnownKeys.from_json(text, where=RECIPE_KEYS)

@@ -1,0 +1,87 @@
+"""The workers that take part: asked side by side; one that fails is told and left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dsk.errors import DskError
+from dsk.supervisor.place import MADE_BY_UP
+from dsk.supervisor.worker import Worker
+from dsk.wire import paths
+from dsk.wire.jobspec import JobNode
+from dsk.wire.measure import Measured, Silent
+
+T = TypeVar("T")
+
+MOST_LOGINS = 16
+"""At the same time: each costs both ends a key exchange and the start of a program, and all of
+them together would take longer than one may."""
+MOST_ANSWERS = 64
+LOGIN_LIMIT_S = 10.0
+PROGRAM = (str(paths.PYTHON), "-I", "-m", "dsk.agent.measure")
+
+
+class Party:
+    """`tell` gets every measurement, from any thread."""
+
+    def __init__(self, ssh_config: Path, tell: Callable[[Measured], None]) -> None:
+        self._ssh_config = ssh_config
+        self._tell = tell
+        self._workers: dict[int, Worker] = {}
+
+    @property
+    def present(self) -> list[int]:
+        """The nodes that have answered so far, and not failed since."""
+        return sorted(self._workers)
+
+    def join(self, nodes: Iterable[JobNode], op: str) -> dict[int, Any]:
+        """Logs in to the nodes' workers and asks for `op` there; the answers by node."""
+
+        def log_in(node: JobNode) -> Any:
+            agent = [*PROGRAM, node.host]
+            worker = Worker(node, self._ssh_config, agent, remedies=MADE_BY_UP)
+            self._workers[node.index] = worker
+            return worker.ask(op, limit=LOGIN_LIMIT_S)
+
+        return self._each({node.index: node for node in nodes}, log_in, MOST_LOGINS)
+
+    def ask(
+        self, arguments: Mapping[int, Mapping[str, Any]], op: str, limit_s: float
+    ) -> dict[int, Any]:
+        """`op` on these nodes at once, each with its arguments; the answers of those that did."""
+        asked = {
+            node: (self._workers[node], each)
+            for node, each in arguments.items()
+            if node in self._workers
+        }
+
+        def answer(question: tuple[Worker, Mapping[str, Any]]) -> Any:
+            worker, words = question
+            return worker.ask(op, limit=limit_s, **words)
+
+        return self._each(asked, answer, MOST_ANSWERS)
+
+    def _each(self, items: Mapping[int, T], work: Callable[[T], Any], most: int) -> dict[int, Any]:
+        if not items:
+            return {}
+        with ThreadPoolExecutor(min(len(items), most)) as pool:
+            futures = {node: pool.submit(work, item) for node, item in items.items()}
+        results = {}
+        for node, future in futures.items():
+            try:
+                results[node] = future.result()
+            except DskError as error:
+                self._tell(Silent(node, error.message, error.fix))
+                worker = self._workers.pop(node)
+                worker.lost = True
+                worker.close()
+        return results
+
+    def close(self) -> None:
+        workers = list(self._workers.values())
+        if workers:
+            with ThreadPoolExecutor(min(len(workers), MOST_ANSWERS)) as pool:
+                list(pool.map(Worker.close, workers))

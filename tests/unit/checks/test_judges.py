@@ -1,0 +1,160 @@
+"""Each check's judgement, from facts written by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from dsk.checks import clock, content, inputs, login, room, template, workspace
+from dsk.checks.facts import (
+    Clock,
+    Disk,
+    Facts,
+    InputFile,
+    JobFacts,
+    Login,
+    NodeInputs,
+    WorkerFacts,
+    Workspace,
+)
+from dsk.checks.registry import CHECKS, chosen, judge_all
+from dsk.errors import UserError
+from dsk.text import Text
+from dsk.wire import PROTOCOL
+from tests.unit.checks.conftest import WORKER, with_server
+
+GOOD = replace(WORKER, protocol=PROTOCOL)
+
+
+def workers(facts: Facts, *found: WorkerFacts) -> Facts:
+    return replace(facts, workers=dict(enumerate(found)))
+
+
+@pytest.mark.parametrize(
+    ("ahead", "state"), [(0.5, "ok"), (3.0, "warning"), (90.0, "failed"), (-90.0, "failed")]
+)
+def test_clock_against_the_middle(facts: Facts, ahead: float, state: str) -> None:
+    """The operator's own clock, 1000 s off, does not count."""
+    for node in range(3):
+        facts = with_server(facts, node, clock=Clock(1000.0, 0.05))
+    facts = with_server(facts, 1, clock=Clock(1000.0 + ahead, 0.05))
+    assert [each.state for each in clock.judge(facts)] == ["ok", state, "ok"]
+
+
+def test_clock_asked_over_a_slow_line(facts: Facts) -> None:
+    facts = with_server(facts, 1, clock=Clock(4.0, 3.0))
+    assert {each.state for each in clock.judge(facts)} == {"ok"}
+
+
+def test_the_odd_image_out_is_named(facts: Facts) -> None:
+    other = replace(GOOD, content_id="sha256:bbbb")
+    found = list(content.judge(workers(facts, other, GOOD, GOOD)))
+    assert [each.state for each in found] == ["failed", "ok", "ok"]
+
+
+def test_package_by_package(facts: Facts) -> None:
+    other = replace(GOOD, packages={"torch": "2.8.0"})
+    found = list(content.judge(workers(facts, GOOD, GOOD, other)))
+    assert "torch 2.8.0 instead of 2.9.1" in found[2].text.in_language("en")
+
+
+def test_packages_that_were_changed_on_all_nodes(facts: Facts) -> None:
+    changed = replace(GOOD, stack={"torch": "2.9.0", "name": "cu128"})
+    found = list(content.judge(workers(facts, changed, changed)))
+    assert {each.state for each in found} == {"failed"}
+
+
+@pytest.mark.parametrize(
+    ("shared", "states"),
+    [
+        ([{0}, {1}, {2}], ["ok", "ok", "ok"]),
+        ([{0, 1, 2}] * 3, ["ok", "ok", "ok"]),
+        ([{0, 1}, {0, 1}, {2}], ["ok", "ok", "ok", "failed"]),
+    ],
+)
+def test_shared_by_all_or_by_none(facts: Facts, shared: list[set[int]], states: list[str]) -> None:
+    found = [
+        replace(GOOD, workspace=Workspace(kind="nfs4", shared_with=frozenset(nodes)))
+        for nodes in shared
+    ]
+    assert [each.state for each in workspace.judge(workers(facts, *found))] == states
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ("", "the login failed: ?"),
+        ("root@10.0.0.12: Permission denied (publickey).", "it refuses the cluster's key"),
+        ("Host key verification failed.", "the master does not know its host key"),
+        (
+            "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.",
+            "its host key is not the one that the master knows",
+        ),
+        ("connect to host 10.0.0.12 port 2222: Connection refused", "nothing listens"),
+        ("connect to host 10.0.0.12 port 2222: Connection timed out", "does not reach"),
+    ],
+)
+def test_why_a_login_failed(facts: Facts, said: str, text: str) -> None:
+    (found,) = login.judge(replace(facts, logins={1: Login(255, said)}))
+    assert found.state == "failed" and text in found.text.in_language("en")
+
+
+def job(**changed: Any) -> JobFacts:
+    return JobFacts(**{"values": {"template": "qwen"}, "templates": ("qwen", "llama3"), **changed})
+
+
+def test_a_byte_a_missing_file_and_the_same(facts: Facts) -> None:
+    good = {"/w/a": InputFile(5, "aa"), "/w/b": InputFile(5, "bb")}
+    nodes = {
+        0: NodeInputs((), good),
+        1: NodeInputs((), {**good, "/w/a": InputFile(5, "ab")}),
+        2: NodeInputs((), {"/w/a": InputFile(5, "aa")}),
+    }
+    found = list(inputs.judge(replace(facts, job=job(inputs=nodes))))
+    texts = [(each.node, each.state, each.text.in_language("en")) for each in found]
+    assert [(node, state) for node, state, _ in texts] == [(0, "ok"), (1, "failed"), (2, "failed")]
+    assert "/w/a differs" in texts[1][2] and "/w/b is missing" in texts[2][2]
+
+
+def test_a_template_that_nobody_knows_and_a_cutoff_too_long(facts: Facts) -> None:
+    wrong = job(
+        values={"template": "qwn", "cutoff_len": 8192}, config={"max_position_embeddings": 4096}
+    )
+    found = list(template.judge(replace(facts, job=wrong)))
+    assert [each.state for each in found] == ["failed", "warning"]
+    assert found[0].fix and found[0].fix.in_language("en") == "write template: qwen"
+    (fine,) = template.judge(replace(facts, job=job()))
+    assert fine.state == "ok"
+
+
+def test_room_for_checkpoints(facts: Facts) -> None:
+    """7 B weights of 2 bytes: a full checkpoint is 98 GB with the optimizer's states."""
+    full = job(values={"finetuning_type": "full"}, weight_bytes=14 * 10**9)
+    assert room.checkpoint_bytes(full) == 98 * 10**9
+    disk = Disk("/workspace", 10**12, 150 * 10**9)
+    found = workers(facts, replace(GOOD, workspace=Workspace(disk=disk)))
+    assert [each.state for each in room.judge(replace(found, job=full))] == ["warning"]
+    lora = job(weight_bytes=14 * 10**9)
+    assert [each.state for each in room.judge(replace(found, job=lora))] == ["ok"]
+
+
+def test_what_is_not_measured_is_skipped_with_the_reason(facts: Facts) -> None:
+    missing = {"server": {2: Text("off", "关机")}, "worker": {None: Text("none", "没有")}}
+    facts = replace(facts, servers={0: facts.servers[0], 1: facts.servers[1]}, missing=missing)
+    found = judge_all(facts, chosen(["clock", "image"]))
+    assert [(each.check, each.node, each.state) for each in found] == [
+        ("clock", 0, "ok"),
+        ("clock", 1, "ok"),
+        ("clock", 2, "skipped"),
+        ("image", None, "skipped"),
+    ]
+    assert found[2].text.in_language("zh") == "关机"
+
+
+def test_names() -> None:
+    names = [check.name for check in CHECKS]
+    assert len(set(names)) == len(names)
+    with pytest.raises(UserError, match="no check nonsense"):
+        chosen(["nonsense"])
