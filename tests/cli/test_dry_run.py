@@ -118,7 +118,8 @@ def test_another_stacks_keys(in_cluster: Dsk) -> None:
 
 def test_an_image_that_nobody_can_ask(in_cluster: Dsk) -> None:
     with_image(in_cluster, "registry.example/mine:7")
-    done = in_cluster("launch", "--dry-run", "--json", in_cluster.train())
+    words = ("launch", "--dry-run", "--json", "--launcher=deepspeed")
+    done = in_cluster(*words, in_cluster.train())
     assert "registry.example/mine:7" in done.err and "stack cu128" in done.err
     shown = json.loads(done.out)
     assert "registry.example/mine:7" in shown["unchecked"][-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import time
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
+from dsk.wire.session import NO_AGENT
 from tests.image.engine import Image, docker, inspect
 from tests.image.workers import AWKWARD, Workers, running
 
@@ -237,6 +239,37 @@ def test_py_spy_sees_into_a_process(workers: Workers) -> None:
         "sleep 1; py-spy dump --nonblocking --pid $!; kill $!"
     )
     assert "stuck" in workers.ssh(workers.host(1), script).stdout
+
+
+def agent(workers: Workers, words: str, request: str) -> subprocess.CompletedProcess[str]:
+    """One session to a job's agent in node1, which asks one thing and ends."""
+    command = f"echo '{request}' | dsk-agent job {words} --workspace /tmp"
+    return workers.ssh(workers.host(1), command, check=False)
+
+
+def test_a_jobs_agent_outlives_the_session_that_started_it(workers: Workers) -> None:
+    taken = agent(workers, "--start --job j1", '{"id": 0, "op": "lock"}')
+    assert json.loads(taken.stdout)["result"] == "/run/dsk/jobs/j1"
+    holder = ("dsk-agent", "holder")
+    assert workers.exec(1, *holder).stdout == "j1\n"
+    # Its parent is init, and so is whatever its ranks leave behind its own.
+    parent = workers.exec(1, "bash", "-c", "ps -o ppid= -p $(pgrep -f 'dsk.agent daemo[n]')").stdout
+    assert parent.split() == ["1"]
+    closed = agent(workers, "--job j1", '{"id": 7, "op": "close"}')
+    assert json.loads(closed.stdout) == {"id": 7, "result": 0}
+    assert workers.exec(1, *holder).stdout == "\n"
+    gone = agent(workers, "--job j1", '{"id": 8, "op": "identity"}')
+    assert gone.returncode == NO_AGENT
+    assert "job j1 has no agent in this worker" in gone.stderr
+
+
+def test_an_sshd_that_is_killed_is_started_again(workers: Workers) -> None:
+    begun = inspect(workers.container(1))["State"]["StartedAt"]
+    for number in ("KILL", "TERM"):
+        workers.exec(1, "pkill", f"-{number}", "sshd", check=False)
+        wait_for_sshd(workers, 1)
+        assert workers.ssh(workers.host(1), "echo in").stdout == "in\n"
+    assert inspect(workers.container(1))["State"]["StartedAt"] == begun
 
 
 def test_it_stops_at_once_and_starts_again(workers: Workers) -> None:

@@ -54,13 +54,12 @@ def starter(lab: Lab, cluster: Cluster) -> Iterator[Start]:
         terminal: bool = False,
         **train: Any,
     ) -> Trial:
-        settings: dict[str, Any] = {"limits": {"training": stall}} if stall else {}
         if hook:
             place_hook(lab, cluster)
-            path = f"{cluster.workspace}/hook"
-            settings["env"] = {"PYTHONPATH": path, "DSK_TEST_FAULT": hook}
-        cluster.change(**settings)
-        words = ["launch", "--launcher", launcher, cluster.train(**{**TRAIN, **train})]
+            cluster.change(env={"PYTHONPATH": f"{cluster.workspace}/hook", "FAULT": hook})
+        limit = ["--limit", f"training={stall}"] if stall else []
+        path = cluster.train(**{**TRAIN, **train})
+        words = ["launch", "--launcher", launcher, *limit, path]
         running = Terminal if terminal else Running
         launch = running(cluster.argv(*words), cluster.folder)
         begun.append(Trial(lab, cluster, launch, launcher))
@@ -253,7 +252,7 @@ def test_sshd_killed(lab: Lab, start: Start) -> None:
 def test_supervisor_killed(lab: Lab, start: Start) -> None:
     trial = start()
     trial.reach()
-    (supervisor,) = in_container(lab.nodes[0], master(lab, trial), "dsk-supervisor")
+    (supervisor,) = in_container(lab.nodes[0], master(lab, trial), "dsk.supervisor")
     trial.strike(lambda: os.kill(supervisor, signal.SIGKILL))
     trial.fails("supervisor killed by SIGKILL", 30, ends_within=30, supervised=False)
 

@@ -55,6 +55,7 @@ class Daemon:
         self, listener: socket.socket, workspace: str, job: str, *, lease: float = LEASE_S
     ) -> None:
         self._listener = listener
+        self._log = Path(paths.agent_log(job))
         self._lease = lease
         self._job = Job(workspace, job)
         self._ops = {**node_ops(workspace, job), **self._job.ops}
@@ -75,6 +76,9 @@ class Daemon:
             self._job.close()
             path.unlink(missing_ok=True)
             self._listener.close()
+            with contextlib.suppress(FileNotFoundError):
+                if not self._log.stat().st_size:
+                    self._log.unlink()
 
     def _talk(self, connection: socket.socket) -> None:
         connection.setblocking(True)  # accept() hands on the listener's time limit
@@ -91,8 +95,8 @@ class Daemon:
 
 
 def bridge(job: str) -> None:
-    """Joins stdin and stdout to the job's agent until either side ends. Raises OSError where there
-    is none."""
+    """Joins stdin and stdout to the job's agent, until that has answered all of stdin or has ended.
+    Raises OSError where there is none."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(paths.agent_socket(job)))
         threading.Thread(target=_requests, args=(connection,), daemon=True).start()
@@ -106,4 +110,4 @@ def _requests(connection: socket.socket) -> None:
     with contextlib.suppress(OSError):
         while data := os.read(sys.stdin.fileno(), 1 << 16):
             connection.sendall(data)
-    os._exit(0)
+        connection.shutdown(socket.SHUT_WR)

@@ -5,21 +5,18 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from dsk.agent import figures, jobfolder, lock, processes, stacks
-from dsk.agent.output import Line
 from dsk.agent.ranks import Ranks
 from dsk.agent.session import Op
-from dsk.agent.tail import rank_logs
+from dsk.agent.tail import RankLogs, Reader
 from dsk.wire import paths, session
 from dsk.wire.news import News, RankLines
 from dsk.wire.report import NodeReport
-
-Reader = Callable[[int, int], tuple[list[Line], int]]
 
 POLL_S = 0.1
 """Between two looks for new lines while somebody waits for them."""
@@ -38,7 +35,7 @@ class Job:
         self._lock: IO[str] | None = None
         self._changed = threading.Condition()
         self._ranks: Ranks | None = None
-        self._logs: Path | None = None
+        self._logs: RankLogs | None = None
         self._ended = False
         self._report: NodeReport | None = None
         self._closing = threading.Lock()
@@ -74,7 +71,7 @@ class Job:
     def _watch(self, attempt: int) -> None:
         """The ranks will be started by somebody else, who lets them write into files here."""
         self._begin()
-        self._logs = self._folder(attempt)
+        self._logs = RankLogs(self._folder(attempt))
 
     def _start(self, attempt: int, ranks: list[dict[str, Any]]) -> None:
         """Starts `ranks`, each with `rank`, `argv` and `env`. All or none: raises OSError."""
@@ -135,8 +132,7 @@ class Job:
         if self._ranks:
             return {rank: partial(self._ranks.lines, rank) for rank in self._ranks.pids()}
         if self._logs:
-            logs = rank_logs(self._logs)
-            return {rank: partial(log.read, last=self._ended) for rank, log in logs.items()}
+            return self._logs.readers(last=self._ended)
         return {}
 
     def _pids(self) -> dict[int, int | None]:

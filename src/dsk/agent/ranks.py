@@ -15,8 +15,8 @@ from dsk.agent import memory
 from dsk.agent.output import Line, RankOutput
 from dsk.wire.news import RankExit
 
-OUTPUT_ENDS_WITHIN_S = 2.0
-"""For what a rank leaves running with its output open; its own last lines are there at once."""
+OUTPUT_ENDS_WITHIN_S = 0.3
+"""A rank's own last lines are there at once; what it leaves running may keep its output open."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Ranks:
         code = self._processes[rank].wait()
         at = time.monotonic()
         kills = memory.oom_kills()
-        self._outputs[rank].wait(OUTPUT_ENDS_WITHIN_S if code else 0.2)
+        self._outputs[rank].wait(OUTPUT_ENDS_WITHIN_S)
         with self._changed:
             self._ended[rank] = _Ended(code, at, oom=kills > self._oom_kills)
             self._changed.notify_all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ def node_ops(workspace: str, job: str) -> dict[str, Op]:
         "identity": lambda: identity(workspace),
         "accelerators": accelerators,
         "put": lambda name, text: jobfolder.put(workspace, job, name, text),
+        "changed": lambda files: jobfolder.changed(workspace, job, files),
         "marker": lambda name, action: _marker(workspace, name, action),
         "missing": missing,
         "free_port": ports.free_port,
@@ -56,25 +58,37 @@ class Session:
         self._sending = threading.Lock()
 
     def serve(self, requests: IO[bytes]) -> None:
-        """Until the other end closes. `heard` is called for each request."""
+        """Until the other end sends no more and has its answers. `heard` is called for each
+        request."""
+        late: list[threading.Thread] = []
         for line in requests:
             self._heard()
             request = session.decode(line)
             if request.get("op") in self._waiting:
-                threading.Thread(target=self._answer, args=(request,), daemon=True).start()
+                late = [thread for thread in late if thread.is_alive()]
+                late.append(
+                    threading.Thread(target=self._answer_late, args=(request,), daemon=True)
+                )
+                late[-1].start()
             else:
                 self._answer(request)
+        for thread in late:
+            thread.join()
+
+    def _answer_late(self, request: dict[str, Any]) -> None:
+        # Whoever asked may be gone by then.
+        with contextlib.suppress(OSError, ValueError):
+            self._answer(request)
 
     def _answer(self, request: dict[str, Any]) -> None:
         number, op = request.pop("id"), request.pop("op")
+        message: dict[str, Any] = {"id": number}
         try:
-            self._send({"id": number, "result": self._ops[op](**request)})
+            message["result"] = self._ops[op](**request)
         except lock.Busy as busy:
-            self._send({"id": number, "error": str(busy), "busy": busy.holder})
+            message |= {"error": str(busy), "busy": busy.holder}
         except Exception as error:
-            self._send({"id": number, "error": f"{type(error).__name__}: {error}"})
-
-    def _send(self, message: dict[str, Any]) -> None:
+            message["error"] = f"{type(error).__name__}: {error}"
         with self._sending:
             self._out.write(session.encode(message))
             self._out.flush()

@@ -45,10 +45,11 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]  # transformers i
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        self._enter("training")  # PPO's own loop begins no steps
+        # PPO's own loop begins no steps, and knows not how many there are.
+        self._enter("training")
         batch = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
         pace = self._pace.step_done(time.monotonic(), batch)
-        self._reporter.at_step(state.global_step, state.max_steps, pace)
+        self._reporter.at_step(state.global_step, state.max_steps or None, pace)
         self._reporter.tick()
         self._enter(_next(control))
 

@@ -50,7 +50,7 @@ class Reporter:
             self._now = replace(self._now, phase=phase)
             self.write()
 
-    def at_step(self, step: int, steps: int, samples_per_s: float | None = None) -> None:
+    def at_step(self, step: int, steps: int | None, samples_per_s: float | None = None) -> None:
         """`step` of `steps` are done; without a new pace, the last one holds."""
         pace = self._now.samples_per_s if samples_per_s is None else samples_per_s
         self._now = replace(self._now, step=step, steps=steps, samples_per_s=pace)

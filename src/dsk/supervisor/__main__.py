@@ -13,8 +13,6 @@ from dsk.supervisor.record import Record
 from dsk.wire.jobspec import JobSpec, ProtocolMismatch
 from dsk.wire.status import JobStatus
 
-MISMATCH = 64
-
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
     # One request is enough: a second must not cut off the ending of the ranks.
@@ -32,7 +30,7 @@ def main() -> int:
         spec = JobSpec.from_json(text)
     except ProtocolMismatch as error:
         print(f"dsk and the image do not fit: {error}", file=sys.stderr)
-        return MISMATCH
+        return error.exit_code
     status = JobStatus(
         job=spec.job,
         cluster=spec.cluster,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from dsk.errors import DskError, JobFailed, UserError
@@ -91,10 +92,12 @@ def check_needed(spec: JobSpec, workers: Workers) -> None:
         )
 
 
-def put_files(spec: JobSpec, recipe: str, workers: Workers) -> None:
-    """Writes the job's files on every node; raises JobFailed where what then stands differs."""
+def put_files(spec: JobSpec, recipe: str, workers: Workers) -> dict[str, str]:
+    """Writes the job's files on every node; their SHA-256 by name. Raises JobFailed where what then
+    stands differs."""
+    digests: dict[str, str] = {}
     for name, text in deepspeed.job_folder_files(spec, recipe).items():
-        wanted = hashlib.sha256(text.encode()).hexdigest()
+        digests[name] = wanted = hashlib.sha256(text.encode()).hexdigest()
         errors: list[DskError] = [
             JobFailed(f"{name} reads back differently from what was written", where=worker.name)
             for worker, digest in workers.ask_all("put", name=name, text=text)
@@ -102,3 +105,18 @@ def put_files(spec: JobSpec, recipe: str, workers: Workers) -> None:
         ]
         if errors:
             raise errors[0]
+    return digests
+
+
+def check_files(files: Mapping[str, str], workers: Workers) -> None:
+    """Right before the ranks start: raises JobFailed where one of the job's files is no longer what
+    was put there (SHA-256 by name)."""
+    problems = [
+        f"{worker.name}: {path} is not what was put there: somebody has changed it since"
+        for worker, changed in workers.ask_all("changed", files=dict(files))
+        for path in changed
+    ]
+    if problems:
+        raise JobFailed(
+            "\n".join(problems), fix="launch again; change train.yaml, not the job's own"
+        )

@@ -62,12 +62,13 @@ class Watch:
                 else:
                     self._ask(wait=NEWS_WAIT_S, limit=ANSWER_LIMIT_S)
             except AgentGone as error:
-                self._lose("was restarted: the job's agent is gone", error)
+                self._lose(f"the worker of {self.worker.name} was restarted", error)
                 return
             except DskError as error:
                 broken = True
                 if time.monotonic() - heard > SILENT_LIMIT_S:
-                    self._lose(f"was not heard for {SILENT_LIMIT_S:.0f} s", error)
+                    what = f"{self.worker.name} was not heard for {SILENT_LIMIT_S:.0f} s"
+                    self._lose(what, error)
                     return
                 self._stop.wait(PAUSE_S)
             else:
@@ -76,8 +77,7 @@ class Watch:
     def _lose(self, what: str, error: DskError) -> None:
         self.worker.lost = True
         if not self._stop.is_set():
-            why = f"{self.worker.name} {what} ({error.message})"
-            self._tell(Lost(self.worker.node, why, error.fix))
+            self._tell(Lost(self.worker.node, f"{what} ({error.message})", error.fix))
 
     def _ask(self, *, wait: float, limit: float, again: bool = False) -> bool:
         """Whether there were lines. Raises DskError."""

@@ -17,6 +17,8 @@ LAUNCHERS: tuple[LauncherName, ...] = get_args(LauncherName)
 class ProtocolMismatch(ValueError):
     """The other side speaks another protocol number."""
 
+    exit_code = 64
+
 
 @dataclass(frozen=True)
 class JobNode:

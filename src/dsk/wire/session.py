@@ -13,7 +13,7 @@ import json
 from typing import Any
 
 OPS = (
-    *("identity", "put", "marker", "missing", "free_port", "accelerators"),
+    *("identity", "put", "changed", "marker", "missing", "free_port", "accelerators"),
     *("survey", "digests", "delete"),
 )
 JOB_OPS = ("lock", "watch", "start", "news", "stacks", "end", "close")

@@ -87,19 +87,19 @@ class JobProcesses:
 
 
 def in_container(node: Node, container: str, program: str) -> list[int]:
-    """The pids on this machine of a program in a container, the oldest first."""
+    """This machine's pids of a program, or Python's module, in a container, the oldest first."""
     whole = node.docker("inspect", "--format", "{{.Id}}", container).strip()
     found = []
     for entry in PROC.iterdir():
         try:
             if not entry.name.isdigit() or whole not in (entry / "cgroup").read_text():
                 continue
-            first, second = [*(entry / "cmdline").read_text().split("\0"), ""][:2]
+            words = (entry / "cmdline").read_text().split("\0")
         except OSError:
             continue
-        # A script's interpreter stands first; sshd writes "sshd: …" into its own.
-        names = (Path(first).name, Path(second).name if "python" in first else "")
-        if program in names or first.startswith(f"{program}:"):
+        # sshd writes "sshd: …" into its own.
+        name = Path(words[0]).name.partition(":")[0]
+        if name == program or ("python" in name and program in words):
             found.append(int(entry.name))
     return sorted(found)
 

@@ -105,7 +105,7 @@ class Trial:
         limit = within + 10 if ends_within is None else ends_within
         deadline = self.struck + limit + 20  # to have a figure where the limit is missed
         ended: float | None = None
-        while time.time() < deadline and not (ended and self._launch_ended()):
+        while not (self._launch_ended() and ended) and time.time() < deadline:
             if ended is None and not self.processes.all():
                 ended = time.time()
             time.sleep(0.05)

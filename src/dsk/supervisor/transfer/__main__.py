@@ -22,7 +22,6 @@ from dsk.supervisor.workers import Workers
 from dsk.wire.jobspec import ProtocolMismatch
 from dsk.wire.transfer import GO, Asked, Event, Order, Said, encode
 
-MISMATCH = 64
 INTERRUPTED = 130
 
 
@@ -115,7 +114,7 @@ def main() -> int:
         order = Order.from_json(sys.stdin.readline())
     except ProtocolMismatch as error:
         print(f"dsk and the image do not fit: {error}", file=sys.stderr)
-        return MISMATCH
+        return error.exit_code
     return Program(order).run()
 
 

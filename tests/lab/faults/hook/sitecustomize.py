@@ -1,7 +1,7 @@
 """Makes one rank of a test's job go wrong at a step. Python imports this by itself where its folder
-is on PYTHONPATH; without DSK_TEST_FAULT, and in other ranks, it does nothing.
+is on PYTHONPATH; without FAULT, and in other ranks, it does nothing.
 
-DSK_TEST_FAULT is "KIND RANK STEP"; when it strikes, `struck` in this folder holds the time.
+FAULT is "KIND RANK STEP"; when it strikes, `struck` in this folder holds the time.
 """
 
 from __future__ import annotations
@@ -71,6 +71,6 @@ class Watch:
         return spec
 
 
-wanted = os.environ.get("DSK_TEST_FAULT", "").split()
+wanted = os.environ.get("FAULT", "").split()
 if wanted and os.environ.get("RANK") == wanted[1]:
     sys.meta_path.insert(0, Watch(wanted[0], int(wanted[2])))
