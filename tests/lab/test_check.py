@@ -101,6 +101,9 @@ def test_a_healthy_cluster(up: Cluster) -> None:
     assert "tmpfs" in found["workspace", 1]["text"]
     chinese = up.dsk("check", "--only", "login", "--lang", "zh").out
     assert "master 可以登录" in chinese
+    # The small image has no stack to train with: found out after the servers were looked at.
+    launched = up.dsk("launch", up.train(), code=1)
+    assert "check(s) failed" not in launched.err and "recipe-keys" in launched.err
 
 
 def test_faults_of_servers_and_logins_and_their_mending(lab: Lab, up: Cluster) -> None:
@@ -145,6 +148,7 @@ def test_faults_of_servers_and_logins_and_their_mending(lab: Lab, up: Cluster) -
         up.dsk("check", "--fix", "--only", "server")
 
 
+@pytest.mark.full
 def test_a_key_that_is_not_the_clusters(lab: Lab, up: Cluster) -> None:
     second = lab.nodes[1]
     keys = "/run/dsk/authorized_keys"
@@ -208,6 +212,7 @@ def test_a_workspace_that_is_full_read_only_or_gone(lab: Lab, up: Cluster) -> No
         second.run(["mount", "-o", "remount,rw", PLACE])
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("layer", "says"),
     [
