@@ -196,10 +196,20 @@ class NodeInputs:
 
 
 @dataclass(frozen=True)
+class GpuNeed:
+    """What a rank needs on its GPU at the highest point, in bytes, by estimate; `when` that is.
+    `problem` says why there is no estimate."""
+
+    peak: int = 0
+    when: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
 class JobFacts:
     """The job that train.yaml asks for. Where it does not resolve, `problem` says why, and the rest
     is empty. `config` is the model's config.json, `templates` the names that the image's
-    LLaMA-Factory knows; empty where they could not be read."""
+    LLaMA-Factory knows; empty where they could not be read. `gpu` is None where no GPU is used."""
 
     problem: str = ""
     where: str = ""
@@ -210,6 +220,7 @@ class JobFacts:
     config: Mapping[str, Any] = field(default_factory=dict)
     weight_bytes: int = 0
     templates: tuple[str, ...] = ()
+    gpu: GpuNeed | None = None
 
 
 @dataclass(frozen=True)

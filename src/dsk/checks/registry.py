@@ -16,6 +16,7 @@ from dsk.checks import (
     gpuuse,
     inputs,
     login,
+    memory,
     modes,
     ram,
     recipe,
@@ -86,6 +87,7 @@ CHECKS: Sequence[Check] = (
     Check("inputs", inputs.judge, ("job",)),
     Check("template", template.judge, ("job",), each=False),
     Check("room", room.judge, ("worker", "job")),
+    Check("gpu-memory", memory.judge, ("server", "job")),
 )
 
 
