@@ -13,6 +13,7 @@ import click
 from dsk.cli.context import Context, in_place_option, pass_context
 
 if TYPE_CHECKING:
+    from dsk.jobs.evidence import Recent
     from dsk.jobs.place import Supervisor
     from dsk.jobs.planning import Plan
     from dsk.wire.events import Event
@@ -72,6 +73,14 @@ def command(
         sys.exit(follow(supervisor, as_json=as_json))
 
 
+def _explain(recent: Recent, job: str) -> None:
+    """Why the job failed, as far as what was shown tells."""
+    from dsk.cli.diagnosis import short
+    from dsk.cli.language import preferred
+
+    click.echo(short(recent.diagnosis(), job, preferred()))
+
+
 def _announce(planned: Plan, *, as_json: bool) -> None:
     from dsk.recipe.describe import summary
 
@@ -84,7 +93,11 @@ def _announce(planned: Plan, *, as_json: bool) -> None:
 
 def follow(supervisor: Supervisor, *, as_json: bool) -> int:
     """Shows the job until it ends; returns its exit code. Ctrl-C asks what to do with it."""
+    from dsk.errors import JobFailed
+    from dsk.jobs.evidence import Recent
+
     heard: queue.Queue[Event | Exception | None] = queue.Queue()
+    recent = Recent()
 
     def read() -> None:
         try:
@@ -98,7 +111,7 @@ def follow(supervisor: Supervisor, *, as_json: bool) -> int:
     stopping = False
     while True:
         try:
-            code = _show_all(heard, as_json=as_json)
+            code = _show_all(heard, recent, as_json=as_json)
         except KeyboardInterrupt:
             if not stopping and _wants_to_detach():
                 click.echo(DETACHED.format(job=supervisor.job))
@@ -106,10 +119,14 @@ def follow(supervisor: Supervisor, *, as_json: bool) -> int:
             stopping = True
             supervisor.request_stop()
             continue
+        if code == JobFailed.exit_code and not as_json:
+            _explain(recent, supervisor.job)
         return supervisor.exit_code() if code is None else code
 
 
-def _show_all(heard: queue.Queue[Event | Exception | None], *, as_json: bool) -> int | None:
+def _show_all(
+    heard: queue.Queue[Event | Exception | None], recent: Recent, *, as_json: bool
+) -> int | None:
     """Until the stream ends: the exit code that the last event names, None if none did."""
     from dsk.cli.events import show
     from dsk.wire.events import Finished
@@ -119,6 +136,7 @@ def _show_all(heard: queue.Queue[Event | Exception | None], *, as_json: bool) ->
         if isinstance(event, Exception):
             raise event
         show(event, as_json=as_json)
+        recent.add(event)
         if isinstance(event, Finished):
             code = event.exit_code
     return code

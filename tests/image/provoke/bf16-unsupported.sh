@@ -1,0 +1,2 @@
+#!/usr/bin/env bash
+DS_ACCELERATOR=cuda train bf16=true

@@ -1,0 +1,2 @@
+#!/usr/bin/env bash
+mkdir data; train dataset_dir=/tmp/data

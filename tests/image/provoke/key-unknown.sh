@@ -1,0 +1,2 @@
+#!/usr/bin/env bash
+train learning_ratee=1
