@@ -54,14 +54,14 @@ def _is_file(subject: str) -> bool:
 
 
 def _of_file(name: str) -> Diagnosis:
-    from dsk.diagnose import Judge, load, of_log
+    from dsk.diagnose import Judge, load
 
     judge = Judge(load())
     if name == STDIN:
-        return judge.hear_all(of_log(sys.stdin.buffer))
+        return judge.read(sys.stdin.buffer)
     try:
         with Path(name).open("rb") as file:
-            return judge.hear_all(of_log(file))
+            return judge.read(file)
     except OSError as error:
         raise UserError(
             f"cannot be read: {error.strerror}", where=name, fix="name a log file, or a job"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import IO
 
 from dsk.diagnose.diagnosis import Diagnosis, Found
 from dsk.diagnose.entry import Entry
-from dsk.diagnose.lines import Line
-from dsk.diagnose.pattern import Pattern, prefilter
+from dsk.diagnose.lines import Line, of_log
+from dsk.diagnose.pattern import Pattern
 from dsk.diagnose.tracebacks import BEGIN, IGNORED, Traceback, Tracebacks
 
 MAX_EVIDENCE = 6
@@ -36,26 +38,31 @@ class Judge:
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._entries = tuple(entries)
         self._seen = {entry.id: _Seen() for entry in self._entries}
-        patterns = [pattern for entry in self._entries for pattern in entry.patterns]
-        self._prefilter = prefilter(patterns, (BEGIN, IGNORED))
+        self._by_text: dict[str, list[Entry]] = defaultdict(list)
+        for entry in self._entries:
+            for text in {pattern.fixed for pattern in entry.patterns}:
+                self._by_text[text].append(entry)
         self._tracebacks = Tracebacks()
         self._said: Line | None = None
 
     def hear(self, line: Line) -> None:
         if line.failed:
             self._said = line
-        hit = self._prefilter.search(line.text)
         known = False
-        if hit:
-            for entry in self._entries:
-                known |= self._compare(entry, self._seen[entry.id], line)
-        if hit or self._tracebacks.open:
-            self._tracebacks.hear(line, known=known)
+        for text, entries in self._by_text.items():
+            if text in line.text:
+                for entry in entries:
+                    known |= self._compare(entry, self._seen[entry.id], line)
+        self._tracebacks.hear(line, known=known)
 
     def hear_all(self, lines: Iterable[Line]) -> Diagnosis:
         for line in lines:
             self.hear(line)
         return self.diagnosis()
+
+    def read(self, file: IO[bytes]) -> Diagnosis:
+        """Of a log that any run has printed."""
+        return self.hear_all(of_log(file, (*self._by_text, BEGIN, IGNORED)))
 
     def _compare(self, entry: Entry, seen: _Seen, line: Line) -> bool:
         """Whether the line is one of those that tell."""

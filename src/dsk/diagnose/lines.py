@@ -13,13 +13,13 @@ MAX_LINE = 16 << 10
 """Bytes that are kept of a line: what tells something is never longer."""
 CHUNK = 1 << 20
 
-_SEPARATOR = re.compile(rb"[\r\n]+")
+LAUNCHER = "[launch.py:"
 _COLOR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\].*?(?:\x07|\x1b\\)")
 _DSK = re.compile(r"\[(?:node(?P<node>\d+)(?: rank (?P<rank>\d+))?|master) *\] ?")
 _RANK = re.compile(r"\[(?:rank|default)(?P<rank>\d+)\]: ?|\[\d+,(?P<mpi>\d+)\]<std(?:out|err)>: ?")
 _HOST = re.compile(r"(?P<host>[\w.-]+): ")
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
-_LAUNCH = re.compile(r"\[[^\]]+\] \[\w+\] \[launch\.py:")
+_LAUNCH = re.compile(r"\[[^\]]+\] \[\w+\] " + re.escape(LAUNCHER))
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ class Place:
 
 @dataclass(frozen=True)
 class Line:
-    """`number` is its place in the log, from 1; `at` the supervisor's clock, None in a pasted
-    log. `failed` marks the supervisor's own word on the failure, `fix` what it says to do."""
+    """`number` is its place in the log, from 1, as an editor counts; `at` the supervisor's clock,
+    None in a pasted log. `failed` marks the supervisor's own word on the failure, `fix` what it
+    says to do."""
 
     number: int
     text: str
@@ -55,28 +56,38 @@ def of_events(events: Iterable[Event]) -> Iterator[Line]:
             yield Line(number, event.cause, place, event.at, True, event.fix)
 
 
-def of_log(file: IO[bytes]) -> Iterator[Line]:
-    """A log of any size, text or not, with bars that overwrite themselves; needs no more memory
-    than a chunk."""
+def of_log(file: IO[bytes], telling: Iterable[str]) -> Iterator[Line]:
+    """The lines of a log of any size, text or not, with bars that overwrite themselves.
+
+    Chunks that hold none of the `telling` texts are left out, but for the one after one that does:
+    looking for texts is quick, lines are not. Never are more than two chunks in memory.
+    """
+    wanted = [text.encode() for text in (*telling, LAUNCHER)]
     hosts: set[str] = set()
-    for number, raw in enumerate(_split(file), start=1):
-        text, place = _attribute(_clean(raw.decode(errors="replace")), hosts)
-        yield Line(number, text, place)
+    number, near = 1, False
+    for block in _blocks(file):
+        tells = any(text in block for text in wanted)
+        if tells or near:
+            for offset, raw in enumerate(block.split(b"\n")):
+                for state in filter(None, raw.split(b"\r")):
+                    text, place = _attribute(
+                        _clean(state[:MAX_LINE].decode(errors="replace")), hosts
+                    )
+                    yield Line(number + offset, text, place)
+        number += block.count(b"\n")
+        near = tells
 
 
-def _split(file: IO[bytes]) -> Iterator[bytes]:
-    rest, cut = b"", False
+def _blocks(file: IO[bytes]) -> Iterator[bytes]:
+    """Of whole lines where these are shorter than a chunk."""
+    rest = b""
     while chunk := file.read(CHUNK):
-        *whole, rest = _SEPARATOR.split(rest + chunk)
-        for line in whole:
-            if not cut and line:
-                yield line[:MAX_LINE]
-            cut = False
-        if len(rest) > MAX_LINE:
-            if not cut:
-                yield rest[:MAX_LINE]
-            rest, cut = b"", True
-    if rest and not cut:
+        rest += chunk
+        end = max(rest.rfind(b"\n"), rest.rfind(b"\r") if len(rest) > CHUNK else -1) + 1
+        if end or len(rest) > CHUNK:
+            yield rest[: end or len(rest)]
+            rest = rest[end or len(rest) :]
+    if rest:
         yield rest
 
 

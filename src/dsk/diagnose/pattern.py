@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 MIN_FIXED = 6
@@ -35,12 +34,6 @@ class Pattern:
 
     def match(self, text: str) -> re.Match[str] | None:
         return self.regex.search(text) if self.fixed in text else None
-
-
-def prefilter(patterns: Iterable[Pattern], also: Iterable[str]) -> re.Pattern[str]:
-    """Finds the lines that one of the patterns might match, in one pass."""
-    fixed = {pattern.fixed for pattern in patterns} | set(also)
-    return re.compile("|".join(sorted(map(re.escape, fixed))))
 
 
 def _fixed_parts(text: str) -> list[str]:

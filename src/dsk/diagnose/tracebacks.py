@@ -34,17 +34,11 @@ class Traceback:
 
 
 class Tracebacks:
-    """Wants lines with BEGIN or IGNORED in them, and every line while `open`."""
-
     def __init__(self) -> None:
         self.all: list[Traceback] = []
         self._open: dict[Place, Traceback] = {}
         self._done: set[Place] = set()
         self._ignored: set[Place] = set()
-
-    @property
-    def open(self) -> bool:
-        return bool(self._open)
 
     def hear(self, line: Line, *, known: bool) -> None:
         """`known`: some entry of the catalogue knows this line."""
@@ -52,7 +46,7 @@ class Tracebacks:
             self._ignored.add(line.place)
         elif BEGIN in line.text:
             self._begin(line)
-        elif current := self._open.get(line.place):
+        elif self._open and (current := self._open.get(line.place)):
             current.known = current.known or known
             self._go_on(current, line)
 
