@@ -58,12 +58,14 @@ def run(name: str, image: str, made: Path) -> str:
         if line.startswith(OPTIONS)
         for word in line.removeprefix(OPTIONS).split()
     ]
+    if not any(option.startswith("--network=") for option in options):
+        options.append("--network=none")
     _make(image, made)
     if name == UNPATCHED:
         options.append(f"--volume={_unpatched(image, made)}:/opt/llamafactory/{PARSER}:ro")
     container = f"{NAMES}-{name}"
     argv = [
-        "docker", "run", "--rm", "--init", f"--name={container}", "--network=none",
+        "docker", "run", "--rm", "--init", f"--name={container}",
         f"--volume={made}:/made:ro", f"--volume={SCRIPTS}:/provoke:ro",
         f"--env=BASH_ENV=/provoke/{PRELUDE}.sh", "--env=DS_ACCELERATOR=cpu",
         *options, "--entrypoint=/bin/bash", image, f"/provoke/{name}.sh",

@@ -14,6 +14,8 @@ from dsk.diagnose.pattern import Pattern
 from dsk.diagnose.tracebacks import BEGIN, IGNORED, Traceback, Tracebacks
 
 MAX_EVIDENCE = 6
+ENDED = "exits with return code = "
+"""DeepSpeed's launch.py of a rank that failed."""
 
 
 @dataclass
@@ -44,10 +46,12 @@ class Judge:
                 self._by_text[text].append(entry)
         self._tracebacks = Tracebacks()
         self._said: Line | None = None
+        self._ended = False
 
     def hear(self, line: Line) -> None:
         if line.failed:
             self._said = line
+        self._ended = self._ended or line.failed or ENDED in line.text
         known = False
         for text, entries in self._by_text.items():
             if text in line.text:
@@ -62,7 +66,7 @@ class Judge:
 
     def read(self, file: IO[bytes]) -> Diagnosis:
         """Of a log that any run has printed."""
-        return self.hear_all(of_log(file, (*self._by_text, BEGIN, IGNORED)))
+        return self.hear_all(of_log(file, (*self._by_text, BEGIN, IGNORED, ENDED)))
 
     def _compare(self, entry: Entry, seen: _Seen, line: Line) -> bool:
         """Whether the line is one of those that tell."""
@@ -88,7 +92,9 @@ class Judge:
         cause = next(iter(causes), None)
         if cause and crash and self._is_the_failed_ranks(crash) and _came_later(cause, crash):
             cause = None
-        if cause is None and crash is None and not self._said_with_fix():
+        # A rank that has ended by itself had a reason of its own; what makes ranks wait for ever,
+        # or a run that is not what it should be, has none.
+        if cause is None and crash is None and (echoes or not self._ended):
             cause = next(iter(hints), None)
         # Circumstances stand in the logs of good runs as well: beside a cause they say nothing.
         others = [each for each in causes + ([] if causes else hints) if each is not cause]
@@ -111,9 +117,6 @@ class Judge:
             and self._said.place.rank is not None
             and self._said.place.rank == crash.first.place.rank
         )
-
-    def _said_with_fix(self) -> bool:
-        return self._said is not None and self._said.fix is not None
 
 
 def _came_later(cause: Found, crash: Traceback) -> bool:

@@ -1,3 +1,4 @@
 #!/usr/bin/env bash
-# docker: --user=1000:1000
-export HOME=/tmp; train output_dir=/root/out
+# docker: --user=65534:65534
+export HOME=/tmp
+train output_dir=/root/out

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
+# A conversation that begins with the answer: LLaMA-Factory drops it, and nothing is left.
 mkdir data
-echo '{"mine": {"file_name": "mine.json"}}' >data/dataset_info.json
-echo '[{"instruction": "hi", "input": "", "output": ""}]' >data/mine.json
+echo '{"mine": {"file_name": "mine.json", "formatting": "sharegpt"}}' >data/dataset_info.json
+echo '[{"conversations": [{"from": "gpt", "value": "hello"}]}]' >data/mine.json
 train dataset_dir=/tmp/data dataset=mine

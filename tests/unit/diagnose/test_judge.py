@@ -130,6 +130,14 @@ def test_a_circumstance_counts_where_nothing_else_does() -> None:
     assert unknown.id is None and [each.entry.id for each in unknown.others] == ["hostfile-missing"]
 
 
+def test_a_circumstance_does_not_explain_a_rank_that_ended_by_itself() -> None:
+    hint = "Unable to find hostfile, will proceed with training with local resources only."
+    ended = "[ERROR] [launch.py:341:sigkill_handler] ['train.py'] exits with return code = 3"
+    found = pasted(hint, ended)
+    assert found.id is None and [each.entry.id for each in found.others] == ["hostfile-missing"]
+    assert pasted(hint, WATCHDOG, ended).id == "hostfile-missing"
+
+
 def test_a_log_of_nothing() -> None:
     found = pasted("")
     assert not found.found and found.crash is None and found.to_json("en")["cause"] is None
