@@ -15,7 +15,8 @@ Kind = Literal["cause", "circumstance", "second-hand"]
 
 @dataclass(frozen=True)
 class Example:
-    """`origin` is an issue's address, or `provoked: NAME` (tests/image/provocations.py)."""
+    """`origin` is an issue's address, `provoked: NAME` (tests/image/provoke/NAME.sh), or
+    `lab: TEST` (tests/lab/test_diagnose.py)."""
 
     origin: str
     log: str
