@@ -56,7 +56,7 @@ def test_a_rank_that_is_killed(cluster: Cluster) -> None:
         " done; true"
     )
     cluster.in_worker(1, "bash", "-c", kill, "-", job)
-    assert launched.wait() == 1
+    assert launched.wait() == 1, launched.text
     found = diagnosed(cluster, job)
     assert found["id"] == "host-memory"
     assert found["evidence"][0]["node"] == 1
@@ -68,7 +68,7 @@ def test_a_node_whose_link_goes_down(lab: Lab, cluster: Cluster) -> None:
     launched.wait_for("'loss'")
     lab.nodes[1].link_down()
     try:
-        assert launched.wait(240) == 1
+        assert launched.wait(240) == 1, launched.text
         # The node's own logs cannot be had now: that is said, and the job diagnosed all the same.
         done = cluster.dsk("diagnose", "--json", timeout=120)
         assert json.loads(done.out)["id"] == "node-lost"

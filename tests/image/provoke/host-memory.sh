@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# docker: --memory=1200m --memory-swap=1200m
+# docker: --memory=2000m --memory-swap=2000m
 in_ranks <<'END'
 held = []
 while True:
