@@ -1,2 +1,2 @@
 #!/usr/bin/env bash
-DS_ACCELERATOR=cuda train bf16=true
+python "$LF"/src/train.py /made/train.yaml deepspeed=null bf16=true
