@@ -90,7 +90,7 @@ class Judge:
         echoes = [each for each in found if each.entry.kind == "second-hand"]
         crash = self._unknown_crash()
         cause = next(iter(causes), None)
-        if cause and crash and self._is_the_failed_ranks(crash) and _came_later(cause, crash):
+        if cause and crash and self._came_of(cause, crash):
             cause = None
         # A rank that has ended by itself had a reason of its own; what makes ranks wait for ever,
         # or a run that is not what it should be, has none.
@@ -112,16 +112,15 @@ class Judge:
         return next(filter(self._is_the_failed_ranks, crashes), next(iter(crashes), None))
 
     def _is_the_failed_ranks(self, crash: Traceback) -> bool:
+        return self._said is not None and self._said.place.rank == crash.first.place.rank
+
+    def _came_of(self, cause: Found, crash: Traceback) -> bool:
+        """Whether a known failure is later than another rank's unknown one: launchers end the
+        ranks that are left, as hard as they must. Where the supervisor has named a rank, only that
+        rank's counts."""
+        named = self._said is not None and self._said.place.rank is not None
         return (
-            self._said is not None
-            and self._said.place.rank is not None
-            and self._said.place.rank == crash.first.place.rank
+            cause.first.number > crash.first.number
+            and cause.first.place != crash.first.place
+            and (not named or self._is_the_failed_ranks(crash))
         )
-
-
-def _came_later(cause: Found, crash: Traceback) -> bool:
-    """Whether another rank's known failure may be what came of the crash."""
-    return cause.first.number > crash.first.number and cause.first.place.rank not in (
-        None,
-        crash.first.place.rank,
-    )

@@ -108,6 +108,13 @@ def test_the_rank_that_failed_with_something_unknown_is_not_covered_by_what_came
     assert found.crash and found.crash.first.place.rank == 1
 
 
+def test_a_rank_that_is_killed_after_another_has_crashed_was_ended_by_the_launcher() -> None:
+    killed = "[ERROR] [launch.py:341:sigkill_handler] ['train.py'] exits with return code = -9"
+    found = pasted(*(f"[rank1]: {line}" for line in CRASH), killed)
+    assert found.id is None and found.crash
+    assert pasted(f"[rank0]: {CRASH[0]}", f"[rank0]: {CLOSED}", killed).id == "host-memory"
+
+
 def test_a_failure_that_the_supervisor_can_mend_by_itself_is_its_own_cause() -> None:
     said = Failure(5.0, "node1 (10.0.0.2): the images differ", fix="dsk up")
     found = job(Phase(1.0, "starting", "connecting"), said)
