@@ -1,5 +1,5 @@
 #!/bin/bash
-# Starts a container of the image: `worker` prepares and becomes sshd, any other command runs as it is.
+# Starts a container of the image: `worker` prepares and runs sshd, any other command runs as it is.
 set -euo pipefail
 
 here="$(dirname -- "${BASH_SOURCE[0]}")"
@@ -25,4 +25,6 @@ for hook in "$here"/hooks.d/[0-9][0-9]-*.sh; do
 done
 
 note "sshd on $DSK_HOST:$DSK_WORKER_PORT"
-exec /usr/sbin/sshd -D -e -f "$SSHD_CONFIG"
+# shellcheck source=entrypoint/serve.sh
+source "$here/serve.sh"
+serve_sshd

@@ -5,16 +5,38 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
 
 from dsk.agent import jobfolder, lock, processes
 from dsk.wire import paths
+from dsk.wire.session import NO_AGENT
 
 
 def _session(args: argparse.Namespace) -> None:
     from dsk.agent.session import serve
 
     serve(args.workspace, args.job)
+
+
+def _job(args: argparse.Namespace) -> None:
+    from dsk.agent import daemon
+
+    try:
+        if args.start:
+            daemon.start(args.workspace, args.job)
+        daemon.bridge(args.job)
+    except (FileNotFoundError, ConnectionRefusedError):
+        # Ranks whose agent was killed have nobody else.
+        processes.end_job(args.job)
+        print(f"job {args.job} has no agent in this worker", file=sys.stderr)
+        sys.exit(NO_AGENT)
+
+
+def _daemon(args: argparse.Namespace) -> None:
+    from dsk.agent.daemon import serve
+
+    serve(args.socket, args.workspace, args.job)
 
 
 def _content_id(args: argparse.Namespace) -> None:
@@ -50,7 +72,10 @@ def _jobs(args: argparse.Namespace) -> None:
 
 
 def _logs(args: argparse.Namespace) -> None:
-    for line in jobfolder.stream(args.workspace, args.job, follow=args.follow):
+    from dsk.agent.joblog import stream
+
+    since = args.since if args.ago is None else time.time() - args.ago
+    for line in stream(args.workspace, args.job, follow=args.follow, since=since):
         sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()
 
@@ -69,6 +94,18 @@ def main() -> None:
     command.add_argument("--workspace", required=True)
     command.add_argument("--job", required=True)
     command.set_defaults(run=_session)
+
+    command = commands.add_parser("job", help="join stdin and stdout to the agent of a job")
+    command.add_argument("--start", action="store_true", help="start that agent")
+    command.add_argument("--workspace", required=True)
+    command.add_argument("--job", required=True)
+    command.set_defaults(run=_job)
+
+    command = commands.add_parser("daemon", help="be the agent of a job, on an open socket")
+    command.add_argument("socket", type=int, metavar="FD")
+    command.add_argument("--workspace", required=True)
+    command.add_argument("--job", required=True)
+    command.set_defaults(run=_daemon)
 
     command = commands.add_parser("content-id", help="print what identifies this image's content")
     command.add_argument("--files", action="store_true", help="the files that it stands for")
@@ -94,6 +131,8 @@ def main() -> None:
     command = commands.add_parser("logs", help="print a job's events")
     command.add_argument("--workspace", required=True)
     command.add_argument("--follow", action="store_true")
+    command.add_argument("--since", type=float, help="seconds since the epoch")
+    command.add_argument("--ago", type=float, help="seconds, by this node's clock")
     command.add_argument("job")
     command.set_defaults(run=_logs)
 

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from dsk.files import write_atomic
 from dsk.wire import paths
-from dsk.wire.events import FINAL_STATES
 from dsk.wire.status import JobStatus
 
 
@@ -40,6 +36,15 @@ def put(workspace: str, job: str, name: str, text: str) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def digest(workspace: str, job: str, name: str) -> str | None:
+    """The SHA-256 of one file of the job; None where it cannot be read."""
+    try:
+        data = (Path(paths.job_folder(workspace, job)) / name).read_bytes()
+    except OSError:
+        return None
+    return hashlib.sha256(data).hexdigest()
+
+
 def marker(workspace: str, name: str, *, make: bool) -> bool:
     """Makes or looks for a marker file: a node that sees another's has the same disk."""
     path = Path(paths.jobs_folder(workspace)) / f".marker-{name}"
@@ -61,32 +66,6 @@ def statuses(workspace: str) -> list[dict[str, Any]]:
     """status.json of every job whose supervisor ran on this node, oldest first, as JSON objects."""
     found = []
     for path in Path(paths.jobs_folder(workspace)).glob(f"*/{paths.STATUS}"):
-        with contextlib.suppress(ValueError, TypeError, OSError):
+        with contextlib.suppress(ValueError, KeyError, TypeError, OSError):
             found.append(JobStatus.from_json(path.read_text(encoding="utf-8")))
-    return [vars(status) for status in sorted(found, key=lambda status: status.started)]
-
-
-def stream(workspace: str, job: str, *, follow: bool) -> Iterator[bytes]:
-    """The job's event lines so far; with `follow` on until its supervisor has written the last.
-
-    Raises FileNotFoundError where this node holds no such job.
-    """
-    folder = Path(paths.job_folder(workspace, job))
-    with (folder / paths.STREAM).open("rb") as file:
-        while True:
-            ended = not follow or _ended(folder)
-            while line := file.readline():
-                if not line.endswith(b"\n"):
-                    file.seek(-len(line), os.SEEK_CUR)
-                    break
-                yield line
-            if ended:
-                return
-            time.sleep(0.2)
-
-
-def _ended(folder: Path) -> bool:
-    try:
-        return JobStatus.from_json((folder / paths.STATUS).read_text()).state in FINAL_STATES
-    except (OSError, ValueError, TypeError):
-        return False
+    return [status.to_raw() for status in sorted(found, key=lambda status: status.started)]

@@ -1,4 +1,4 @@
-"""The processes of one job in this worker, known by DSK_JOB in their environment.
+"""The processes of one job in this worker: its agent's descendants, and those that carry DSK_JOB.
 
 Never by a name pattern: two jobs, or a user's own DeepSpeed, look alike by name.
 """
@@ -6,14 +6,18 @@ Never by a name pattern: two jobs, or a user's own DeepSpeed, look alike by name
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
 JOB_VARIABLE = "DSK_JOB"
+RANK_VARIABLE = "RANK"
+PR_SET_CHILD_SUBREAPER = 36
 
 
 @dataclass(frozen=True)
@@ -25,49 +29,76 @@ class Process:
     started: int
 
 
-def _start_time(pid: int) -> int | None:
-    """Field 22 of /proc/PID/stat (proc(5)); None for a process that has ended, zombies included."""
+@dataclass(frozen=True)
+class Stat:
+    """/proc/PID/stat (proc(5)); `state` is its one letter."""
+
+    state: str
+    parent: int
+    started: int
+
+
+def stat(pid: int) -> Stat | None:
+    """None for a process that has ended, zombies included."""
     try:
         # The second field is the program's name in brackets and may hold blanks and brackets.
         fields = (PROC / str(pid) / "stat").read_bytes().rpartition(b") ")[2].split()
     except OSError:
         return None
-    return None if fields[0] in (b"Z", b"X") else int(fields[19])
+    if fields[0] in (b"Z", b"X"):
+        return None
+    return Stat(fields[0].decode(), int(fields[1]), int(fields[19]))
 
 
-def _labelled(pid: int, label: bytes) -> bool:
-    try:
-        environ = (PROC / str(pid) / "environ").read_bytes()
-    except OSError:
-        return False
-    return label in environ.split(b"\0")
+def become_subreaper() -> None:
+    """What descendants leave behind when they end becomes this process's child, not init's."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def of_job(job: str) -> list[Process]:
-    """The job's living processes, without this one."""
+def of_job(job: str) -> set[Process]:
+    """The living processes that carry the job's label, without this one."""
     label = f"{JOB_VARIABLE}={job}".encode()
-    found = []
-    for entry in PROC.iterdir():
-        if not entry.name.isdigit() or int(entry.name) == os.getpid():
-            continue
-        started = _start_time(int(entry.name))
-        if started is not None and _labelled(int(entry.name), label):
-            found.append(Process(int(entry.name), started))
-    return found
+    return {
+        Process(pid, found.started)
+        for pid, found in _all().items()
+        if pid != os.getpid() and label in _environ(pid)
+    }
 
 
-def _signal(process: Process, number: signal.Signals) -> None:
-    if _start_time(process.pid) == process.started:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, number)
+def descendants() -> set[Process]:
+    """The living processes below this one."""
+    everything = _all()
+    below = {os.getpid()}
+    # Parents may have a higher number than their children: until nothing is added.
+    while more := {
+        pid for pid, found in everything.items() if found.parent in below and pid not in below
+    }:
+        below |= more
+    return {Process(pid, everything[pid].started) for pid in below if pid != os.getpid()}
 
 
-def end_job(job: str, *, grace: float = 3.0, limit: float = 10.0) -> int:
-    """Ends the job's processes: SIGTERM, after `grace` seconds SIGKILL, and whatever they started
+def ranks_of_job(job: str) -> dict[int, int]:
+    """Rank to process id, for ranks that somebody else has started: of those that carry the job's
+    label and a rank, the ones whose parent does not carry that rank too."""
+    label = f"{JOB_VARIABLE}={job}".encode()
+    mark = f"{RANK_VARIABLE}=".encode()
+    ranks: dict[int, int] = {}
+    everything = _all()
+    for pid in everything:
+        environ = _environ(pid)
+        if label in environ:
+            values = [pair.removeprefix(mark) for pair in environ if pair.startswith(mark)]
+            if values and values[0].isdigit():
+                ranks[pid] = int(values[0])
+    return {rank: pid for pid, rank in ranks.items() if ranks.get(everything[pid].parent) != rank}
+
+
+def end(find: Callable[[], Iterable[Process]], *, grace: float = 3.0, limit: float = 10.0) -> int:
+    """Ends what `find` finds: SIGTERM, after `grace` seconds SIGKILL, and whatever was started
     meanwhile. Returns how many were still there after `limit` seconds (0: all ended)."""
     begin = time.monotonic()
     asked: set[Process] = set()
-    while alive := of_job(job):
+    while alive := set(find()):
         elapsed = time.monotonic() - begin
         if elapsed > limit:
             return len(alive)
@@ -81,3 +112,27 @@ def end_job(job: str, *, grace: float = 3.0, limit: float = 10.0) -> int:
                 _signal(process, signal.SIGCONT)
         time.sleep(0.1)
     return 0
+
+
+def end_job(job: str, *, grace: float = 3.0, limit: float = 10.0) -> int:
+    """`end` for all that carry the job's label."""
+    return end(lambda: of_job(job), grace=grace, limit=limit)
+
+
+def _all() -> dict[int, Stat]:
+    pids = (int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit())
+    return {pid: found for pid in pids if (found := stat(pid))}
+
+
+def _environ(pid: int) -> list[bytes]:
+    try:
+        return (PROC / str(pid) / "environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
+
+
+def _signal(process: Process, number: signal.Signals) -> None:
+    found = stat(process.pid)
+    if found and found.started == process.started:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, number)

@@ -1,54 +1,68 @@
-"""What the ranks of this node write, read from their log files as it comes."""
+"""What ranks write to log files of their own, as DeepSpeed's launch.py lets them."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-LONGEST = 16 * 1024
-"""Bytes of one line that travel; the rest stays in the rank's log file."""
-CHUNK = 1024 * 1024
+from dsk.agent.excerpt import Excerpt
+from dsk.agent.output import CHUNK, KeptLines, Line
+
+CHUNKS_A_LOOK = 256
+"""Whoever asks waits for no more than these."""
 _RANK = re.compile(r"_rank(\d+)\.log$")
 
+Reader = Callable[[int, int], tuple[list[Line], int]]
 
-@dataclass
-class _Place:
-    path: Path
-    offset: int = 0
-    rest: bytes = b""
+
+class RankLog:
+    """One rank's file, read as a RankOutput is. Not for several threads at once.
+
+    launch.py itself writes the file, so that its size is not bounded; what is sent on of it is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._position = 0
+        self._excerpt = Excerpt(f"all of them are in {'/'.join(path.parts[-3:])} on this node")
+        self._kept = KeptLines()
+
+    def read(self, offset: int, limit: int, *, last: bool = False) -> tuple[list[Line], int]:
+        """`last` also gives what is held back, and a line that has no end."""
+        self._look(CHUNKS_A_LOOK)
+        if last:
+            while self._look(CHUNKS_A_LOOK):
+                pass
+            self._kept.add(self._excerpt.end())
+        return self._kept.read(offset, limit)
+
+    def _look(self, chunks: int) -> bool:
+        """Whether there may be more than what was read."""
+        with self._path.open("rb", buffering=0) as file:
+            file.seek(self._position)
+            for _ in range(chunks):
+                now = time.monotonic()
+                if not (data := file.read(CHUNK)):
+                    self._kept.add(self._excerpt.tick(now))
+                    return False
+                self._position += len(data)
+                self._kept.add(self._excerpt.feed(data, now))
+        return True
 
 
 class RankLogs:
-    """Follows every `*_rank<N>.log` in one folder, as DeepSpeed's launch.py names them."""
+    """Every `*_rank<N>.log` in a folder, as launch.py names them."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._places: dict[int, _Place] = {}
+        self._logs: dict[int, RankLog] = {}
 
-    def read(self, *, last: bool = False) -> list[tuple[int, str]]:
-        """New whole lines as (rank, text); `last` also gives a line that has no end yet."""
+    def readers(self, *, last: bool) -> dict[int, Reader]:
+        """By rank."""
         for path in self._folder.glob("*_rank*.log"):
             if match := _RANK.search(path.name):
-                self._places.setdefault(int(match[1]), _Place(path))
-        lines: list[tuple[int, str]] = []
-        for rank, place in sorted(self._places.items()):
-            lines += [(rank, line) for line in _read(place, last=last)]
-        return lines
-
-
-def _read(place: _Place, *, last: bool) -> list[str]:
-    with place.path.open("rb") as file:
-        file.seek(place.offset)
-        data = file.read(CHUNK)
-    place.offset += len(data)
-    *whole, place.rest = (place.rest + data).split(b"\n")
-    if last or len(place.rest) > LONGEST:
-        whole, place.rest = [*whole, place.rest], b""
-    return [text for line in whole if (text := _shown(line))]
-
-
-def _shown(line: bytes) -> str:
-    """The line as a terminal would end up showing it: a carriage return begins it anew."""
-    frames = [frame for frame in line.split(b"\r") if frame.strip()]
-    return frames[-1][:LONGEST].decode(errors="replace").rstrip() if frames else ""
+                self._logs.setdefault(int(match[1]), RankLog(path))
+        return {rank: partial(log.read, last=last) for rank, log in self._logs.items()}

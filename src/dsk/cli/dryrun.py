@@ -9,8 +9,7 @@ from typing import Any
 
 from dsk.cluster import secretnames
 from dsk.jobs.planning import Plan
-from dsk.jobs.stacks import Stack
-from dsk.plan import deepspeed
+from dsk.plan import deepspeed, direct
 from dsk.recipe.describe import describe
 
 NOT_CHECKED = (
@@ -19,20 +18,20 @@ NOT_CHECKED = (
 )
 
 
-def as_text(plan: Plan, stack: Stack) -> str:
+def as_text(plan: Plan) -> str:
     return "\n\n".join(
         [
             describe(plan.recipe),
             "hostfile:\n" + _indented(deepspeed.hostfile(plan.spec.nodes)),
             "environment of every rank:\n"
             + _indented("\n".join(f"{name}={value}" for name, value in _env(plan).items())),
-            "command in the master container:\n  " + shlex.join(_command(plan, stack)),
+            _started(plan),
             "\n  ".join(["not checked:", *NOT_CHECKED]),
         ]
     )
 
 
-def as_json(plan: Plan, stack: Stack, note: str | None) -> str:
+def as_json(plan: Plan, note: str | None) -> str:
     recipe = plan.recipe
     shown: dict[str, Any] = {
         "recipe": recipe.redacted(),
@@ -41,15 +40,30 @@ def as_json(plan: Plan, stack: Stack, note: str | None) -> str:
         "unchecked": [*recipe.unchecked, " ".join(NOT_CHECKED), *([note] if note else [])],
         "hostfile": deepspeed.hostfile(plan.spec.nodes),
         "env": _env(plan),
-        "command": _command(plan, stack),
+        "launcher": plan.spec.launcher,
+        "command": _command(plan),
     }
     return json.dumps(shown, ensure_ascii=False, indent=1)
 
 
-def _command(plan: Plan, stack: Stack) -> list[str]:
-    return deepspeed.command(
-        plan.spec, entry=stack.train_entry, master_port="<free port>", attempt=0
-    )
+def _started(plan: Plan) -> str:
+    command = shlex.join(_command(plan))
+    if plan.spec.launcher == "deepspeed":
+        return f"command in the master container:\n  {command}"
+    lines = [f"every rank is started on its node, under {_contract(plan)}, as", command]
+    return "\n  ".join(lines)
+
+
+def _contract(plan: Plan) -> str:
+    """The names alone: the values differ from rank to rank."""
+    first = plan.spec.nodes[0]
+    return ", ".join(direct.contract(plan.spec, first, 0, 0, 0))
+
+
+def _command(plan: Plan) -> list[str]:
+    if plan.spec.launcher == "direct":
+        return direct.argv(plan.spec, "<local rank>")
+    return deepspeed.command(plan.spec, master_port="<free port>", attempt=0)
 
 
 def _env(plan: Plan) -> Mapping[str, str]:

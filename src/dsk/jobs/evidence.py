@@ -12,7 +12,7 @@ from dsk.fleet import ranklogs
 from dsk.jobs import history
 from dsk.jobs.place import Place as JobPlace
 from dsk.jobs.states import LOST, JobState
-from dsk.wire.events import Event, Output
+from dsk.wire.events import Event, Failure, Output
 
 RECENT = 20_000
 """Lines of output that are kept while a job is followed; memory stays bounded."""
@@ -40,7 +40,7 @@ def diagnose(place: JobPlace, job: str) -> tuple[Diagnosis, list[DskError]]:
     """With what could not be looked at. Raises DskError where the master cannot be asked."""
     judge = Judge(load())
     last = _Last()
-    for line in last.watch(of_events(history.replay(place, job, follow=False))):
+    for line in last.watch(of_events(history.replay(place, job))):
         judge.hear(line)
     # Containers that are servers have no engine to ask through: their events are all there is.
     logs, errors = ([], []) if place.cluster.in_place else ranklogs.tails(place.cluster, job)
@@ -50,17 +50,22 @@ def diagnose(place: JobPlace, job: str) -> tuple[Diagnosis, list[DskError]]:
 
 
 class Recent:
-    """A job's events while it is followed: all but output, and the last RECENT lines of that."""
+    """A job's events while it is followed: what the supervisor said, and the last RECENT
+    lines of output."""
 
     def __init__(self) -> None:
         self._told: list[tuple[int, Event]] = []
         self._output: deque[tuple[int, Event]] = deque(maxlen=RECENT)
         self._count = 0
 
-    def add(self, event: Event) -> None:
-        self._count += 1
-        kept = self._output if isinstance(event, Output) else self._told
-        kept.append((self._count, event))
+    def watch(self, events: Iterable[Event]) -> Iterator[Event]:
+        for event in events:
+            self._count += 1
+            if isinstance(event, Output):
+                self._output.append((self._count, event))
+            elif isinstance(event, Failure):
+                self._told.append((self._count, event))
+            yield event
 
     def diagnosis(self) -> Diagnosis:
         ordered = sorted(chain(self._told, self._output), key=lambda each: each[0])

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from dsk.cluster.model import Cluster
 from dsk.cluster.selection import select
 from dsk.jobs.spec import job_env, job_id, job_spec
 from dsk.recipe import KnownKeys, Recipe, Site, TrainFile, modelscope_folder, resolve
-from dsk.wire.jobspec import JobSpec
+from dsk.wire.jobspec import JobSpec, LauncherName
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for. `include` and `exclude` are in DeepSpeed's syntax."""
+    """What the user asked for. `include` and `exclude` are in DeepSpeed's syntax, `limits` as in
+    JobSpec."""
 
     cluster: Cluster
     train_file: TrainFile
     overrides: tuple[str, ...]
     include: str | None = None
     exclude: str | None = None
+    launcher: LauncherName = "direct"
+    limits: Mapping[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -53,5 +56,14 @@ def plan(request: Request, known: KnownKeys, exists: Callable[[str], bool] | Non
         return resolve(request.train_file, request.overrides, site, known)
 
     now = time.time()
-    spec = job_spec(cluster, nodes, resolved(True), resolved(False), job=job_id(now), now=now)
+    spec = job_spec(
+        cluster,
+        nodes,
+        resolved(True),
+        resolved(False),
+        job=job_id(now),
+        now=now,
+        launcher=request.launcher,
+        limits=request.limits,
+    )
     return Plan(spec, resolved(None))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Mapping
 
 from dsk import __version__
 from dsk.cluster.model import Cluster
@@ -11,7 +12,7 @@ from dsk.recipe import Recipe, cache_env, modelscope_folder
 from dsk.recipe.describe import change_line
 from dsk.recipe.model import SHIPPED_DIR
 from dsk.wire.hub import HubNeeds
-from dsk.wire.jobspec import JobNode, JobSpec, Needed, RecipeText
+from dsk.wire.jobspec import JobNode, JobSpec, LauncherName, Needed, RecipeText
 
 
 def job_id(now: float) -> str:
@@ -27,6 +28,8 @@ def job_spec(
     *,
     job: str,
     now: float,
+    launcher: LauncherName,
+    limits: Mapping[str, float | None],
 ) -> JobSpec:
     """`shared` and `local`: the same train.yaml resolved for both kinds of workspace."""
     return JobSpec(
@@ -43,6 +46,8 @@ def job_spec(
         needed=_needed(shared),
         env=job_env(cluster),
         version=__version__,
+        launcher=launcher,
+        limits=limits,
         hub=_hub(cluster, shared),
     )
 

@@ -18,7 +18,7 @@ _OWN = re.compile(r"(?:.*/)?dsk:(?P<tag>[^@]+)(?:@.*)?")
 
 @dataclass(frozen=True)
 class Stack:
-    """One folder of stacks/. `train_entry` is what DeepSpeed starts, the recipe behind it."""
+    """One folder of stacks/. `train_entry` is what DeepSpeed starts by hand, a recipe behind it."""
 
     name: str
     keys: KnownKeys

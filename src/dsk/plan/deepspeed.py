@@ -6,7 +6,7 @@ Read in DeepSpeed 0.18.4: launcher/runner.py, multinode_runner.py (PDSHRunner), 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from dsk.wire.jobspec import JobNode, JobSpec
 RUNNER = "/opt/venv/bin/deepspeed"
 HOSTFILE = "hostfile"
 RECIPE = "recipe.yaml"
+RANK = ("dsk.rank", "train")
+"""The module that every rank runs, whoever starts it, and its words; the recipe follows."""
 
 
 def hostfile(nodes: tuple[JobNode, ...]) -> str:
@@ -29,10 +31,8 @@ def include(nodes: tuple[JobNode, ...]) -> str | None:
     return "@".join(f"{node.host}:{','.join(map(str, node.slots))}" for node in nodes)
 
 
-def command(
-    spec: JobSpec, *, entry: Sequence[str], master_port: int | str, attempt: int
-) -> list[str]:
-    """The runner's argument vector in the master container; `entry` is the stack's `train_entry`.
+def command(spec: JobSpec, *, master_port: int | str, attempt: int) -> list[str]:
+    """The runner's argument vector in the master container.
 
     Every path goes through the job's link: the runner and pdsh split on blanks and pdsh expands
     `%`. `--force_multi`, since without it a single node's ranks would start in the master container
@@ -51,7 +51,8 @@ def command(
         "--force_multi",
         "--launcher=pdsh",
         f"--enable_each_rank_log={paths.rank_logs(link, attempt)}",
-        *entry,
+        "--module",
+        *RANK,
         str(link / RECIPE),
     ]
 

@@ -42,6 +42,7 @@ def main() -> int:
         started=spec.created,
         updated=spec.created,
         output_dir=spec.output_dir,
+        launcher=spec.launcher,
     )
     record = Record(status, sys.stdout)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import re
+import signal
 import time
 from collections import defaultdict, deque
 from dataclasses import replace
 
-from dsk.plan import deepspeed
-from dsk.supervisor.launcher import LauncherExited, LauncherLine
+from dsk.supervisor.heard import (
+    Heard,
+    LauncherEnded,
+    LauncherLine,
+    Lines,
+    Lost,
+    RankEnded,
+    Reported,
+)
 from dsk.supervisor.record import Record
-from dsk.supervisor.worker import Lines, Lost
-from dsk.wire.events import Failure, Output, Phase
-from dsk.wire.jobspec import JobNode, JobSpec
-
-Heard = Lines | Lost | LauncherLine | LauncherExited
+from dsk.supervisor.stalls import Stall, Stalls
+from dsk.wire.events import BAR, Exited, Failure, Output, Phase
+from dsk.wire.jobspec import JobSpec
+from dsk.wire.progress import Progress
 
 KEPT_LINES = 20
 _EXCEPTION = re.compile(r"(?:\[rank\d+\]: )?((?:\w+\.)*\w*(?:Error|Exception|Interrupt)\b.*)")
 """The last line of a traceback, with or without torch's prefix."""
-PROGRESS_EVERY = 2.0
+TICK_S = 0.25
+SAVE_EVERY_S = 2.0
+SETTLE_S = 0.5
+"""A rank that ends makes the others fail within moments: so long they are waited for, to know by
+their nodes' word which was the first."""
+EARLY_S = 2.0
+"""A rank may end so long before another has done its last step."""
 
 
 class Attempt:
@@ -30,27 +44,30 @@ class Attempt:
         self._spec = spec
         self._record = record
         self._heard = heard
-        self._succeeded = 0
+        self._succeeded: list[RankEnded] = []
+        self._failed: list[RankEnded] = []
+        self._failure: Failure | None = None
+        self._judged_at = 0.0
         self._running = False
+        self._progress: dict[int, Progress] = {}
+        self._stalls = Stalls(spec.limits)
         self._last: dict[int, deque[str]] = defaultdict(lambda: deque(maxlen=KEPT_LINES))
         self._launcher_last: deque[str] = deque(maxlen=KEPT_LINES)
 
-    def watch(self) -> Failure | None:
+    def watch(self) -> Failure | Stall | None:
         """None once every rank has ended with 0."""
-        due = time.monotonic() + PROGRESS_EVERY
+        save = time.monotonic() + SAVE_EVERY_S
         while True:
-            try:
-                message = self._heard.get(timeout=max(0.0, due - time.monotonic()))
-            except queue.Empty:
-                self._record.progress()
-                due = time.monotonic() + PROGRESS_EVERY
-                continue
-            if isinstance(message, LauncherExited):
-                return self._launcher_exited(message)
-            if failure := self.hear(message):
-                return failure
-            if self._succeeded == self._spec.world_size:
+            with contextlib.suppress(queue.Empty):
+                self.hear(self._heard.get(timeout=TICK_S))
+            now = time.monotonic()
+            if len(self._succeeded) == self._spec.world_size:
                 return None
+            if wrong := self._judge(now):
+                return wrong
+            if now >= save:
+                self._record.progress()
+                save = now + SAVE_EVERY_S
 
     def drain(self) -> None:
         """What was still under way when the attempt ended: the ranks' last lines."""
@@ -67,69 +84,117 @@ class Attempt:
         cause = f"{failure.cause}: {exception}" if exception else failure.cause
         return replace(failure, cause=cause, lines=tuple(lines))
 
-    def hear(self, message: Heard) -> Failure | None:
+    def hear(self, message: Heard) -> None:
         if isinstance(message, Lines):
             self._ranks_lines(message)
+        elif isinstance(message, Reported):
+            self._reported(message)
+        elif isinstance(message, RankEnded):
+            self._rank_ended(message)
         elif isinstance(message, LauncherLine):
-            return self._launcher_line(message.text)
+            self._launcher_last.append(message.text)
+            node = message.node.index if message.node else None
+            self._record.tell(Output(time.time(), node, None, message.text))
         elif isinstance(message, Lost):
-            return Failure(
-                time.time(),
-                f"the connection to node{message.node.index} ({message.node.host}) was lost: "
-                f"{message.why}",
-                node=message.node.index,
-                fix="is the server up, is its network? run: dsk status",
-            )
-        return None
+            self._fail(Failure(time.time(), message.why, message.node.index, fix=message.fix))
+        elif isinstance(message, LauncherEnded):
+            node = message.node.index if message.node else None
+            self._fail(Failure(time.time(), message.why, node, code=message.code))
+
+    def _fail(self, failure: Failure) -> None:
+        """The first counts."""
+        self._failure = self._failure or failure
+
+    def _judge(self, now: float) -> Failure | Stall | None:
+        if self._failed and now >= self._judged_at:
+            return self._rank_failed(min(self._failed, key=lambda ended: ended.at))
+        if self._failed:
+            return None
+        return self._failure or self._ended_early(now) or self._stalls.check(now)
 
     def _ranks_lines(self, message: Lines) -> None:
+        self._runs()
+        for rank, text in message.lines:
+            line, bar = text.removeprefix(BAR), text.startswith(BAR)
+            if not bar:
+                self._last[rank].append(line)
+            self._record.tell(Output(time.time(), message.node.index, rank, line, bar))
+
+    def _runs(self) -> None:
         if not self._running:
             self._running = True
             self._record.tell(Phase(time.time(), "running", "the ranks are running"))
-        for rank, line in message.lines:
-            self._last[rank].append(line)
-            self._record.tell(Output(time.time(), message.node.index, rank, line))
 
-    def _launcher_line(self, text: str) -> Failure | None:
-        hosts = {node.host: node for node in self._spec.nodes}
-        host, line, fact = deepspeed.read_line(text, frozenset(hosts))
-        node = hosts[host].index if host in hosts else None
-        self._launcher_last.append(line)
-        self._record.tell(Output(time.time(), node, None, line))
-        if isinstance(fact, deepspeed.RankSucceeded):
-            self._succeeded += 1
-        elif isinstance(fact, deepspeed.RankFailed):
-            return self._rank_failed(fact, hosts[fact.host])
-        elif isinstance(fact, deepspeed.SessionEnded):
-            return Failure(
-                time.time(),
-                f"DeepSpeed's launcher on {host if node is None else f'node{node}'} ended with "
-                f"code {fact.code}",
-                node=node,
-                code=fact.code,
-            )
+    def _reported(self, message: Reported) -> None:
+        self._record.reported(message)
+        for rank in message.report.ranks:
+            if rank.progress:
+                self._runs()
+                self._progress[rank.rank] = rank.progress
+                if rank.pid:
+                    self._stalls.heard(rank.rank, rank.progress, time.monotonic())
+
+    def _rank_ended(self, ended: RankEnded) -> None:
+        name = _signal_name(ended.code)
+        self._record.tell(
+            Exited(time.time(), ended.node.index, ended.rank, ended.code, signal=name)
+        )
+        if ended.rank is not None:
+            self._stalls.ended(ended.rank)
+        if ended.code == 0:
+            self._succeeded.append(ended)
+            return
+        if not self._failed:
+            self._judged_at = time.monotonic() + SETTLE_S
+        self._failed.append(ended)
+
+    def _rank_failed(self, ended: RankEnded) -> Failure:
+        node = ended.node
+        who = "a rank" if ended.rank is None else f"rank {ended.rank}"
+        where = f"{who} on node{node.index} ({node.host})"
+        fix = None
+        if ended.oom and ended.code == -signal.SIGKILL:
+            cause = f"{where} was killed by the kernel: its worker has used up its memory"
+            fix = "give it more memory, or lower what a rank needs: batch size, cutoff_len, workers"
+        elif name := _signal_name(ended.code):
+            cause = f"{where} was ended by signal {-ended.code} ({name})"
+        else:
+            cause = f"{where} exited with {ended.code}"
+        return Failure(time.time(), cause, node.index, ended.rank, ended.code, fix)
+
+    def _ended_early(self, now: float) -> Failure | None:
+        """Known where ranks say something of themselves, and who of them has ended."""
+        early = [e for e in self._succeeded if e.rank is not None and now - e.at > EARLY_S]
+        gone = {ended.rank for ended in self._succeeded}
+        busy = sorted(
+            rank
+            for rank, progress in self._progress.items()
+            if early and rank not in gone and _trains(progress)
+        )
+        if not busy:
+            return None
+        first = min(early, key=lambda ended: ended.at)
+        others = ", ".join(map(str, busy))
+        return Failure(
+            time.time(),
+            f"rank {first.rank} on node{first.node.index} ({first.node.host}) ended early, with 0, "
+            f"while others were still training (rank {others})",
+            first.node.index,
+            first.rank,
+            0,
+        )
+
+
+def _trains(progress: Progress) -> bool:
+    """With steps still before it."""
+    last = progress.step is not None and progress.step == progress.steps
+    return progress.phase == "training" and not last
+
+
+def _signal_name(code: int) -> str | None:
+    if code >= 0:
         return None
-
-    def _rank_failed(self, fact: deepspeed.RankFailed, node: JobNode) -> Failure:
-        rank = (
-            None
-            if fact.local_rank is None
-            else deepspeed.global_rank(self._spec.nodes, fact.host, fact.local_rank)
-        )
-        how = f"was ended by signal {-fact.code}" if fact.code < 0 else f"exited with {fact.code}"
-        who = "a rank" if rank is None else f"rank {rank}"
-        return Failure(
-            time.time(),
-            f"{who} on node{node.index} ({node.host}) {how}",
-            node=node.index,
-            rank=rank,
-            code=fact.code,
-        )
-
-    def _launcher_exited(self, message: LauncherExited) -> Failure:
-        return Failure(
-            time.time(),
-            f"DeepSpeed's runner ended with code {message.code} when "
-            f"{self._succeeded} of {self._spec.world_size} ranks had succeeded",
-            code=message.code,
-        )
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 from dsk.errors import DskError, JobFailed
 from dsk.files import write_atomic
 from dsk.plan import deepspeed
-from dsk.supervisor import hub, prepare
-from dsk.supervisor.attempt import Attempt, Heard
-from dsk.supervisor.launcher import Launcher
+from dsk.supervisor import hub, prepare, stacks
+from dsk.supervisor.attempt import Attempt
+from dsk.supervisor.heard import Heard
+from dsk.supervisor.launcher import Direct, Launcher
 from dsk.supervisor.place import Place
 from dsk.supervisor.record import Record
-from dsk.supervisor.worker import Lines, Lost, Worker
+from dsk.supervisor.runner import Runner
+from dsk.supervisor.stalls import Stall
+from dsk.supervisor.watch import Watch
+from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import Workers
 from dsk.wire import paths
 from dsk.wire.events import Failure, Finished, Notice, Phase, State
@@ -27,6 +31,7 @@ from dsk.wire.sshconfig import ssh_config
 
 INTERRUPTED = 130
 MASTER_INDEX = 0
+CATCH_UP_LIMIT_S = 5.0
 
 
 class StopRequested(BaseException):
@@ -40,6 +45,7 @@ class Job:
         self._place = place
         self._began = time.monotonic()
         self._heard: queue.Queue[Heard] = queue.Queue()
+        self._watches: list[Watch] = []
 
     def run(self) -> int:
         """Returns dsk's exit code; everything that the job started has then ended."""
@@ -62,7 +68,7 @@ class Job:
         with ExitStack() as stack:
             self._phase("starting", f"connecting to {_count(len(spec.nodes), 'worker')}")
             workers = self._connect(stack)
-            installed = prepare.check_workers(spec, workers, self._place.remedies)
+            prepare.check_workers(spec, workers, self._place.remedies)
             prepare.take_locks(workers)
             self._record.open(Path(paths.job_folder(spec.workspace, spec.job)))
             self._link_folder(stack)
@@ -71,25 +77,39 @@ class Job:
             prepare.check_needed(spec, workers)
             if spec.hub:
                 self._provide_models(spec.hub, workers, shared=shared)
-            prepare.put_files(spec, recipe.yaml, workers)
+            files = prepare.put_files(spec, recipe.yaml, workers)
             # The runner reads it here, also where this node has no part in the job; without one it
             # would go on alone.
             self._write_hostfile()
             first = next(iter(workers))
             port = first.ask("free_port", host=spec.nodes[0].host)
-            return self._attempt(workers, port, installed["train_entry"])
+            return self._attempt(workers, port, files)
 
     def _connect(self, stack: ExitStack) -> Workers:
-        workers = Workers([self._worker(node, self._heard.put) for node in self._spec.nodes])
+        place = self._place
+        workers = Workers(
+            [
+                Worker(
+                    node,
+                    place.agent_config,
+                    self._agent("job", "--start"),
+                    again=self._agent("job"),
+                    remedies=place.remedies,
+                )
+                for node in self._spec.nodes
+            ]
+        )
         stack.callback(workers.close)
+        # From now on: an agent that is not asked anything takes its supervisor for dead.
+        self._watches = [Watch(worker, self._heard.put) for worker in workers]
+        for watch in self._watches:
+            stack.callback(watch.stop)
         return workers
 
-    def _worker(self, node: JobNode, tell: Callable[[Lines | Lost], None]) -> Worker:
-        agent = ["dsk-agent", "session", "--job", self._spec.job, "--workspace"]
+    def _agent(self, *words: str) -> list[str]:
         # sshd hands the words to a shell: the workspace is the one that may need quotes.
-        agent.append("'" + self._spec.workspace.replace("'", "'\\''") + "'")
-        place = self._place
-        return Worker(node, place.agent_config, agent, tell, remedies=place.remedies)
+        workspace = "'" + self._spec.workspace.replace("'", "'\\''") + "'"
+        return ["dsk-agent", *words, "--job", self._spec.job, "--workspace", workspace]
 
     def _provide_models(self, needs: HubNeeds, workers: Workers, *, shared: bool) -> None:
         self._phase("starting", f"models from the hub: {', '.join(needs.repos)}")
@@ -97,7 +117,10 @@ class Job:
             master = next((each for each in workers if each.node.host == needs.master), None)
             if master is None:  # it has no part in the job
                 node = JobNode(MASTER_INDEX, needs.master, (), 0)
-                master = self._worker(node, lambda _: None)
+                place = self._place
+                master = Worker(
+                    node, place.agent_config, self._agent("session"), remedies=place.remedies
+                )
                 stack.callback(master.close)
             others = [each for each in workers if each is not master]
             self._spec = hub.provide(
@@ -111,33 +134,50 @@ class Job:
             )
         self._write_rank_config()
 
-    def _attempt(self, workers: Workers, port: int, entry: Sequence[str]) -> Failure | None:
+    def _attempt(self, workers: Workers, port: int, files: Mapping[str, str]) -> Failure | None:
         spec, number = self._spec, 0
-        workers.ask_all("watch", attempt=number)
         self._phase(
             "starting",
             f"starting {_count(spec.world_size, 'rank')}, rendezvous at "
             f"{spec.nodes[0].host}:{port}",
         )
-        launcher = Launcher(
-            deepspeed.command(spec, entry=entry, master_port=port, attempt=number),
-            deepspeed.runner_env(
-                spec.accelerator, os.environ["PATH"], ssh_config=self._place.rank_config
-            ),
-            self._heard.put,
-        )
+        launcher = self._launcher(workers, port)
         attempt = Attempt(spec, self._record, self._heard)
+        for watch in self._watches:
+            watch.begin_attempt()
         try:
-            failure = attempt.watch()
+            launcher.start(number, files)
+            found = attempt.watch()
+            failure = self._hung(found, workers, number) if isinstance(found, Stall) else found
         finally:
             # The ranks first: pdsh, and with it the runner, waits for every node for ever.
             self._phase("stopping", "ending what is left of the job on every node")
             for problem in workers.end_ranks():
                 self._record.tell(Notice(time.time(), problem))
             launcher.end()
+            with ThreadPoolExecutor(len(self._watches)) as pool:
+                list(pool.map(lambda watch: watch.catch_up(CATCH_UP_LIMIT_S), self._watches))
             attempt.drain()
             self._record.progress()
         return failure and attempt.complete(failure)
+
+    def _hung(self, stall: Stall, workers: Workers, attempt: int) -> Failure:
+        at = time.time()
+        self._phase("stopping", f"no progress for {stall.seconds:.0f} s; looking where ranks stand")
+        folder = paths.stacks(paths.job_folder(self._spec.workspace, self._spec.job), attempt)
+        elsewhere = stacks.astray(stacks.gather(workers, Path(folder)))
+        return stacks.failure(stall, elsewhere, at=at, folder=str(folder))
+
+    def _launcher(self, workers: Workers, port: int) -> Launcher:
+        if self._spec.launcher == "direct":
+            return Direct(self._spec, workers, master_port=port)
+        return Runner(
+            self._spec,
+            workers,
+            self._heard.put,
+            master_port=port,
+            ssh_config=self._place.rank_config,
+        )
 
     def _write_ssh_configs(self) -> None:
         place, port = self._place, self._spec.worker_port

@@ -1,64 +1,53 @@
-"""DeepSpeed's runner as a process of the master container."""
+"""Who starts the ranks of an attempt: the one seam between dsk's agents and DeepSpeed's runner."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import subprocess
-import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict
 
-from dsk.wire import paths
+from dsk.plan import direct
+from dsk.supervisor.worker import Worker
+from dsk.supervisor.workers import Workers
+from dsk.wire.jobspec import JobSpec
 
-
-@dataclass(frozen=True)
-class LauncherLine:
-    text: str
+START_LIMIT_S = 30.0
 
 
-@dataclass(frozen=True)
-class LauncherExited:
-    """`code` as DeepSpeed gives it: 0 also where its pdsh was killed, so it proves nothing."""
+class Launcher(ABC):
+    """What becomes of the ranks is heard from the nodes' Watches, or from the launcher itself."""
 
-    code: int
+    @abstractmethod
+    def start(self, attempt: int, files: Mapping[str, str]) -> None:
+        """`files`: the SHA-256 that the job's files must still have, by name. Raises DskError where
+        they do not, or where a rank cannot be started."""
+
+    @abstractmethod
+    def end(self) -> None:
+        """What the launcher itself has running; the ranks have been ended before."""
 
 
-class Launcher:
-    """Its lines and its end are handed to `tell`, from a thread."""
+class Direct(Launcher):
+    """The nodes' agents start the ranks."""
 
-    def __init__(
-        self,
-        argv: list[str],
-        env: Mapping[str, str],
-        tell: Callable[[LauncherLine | LauncherExited], None],
-    ) -> None:
-        self._process = subprocess.Popen(
-            argv,
-            env=env,
-            # It sends its ranks to the same path, unquoted and with links resolved: the workspace
-            # behind the job's link may hold blanks. And it puts it on their PYTHONPATH.
-            cwd=paths.LINKS,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
-        self._tell = tell
-        threading.Thread(target=self._read, daemon=True).start()
+    def __init__(self, spec: JobSpec, workers: Workers, *, master_port: int) -> None:
+        self._spec = spec
+        self._workers = workers
+        self._port = master_port
 
-    def _read(self) -> None:
-        assert self._process.stdout is not None  # noqa: S101 - opened with PIPE above
-        for line in self._process.stdout:
-            self._tell(LauncherLine(line.rstrip()))
-        self._tell(LauncherExited(self._process.wait()))
+    def start(self, attempt: int, files: Mapping[str, str]) -> None:
+        def start(worker: Worker) -> None:
+            ranks = direct.ranks_of(self._spec, worker.node, master_port=self._port)
+            # In the connection, and on no command line: the environment may hold secrets.
+            worker.ask(
+                "start",
+                limit=START_LIMIT_S,
+                attempt=attempt,
+                ranks=[*map(asdict, ranks)],
+                files=files,
+            )
+
+        self._workers.each(start)
 
     def end(self) -> None:
-        """Kills the runner with its pdsh and ssh, which would take 5 s to see that the ranks ended.
-        Never by SIGTERM, on which it runs `pkill -f` on every node."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        pass

@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
 
 from dsk.errors import DskError, JobFailed, UserError
 from dsk.plan import deepspeed
@@ -20,9 +18,8 @@ from dsk.wire.events import Notice
 from dsk.wire.jobspec import JobSpec, RecipeText
 
 
-def check_workers(spec: JobSpec, workers: Workers, remedies: Remedies) -> Mapping[str, Any]:
-    """Returns the stack that all workers have. Raises JobFailed unless they are the same and have
-    what the ranks use."""
+def check_workers(spec: JobSpec, workers: Workers, remedies: Remedies) -> None:
+    """Raises JobFailed unless they are the same and have what the ranks use."""
     identities = workers.ask_all("identity")
     named = {worker.name: identity for worker, identity in identities}
     if problems := disagreements(named, spec):
@@ -40,8 +37,6 @@ def check_workers(spec: JobSpec, workers: Workers, remedies: Remedies) -> Mappin
             )
 
     workers.each(check_slots)
-    stack: Mapping[str, Any] = identities[0][1]["stack"]
-    return stack
 
 
 def take_locks(workers: Workers) -> None:
@@ -96,10 +91,12 @@ def check_needed(spec: JobSpec, workers: Workers) -> None:
         )
 
 
-def put_files(spec: JobSpec, recipe: str, workers: Workers) -> None:
-    """Writes the job's files on every node; raises JobFailed where what then stands differs."""
+def put_files(spec: JobSpec, recipe: str, workers: Workers) -> dict[str, str]:
+    """Writes the job's files on every node; their SHA-256 by name. Raises JobFailed where what then
+    stands differs."""
+    digests: dict[str, str] = {}
     for name, text in deepspeed.job_folder_files(spec, recipe).items():
-        wanted = hashlib.sha256(text.encode()).hexdigest()
+        digests[name] = wanted = hashlib.sha256(text.encode()).hexdigest()
         errors: list[DskError] = [
             JobFailed(f"{name} reads back differently from what was written", where=worker.name)
             for worker, digest in workers.ask_all("put", name=name, text=text)
@@ -107,3 +104,4 @@ def put_files(spec: JobSpec, recipe: str, workers: Workers) -> None:
         ]
         if errors:
             raise errors[0]
+    return digests

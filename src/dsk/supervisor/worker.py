@@ -1,164 +1,102 @@
-"""The supervisor's connection to one worker's agent (wire.session), over SSH."""
+"""One worker's agent as the supervisor knows it: by one connection, which may be replaced."""
 
 from __future__ import annotations
 
 import contextlib
-import itertools
-import subprocess
 import threading
-from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dsk.errors import JobFailed, Unreachable
+from dsk.errors import DskError, JobFailed, Unreachable
+from dsk.supervisor.connection import Connection, Ended, NoAnswer
 from dsk.supervisor.place import Remedies
-from dsk.wire import session
 from dsk.wire.jobspec import JobNode
+from dsk.wire.session import NO_AGENT
 
-STDERR_LINES = 20
-
-
-@dataclass(frozen=True)
-class Lines:
-    """What ranks of `node` printed, as (global rank, line)."""
-
-    node: JobNode
-    lines: tuple[tuple[int, str], ...]
+CLOSE_LIMIT_S = 15.0
 
 
-@dataclass(frozen=True)
-class Lost:
-    """The connection to `node` has ended; `why` is what ssh said."""
-
-    node: JobNode
-    why: str
+class AgentGone(Unreachable):
+    """The worker answers, but the job's agent is no longer there."""
 
 
 class Worker:
-    """Requests go out one by one; answers, the ranks' lines and the connection's end come in on a
-    thread of their own and are handed to `tell`."""
+    """`agent` is the command that makes a connection's other end, `again` the one for later
+    connections to the same agent; None where an agent lives as long as its connection.
+    `lost` is set where the node is no longer waited for."""
 
     def __init__(
         self,
         node: JobNode,
         ssh_config: Path,
-        agent: list[str],
-        tell: Callable[[Lines | Lost], None],
+        agent: Sequence[str],
         *,
         remedies: Remedies,
+        again: Sequence[str] | None = None,
     ) -> None:
         self.node = node
+        self.lost = False
+        self._ssh_config = ssh_config
+        self._again = again
         self._remedies = remedies
-        self._tell = tell
-        self._numbers = itertools.count()
-        self._waiting: dict[int, Future[Any]] = {}
-        self._guard = threading.Lock()
-        self._closed = False
-        self._errors: deque[str] = deque(maxlen=STDERR_LINES)
-        self._process = subprocess.Popen(
-            ["ssh", "-T", "-F", str(ssh_config), "--", node.host, *agent],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            # A terminal's Ctrl-C is the supervisor's business; the session must outlive it.
-            start_new_session=True,
-        )
-        self._error_reader = threading.Thread(target=self._read_errors, daemon=True)
-        self._error_reader.start()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def ask(self, op: str, *, limit: float = 20.0, **arguments: Any) -> Any:
-        """The agent's answer. Raises Unreachable where none comes within `limit` seconds,
-        JobFailed where the agent refuses."""
-        number = next(self._numbers)
-        answer: Future[Any] = Future()
-        with self._guard:
-            self._waiting[number] = answer
-        try:
-            self._send({"id": number, "op": op, **arguments})
-            reply = answer.result(timeout=limit)
-        except FutureTimeout:
-            raise Unreachable(
-                f"no answer to {op!r} within {limit:.0f} s", where=self.name
-            ) from None
-        finally:
-            with self._guard:
-                self._waiting.pop(number, None)
-        if "error" in reply:
-            busy = reply.get("busy")
-            raise JobFailed(
-                f"job {busy} is running here" if busy else str(reply["error"]),
-                where=self.name,
-                fix=f"wait for it (dsk logs -f {busy}) or end it (dsk stop {busy})"
-                if busy
-                else None,
-            )
-        return reply["result"]
+        self._replacing = threading.Lock()
+        self._connection = Connection(node.host, ssh_config, agent)
 
     @property
     def name(self) -> str:
         return f"node{self.node.index} ({self.node.host})"
 
+    def ask(self, op: str, *, limit: float = 20.0, **arguments: Any) -> Any:
+        """The agent's answer. Raises Unreachable where none comes within `limit` seconds,
+        JobFailed where the agent refuses."""
+        connection = self._connection
+        try:
+            reply = connection.ask(op, limit, **arguments)
+        except NoAnswer as error:
+            raise Unreachable(str(error), where=self.name) from None
+        except Ended as error:
+            raise self._unreachable(error) from None
+        if "error" in reply:
+            raise self._refused(reply)
+        return reply["result"]
+
+    def ask_again(self, op: str, *, limit: float, **arguments: Any) -> Any:
+        """As `ask`, over a new connection in the place of the one that is there."""
+        if self._again is None:
+            return self.ask(op, limit=limit, **arguments)
+        with self._replacing:
+            self._connection.kill()
+            self._connection = Connection(self.node.host, self._ssh_config, self._again)
+        return self.ask(op, limit=limit, **arguments)
+
     def close(self) -> None:
-        """Closes the agent's input: it ends what its job left in the worker, then itself."""
-        self._closed = True
-        if self._process.stdin:
-            with contextlib.suppress(BrokenPipeError):
-                self._process.stdin.close()
-        try:
-            self._process.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        """The agent ends what its job left in the worker, then itself; one that cannot be asked
+        does so when its lease is over."""
+        if self.lost:
+            self._connection.kill()
+            return
+        if self._again is not None:
+            with contextlib.suppress(DskError):
+                self.ask("close", limit=CLOSE_LIMIT_S)
+        self._connection.close()
 
-    def _send(self, message: dict[str, Any]) -> None:
-        assert self._process.stdin is not None  # noqa: S101 - opened with PIPE above
-        try:
-            self._process.stdin.write(session.encode(message))
-            self._process.stdin.flush()
-        except (BrokenPipeError, ValueError):
-            self._error_reader.join(timeout=2)
-            raise Unreachable(self._why(), where=self.name, fix=self._fix()) from None
+    def _unreachable(self, ended: Ended) -> Unreachable:
+        if ended.code == NO_AGENT:
+            return AgentGone(str(ended), where=self.name)
+        return Unreachable(str(ended), where=self.name, fix=self._fix(str(ended)))
 
-    def _read(self) -> None:
-        assert self._process.stdout is not None  # noqa: S101
-        for line in self._process.stdout:
-            try:
-                message = session.decode(line)
-            except ValueError:
-                self._errors.append(line.decode(errors="replace").strip())
-                continue
-            if "lines" in message:
-                lines = tuple((rank, text) for rank, text in message["lines"])
-                self._tell(Lines(self.node, lines))
-                continue
-            with self._guard:
-                answer = self._waiting.get(message["id"])
-            if answer and not answer.done():
-                answer.set_result(message)
-        self._error_reader.join(timeout=2)
-        with self._guard:
-            waiting = list(self._waiting.values())
-        for answer in waiting:
-            if not answer.done():
-                answer.set_exception(Unreachable(self._why(), where=self.name, fix=self._fix()))
-        if not self._closed:
-            self._tell(Lost(self.node, self._why()))
+    def _refused(self, reply: dict[str, Any]) -> JobFailed:
+        busy = reply.get("busy")
+        if not busy:
+            return JobFailed(str(reply["error"]), where=self.name)
+        return JobFailed(
+            f"job {busy} is running here",
+            where=self.name,
+            fix=f"wait for it (dsk logs -f {busy}) or end it (dsk stop {busy})",
+        )
 
-    def _read_errors(self) -> None:
-        assert self._process.stderr is not None  # noqa: S101
-        for line in self._process.stderr:
-            self._errors.append(line.decode(errors="replace").strip())
-
-    def _why(self) -> str:
-        return " / ".join(line for line in self._errors if line) or "the connection was closed"
-
-    def _fix(self) -> str:
-        text = self._why()
+    def _fix(self, text: str) -> str:
         if "Host key verification failed" in text or "IDENTIFICATION HAS CHANGED" in text:
             return self._remedies.host_key
         if "Permission denied" in text:

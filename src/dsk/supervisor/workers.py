@@ -6,10 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from dsk.errors import DskError
-from dsk.supervisor.worker import Worker
+from dsk.errors import DskError, Unreachable
+from dsk.supervisor.worker import AgentGone, Worker
 
 T = TypeVar("T")
+
+END_LIMIT_S = 15.0
+"""An agent needs 10 s at most."""
+LOST_LIMIT_S = 4.0
+"""For a node that is probably gone: long enough for one that has just come back."""
 
 
 class Workers:
@@ -41,7 +46,9 @@ class Workers:
 
         def end(worker: Worker) -> None:
             try:
-                left = worker.ask("end", limit=30)
+                left = _end(worker)
+            except AgentGone:
+                pass  # whoever told so has ended what there was
             except DskError as error:
                 problems.append(f"{worker.name}: {error.message}; its agent ends the ranks there")
             else:
@@ -53,6 +60,15 @@ class Workers:
 
     def close(self) -> None:
         self.each(Worker.close)
+
+
+def _end(worker: Worker) -> int:
+    if worker.lost:
+        return int(worker.ask_again("end", limit=LOST_LIMIT_S))
+    try:
+        return int(worker.ask("end", limit=END_LIMIT_S))
+    except Unreachable:
+        return int(worker.ask_again("end", limit=END_LIMIT_S))
 
 
 def together(errors: Sequence[DskError]) -> DskError:

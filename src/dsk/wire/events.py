@@ -14,6 +14,9 @@ from dsk.wire.tagged import Tagged
 State = Literal["starting", "running", "stopping", "succeeded", "failed", "stopped"]
 FINAL_STATES = ("succeeded", "failed", "stopped")
 
+BAR = "\r"
+"""Begins a text of an agent that shows an unfinished line, which a later one takes the place of."""
+
 
 @dataclass(frozen=True)
 class Phase:
@@ -36,12 +39,37 @@ class Notice:
 @dataclass(frozen=True)
 class Output:
     """One line of a rank (`rank` set) or of the launcher on a node; `node` None is the master
-    container's own."""
+    container's own. `bar`: it has no end yet, and a later one takes its place."""
 
     at: float
     node: int | None
     rank: int | None
     line: str
+    bar: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far the training is, every few seconds while it moves; see wire.progress."""
+
+    at: float
+    phase: str
+    step: int | None
+    steps: int | None
+    loss: float | None = None
+    samples_per_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Exited:
+    """A rank has ended. `rank` is None where DeepSpeed's launcher does not say which; `code` is
+    negative where a signal, `signal` by its name, ended it."""
+
+    at: float
+    node: int
+    rank: int | None
+    code: int
+    signal: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,8 +98,8 @@ class Finished:
     output_dir: str
 
 
-Event = Phase | Notice | Output | Failure | Finished
-_LINES = Tagged("event", "an event", Phase, Notice, Output, Failure, Finished)
+Event = Phase | Notice | Output | Step | Exited | Failure | Finished
+_LINES = Tagged("event", "an event", Phase, Notice, Output, Step, Exited, Failure, Finished)
 
 
 def encode(event: Event) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
 
 from dsk.wire import PROTOCOL
 from dsk.wire.hub import HubNeeds
+
+LauncherName = Literal["direct", "deepspeed"]
+LAUNCHERS: tuple[LauncherName, ...] = get_args(LauncherName)
 
 
 class ProtocolMismatch(ValueError):
@@ -51,7 +54,8 @@ class JobSpec:
 
     Two recipes, since only the workers can tell whether the workspace is one shared disk:
     `recipe_shared` is used where it is, `recipe_local` where each node has its own.
-    `env` goes to every rank and may hold secrets. `created` is in seconds since the epoch. `hub` is
+    `env` goes to every rank and may hold secrets. `limits`: seconds without progress by RankPhase
+    (None: no limit), where the user has set one. `created` is in seconds since the epoch. `hub` is
     None where the recipe names no repository of a hub.
     """
 
@@ -68,6 +72,8 @@ class JobSpec:
     needed: tuple[Needed, ...]
     env: Mapping[str, str]
     version: str
+    launcher: LauncherName = "direct"
+    limits: Mapping[str, float | None] = field(default_factory=dict)
     hub: HubNeeds | None = None
     protocol: int = PROTOCOL
 

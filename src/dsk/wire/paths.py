@@ -17,6 +17,8 @@ LOCK = RUN / "lock"
 LINKS = RUN / "jobs"
 """One symbolic link a job to its folder: a path without blanks, as pdsh and DeepSpeed need."""
 
+AGENTS = RUN / "agents"
+"""A socket for each job that has an agent here, and what that said."""
 PROGRESS = RUN / "progress"
 
 CONTENT_ID = PurePosixPath("/etc/dsk/content-id")
@@ -60,6 +62,19 @@ def job_link(job: str) -> PurePosixPath:
 def rank_logs(folder: PurePosixPath, attempt: int) -> PurePosixPath:
     """Where one attempt's ranks write, below the job's folder or its link."""
     return folder / "logs" / str(attempt)
+
+
+def agent_socket(job: str) -> PurePosixPath:
+    return AGENTS / f"{job}.sock"
+
+
+def agent_log(job: str) -> PurePosixPath:
+    return AGENTS / f"{job}.log"
+
+
+def stacks(folder: PurePosixPath, attempt: int) -> PurePosixPath:
+    """Where the ranks' stacks are kept when an attempt hung, below the job's folder."""
+    return folder / "stacks" / str(attempt)
 
 
 def progress(job: str, rank: int) -> PurePosixPath:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 RankPhase = Literal["loading", "tokenizing", "training", "evaluating", "saving", "ending"]
+PHASES: tuple[RankPhase, ...] = get_args(RankPhase)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """`ticks` counts what was done within the phase (a step, a batch evaluated, a file written):
-    a rank whose ticks stand still makes no progress. `step` of `steps` are the optimizer's.
+    """`ticks` counts all that was done since the rank's start, whatever the phase (a module
+    imported, a batch tokenized, a step): a rank whose ticks stand still makes no progress. What is
+    done shortly after a write stands in the next. `step` of `steps` are the optimizer's.
     `at` is the node's clock, seconds since the epoch; only differences on one node mean anything.
     `samples_per_s` is over all ranks.
     """

@@ -1,8 +1,10 @@
-"""The talk between the supervisor and one worker's agent: JSON lines over the SSH session's pipes.
+"""The talk between the supervisor and one worker's agent: JSON lines over an SSH session's pipes.
 
-The supervisor sends `{"id", "op", ...}` and gets `{"id", "result"}` or `{"id", "error"}`. While a
-job runs the agent also sends `{"lines": [...]}`: what its ranks printed. When the supervisor's end
-closes, for whatever reason, the agent ends the job's processes and gives up the lock.
+The supervisor sends `{"id", "op", ...}` and gets `{"id", "result"}` or `{"id", "error"}`.
+
+`dsk-agent session` answers from a process of its own, which ends with the connection; it knows the
+ops of OPS. `dsk-agent job` is a bridge to the job's agent in that worker, which outlives it and
+knows JOB_OPS as well: it ends its ranks and itself when nobody has asked for LEASE_S.
 """
 
 from __future__ import annotations
@@ -11,9 +13,19 @@ import json
 from typing import Any
 
 OPS = (
-    *("identity", "lock", "put", "marker", "missing", "free_port", "accelerators", "watch", "end"),
+    *("identity", "put", "marker", "missing", "free_port", "accelerators"),
     *("survey", "digests", "delete"),
 )
+JOB_OPS = ("lock", "watch", "start", "news", "stacks", "end", "close")
+
+NO_AGENT = 69
+"""Exit code of `dsk-agent job` where the job has no agent (any more); sysexits' EX_UNAVAILABLE."""
+NEWS_WAIT_S = 2.0
+"""How long the agent holds back its answer to `news` while there is none; also between reports."""
+SILENT_LIMIT_S = 15.0
+"""A node that has not answered for so long ends the attempt."""
+LEASE_S = 25.0
+"""An agent that nobody asks for so long ends its ranks: they are gone after 30 s."""
 
 
 def encode(message: dict[str, Any]) -> bytes:

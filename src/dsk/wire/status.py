@@ -4,14 +4,35 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from dsk.wire.events import State
+from dsk.wire.report import NodeReport
+
+
+@dataclass(frozen=True)
+class NodeStatus:
+    """`heard` is when the node's agent last answered, by the supervisor's clock; `report` its last
+    (None: none yet)."""
+
+    node: int
+    host: str
+    heard: float | None = None
+    report: NodeReport | None = None
+
+    @classmethod
+    def from_raw(cls, raw: dict[str, Any]) -> NodeStatus:
+        report = raw["report"] and NodeReport.from_raw(raw["report"])
+        return cls(**{**raw, "report": report})
 
 
 @dataclass(frozen=True)
 class JobStatus:
-    """`step` of `steps` and `loss` are the last that LLaMA-Factory logged (None: none yet).
-    Times are seconds since the epoch by the supervisor's clock."""
+    """`attempt` counts from 0. `phase` is a wire.progress RankPhase, of the rank that is furthest
+    behind; `step` of `steps`, `loss` and `samples_per_s` (over all ranks) are the last that a rank
+    told, or LLaMA-Factory logged (None: none yet). `seconds_left` is what the steps to
+    come will take, by those so far, from `updated` on. Times are seconds since the epoch by the
+    supervisor's clock."""
 
     job: str
     cluster: str
@@ -26,12 +47,22 @@ class JobStatus:
     steps: int | None = None
     loss: float | None = None
     cause: str | None = None
+    launcher: str | None = None
+    attempt: int = 0
+    phase: str | None = None
+    samples_per_s: float | None = None
+    seconds_left: float | None = None
+    node_states: tuple[NodeStatus, ...] = ()
+
+    def to_raw(self) -> dict[str, Any]:
+        return asdict(self)
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), ensure_ascii=False, indent=1)
+        return json.dumps(self.to_raw(), ensure_ascii=False, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> JobStatus:
-        """Raises ValueError or TypeError where the text is not a status."""
+        """Raises ValueError, KeyError or TypeError where the text is not a status."""
         raw = json.loads(text)
-        return cls(**{**raw, "nodes": tuple(raw["nodes"])})
+        states = tuple(NodeStatus.from_raw(state) for state in raw.pop("node_states", ()))
+        return cls(**{**raw, "nodes": tuple(raw["nodes"]), "node_states": states})

@@ -17,10 +17,10 @@ IGNORES_TERM = (
 
 
 @contextmanager
-def labelled(job: str, code: str) -> Iterator[subprocess.Popen[bytes]]:
+def labelled(job: str, code: str, **env: str) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         [sys.executable, "-c", code],
-        env={**os.environ, processes.JOB_VARIABLE: job},
+        env={**os.environ, processes.JOB_VARIABLE: job, **env},
         stdout=subprocess.PIPE,
     )
     assert process.stdout is not None
@@ -63,7 +63,33 @@ def test_children_started_meanwhile_end_too() -> None:
     with labelled("job-4", code):
         assert len(processes.of_job("job-4")) == 2
         assert processes.end_job("job-4") == 0
-        assert processes.of_job("job-4") == []
+        assert processes.of_job("job-4") == set()
+
+
+def test_descendants_count_whoever_their_parents_are() -> None:
+    processes.become_subreaper()
+    orphan = (
+        "import os,subprocess,sys; subprocess.Popen([sys.executable, '-c',"
+        " 'import time; time.sleep(60)'], start_new_session=True)"
+    )
+    before = processes.descendants()
+    subprocess.run([sys.executable, "-c", orphan], check=True)
+    found = processes.descendants() - before
+    assert len(found) == 1
+    assert processes.end(lambda: found & processes.descendants()) == 0
+    for process in found:
+        os.waitpid(process.pid, 0)
+
+
+def test_a_rank_is_the_topmost_process_with_its_number() -> None:
+    code = (
+        "import subprocess,sys; p = subprocess.Popen([sys.executable, '-c',"
+        " 'import time; time.sleep(60)']); print(flush=True); p.wait()"
+    )
+    with labelled("job-5", code, RANK="3") as rank:
+        assert len(processes.of_job("job-5")) == 2
+        assert processes.ranks_of_job("job-5") == {3: rank.pid}
+        assert processes.end_job("job-5") == 0
 
 
 def test_no_process_is_no_error() -> None:

@@ -6,23 +6,14 @@ import hashlib
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
 
-from dsk.agent import jobfolder, lock, processes
-from dsk.agent.session import Session
-from dsk.wire import paths, session
-
-
-@pytest.fixture(autouse=True)
-def run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """/run/dsk of the worker, here in a folder of the test's own."""
-    monkeypatch.setattr(paths, "LINKS", tmp_path / "run/jobs")
-    return tmp_path / "run"
+from dsk.agent import lock
+from dsk.agent.session import Session, node_ops
+from dsk.wire import session
 
 
 class Peer:
@@ -32,7 +23,8 @@ class Peer:
         self._requests_read, self._requests = os.pipe()
         answers_read, self._answers_write = os.pipe()
         self._answers = os.fdopen(answers_read, "rb")
-        self._session = Session(str(workspace), job, os.fdopen(self._answers_write, "wb"))
+        self._out = os.fdopen(self._answers_write, "wb")
+        self._session = Session(node_ops(str(workspace), job), self._out)
 
     def ask(self, *requests: dict[str, Any]) -> list[dict[str, Any]]:
         """Sends all requests, closes, and returns everything that was answered."""
@@ -42,7 +34,7 @@ class Peer:
         feed.close()
         with os.fdopen(self._requests_read, "rb") as requests_file:
             self._session.serve(requests_file)
-        self._session._out.close()
+        self._out.close()
         with self._answers as answers:
             return [session.decode(line) for line in answers]
 
@@ -93,34 +85,6 @@ def test_what_a_recipe_names_and_is_not_there_is_told(workspace: Path) -> None:
     assert "'bad' is not in" in bad and "(it has good)" in bad
 
 
-def test_the_end_of_the_session_ends_the_jobs_processes(
-    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lock.take, "__defaults__", (tmp_path / "lock",))
-    sleeper = [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)"]
-    with subprocess.Popen(
-        sleeper, env={**os.environ, processes.JOB_VARIABLE: "j2"}, stdout=subprocess.PIPE
-    ) as rank:
-        assert rank.stdout is not None
-        rank.stdout.readline()
-        answers = Peer(workspace, "j2").ask({"op": "lock"})
-        assert answers[0]["result"].endswith("/run/jobs/j2")
-        assert rank.wait(timeout=5) == -15
-    assert not (tmp_path / "run/jobs/j2").is_symlink()
-
-
-def test_ranks_lines_come_as_they_are_written(workspace: Path, tmp_path: Path) -> None:
-    jobfolder.link(str(workspace), "j3")
-    folder = Path(paths.rank_logs(paths.job_link("j3"), 0))
-    folder.mkdir(parents=True)
-    (folder / "20260101000000_rank1.log").write_bytes(
-        b"one\n 10%|#\r 20%|##\r 30%|###\ntwo \xff\nhalf"
-    )
-    answers = Peer(workspace, "j3").ask({"op": "watch", "attempt": 0}, {"op": "end"})
-    lines = [line for answer in answers if "lines" in answer for line in answer["lines"]]
-    assert lines == [[1, "one"], [1, " 30%|###"], [1, "two \ufffd"], [1, "half"]]
-
-
 def test_one_job_at_a_time(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     assert lock.holder(path) is None
@@ -147,28 +111,3 @@ def test_a_killed_holder_leaves_the_lock_free(tmp_path: Path) -> None:
         assert lock.holder(path) == "gone"
         holder.kill()
     assert lock.holder(path) is None
-
-
-@pytest.fixture
-def stream_lines(workspace: Path) -> Iterator[Path]:
-    folder = workspace / ".dsk/jobs/j4"
-    folder.mkdir(parents=True)
-    (folder / "stream.jsonl").write_bytes(b'{"n": 1}\n{"n": 2}\n{"n"')
-    yield folder
-
-
-def test_a_followed_job_ends_with_its_last_event(workspace: Path, stream_lines: Path) -> None:
-    status = (
-        '{"job": "j4", "cluster": "c", "state": "%s", "nodes": [], "world_size": 1,'
-        ' "started": 1, "updated": 2, "output_dir": "/o"}'
-    )
-    (stream_lines / "status.json").write_text(status % "running")
-    reader = jobfolder.stream(str(workspace), "j4", follow=True)
-    assert [next(reader), next(reader)] == [b'{"n": 1}\n', b'{"n": 2}\n']
-    with (stream_lines / "stream.jsonl").open("ab") as file:
-        file.write(b": 3}\n")
-    assert next(reader) == b'{"n": 3}\n'
-    (stream_lines / "status.json").write_text(status % "failed")
-    begin = time.monotonic()
-    assert list(reader) == []
-    assert time.monotonic() - begin < 5

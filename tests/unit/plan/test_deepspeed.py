@@ -12,7 +12,6 @@ from dsk.wire.jobspec import JobNode
 from tests.unit.wire.test_messages import SPEC
 
 HOSTS = frozenset({"10.0.0.11", "10.0.0.12"})
-ENTRY = ("--module", "llamafactory.launcher", "train")
 WHOLE = (JobNode(0, "10.0.0.11", (0, 1), 2), JobNode(1, "10.0.0.12", (0, 1), 2))
 
 
@@ -24,13 +23,13 @@ def test_whole_nodes_need_no_include() -> None:
 def test_chosen_slots_are_included_by_name() -> None:
     assert deepspeed.include(SPEC.nodes) == "10.0.0.11:0,1@10.0.0.12:1"
     assert "--include=10.0.0.11:0,1@10.0.0.12:1" in deepspeed.command(
-        SPEC, entry=ENTRY, master_port=29500, attempt=0
+        SPEC, master_port=29500, attempt=0
     )
 
 
 def test_the_command_names_what_deepspeed_would_guess_and_no_path_with_a_blank() -> None:
     spec = replace(SPEC, nodes=WHOLE)
-    argv = deepspeed.command(spec, entry=ENTRY, master_port=29501, attempt=2)
+    argv = deepspeed.command(spec, master_port=29501, attempt=2)
     assert argv == [
         "/opt/venv/bin/deepspeed",
         f"--hostfile=/run/dsk/jobs/{SPEC.job}/hostfile",
@@ -41,7 +40,7 @@ def test_the_command_names_what_deepspeed_would_guess_and_no_path_with_a_blank()
         "--force_multi",
         "--launcher=pdsh",
         f"--enable_each_rank_log=/run/dsk/jobs/{SPEC.job}/logs/2",
-        *ENTRY,
+        *("--module", "dsk.rank", "train"),
         f"/run/dsk/jobs/{SPEC.job}/recipe.yaml",
     ]
     assert not any(" " in word for word in argv)

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import io
 import queue
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dsk.supervisor.agree import disagreements
-from dsk.supervisor.attempt import Attempt, Heard
-from dsk.supervisor.launcher import LauncherExited, LauncherLine
+from dsk.supervisor.attempt import Attempt
+from dsk.supervisor.heard import Heard, LauncherEnded, Lines, Lost, RankEnded, Reported
 from dsk.supervisor.record import Record
-from dsk.supervisor.worker import Lines, Lost
 from dsk.wire import PROTOCOL, events
+from dsk.wire.progress import Progress
+from dsk.wire.report import HostReport, NodeReport, RankReport
 from dsk.wire.status import JobStatus
 from tests.unit.wire.test_messages import SPEC
-
-OK = "10.0.0.11: [launch.py:371:main] Process 1 exits successfully."
-FAILED = (
-    "10.0.0.12: [launch.py:341:sigkill_handler] ['python', 'train.py', '--local_rank=0'] exits with"
-    " return code = 3"
-)
 
 
 @pytest.fixture
@@ -38,20 +34,32 @@ def _attempt(record: Record, *heard: Heard) -> Attempt:
     return Attempt(SPEC, record, messages)
 
 
+def _ended(rank: int | None, code: int = 0, ago: float = 0.0, *, oom: bool = False) -> RankEnded:
+    node = SPEC.nodes[1] if rank == 2 else SPEC.nodes[0]
+    return RankEnded(node, rank, code, time.monotonic() - ago, oom=oom)
+
+
+def _trains(rank: int, step: int, *, steps: int = 9) -> Reported:
+    progress = Progress("training", step, 1.0, step, steps)
+    node = SPEC.nodes[1] if rank == 2 else SPEC.nodes[0]
+    report = NodeReport(1, (RankReport(rank, 7, "S", progress),), HostReport(2, 1, 3, 0.5))
+    return Reported(node, 1.0, report)
+
+
 def test_success_needs_the_word_of_every_rank(record: Record) -> None:
-    ok = LauncherLine(OK)
-    assert _attempt(record, ok, ok, ok, LauncherExited(0)).watch() is None
+    assert _attempt(record, _ended(0), _ended(2), _ended(1)).watch() is None
+    assert _attempt(record, _ended(None), _ended(None), _ended(None)).watch() is None
 
 
-def test_a_runner_that_ends_with_0_proves_nothing(record: Record) -> None:
-    failure = _attempt(record, LauncherLine(OK), LauncherExited(0)).watch()
+def test_a_runner_that_ends_before_its_ranks_is_a_failure(record: Record) -> None:
+    failure = _attempt(record, _ended(None), LauncherEnded(None, "it ended", 0)).watch()
     assert failure is not None
-    assert failure.cause == "DeepSpeed's runner ended with code 0 when 1 of 3 ranks had succeeded"
+    assert failure.cause == "it ended"
 
 
-def test_a_failed_rank_ends_it_at_once_and_is_named(record: Record) -> None:
+def test_a_failed_rank_ends_it_and_is_named_with_what_it_said(record: Record) -> None:
     said = Lines(SPEC.nodes[1], ((2, "Traceback"), (2, "[rank2]: ValueError: no"), (2, "bye")))
-    attempt = _attempt(record, said, LauncherLine(FAILED))
+    attempt = _attempt(record, said, _ended(2, 3))
     failure = attempt.watch()
     assert failure is not None
     assert (failure.node, failure.rank, failure.code) == (1, 2, 3)
@@ -61,11 +69,53 @@ def test_a_failed_rank_ends_it_at_once_and_is_named(record: Record) -> None:
     assert complete.lines == ("Traceback", "[rank2]: ValueError: no", "bye")
 
 
-def test_a_lost_node_ends_it(record: Record) -> None:
-    failure = _attempt(record, Lost(SPEC.nodes[0], "Connection timed out")).watch()
+def test_the_first_to_fail_is_named_whoever_is_heard_first(record: Record) -> None:
+    """Another rank's end makes the others fail; their nodes may be heard before its own."""
+    failure = _attempt(record, _ended(0, 1, ago=0.1), _ended(2, -9, ago=0.3)).watch()
     assert failure is not None
-    assert failure.node == 0
-    assert "the connection to node0 (10.0.0.11) was lost: Connection timed out" in failure.cause
+    assert (failure.rank, failure.code) == (2, -9)
+    assert "was ended by signal 9 (SIGKILL)" in failure.cause
+
+
+def test_a_rank_that_the_kernel_killed_for_memory(record: Record) -> None:
+    failure = _attempt(record, _ended(2, -9, oom=True)).watch()
+    assert failure is not None and failure.fix is not None
+    assert "its worker has used up its memory" in failure.cause
+
+
+def test_a_rank_that_ends_early_with_0_fails_the_others(record: Record) -> None:
+    failure = _attempt(record, _trains(0, 4), _trains(2, 4), _ended(2, 0, ago=60)).watch()
+    assert failure is not None
+    assert (failure.rank, failure.node) == (2, 1)
+    assert "ended early, with 0, while others were still training (rank 0)" in failure.cause
+
+
+def test_a_rank_may_end_while_others_have_done_their_last_step(record: Record) -> None:
+    heard = [_trains(0, 9), _trains(1, 9), _trains(2, 9), _ended(2, 0, ago=60)]
+    assert _attempt(record, *heard, _ended(0), _ended(1)).watch() is None
+
+
+def test_a_lost_node_ends_it(record: Record) -> None:
+    failure = _attempt(record, Lost(SPEC.nodes[0], "node0 was not heard for 15 s", "x")).watch()
+    assert failure is not None
+    assert (failure.node, failure.cause) == (0, "node0 was not heard for 15 s")
+
+
+def test_what_ranks_report_stands_in_the_status(record: Record, tmp_path: Path) -> None:
+    record.open(tmp_path / "job")
+    attempt = _attempt(record)
+    for message in (_trains(0, 4), _trains(2, 3)):
+        attempt.hear(message)
+    record.progress()
+    record.close()
+    status = JobStatus.from_json((tmp_path / "job/status.json").read_text())
+    assert (status.state, status.phase, status.step, status.steps) == ("running", "training", 3, 9)
+    assert [state.node for state in status.node_states] == [0, 1]
+    report = status.node_states[1].report
+    assert report is not None and report.ranks[0].progress is not None
+    assert report.ranks[0].progress.step == 3
+    stream = (tmp_path / "job/events.jsonl").read_text().splitlines()
+    assert isinstance(events.decode(stream[-1]), events.Step)
 
 
 def test_what_was_told_before_the_folder_was_there_is_in_it_afterwards(

@@ -39,10 +39,7 @@ class Program:
         # No lock is taken, so this names the session and nothing else.
         agent = ["dsk-agent", "session", "--job", "transfer", "--workspace"]
         agent.append("'" + self._order.workspace.replace("'", "'\\''") + "'")
-        workers = [
-            Worker(node, config, agent, lambda _: None, remedies=MADE_BY_UP)
-            for node in self._order.nodes
-        ]
+        workers = [Worker(node, config, agent, remedies=MADE_BY_UP) for node in self._order.nodes]
         try:
             self._transfer(workers, config)
         except DskError as error:

@@ -1,0 +1,109 @@
+"""The agent of one job: a process of its own behind a unix socket, which outlives connections."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from dsk.agent import processes
+from dsk.agent.job import Job
+from dsk.agent.session import Session, node_ops
+from dsk.wire import paths
+from dsk.wire.session import LEASE_S
+
+LOOK_S = 0.5
+
+
+def start(workspace: str, job: str) -> None:
+    """Starts the job's agent; it can be connected to when this returns. Raises OSError."""
+    path = Path(paths.agent_socket(job))
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        number = listener.fileno()
+        with Path(paths.agent_log(job)).open("ab") as log:
+            # Its parent, the session's process, ends sooner than this one, which init then adopts.
+            words = ["-I", "-m", "dsk.agent", "daemon", str(number)]
+            subprocess.Popen(
+                [sys.executable, *words, "--job", job, "--workspace", workspace],
+                pass_fds=[number],
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+
+def serve(number: int, workspace: str, job: str) -> None:
+    """On the listening socket with that file descriptor, until the job is closed or nobody has
+    asked anything for LEASE_S."""
+    processes.become_subreaper()
+    Daemon(socket.socket(fileno=number), workspace, job).serve()
+
+
+class Daemon:
+    def __init__(
+        self, listener: socket.socket, workspace: str, job: str, *, lease: float = LEASE_S
+    ) -> None:
+        self._listener = listener
+        self._lease = lease
+        self._job = Job(workspace, job)
+        self._ops = {**node_ops(workspace, job), **self._job.ops}
+        self._heard_at = time.monotonic()
+
+    def serve(self) -> None:
+        path = Path(self._listener.getsockname())
+        self._listener.settimeout(LOOK_S)
+        try:
+            while not self._job.closed.is_set():
+                if time.monotonic() - self._heard_at > self._lease:
+                    print(f"nobody has asked for {self._lease:.0f} s: the job ends", flush=True)
+                    return
+                with contextlib.suppress(TimeoutError):
+                    connection, _ = self._listener.accept()
+                    threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
+        finally:
+            self._job.close()
+            path.unlink(missing_ok=True)
+            self._listener.close()
+
+    def _talk(self, connection: socket.socket) -> None:
+        connection.setblocking(True)  # accept() hands on the listener's time limit
+        with ExitStack() as stack:
+            stack.enter_context(connection)
+            # The other end may close at any time, also between a request and its answer.
+            stack.enter_context(contextlib.suppress(OSError, ValueError))
+            requests = stack.enter_context(connection.makefile("rb"))
+            out = stack.enter_context(connection.makefile("wb"))
+            Session(self._ops, out, waiting=Job.WAITING, heard=self._heard).serve(requests)
+
+    def _heard(self) -> None:
+        self._heard_at = time.monotonic()
+
+
+def bridge(job: str) -> None:
+    """Joins stdin and stdout to the job's agent until either side ends. Raises OSError where there
+    is none."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(paths.agent_socket(job)))
+        threading.Thread(target=_requests, args=(connection,), daemon=True).start()
+        while data := connection.recv(1 << 16):
+            os.write(sys.stdout.fileno(), data)
+    # The thread above may still wait for input.
+    os._exit(0)
+
+
+def _requests(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := os.read(sys.stdin.fileno(), 1 << 16):
+            connection.sendall(data)
+    os._exit(0)

@@ -1,0 +1,84 @@
+"""The ranks of one attempt that this agent starts itself, as its children."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from dsk.agent import memory
+from dsk.agent.output import Line, RankOutput
+from dsk.wire.news import RankExit
+
+OUTPUT_ENDS_WITHIN_S = 2.0
+"""For what a rank leaves running with its output open; its own last lines are there at once."""
+
+
+@dataclass(frozen=True)
+class _Ended:
+    code: int
+    at: float
+    oom: bool
+
+
+class Ranks:
+    """`changed` is notified when a rank has ended."""
+
+    def __init__(self, folder: Path, changed: threading.Condition) -> None:
+        self._folder = folder
+        self._changed = changed
+        self._processes: dict[int, subprocess.Popen[bytes]] = {}
+        self._outputs: dict[int, RankOutput] = {}
+        self._ended: dict[int, _Ended] = {}
+        self._oom_kills = memory.oom_kills()
+
+    def start(
+        self, rank: int, argv: Sequence[str], env: Mapping[str, str], *, folder: Path
+    ) -> None:
+        """`env` is laid over this agent's own environment: the session's, with the node's NIC.
+        Raises OSError."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        process = subprocess.Popen(
+            argv,
+            env={**os.environ, **env},
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._processes[rank] = process
+        self._outputs[rank] = RankOutput(rank, cast("BinaryIO", process.stdout), self._folder)
+        # A thread a rank: its end is known at once, and the order of several as it was.
+        threading.Thread(target=self._wait, args=(rank,), daemon=True).start()
+
+    def pids(self) -> dict[int, int | None]:
+        return {
+            rank: None if rank in self._ended else process.pid
+            for rank, process in self._processes.items()
+        }
+
+    def lines(self, rank: int, offset: int, limit: int) -> tuple[list[Line], int]:
+        return self._outputs[rank].read(offset, limit)
+
+    def exits(self) -> tuple[RankExit, ...]:
+        """In the order in which they came."""
+        now = time.monotonic()
+        return tuple(
+            RankExit(rank, ended.code, now - ended.at, ended.oom)
+            for rank, ended in list(self._ended.items())
+        )
+
+    def _wait(self, rank: int) -> None:
+        code = self._processes[rank].wait()
+        at = time.monotonic()
+        kills = memory.oom_kills()
+        self._outputs[rank].wait(OUTPUT_ENDS_WITHIN_S if code else 0.2)
+        with self._changed:
+            self._ended[rank] = _Ended(code, at, oom=kills > self._oom_kills)
+            self._changed.notify_all()

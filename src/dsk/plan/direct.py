@@ -1,0 +1,60 @@
+"""The ranks as dsk's agents start them, under the contract of DeepSpeed's launch.py.
+
+Read in DeepSpeed 0.18.4: launcher/launch.py, accelerator/*_accelerator.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dsk.plan import deepspeed
+from dsk.wire import paths
+from dsk.wire.jobspec import JobNode, JobSpec
+
+
+@dataclass(frozen=True)
+class RankPlan:
+    """`env` holds the job's own variables too, and so perhaps secrets."""
+
+    rank: int
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+
+
+def ranks_of(spec: JobSpec, node: JobNode, *, master_port: int) -> list[RankPlan]:
+    """The ranks of one node."""
+    own = deepspeed.rank_env(spec)
+    return [
+        RankPlan(
+            rank := deepspeed.global_rank(spec.nodes, node.host, local),
+            tuple(argv(spec, local)),
+            {**own, **contract(spec, node, rank, local, master_port)},
+        )
+        for local in range(len(node.slots))
+    ]
+
+
+def argv(spec: JobSpec, local_rank: int | str) -> list[str]:
+    module, *words = deepspeed.RANK
+    recipe = str(paths.job_link(spec.job) / deepspeed.RECIPE)
+    program = [str(paths.PYTHON), "-u", "-m", module]
+    return [*program, f"--local_rank={local_rank}", *words, recipe]
+
+
+def contract(
+    spec: JobSpec, node: JobNode, rank: int, local_rank: int, master_port: int
+) -> dict[str, str]:
+    """What launch.py sets, whatever was set before. Both accelerators count the slots by
+    CUDA_VISIBLE_DEVICES."""
+    return {
+        "MASTER_ADDR": spec.nodes[0].host,
+        "MASTER_PORT": str(master_port),
+        "WORLD_SIZE": str(spec.world_size),
+        "RANK": str(rank),
+        "LOCAL_RANK": str(local_rank),
+        "LOCAL_SIZE": str(len(node.slots)),
+        "CROSS_RANK": str(spec.nodes.index(node)),
+        "CROSS_SIZE": str(len(spec.nodes)),
+        "CUDA_VISIBLE_DEVICES": ",".join(map(str, node.slots)),
+    }

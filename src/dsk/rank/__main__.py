@@ -1,0 +1,52 @@
+"""`python -m dsk.rank [--local_rank=N] train RECIPE.yaml`: LLaMA-Factory's training in one rank.
+
+With DSK_JOB and RANK in the environment it says how far it is (wire.progress). Without them, as by
+hand, nothing differs from LLaMA-Factory's own src/train.py.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from dsk.rank.reporter import Reporter
+from dsk.wire import paths
+
+
+def main() -> None:
+    # `-m` puts the working folder there: a user's datasets.py must not stand for the library.
+    if sys.path[0] == str(Path.cwd()):
+        del sys.path[0]
+    job, rank = os.environ.get("DSK_JOB"), os.environ.get("RANK")
+    if job and rank:
+        _train_reporting(Reporter(Path(paths.progress(job, int(rank)))))
+    else:
+        _train([])
+
+
+def _train_reporting(reporter: Reporter) -> None:
+    from dsk.rank import hooks
+
+    try:
+        hooks.count_imports(reporter)
+        hooks.count_progress_bars(reporter)
+        hooks.tell_tokenizing(reporter)
+        # The trainer's libraries, which take most of the time until now.
+        from dsk.rank.callback import ProgressCallback
+
+        _train([ProgressCallback(reporter)])
+        reporter.enter("ending")
+    finally:
+        # Where it failed, to the last step.
+        reporter.write()
+
+
+def _train(callbacks: list[object]) -> None:
+    from llamafactory.train.tuner import run_exp
+
+    run_exp(callbacks=callbacks)
+
+
+if __name__ == "__main__":
+    main()

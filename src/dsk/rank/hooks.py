@@ -1,0 +1,57 @@
+"""Where libraries show that they do something before the first step, and between steps."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from typing import Any
+
+from dsk.rank.reporter import Reporter
+
+
+class _ImportCounter:
+    """First on sys.meta_path: finds nothing itself, and sees every module before it is imported."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+
+    def find_spec(self, *_: object) -> None:
+        self._reporter.tick()
+
+
+def count_imports(reporter: Reporter) -> None:
+    """A tick for each of some 6,000 modules: from a slow disk they take minutes."""
+    sys.meta_path.insert(0, _ImportCounter(reporter))
+
+
+def count_progress_bars(reporter: Reporter) -> None:
+    """A tick where any library moves a progress bar: datasets for each batch that it maps (also
+    those that its processes do), transformers for weights read and written, hubs for downloads."""
+    from tqdm import tqdm
+
+    update = tqdm.update
+
+    @functools.wraps(update)
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        reporter.tick()
+        return update(*args, **kwargs)
+
+    tqdm.update = counted
+
+
+def tell_tokenizing(reporter: Reporter) -> None:
+    """LLaMA-Factory's `get_dataset` reads, converts and tokenizes. Must come before its workflows
+    are imported: they take the function from this package by name."""
+    import llamafactory.data
+
+    get_dataset = llamafactory.data.get_dataset
+
+    @functools.wraps(get_dataset)
+    def told(*args: Any, **kwargs: Any) -> Any:
+        before = reporter.phase
+        reporter.enter("tokenizing")
+        dataset = get_dataset(*args, **kwargs)
+        reporter.enter(before)
+        return dataset
+
+    llamafactory.data.get_dataset = told

@@ -1,0 +1,125 @@
+"""One SSH connection to an agent (wire.session): requests out, answers in."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from pathlib import Path
+from typing import Any
+
+from dsk.wire import session
+
+STDERR_LINES = 20
+
+
+class NoAnswer(Exception):
+    """None came in time; the connection may still be there."""
+
+
+class Ended(Exception):
+    """The connection has ended; says what ssh, or the agent, said last. `code` is ssh's own, or the
+    exit code of what ran there."""
+
+    def __init__(self, why: str, code: int) -> None:
+        super().__init__(why)
+        self.code = code
+
+
+class Connection:
+    def __init__(self, host: str, ssh_config: Path, agent: Sequence[str]) -> None:
+        self._numbers = itertools.count()
+        self._waiting: dict[int, Future[Any]] = {}
+        self._guard = threading.Lock()
+        self._sending = threading.Lock()
+        self._errors: deque[str] = deque(maxlen=STDERR_LINES)
+        self._process = subprocess.Popen(
+            ["ssh", "-T", "-F", str(ssh_config), "--", host, *agent],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # A terminal's Ctrl-C is the supervisor's business; the session must outlive it.
+            start_new_session=True,
+        )
+        self._error_reader = threading.Thread(target=self._read_errors, daemon=True)
+        self._error_reader.start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def ask(self, op: str, limit: float, **arguments: Any) -> dict[str, Any]:
+        """The agent's reply, with `result` or `error`. Raises NoAnswer after `limit` seconds, or
+        Ended."""
+        number = next(self._numbers)
+        answer: Future[dict[str, Any]] = Future()
+        with self._guard:
+            self._waiting[number] = answer
+        try:
+            self._send({"id": number, "op": op, **arguments})
+            if not self._reader.is_alive():  # it may have ended before it could see this one
+                raise self._ended()
+            return answer.result(timeout=limit)
+        except FutureTimeout:
+            raise NoAnswer(f"no answer to {op!r} within {limit:.0f} s") from None
+        finally:
+            with self._guard:
+                self._waiting.pop(number, None)
+
+    def close(self, limit: float = 15.0) -> None:
+        """Closes the other end's input, which ends it."""
+        if self._process.stdin:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+        try:
+            self._process.wait(timeout=limit)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def _send(self, message: dict[str, Any]) -> None:
+        assert self._process.stdin is not None  # noqa: S101 - opened with PIPE above
+        try:
+            with self._sending:
+                self._process.stdin.write(session.encode(message))
+                self._process.stdin.flush()
+        except (BrokenPipeError, ValueError):
+            raise self._ended() from None
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101
+        for line in self._process.stdout:
+            try:
+                message = session.decode(line)
+            except ValueError:
+                self._errors.append(line.decode(errors="replace").strip())
+                continue
+            with self._guard:
+                answer = self._waiting.get(message["id"])
+            if answer and not answer.done():
+                answer.set_result(message)
+        ended = self._ended()
+        with self._guard:
+            waiting = list(self._waiting.values())
+        for answer in waiting:
+            if not answer.done():
+                answer.set_exception(ended)
+
+    def _read_errors(self) -> None:
+        assert self._process.stderr is not None  # noqa: S101
+        for line in self._process.stderr:
+            self._errors.append(line.decode(errors="replace").strip())
+
+    def _ended(self) -> Ended:
+        self._error_reader.join(timeout=2)
+        why = " / ".join(line for line in self._errors if line) or "the connection was closed"
+        try:
+            return Ended(why, self._process.wait(timeout=2))
+        except subprocess.TimeoutExpired:
+            return Ended(why, -1)

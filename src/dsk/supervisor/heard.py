@@ -1,0 +1,66 @@
+"""What is heard of a running attempt, from whatever thread, in one queue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dsk.wire.jobspec import JobNode
+from dsk.wire.report import NodeReport
+
+
+@dataclass(frozen=True)
+class Lines:
+    """What ranks of `node` printed, as (global rank, line)."""
+
+    node: JobNode
+    lines: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True)
+class Reported:
+    """`at`: the supervisor's clock, seconds since the epoch."""
+
+    node: JobNode
+    at: float
+    report: NodeReport
+
+
+@dataclass(frozen=True)
+class RankEnded:
+    """`rank` is None where DeepSpeed's launcher does not say which. `at` is of time.monotonic().
+    `oom`: for want of memory, if by signal 9."""
+
+    node: JobNode
+    rank: int | None
+    code: int
+    at: float
+    oom: bool = False
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Nothing more will be heard of `node`; `why` is a sentence about it."""
+
+    node: JobNode
+    why: str
+    fix: str | None
+
+
+@dataclass(frozen=True)
+class LauncherLine:
+    """DeepSpeed's launcher, on `node` or in the master container (None)."""
+
+    node: JobNode | None
+    text: str
+
+
+@dataclass(frozen=True)
+class LauncherEnded:
+    """DeepSpeed's launcher has ended, whether or not its ranks have."""
+
+    node: JobNode | None
+    why: str
+    code: int
+
+
+Heard = Lines | Reported | RankEnded | Lost | LauncherLine | LauncherEnded

@@ -1,0 +1,109 @@
+"""One node of a job, asked for news without a pause; over new connections where one breaks."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from dsk.errors import DskError
+from dsk.supervisor.heard import Heard, Lines, Lost, RankEnded, Reported
+from dsk.supervisor.worker import AgentGone, Worker
+from dsk.wire.news import News
+from dsk.wire.session import NEWS_WAIT_S, SILENT_LIMIT_S
+
+ANSWER_LIMIT_S = NEWS_WAIT_S + 5.0
+"""A link that was down for 5 s has been found again by TCP after that."""
+LOGIN_LIMIT_S = 5.0
+PAUSE_S = 0.3
+
+
+class Watch:
+    """Hands what it hears to `tell`, from a thread of its own, until `stop` or Lost."""
+
+    def __init__(self, worker: Worker, tell: Callable[[Heard], None]) -> None:
+        self.worker = worker
+        self._tell = tell
+        self._guard = threading.Lock()
+        self._offsets: dict[int, int] = {}
+        self._exits = 0
+        self._report = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def begin_attempt(self) -> None:
+        """Before the ranks of an attempt are started: offsets and exits count anew."""
+        with self._guard:
+            self._offsets, self._exits = {}, 0
+
+    def catch_up(self, limit: float) -> None:
+        """Everything that the node has to tell now has been told when this returns, or as much as
+        comes within `limit` seconds."""
+        deadline = time.monotonic() + limit
+        try:
+            while not self.worker.lost and (left := deadline - time.monotonic()) > 0:
+                if not self._ask(wait=0.0, limit=left):
+                    return
+        except DskError:
+            return
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def _run(self) -> None:
+        heard = time.monotonic()
+        broken = False
+        while not self._stop.is_set():
+            left = SILENT_LIMIT_S - (time.monotonic() - heard)
+            try:
+                if broken:
+                    self._ask(wait=0.0, limit=min(LOGIN_LIMIT_S, max(left, 0.5)), again=True)
+                else:
+                    self._ask(wait=NEWS_WAIT_S, limit=ANSWER_LIMIT_S)
+            except AgentGone as error:
+                self._lose("was restarted: the job's agent is gone", error)
+                return
+            except DskError as error:
+                broken = True
+                if time.monotonic() - heard > SILENT_LIMIT_S:
+                    self._lose(f"was not heard for {SILENT_LIMIT_S:.0f} s", error)
+                    return
+                self._stop.wait(PAUSE_S)
+            else:
+                heard, broken = time.monotonic(), False
+
+    def _lose(self, what: str, error: DskError) -> None:
+        self.worker.lost = True
+        if not self._stop.is_set():
+            why = f"{self.worker.name} {what} ({error.message})"
+            self._tell(Lost(self.worker.node, why, error.fix))
+
+    def _ask(self, *, wait: float, limit: float, again: bool = False) -> bool:
+        """Whether there were lines. Raises DskError."""
+        with self._guard:
+            known, exits = dict(self._offsets), self._exits
+        ask = self.worker.ask_again if again else self.worker.ask
+        raw = ask(
+            "news", limit=limit, offsets=list(known.items()), exits=exits,
+            report=self._report, wait=wait,
+        )  # fmt: skip
+        news = News.from_raw(raw)
+        with self._guard:
+            self._take(news, known)
+        return bool(news.lines)
+
+    def _take(self, news: News, known: dict[int, int]) -> None:
+        """Two answers to one question, asked from two threads, count once."""
+        node, now = self.worker.node, time.monotonic()
+        for each in news.lines:
+            if self._offsets.get(each.rank, 0) == known.get(each.rank, 0):
+                self._offsets[each.rank] = each.next
+                self._tell(Lines(node, tuple((each.rank, line) for line in each.lines)))
+        for ended in news.exits[self._exits :]:
+            at = now - ended.ago
+            self._tell(RankEnded(node, ended.rank, ended.code, at, oom=ended.oom))
+        self._exits = max(self._exits, len(news.exits))
+        if news.report and news.report.number > self._report:
+            self._report = news.report.number
+            self._tell(Reported(node, time.time(), news.report))

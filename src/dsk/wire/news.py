@@ -1,0 +1,51 @@
+"""What a job's agent has to tell since it was last asked: the answer to the op `news`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from dsk.wire.report import NodeReport
+
+
+@dataclass(frozen=True)
+class RankLines:
+    """Lines of one rank in its order; `next` is the offset to ask from the next time."""
+
+    rank: int
+    lines: tuple[str, ...]
+    next: int
+
+
+@dataclass(frozen=True)
+class RankExit:
+    """`code` as in subprocess: negative where a signal ended the rank. `ago` in seconds, by the
+    node's own clock. `oom`: the kernel has killed something in the worker for want of memory."""
+
+    rank: int
+    code: int
+    ago: float
+    oom: bool = False
+
+
+@dataclass(frozen=True)
+class News:
+    """`exits` are all of the attempt so far; `report` is None where the last one is known."""
+
+    lines: tuple[RankLines, ...] = ()
+    exits: tuple[RankExit, ...] = ()
+    report: NodeReport | None = None
+
+    def to_raw(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_raw(cls, raw: dict[str, Any]) -> News:
+        """Raises KeyError or TypeError where `raw` is something else."""
+        return cls(
+            tuple(
+                RankLines(each["rank"], tuple(each["lines"]), each["next"]) for each in raw["lines"]
+            ),
+            tuple(RankExit(**each) for each in raw["exits"]),
+            raw["report"] and NodeReport.from_raw(raw["report"]),
+        )

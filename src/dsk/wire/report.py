@@ -1,0 +1,66 @@
+"""What a job's agent reports of its node every few seconds."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from dsk.wire.progress import Progress
+
+
+@dataclass(frozen=True)
+class RankReport:
+    """`pid` in the worker, None where the rank's process is gone or not there yet. `state` is the
+    process's in proc(5): "R" runs, "S" waits, "D" waits for a disk, "T" is stopped. `progress` is
+    None until the rank has said something."""
+
+    rank: int
+    pid: int | None
+    state: str | None
+    progress: Progress | None
+
+
+@dataclass(frozen=True)
+class HostReport:
+    """Bytes of memory and of the workspace's disk (None: it could not be asked); `load` is the mean
+    number of runnable processes over one minute."""
+
+    memory_total: int
+    memory_available: int
+    disk_free: int | None
+    load: float
+
+
+@dataclass(frozen=True)
+class GpuReport:
+    """`used` in percent of the time, memory in bytes, degrees Celsius, watts; None: not told."""
+
+    index: int
+    used: float | None
+    memory_used: float | None
+    memory_total: float | None
+    temperature: float | None
+    power: float | None
+
+
+@dataclass(frozen=True)
+class NodeReport:
+    """`number` counts the reports of one agent."""
+
+    number: int
+    ranks: tuple[RankReport, ...]
+    host: HostReport
+    gpus: tuple[GpuReport, ...] = ()
+
+    def to_raw(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_raw(cls, raw: dict[str, Any]) -> NodeReport:
+        """Raises KeyError or TypeError where `raw` is something else."""
+        ranks = tuple(
+            RankReport(**{**rank, "progress": rank["progress"] and Progress(**rank["progress"])})
+            for rank in raw["ranks"]
+        )
+        gpus = tuple(GpuReport(**gpu) for gpu in raw["gpus"])
+        return cls(raw["number"], ranks, HostReport(**raw["host"]), gpus)
