@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hosts import Lab
-from tests.lab.cluster import Cluster
+from tests.lab.cluster import Cluster, Running
 
-pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 
 def diagnosed(cluster: Cluster, *words: str) -> dict[str, Any]:
@@ -45,10 +46,20 @@ def test_a_job_that_is_not_there(cluster: Cluster) -> None:
     assert "there is no job nobody" in cluster.dsk("diagnose", "nobody", code=2).err
 
 
-@pytest.mark.full
-def test_a_rank_that_is_killed(cluster: Cluster) -> None:
+@pytest.fixture
+def training(cluster: Cluster) -> Iterator[Running]:
+    """A job that is past its first step, and would go on for long."""
     launched = cluster.start("launch", cluster.train(max_steps=5000))
-    launched.wait_for("'loss'")
+    try:
+        launched.wait_for("'loss'", limit=400)
+        yield launched
+    finally:
+        launched.kill()
+        cluster.dsk("stop", code=None)
+
+
+@pytest.mark.full
+def test_a_rank_that_is_killed(cluster: Cluster, training: Running) -> None:
     job = json.loads(cluster.dsk("status", "--json").out)["jobs"][-1]["job"]
     kill = (
         "for each in /proc/[0-9]*; do tr '\\0' '\\n' <$each/environ 2>/dev/null | grep -qx RANK=1"
@@ -56,19 +67,17 @@ def test_a_rank_that_is_killed(cluster: Cluster) -> None:
         " done; true"
     )
     cluster.in_worker(1, "bash", "-c", kill, "-", job)
-    assert launched.wait() == 1, launched.text
+    assert training.wait() == 1, training.text
     found = diagnosed(cluster, job)
     assert found["id"] == "host-memory"
     assert found["evidence"][0]["node"] == 1
 
 
 @pytest.mark.full
-def test_a_node_whose_link_goes_down(lab: Lab, cluster: Cluster) -> None:
-    launched = cluster.start("launch", cluster.train(max_steps=5000))
-    launched.wait_for("'loss'")
+def test_a_node_whose_link_goes_down(lab: Lab, cluster: Cluster, training: Running) -> None:
     lab.nodes[1].link_down()
     try:
-        assert launched.wait(240) == 1, launched.text
+        assert training.wait(240) == 1, training.text
         # The node's own logs cannot be had now: that is said, and the job diagnosed all the same.
         done = cluster.dsk("diagnose", "--json", timeout=120)
         assert json.loads(done.out)["id"] == "node-lost"
