@@ -24,7 +24,7 @@ PARSER = "src/llamafactory/hparams/parser.py"
 UNPATCHED = "read-args-unpatched"
 OPTIONS = "# docker: "
 """Begins the line of a script that has further options of `docker run`."""
-LIMIT_S = 300.0
+LIMIT_S = 600.0
 
 RECIPE = {
     "model_name_or_path": "/made/model",

@@ -30,7 +30,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("made")
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(700)
 @pytest.mark.needs("deepspeed")
 @pytest.mark.parametrize("name", CASES)
 def test_a_failure_that_was_provoked_is_named(name: str, image: Image, made: Path) -> None:

@@ -2,4 +2,4 @@
 mkdir data
 echo '{"mine": {"file_name": "mine.json"}}' >data/dataset_info.json
 echo '[{' >data/mine.json
-train dataset_dir=/tmp/data dataset=mine
+rank dataset_dir=/tmp/data dataset=mine

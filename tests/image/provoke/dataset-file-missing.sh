@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
 mkdir data
 echo '{"mine": {"file_name": "mine.json"}}' >data/dataset_info.json
-train dataset_dir=/tmp/data dataset=mine
+rank dataset_dir=/tmp/data dataset=mine

@@ -1,2 +1,2 @@
 #!/usr/bin/env bash
-mkdir data; train dataset_dir=/tmp/data
+mkdir data; rank dataset_dir=/tmp/data

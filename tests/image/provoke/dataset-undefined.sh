@@ -1,2 +1,2 @@
 #!/usr/bin/env bash
-train dataset=identitty
+rank dataset=identitty

@@ -1,3 +1,3 @@
 #!/usr/bin/env bash
 # docker: --tmpfs=/full:size=300k
-train output_dir=/full/out save_steps=1
+rank output_dir=/full/out save_steps=1

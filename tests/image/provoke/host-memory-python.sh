@@ -2,4 +2,4 @@
 in_ranks <<'END'
 bytearray(1 << 46)
 END
-train
+rank

@@ -1,2 +1,2 @@
 #!/usr/bin/env bash
-train learning_ratee=1
+rank learning_ratee=1

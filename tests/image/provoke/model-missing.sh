@@ -1,2 +1,2 @@
 #!/usr/bin/env bash
-train model_name_or_path=/workspace/models/qwen
+rank model_name_or_path=/workspace/models/qwen

@@ -3,4 +3,4 @@
 in_ranks <<'END'
 import flash_attn_interface
 END
-train
+rank

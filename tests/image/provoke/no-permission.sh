@@ -1,4 +1,4 @@
 #!/usr/bin/env bash
 # docker: --user=65534:65534
 export HOME=/tmp
-train output_dir=/root/out
+rank output_dir=/root/out

@@ -1,2 +1,2 @@
 #!/usr/bin/env bash
-mkdir out; touch out/model.safetensors; train
+mkdir out; touch out/model.safetensors; rank

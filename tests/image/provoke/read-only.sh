@@ -1,3 +1,3 @@
 #!/usr/bin/env bash
 # docker: --tmpfs=/ro:ro
-train output_dir=/ro/out
+rank output_dir=/ro/out

@@ -1,3 +1,3 @@
 #!/usr/bin/env bash
 mkdir -p out/checkpoint-1
-train resume_from_checkpoint=/tmp/out/checkpoint-1 overwrite_output_dir=true
+rank resume_from_checkpoint=/tmp/out/checkpoint-1 overwrite_output_dir=true

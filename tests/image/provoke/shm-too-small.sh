@@ -1,3 +1,3 @@
 #!/usr/bin/env bash
 # docker: --shm-size=8k
-train dataloader_num_workers=2 cutoff_len=1024
+rank dataloader_num_workers=2 cutoff_len=1024

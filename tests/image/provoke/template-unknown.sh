@@ -1,2 +1,2 @@
 #!/usr/bin/env bash
-train template=qwen99
+rank template=qwen99

@@ -3,4 +3,4 @@
 mkdir data
 echo '{"mine": {"file_name": "mine.json", "formatting": "sharegpt"}}' >data/dataset_info.json
 echo '[{"conversations": [{"from": "gpt", "value": "hello"}]}]' >data/mine.json
-train dataset_dir=/tmp/data dataset=mine
+rank dataset_dir=/tmp/data dataset=mine
