@@ -50,7 +50,7 @@ def of_events(events: Iterable[Event]) -> Iterator[Line]:
     for number, event in enumerate(events, start=1):
         if isinstance(event, Output):
             place = Place(event.node, None, event.rank)
-            yield Line(number, _clean(event.line[:MAX_LINE]), place, event.at)
+            yield Line(number, plain(event.line[:MAX_LINE]), place, event.at)
         elif isinstance(event, Failure):
             place = Place(event.node, None, event.rank)
             yield Line(number, event.cause, place, event.at, True, event.fix)
@@ -71,7 +71,7 @@ def of_log(file: IO[bytes], telling: Iterable[str]) -> Iterator[Line]:
             for offset, raw in enumerate(block.split(b"\n")):
                 for state in filter(None, raw.split(b"\r")):
                     text, place = _attribute(
-                        _clean(state[:MAX_LINE].decode(errors="replace")), hosts
+                        plain(state[:MAX_LINE].decode(errors="replace")), hosts
                     )
                     yield Line(number + offset, text, place)
         number += block.count(b"\n")
@@ -91,7 +91,8 @@ def _blocks(file: IO[bytes]) -> Iterator[bytes]:
         yield rest
 
 
-def _clean(text: str) -> str:
+def plain(text: str) -> str:
+    """Without colours."""
     return _COLOR.sub("", text) if "\x1b" in text else text
 
 

@@ -58,14 +58,15 @@ def tails(cluster: Cluster, job: str) -> tuple[list[RankLog], list[DskError]]:
         done = server.run(argv, timeout=LIMIT_S)
         if done.returncode:
             raise DskError(f"the ranks' logs cannot be read: {done.error}", where=str(node))
-        return _read(node, done.text)
+        return read_tails(node, done.text)
 
     with open_fleet(cluster, cluster.nodes) as fleet:
         found = fleet.each(ask)
         return [log for _, logs in sorted(found.items()) for log in logs], fleet.errors
 
 
-def _read(node: Node, text: str) -> list[RankLog]:
+def read_tails(node: Node, text: str) -> list[RankLog]:
+    """What TAILS prints."""
     logs = []
     for part in text.split(f"\n{MARK}"):
         name, _, content = part.removeprefix(MARK).partition("\n")

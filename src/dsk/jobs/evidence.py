@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from dsk.diagnose import Diagnosis, Judge, Line, Place, load, of_events
+from dsk.diagnose.lines import plain
 from dsk.errors import DskError, UserError
 from dsk.fleet import ranklogs
 from dsk.jobs import history
@@ -39,12 +40,12 @@ def failed_job(states: list[JobState], job: str | None) -> JobState:
 def diagnose(place: JobPlace, job: str) -> tuple[Diagnosis, list[DskError]]:
     """With what could not be looked at. Raises DskError where the master cannot be asked."""
     judge = Judge(load())
-    last = _Last()
-    for line in last.watch(of_events(history.replay(place, job))):
+    heard = Heard()
+    for line in heard.watch(of_events(history.replay(place, job))):
         judge.hear(line)
     # Containers that are servers have no engine to ask through: their events are all there is.
     logs, errors = ([], []) if place.cluster.in_place else ranklogs.tails(place.cluster, job)
-    for line in last.beyond(logs):
+    for line in heard.beyond(logs):
         judge.hear(line)
     return judge.diagnosis(), errors
 
@@ -72,7 +73,7 @@ class Recent:
         return Judge(load()).hear_all(of_events(event for _, event in ordered))
 
 
-class _Last:
+class Heard:
     """Which line of each rank the supervisor heard last."""
 
     def __init__(self) -> None:
@@ -90,9 +91,9 @@ class _Last:
         """What the nodes have and the supervisor never heard: it lost the connection, or left
         lines out."""
         for log in logs:
-            texts = list(log.lines)
-            heard = self._texts.get(log.rank)
-            start = len(texts) - texts[::-1].index(heard) if heard in texts else 0
+            texts = [plain(text) for text in log.lines]
+            last = self._texts.get(log.rank)
+            start = len(texts) - texts[::-1].index(last) if last in texts else 0
             for text in texts[start:]:
                 self._number += 1
                 yield Line(self._number, text, Place(log.node.index, None, log.rank))

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-in_ranks <<'END'
+own_program <<'END'
 bytearray(1 << 46)
 END
 rank

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # docker: --memory=2000m --memory-swap=2000m
-in_ranks <<'END'
+own_program <<'END'
+import os
 held = []
 while True:
     held.append(bytearray(os.urandom(1 << 20)) * 16)

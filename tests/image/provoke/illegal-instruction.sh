@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # ud2, the processor's own illegal instruction.
-in_ranks <<'END'
+own_program <<'END'
 import ctypes, mmap
 code = mmap.mmap(-1, 4096, prot=7)
 code.write(b"\x0f\x0b")

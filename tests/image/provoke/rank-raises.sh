@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-in_ranks <<'END'
+own_program <<'END'
 raise RuntimeError("the moon is in the wrong phase")
 END
 train

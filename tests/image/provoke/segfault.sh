@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-in_ranks <<'END'
+own_program <<'END'
 import ctypes
 ctypes.string_at(0)
 END
