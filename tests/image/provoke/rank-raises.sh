@@ -2,4 +2,4 @@
 own_program <<'END'
 raise RuntimeError("the moon is in the wrong phase")
 END
-train
+rank
