@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
 
 from dsk.agent import jobfolder, lock, processes
@@ -71,7 +72,10 @@ def _jobs(args: argparse.Namespace) -> None:
 
 
 def _logs(args: argparse.Namespace) -> None:
-    for line in jobfolder.stream(args.workspace, args.job, follow=args.follow):
+    from dsk.agent.joblog import stream
+
+    since = args.since if args.ago is None else time.time() - args.ago
+    for line in stream(args.workspace, args.job, follow=args.follow, since=since):
         sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()
 
@@ -127,6 +131,8 @@ def main() -> None:
     command = commands.add_parser("logs", help="print a job's events")
     command.add_argument("--workspace", required=True)
     command.add_argument("--follow", action="store_true")
+    command.add_argument("--since", type=float, help="seconds since the epoch")
+    command.add_argument("--ago", type=float, help="seconds, by this node's clock")
     command.add_argument("job")
     command.set_defaults(run=_logs)
 

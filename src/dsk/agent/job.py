@@ -5,21 +5,18 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from dsk.agent import figures, jobfolder, lock, processes, stacks
-from dsk.agent.output import Line
 from dsk.agent.ranks import Ranks
-from dsk.agent.session import Op
-from dsk.agent.tail import rank_logs
+from dsk.agent.session import Op, Refused
+from dsk.agent.tail import RankLogs, Reader
 from dsk.wire import paths, session
 from dsk.wire.news import News, RankLines
 from dsk.wire.report import NodeReport
-
-Reader = Callable[[int, int], tuple[list[Line], int]]
 
 POLL_S = 0.1
 """Between two looks for new lines while somebody waits for them."""
@@ -38,7 +35,7 @@ class Job:
         self._lock: IO[str] | None = None
         self._changed = threading.Condition()
         self._ranks: Ranks | None = None
-        self._logs: Path | None = None
+        self._logs: RankLogs | None = None
         self._ended = False
         self._report: NodeReport | None = None
         self._closing = threading.Lock()
@@ -71,14 +68,14 @@ class Job:
         self._lock = lock.take(self._job)
         return str(jobfolder.link(self._workspace, self._job))
 
-    def _watch(self, attempt: int) -> None:
+    def _watch(self, attempt: int, files: Mapping[str, str]) -> None:
         """The ranks will be started by somebody else, who lets them write into files here."""
-        self._begin()
-        self._logs = self._folder(attempt)
+        self._begin(files)
+        self._logs = RankLogs(self._folder(attempt))
 
-    def _start(self, attempt: int, ranks: list[dict[str, Any]]) -> None:
+    def _start(self, attempt: int, ranks: list[dict[str, Any]], files: Mapping[str, str]) -> None:
         """Starts `ranks`, each with `rank`, `argv` and `env`. All or none: raises OSError."""
-        self._begin()
+        self._begin(files)
         self._ranks = Ranks(self._folder(attempt), self._changed)
         try:
             for each in ranks:
@@ -87,7 +84,12 @@ class Job:
             self._end()
             raise
 
-    def _begin(self) -> None:
+    def _begin(self, files: Mapping[str, str]) -> None:
+        """Raises Refused unless the job's `files` still have these SHA-256."""
+        for name, digest in files.items():
+            if jobfolder.digest(self._workspace, self._job, name) != digest:
+                folder = paths.job_folder(self._workspace, self._job)
+                raise Refused(f"{folder / name} is not what was put there: it was changed since")
         self._forget_progress()
         Path(paths.PROGRESS, self._job).mkdir(parents=True, exist_ok=True)
         self._ranks, self._logs, self._ended = None, None, False
@@ -135,8 +137,7 @@ class Job:
         if self._ranks:
             return {rank: partial(self._ranks.lines, rank) for rank in self._ranks.pids()}
         if self._logs:
-            logs = rank_logs(self._logs)
-            return {rank: partial(log.read, last=self._ended) for rank, log in logs.items()}
+            return self._logs.readers(last=self._ended)
         return {}
 
     def _pids(self) -> dict[int, int | None]:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import shutil
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from dsk.files import write_atomic
 from dsk.wire import paths
-from dsk.wire.events import FINAL_STATES
 from dsk.wire.status import JobStatus
 
 PROBES_KEPT = 64
@@ -52,6 +48,15 @@ def put(workspace: str, job: str, name: str, text: str) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def digest(workspace: str, job: str, name: str) -> str | None:
+    """The SHA-256 of one file of the job; None where it cannot be read."""
+    try:
+        data = (Path(paths.job_folder(workspace, job)) / name).read_bytes()
+    except OSError:
+        return None
+    return hashlib.sha256(data).hexdigest()
+
+
 def marker(workspace: str, name: str, *, make: bool) -> bool:
     """Makes or looks for a marker file: a node that sees another's has the same disk."""
     path = Path(paths.jobs_folder(workspace)) / f".marker-{name}"
@@ -76,29 +81,3 @@ def statuses(workspace: str) -> list[dict[str, Any]]:
         with contextlib.suppress(ValueError, KeyError, TypeError, OSError):
             found.append(JobStatus.from_json(path.read_text(encoding="utf-8")))
     return [status.to_raw() for status in sorted(found, key=lambda status: status.started)]
-
-
-def stream(workspace: str, job: str, *, follow: bool) -> Iterator[bytes]:
-    """The job's event lines so far; with `follow` on until its supervisor has written the last.
-
-    Raises FileNotFoundError where this node holds no such job.
-    """
-    folder = Path(paths.job_folder(workspace, job))
-    with (folder / paths.STREAM).open("rb") as file:
-        while True:
-            ended = not follow or _ended(folder)
-            while line := file.readline():
-                if not line.endswith(b"\n"):
-                    file.seek(-len(line), os.SEEK_CUR)
-                    break
-                yield line
-            if ended:
-                return
-            time.sleep(0.2)
-
-
-def _ended(folder: Path) -> bool:
-    try:
-        return JobStatus.from_json((folder / paths.STATUS).read_text()).state in FINAL_STATES
-    except (OSError, ValueError, KeyError, TypeError):
-        return False

@@ -2,47 +2,103 @@
 
 from __future__ import annotations
 
+import os
+import select
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-KEPT = 20_000
-"""Lines that can still be asked for."""
-LONGEST = 16 * 1024
-"""Bytes of one line that travel; the rest stays in the rank's file."""
+from dsk.agent.excerpt import Excerpt
+from dsk.rotated import MIB, RotatedFile
+
+LOG_BYTES = 32 * MIB
+"""A rank's log on the disk: twice as much at most, of one attempt."""
+KEPT_BYTES = 4 * MIB
+"""Lines of a rank that can still be asked for."""
+ANSWER_BYTES = MIB
+LOOK_S = 0.5
+CHUNK = 64 * 1024
 
 
 @dataclass(frozen=True)
 class Line:
-    """`offset` names the line; `at` is the node's clock, seconds since the epoch."""
+    """`offset` numbers a rank's lines; `at` is the node's clock, seconds since the epoch. `text` as
+    in dsk.agent.excerpt: after BAR it shows an unfinished line."""
 
     offset: int
     at: float
     text: str
 
 
-class RankOutput:
-    """Drains `pipe` in a thread, whatever becomes of the file: no rank waits for its reader."""
+class KeptLines:
+    """The newest lines of a rank, for several threads."""
 
-    def __init__(self, rank: int, pipe: BinaryIO, folder: Path) -> None:
-        self._pipe = pipe
-        self._path = folder / f"rank{rank}.log"
-        self._lines: deque[Line] = deque(maxlen=KEPT)
-        self._next = 0
+    def __init__(self) -> None:
         self._guard = threading.Lock()
+        self._lines: deque[Line] = deque()
+        self._size = 0
+        self._next = 0
+
+    def add(self, texts: Sequence[str]) -> None:
+        at = time.time()
+        with self._guard:
+            for text in texts:
+                self._lines.append(Line(self._next, at, text))
+                self._next += 1
+                self._size += len(text)
+            while self._size > KEPT_BYTES:
+                self._size -= len(self._lines.popleft().text)
+
+    def read(self, offset: int, limit: int) -> tuple[list[Line], int]:
+        """At most `limit` lines from `offset` on, and the offset to ask from the next time. Where
+        some of them are gone, a line says so."""
+        with self._guard:
+            first = self._next - len(self._lines)
+            lines = [self._lines[index] for index in self._indexes(offset - first, limit)]
+        following = lines[-1].offset + 1 if lines else offset
+        if lines and offset < first:
+            text = f"dsk: {first - offset} lines are missing: they were not asked for in time"
+            lines.insert(0, Line(first - 1, lines[0].at, text))
+        return lines, following
+
+    def _indexes(self, begin: int, limit: int) -> range:
+        begin, size = max(0, begin), 0
+        for index in range(begin, min(begin + limit, len(self._lines))):
+            size += len(self._lines[index].text)
+            if size > ANSWER_BYTES and index > begin:
+                return range(begin, index)
+        return range(begin, min(begin + limit, len(self._lines)))
+
+
+class RankOutput:
+    """Drains `pipe` in a thread, whatever becomes of the file: no rank waits for its reader.
+
+    All that comes is kept in FOLDER/rank<N>.log, the newest `log_bytes` twice; what can be read
+    here is an Excerpt of it.
+    """
+
+    def __init__(
+        self, rank: int, pipe: BinaryIO, folder: Path, *, log_bytes: int = LOG_BYTES
+    ) -> None:
+        path = folder / f"rank{rank}.log"
+        place = "/".join(path.parts[-3:])
+        self._pipe = pipe
+        self._file = RotatedFile(path, log_bytes)
+        self._excerpt = Excerpt(
+            f"the newest {2 * log_bytes // MIB} MiB are in {place} on this node"
+        )
+        self._kept = KeptLines()
         self._thread = threading.Thread(target=self._drain, daemon=True)
         self._thread.start()
 
     def read(self, offset: int, limit: int) -> tuple[list[Line], int]:
-        """At most `limit` lines from `offset` on, and the offset to ask from the next time."""
-        with self._guard:
-            first = self._lines[0].offset if self._lines else self._next
-            begin = max(0, offset - first)
-            found = [self._lines[i] for i in range(begin, min(begin + limit, len(self._lines)))]
-        return found, found[-1].offset + 1 if found else offset
+        """As KeptLines.read."""
+        return self._kept.read(offset, limit)
 
     def wait(self, limit: float) -> bool:
         """Whether the pipe has ended and all of it can be read, after at most `limit` seconds."""
@@ -50,31 +106,17 @@ class RankOutput:
         return not self._thread.is_alive()
 
     def _drain(self) -> None:
-        file = _open(self._path)
-        for line in iter(lambda: self._pipe.readline(1 << 20), b""):
-            if file:
-                try:
-                    file.write(line)
-                except OSError as error:
-                    self._add(f"dsk: {self._path} is no longer written: {error.strerror}")
-                    file = None
-            if text := shown(line):
-                self._add(text)
-
-    def _add(self, text: str) -> None:
-        with self._guard:
-            self._lines.append(Line(self._next, time.time(), text))
-            self._next += 1
-
-
-def _open(path: Path) -> BinaryIO | None:
-    try:
-        return path.open("ab", buffering=0)
-    except OSError:
-        return None
-
-
-def shown(line: bytes) -> str:
-    """The line as a terminal would end up showing it: a carriage return begins it anew."""
-    frames = [frame for frame in line.split(b"\r") if frame.strip()]
-    return frames[-1][:LONGEST].decode(errors="replace").rstrip() if frames else ""
+        poll = select.poll()
+        poll.register(self._pipe, select.POLLIN)
+        with closing(self._file), self._pipe:
+            while True:
+                if not poll.poll(LOOK_S * 1000 if self._excerpt.pending else None):
+                    self._kept.add(self._excerpt.tick(time.monotonic()))
+                    continue
+                data = os.read(self._pipe.fileno(), CHUNK)
+                if not data:
+                    break
+                if told := self._file.write(data):
+                    self._kept.add([f"dsk: {told}"])
+                self._kept.add(self._excerpt.feed(data, time.monotonic()))
+            self._kept.add(self._excerpt.end())

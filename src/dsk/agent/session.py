@@ -15,6 +15,10 @@ from dsk.wire import session
 Op = Callable[..., Any]
 
 
+class Refused(Exception):
+    """What was asked for is not done; the text is for the user."""
+
+
 def node_ops(workspace: str, job: str) -> dict[str, Op]:
     """What is asked of a node whether or not ranks of the job run there."""
     return {
@@ -71,6 +75,8 @@ class Session:
             self._send({"id": number, "result": self._ops[op](**request)})
         except lock.Busy as busy:
             self._send({"id": number, "error": str(busy), "busy": busy.holder})
+        except Refused as refused:
+            self._send({"id": number, "error": str(refused)})
         except Exception as error:
             self._send({"id": number, "error": f"{type(error).__name__}: {error}"})
 

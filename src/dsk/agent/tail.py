@@ -4,44 +4,65 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from dsk.agent.output import LONGEST, Line, shown
+from dsk.agent.excerpt import Excerpt
+from dsk.agent.output import CHUNK, KeptLines, Line
 
-CHUNK = 1024 * 1024
+CHUNKS_A_LOOK = 256
+"""Whoever asks waits for no more than these."""
 _RANK = re.compile(r"_rank(\d+)\.log$")
+
+Reader = Callable[[int, int], tuple[list[Line], int]]
 
 
 class RankLog:
-    """One rank's file, read as a RankOutput is; an offset is one in bytes."""
+    """One rank's file, read as a RankOutput is. Not for several threads at once.
+
+    launch.py itself writes the file, so that its size is not bounded; what is sent on of it is.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._position = 0
+        self._excerpt = Excerpt(f"all of them are in {'/'.join(path.parts[-3:])} on this node")
+        self._kept = KeptLines()
 
     def read(self, offset: int, limit: int, *, last: bool = False) -> tuple[list[Line], int]:
-        """`last` also gives a line that has no end yet."""
-        with self._path.open("rb") as file:
-            file.seek(offset)
-            data = file.read(CHUNK)
-        lines: list[Line] = []
-        for raw in _split(data):
-            if not raw.endswith(b"\n") and not last and len(raw) < LONGEST:
-                break
-            if text := shown(raw):
-                lines.append(Line(offset, time.time(), text))
-            offset += len(raw)
-            if len(lines) == limit:
-                break
-        return lines, offset
+        """`last` also gives what is held back, and a line that has no end."""
+        self._look(CHUNKS_A_LOOK)
+        if last:
+            while self._look(CHUNKS_A_LOOK):
+                pass
+            self._kept.add(self._excerpt.end())
+        return self._kept.read(offset, limit)
+
+    def _look(self, chunks: int) -> bool:
+        """Whether there may be more than what was read."""
+        with self._path.open("rb", buffering=0) as file:
+            file.seek(self._position)
+            for _ in range(chunks):
+                now = time.monotonic()
+                if not (data := file.read(CHUNK)):
+                    self._kept.add(self._excerpt.tick(now))
+                    return False
+                self._position += len(data)
+                self._kept.add(self._excerpt.feed(data, now))
+        return True
 
 
-def _split(data: bytes) -> list[bytes]:
-    """By line feeds alone, kept: a carriage return does not end a line."""
-    *whole, rest = data.split(b"\n")
-    return [line + b"\n" for line in whole] + ([rest] if rest else [])
+class RankLogs:
+    """Every `*_rank<N>.log` in a folder, as launch.py names them."""
 
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._logs: dict[int, RankLog] = {}
 
-def rank_logs(folder: Path) -> dict[int, RankLog]:
-    """Every `*_rank<N>.log` in the folder, as launch.py names them, by rank."""
-    found = ((_RANK.search(path.name), path) for path in folder.glob("*_rank*.log"))
-    return {int(match[1]): RankLog(path) for match, path in found if match}
+    def readers(self, *, last: bool) -> dict[int, Reader]:
+        """By rank."""
+        for path in self._folder.glob("*_rank*.log"):
+            if match := _RANK.search(path.name):
+                self._logs.setdefault(int(match[1]), RankLog(path))
+        return {rank: partial(log.read, last=last) for rank, log in self._logs.items()}

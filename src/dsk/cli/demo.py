@@ -22,11 +22,17 @@ if TYPE_CHECKING:
 def command(*, image: str, gpus: bool, keep: bool, only_clean: bool, verbose: bool) -> None:
     """Train a tiny model on two nodes on this machine: no GPU, no download needed."""
     from dsk.cli.report import Printer
+    from dsk.cli.screen import Screen
     from dsk.demo.run import clean, run
     from dsk.demo.site import lock
 
     report = Printer()  # nothing is sent to this machine itself: no bar to end
-    show = _show_all if verbose else _show_steps
+    screen = Screen(world_size=2, nodes=2)
+
+    def show(event: Event) -> None:
+        if verbose or _is_news(event):
+            screen.show(event)
+
     with lock():
         clean(report)  # also what a demo that was cut off has left
         if only_clean:
@@ -40,19 +46,11 @@ def command(*, image: str, gpus: bool, keep: bool, only_clean: bool, verbose: bo
                 clean(report)
 
 
-def _show_all(event: Event) -> None:
-    from dsk.cli.events import show
-
-    show(event)
-
-
-def _show_steps(event: Event) -> None:
+def _is_news(event: Event) -> bool:
     """What happens, and the loss that rank 0 logs at each step."""
-    from dsk.cli.events import show
     from dsk.wire.events import Output
 
-    if not isinstance(event, Output) or (event.rank == 0 and "'loss'" in event.line):
-        show(event)
+    return not isinstance(event, Output) or (event.rank == 0 and "'loss'" in event.line)
 
 
 def _summary(demo: Demo) -> str:

@@ -1,23 +1,17 @@
-"""A job's events as lines for people, or as JSON for programs."""
+"""A job's events as lines for people."""
 
 from __future__ import annotations
 
 import click
 
-from dsk.wire.events import Event, Exited, Failure, Finished, Notice, Output, Phase, Step, encode
+from dsk.wire.events import Failure, Finished, Notice, Output, Phase
 
 
-def show(event: Event, *, as_json: bool = False) -> None:
-    if as_json:
-        click.echo(encode(event))
-    # The ranks' own lines and the failure say the same to people.
-    elif not isinstance(event, Step | Exited):
-        click.echo(text(event))
-
-
-def text(event: Phase | Notice | Output | Failure | Finished) -> str:
+def text(event: Phase | Notice | Output | Failure | Finished, width: int = 0) -> str:
+    """`width`: that of the longest place before a line."""
     if isinstance(event, Output):
-        return f"{click.style(_place(event.node, event.rank), fg='cyan')} {event.line}"
+        who = place(event.node, event.rank).ljust(width)
+        return f"{click.style(who, fg='cyan')} {event.line}"
     if isinstance(event, Phase):
         return click.style(f"dsk: {event.text}", dim=True)
     if isinstance(event, Notice):
@@ -27,7 +21,7 @@ def text(event: Phase | Notice | Output | Failure | Finished) -> str:
     return _finished(event)
 
 
-def _place(node: int | None, rank: int | None) -> str:
+def place(node: int | None, rank: int | None) -> str:
     if node is None:
         return "[master]"
     return f"[node{node}]" if rank is None else f"[node{node} rank {rank}]"

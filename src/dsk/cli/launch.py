@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import queue
 import sys
-import threading
 from typing import TYPE_CHECKING
 
 import click
@@ -14,9 +12,10 @@ from dsk.cli.context import Context, in_place_option, pass_context
 from dsk.wire.jobspec import LAUNCHERS, LauncherName
 
 if TYPE_CHECKING:
+    from dsk.cli.listen import Shows
+    from dsk.jobs.evidence import Recent
     from dsk.jobs.place import Supervisor
     from dsk.jobs.planning import Plan, Request
-    from dsk.wire.events import Event
 
 DETACHED = "the job goes on; follow it with: dsk logs -f {job}   end it with: dsk stop {job}"
 
@@ -38,6 +37,13 @@ DETACHED = "the job goes on; follow it with: dsk logs -f {job}   end it with: ds
     help="Who starts the ranks: dsk's agents, or DeepSpeed's own runner with pdsh.",
 )
 @click.option("--no-check", is_flag=True, help="Do not look at the servers first.")
+@click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="PHASE=TIME",
+    help="End the job when no rank gets on for so long: training=120, saving=1h, evaluating=off.",
+)
 @in_place_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line (docs/events.md).")
 @pass_context
@@ -52,17 +58,27 @@ def command(
     exclude: str | None,
     launcher: LauncherName,
     no_check: bool,
+    limits: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Train TRAIN.YAML, LLaMA-Factory's own file, on all nodes. KEY=VALUE overrides its keys."""
     from dsk.cli import dryrun
+    from dsk.cli.listen import JsonLines
+    from dsk.cli.screen import Screen
     from dsk.jobs.launch import start
+    from dsk.jobs.limits import parse_limits
     from dsk.jobs.planning import Request, plan
     from dsk.jobs.stacks import stack_for
     from dsk.recipe import load_train_file
 
     request = Request(
-        context.cluster(), load_train_file(train_file), overrides, include, exclude, launcher
+        context.cluster(),
+        load_train_file(train_file),
+        overrides,
+        include,
+        exclude,
+        launcher,
+        parse_limits(limits),
     )
     stack, note = stack_for(request.cluster.image)
     if dry_run:
@@ -84,7 +100,17 @@ def command(
             job = planned.spec.job
             click.echo(json.dumps({"job": job}) if as_json else DETACHED.format(job=job))
             return
-        sys.exit(follow(supervisor, as_json=as_json))
+        spec = planned.spec
+        shows = JsonLines() if as_json else Screen(spec.world_size, len(request.cluster.nodes))
+        sys.exit(follow(supervisor, shows, explain=not as_json))
+
+
+def _explain(recent: Recent, job: str) -> None:
+    """Why the job failed, as far as what was shown tells."""
+    from dsk.cli.diagnosis import short
+    from dsk.cli.language import preferred
+
+    click.echo(short(recent.diagnosis(), job, preferred()))
 
 
 def _check_servers(request: Request) -> None:
@@ -119,23 +145,19 @@ def _announce(planned: Plan, *, as_json: bool) -> None:
         click.echo(f"note: {notice}")
 
 
-def follow(supervisor: Supervisor, *, as_json: bool) -> int:
-    """Shows the job until it ends; returns its exit code. Ctrl-C asks what to do with it."""
-    heard: queue.Queue[Event | Exception | None] = queue.Queue()
+def follow(supervisor: Supervisor, shows: Shows, *, explain: bool) -> int:
+    """Shows the job until it ends, and if it fails, with `explain`, why; returns its exit code.
+    Ctrl-C asks what to do with it."""
+    from dsk.cli.listen import listen, show_all
+    from dsk.errors import JobFailed
+    from dsk.jobs.evidence import Recent
 
-    def read() -> None:
-        try:
-            for event in supervisor.events():
-                heard.put(event)
-            heard.put(None)
-        except Exception as error:
-            heard.put(error)
-
-    threading.Thread(target=read, daemon=True).start()
+    recent = Recent()
+    heard = listen(recent.watch(supervisor.events()))
     stopping = False
     while True:
         try:
-            code = _show_all(heard, as_json=as_json)
+            finished = show_all(heard, shows)
         except KeyboardInterrupt:
             if not stopping and _wants_to_detach():
                 click.echo(DETACHED.format(job=supervisor.job))
@@ -143,22 +165,10 @@ def follow(supervisor: Supervisor, *, as_json: bool) -> int:
             stopping = True
             supervisor.request_stop()
             continue
-        return supervisor.exit_code() if code is None else code
-
-
-def _show_all(heard: queue.Queue[Event | Exception | None], *, as_json: bool) -> int | None:
-    """Until the stream ends: the exit code that the last event names, None if none did."""
-    from dsk.cli.events import show
-    from dsk.wire.events import Finished
-
-    code = None
-    while (event := heard.get()) is not None:
-        if isinstance(event, Exception):
-            raise event
-        show(event, as_json=as_json)
-        if isinstance(event, Finished):
-            code = event.exit_code
-    return code
+        code = finished.exit_code if finished else supervisor.exit_code()
+        if explain and code == JobFailed.exit_code:
+            _explain(recent, supervisor.job)
+        return code
 
 
 def _wants_to_detach() -> bool:

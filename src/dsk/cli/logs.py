@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import click
 
 from dsk.cli.context import Context, in_place_option, pass_context
@@ -10,15 +12,46 @@ from dsk.cli.context import Context, in_place_option, pass_context
 @click.command()
 @click.argument("job", required=False)
 @click.option("-f", "--follow", is_flag=True, help="Go on until the job ends.")
+@click.option("--rank", "ranks", metavar="RANKS", help="Only these ranks' lines: 0,3-5.")
+@click.option("--node", metavar="NODE", help="Only lines from there: 1, node1 or its address.")
+@click.option(
+    "--since", "since_text", metavar="TIME", help="Only what came since: 10m ago, or 14:30."
+)
 @in_place_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line (docs/events.md).")
 @pass_context
-def command(context: Context, job: str | None, *, follow: bool, as_json: bool) -> None:
-    """Show the output and events of JOB, or of the newest one."""
-    from dsk.cli.events import show
-    from dsk.jobs import history
+def command(
+    context: Context,
+    job: str | None,
+    *,
+    follow: bool,
+    ranks: str | None,
+    node: str | None,
+    since_text: str | None,
+    as_json: bool,
+) -> None:
+    """Show the output and events of JOB, or of the newest one.
 
+    Equal lines of several ranks are shown as one. Ctrl-C ends this command alone, never the job.
+    """
+    from dsk.cli.listen import JsonLines, listen, show_all
+    from dsk.cli.screen import Screen
+    from dsk.errors import JobFailed
+    from dsk.jobs import history
+    from dsk.jobs.wanted import since, wanted
+
+    begin = since(since_text, datetime.now().astimezone()) if since_text else None
     with context.place() as place:
-        status = history.find(history.statuses(place), job)
-        for event in history.replay(place, status.job, follow=follow):
-            show(event, as_json=as_json)
+        status = history.find_or_await(place, job)
+        chosen = wanted(place.cluster, status, ranks, node)
+        events = history.replay(place, status.job, follow=follow, since=begin)
+        shown = None if chosen.ranks is None else len(chosen.ranks)
+        nodes = len(place.cluster.nodes)
+        screen = JsonLines() if as_json else Screen(status.world_size, nodes, shown=shown)
+        finished = show_all(listen(filter(chosen, events)), screen)
+        if follow and finished is None:
+            raise JobFailed(
+                "its supervisor is gone without a last word",
+                where=f"job {status.job}",
+                fix="the workers end what is left by themselves; look with dsk status",
+            )

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 
 from dsk.errors import UserError
 from dsk.jobs.follow import events
 from dsk.jobs.place import Place
 from dsk.jobs.states import LOST, JobState
-from dsk.wire.events import FINAL_STATES, Event
+from dsk.jobs.wanted import Since
+from dsk.wire.events import FINAL_STATES, Event, Finished
 from dsk.wire.status import JobStatus
+
+STARTS_WITHIN_S = 60.0
+"""From a job's start until its folder is there."""
+LOOK_S = 0.5
 
 
 def statuses(place: Place) -> list[JobStatus]:
@@ -44,9 +50,48 @@ def find(statuses: list[JobStatus], job: str | None) -> JobStatus:
     return found[0]
 
 
-def replay(place: Place, job: str, *, follow: bool) -> Iterator[Event]:
-    """The events of one job from its folder; with `follow` on to its end."""
-    words = ["dsk-agent", "logs", "--workspace", str(place.cluster.workspace), job]
-    if follow:
-        words.insert(2, "--follow")
-    return events(place.stream(words))
+def find_or_await(place: Place, job: str | None) -> JobStatus:
+    """As `find`; a job that is just being started is waited for. Raises UserError."""
+    deadline = time.monotonic() + STARTS_WITHIN_S
+    while True:
+        known = statuses(place)
+        written = {status.job for status in known}
+        running = {supervisor.job for supervisor in place.running()}
+        starting = {each for each in running - written if job in (None, each)}
+        if not starting or time.monotonic() > deadline:
+            return find(known, job)
+        time.sleep(LOOK_S)
+
+
+def replay(
+    place: Place, job: str, *, follow: bool = False, since: Since | None = None
+) -> Iterator[Event]:
+    """The events of one job from its folder; with `follow` until its supervisor has ended, over as
+    many connections as it takes."""
+    words = _since_words(since)
+    passed = 0.0
+    while True:
+        last = passed
+        for event in events(place.stream(_words(place, job, words, follow=follow))):
+            if event.at and event.at <= passed:
+                continue
+            last = max(last, event.at)
+            yield event
+            if isinstance(event, Finished):
+                return
+        if not follow or job not in {supervisor.job for supervisor in place.running()}:
+            return
+        passed = last
+        words = _since_words(Since(at=passed)) if passed else words
+        time.sleep(LOOK_S)
+
+
+def _words(place: Place, job: str, more: list[str], *, follow: bool) -> list[str]:
+    words = ["dsk-agent", "logs", "--workspace", str(place.cluster.workspace), *more]
+    return [*words, "--follow", job] if follow else [*words, job]
+
+
+def _since_words(since: Since | None) -> list[str]:
+    if since is None:
+        return []
+    return ["--ago", str(since.ago)] if since.at is None else ["--since", repr(since.at)]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from dsk.cluster.model import Cluster
 from dsk.cluster.selection import select
@@ -15,7 +15,8 @@ from dsk.wire.jobspec import JobSpec, LauncherName
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for. `include` and `exclude` are in DeepSpeed's syntax."""
+    """What the user asked for. `include` and `exclude` are in DeepSpeed's syntax, `limits` as in
+    JobSpec."""
 
     cluster: Cluster
     train_file: TrainFile
@@ -23,6 +24,7 @@ class Request:
     include: str | None = None
     exclude: str | None = None
     launcher: LauncherName = "direct"
+    limits: Mapping[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,5 +64,6 @@ def plan(request: Request, known: KnownKeys, exists: Callable[[str], bool] | Non
         job=job_id(now),
         now=now,
         launcher=request.launcher,
+        limits=request.limits,
     )
     return Plan(spec, resolved(None))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Mapping
 
 from dsk import __version__
 from dsk.cluster.model import Cluster
@@ -28,6 +29,7 @@ def job_spec(
     job: str,
     now: float,
     launcher: LauncherName,
+    limits: Mapping[str, float | None],
 ) -> JobSpec:
     """`shared` and `local`: the same train.yaml resolved for both kinds of workspace."""
     return JobSpec(
@@ -45,6 +47,7 @@ def job_spec(
         env=job_env(cluster),
         version=__version__,
         launcher=launcher,
+        limits=limits,
         hub=_hub(cluster, shared),
     )
 

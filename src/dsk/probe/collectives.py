@@ -78,7 +78,7 @@ def run(probe: Probe, at: Stage) -> Iterator[Measured]:
 
 
 def _groups(device: torch.device) -> Iterator[Group]:
-    """This rank's node, where that has several ranks, and all ranks, where they are more."""
+    """The node of this rank, where it has several ranks, and all ranks, where they are more."""
     mine, nodes = int(os.environ["CROSS_RANK"]), int(os.environ["CROSS_SIZE"])
     spread: list[int] = [0] * dist.get_world_size()
     dist.all_gather_object(spread, mine)

@@ -20,7 +20,8 @@ from dsk.supervisor.heard import (
     Reported,
 )
 from dsk.supervisor.record import Record
-from dsk.wire.events import Exited, Failure, Output, Phase
+from dsk.supervisor.stalls import Stall, Stalls
+from dsk.wire.events import BAR, Exited, Failure, Output, Phase
 from dsk.wire.jobspec import JobSpec
 from dsk.wire.progress import Progress
 
@@ -49,10 +50,11 @@ class Attempt:
         self._judged_at = 0.0
         self._running = False
         self._progress: dict[int, Progress] = {}
+        self._stalls = Stalls(spec.limits)
         self._last: dict[int, deque[str]] = defaultdict(lambda: deque(maxlen=KEPT_LINES))
         self._launcher_last: deque[str] = deque(maxlen=KEPT_LINES)
 
-    def watch(self) -> Failure | None:
+    def watch(self) -> Failure | Stall | None:
         """None once every rank has ended with 0."""
         save = time.monotonic() + SAVE_EVERY_S
         while True:
@@ -61,8 +63,8 @@ class Attempt:
             now = time.monotonic()
             if len(self._succeeded) == self._spec.world_size:
                 return None
-            if failure := self._judge(now):
-                return failure
+            if wrong := self._judge(now):
+                return wrong
             if now >= save:
                 self._record.progress()
                 save = now + SAVE_EVERY_S
@@ -103,18 +105,20 @@ class Attempt:
         """The first counts."""
         self._failure = self._failure or failure
 
-    def _judge(self, now: float) -> Failure | None:
+    def _judge(self, now: float) -> Failure | Stall | None:
         if self._failed and now >= self._judged_at:
             return self._rank_failed(min(self._failed, key=lambda ended: ended.at))
         if self._failed:
             return None
-        return self._failure or self._ended_early(now)
+        return self._failure or self._ended_early(now) or self._stalls.check(now)
 
     def _ranks_lines(self, message: Lines) -> None:
         self._runs()
-        for rank, line in message.lines:
-            self._last[rank].append(line)
-            self._record.tell(Output(time.time(), message.node.index, rank, line))
+        for rank, text in message.lines:
+            line, bar = text.removeprefix(BAR), text.startswith(BAR)
+            if not bar:
+                self._last[rank].append(line)
+            self._record.tell(Output(time.time(), message.node.index, rank, line, bar))
 
     def _runs(self) -> None:
         if not self._running:
@@ -127,12 +131,16 @@ class Attempt:
             if rank.progress:
                 self._runs()
                 self._progress[rank.rank] = rank.progress
+                if rank.pid:
+                    self._stalls.heard(rank.rank, rank.progress, time.monotonic())
 
     def _rank_ended(self, ended: RankEnded) -> None:
         name = _signal_name(ended.code)
         self._record.tell(
             Exited(time.time(), ended.node.index, ended.rank, ended.code, signal=name)
         )
+        if ended.rank is not None:
+            self._stalls.ended(ended.rank)
         if ended.code == 0:
             self._succeeded.append(ended)
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,13 +12,14 @@ from pathlib import Path
 from dsk.errors import DskError, JobFailed
 from dsk.files import write_atomic
 from dsk.plan import deepspeed
-from dsk.supervisor import hub, prepare
+from dsk.supervisor import hub, prepare, stacks
 from dsk.supervisor.attempt import Attempt
 from dsk.supervisor.heard import Heard
 from dsk.supervisor.launcher import Direct, Launcher
 from dsk.supervisor.place import Place
 from dsk.supervisor.record import Record
 from dsk.supervisor.runner import Runner
+from dsk.supervisor.stalls import Stall
 from dsk.supervisor.watch import Watch
 from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import Workers
@@ -75,13 +77,13 @@ class Job:
             prepare.check_needed(spec, workers)
             if spec.hub:
                 self._provide_models(spec.hub, workers, shared=shared)
-            prepare.put_files(spec, recipe.yaml, workers)
+            files = prepare.put_files(spec, recipe.yaml, workers)
             # The runner reads it here, also where this node has no part in the job; without one it
             # would go on alone.
             self._write_hostfile()
             first = next(iter(workers))
             port = first.ask("free_port", host=spec.nodes[0].host)
-            return self._attempt(workers, port)
+            return self._attempt(workers, port, files)
 
     def _connect(self, stack: ExitStack) -> Workers:
         place = self._place
@@ -132,7 +134,7 @@ class Job:
             )
         self._write_rank_config()
 
-    def _attempt(self, workers: Workers, port: int) -> Failure | None:
+    def _attempt(self, workers: Workers, port: int, files: Mapping[str, str]) -> Failure | None:
         spec, number = self._spec, 0
         self._phase(
             "starting",
@@ -144,8 +146,9 @@ class Job:
         for watch in self._watches:
             watch.begin_attempt()
         try:
-            launcher.start(number)
-            failure = attempt.watch()
+            launcher.start(number, files)
+            found = attempt.watch()
+            failure = self._hung(found, workers, number) if isinstance(found, Stall) else found
         finally:
             # The ranks first: pdsh, and with it the runner, waits for every node for ever.
             self._phase("stopping", "ending what is left of the job on every node")
@@ -157,6 +160,13 @@ class Job:
             attempt.drain()
             self._record.progress()
         return failure and attempt.complete(failure)
+
+    def _hung(self, stall: Stall, workers: Workers, attempt: int) -> Failure:
+        at = time.time()
+        self._phase("stopping", f"no progress for {stall.seconds:.0f} s; looking where ranks stand")
+        folder = paths.stacks(paths.job_folder(self._spec.workspace, self._spec.job), attempt)
+        elsewhere = stacks.astray(stacks.gather(workers, Path(folder)))
+        return stacks.failure(stall, elsewhere, at=at, folder=str(folder))
 
     def _launcher(self, workers: Workers, port: int) -> Launcher:
         if self._spec.launcher == "direct":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from dsk.plan import direct
@@ -17,8 +18,9 @@ class Launcher(ABC):
     """What becomes of the ranks is heard from the nodes' Watches, or from the launcher itself."""
 
     @abstractmethod
-    def start(self, attempt: int) -> None:
-        """Raises DskError where a rank cannot be started."""
+    def start(self, attempt: int, files: Mapping[str, str]) -> None:
+        """`files`: the SHA-256 that the job's files must still have, by name. Raises DskError where
+        they do not, or where a rank cannot be started."""
 
     @abstractmethod
     def end(self) -> None:
@@ -33,11 +35,17 @@ class Direct(Launcher):
         self._workers = workers
         self._port = master_port
 
-    def start(self, attempt: int) -> None:
+    def start(self, attempt: int, files: Mapping[str, str]) -> None:
         def start(worker: Worker) -> None:
             ranks = direct.ranks_of(self._spec, worker.node, master_port=self._port)
             # In the connection, and on no command line: the environment may hold secrets.
-            worker.ask("start", limit=START_LIMIT_S, attempt=attempt, ranks=[*map(asdict, ranks)])
+            worker.ask(
+                "start",
+                limit=START_LIMIT_S,
+                attempt=attempt,
+                ranks=[*map(asdict, ranks)],
+                files=files,
+            )
 
         self._workers.each(start)
 

@@ -91,10 +91,12 @@ def check_needed(spec: JobSpec, workers: Workers) -> None:
         )
 
 
-def put_files(spec: JobSpec, recipe: str, workers: Workers) -> None:
-    """Writes the job's files on every node; raises JobFailed where what then stands differs."""
+def put_files(spec: JobSpec, recipe: str, workers: Workers) -> dict[str, str]:
+    """Writes the job's files on every node; their SHA-256 by name. Raises JobFailed where what then
+    stands differs."""
+    digests: dict[str, str] = {}
     for name, text in deepspeed.job_folder_files(spec, recipe).items():
-        wanted = hashlib.sha256(text.encode()).hexdigest()
+        digests[name] = wanted = hashlib.sha256(text.encode()).hexdigest()
         errors: list[DskError] = [
             JobFailed(f"{name} reads back differently from what was written", where=worker.name)
             for worker, digest in workers.ask_all("put", name=name, text=text)
@@ -102,3 +104,4 @@ def put_files(spec: JobSpec, recipe: str, workers: Workers) -> None:
         ]
         if errors:
             raise errors[0]
+    return digests

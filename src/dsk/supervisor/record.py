@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
-from dsk.files import write_atomic
+from dsk.supervisor.folder import JobFolder
 from dsk.supervisor.heard import Reported
-from dsk.wire import paths
-from dsk.wire.events import Event, Failure, Finished, Output, Phase, Step, encode
+from dsk.supervisor.pace import Pace
+from dsk.wire.events import Event, Failure, Finished, Notice, Phase, Step, encode
 from dsk.wire.progress import PHASES, Progress
 from dsk.wire.status import JobStatus, NodeStatus
 
@@ -26,43 +28,39 @@ class Record:
     def __init__(self, status: JobStatus, out: IO[str]) -> None:
         self.status = status
         self._out = out
-        self._folder: Path | None = None
-        self._files: dict[str, IO[str]] = {}
+        self._folder: JobFolder | None = None
         self._early: list[Event] = []
         self._nodes: dict[int, NodeStatus] = {}
         self._step_told = 0.0
+        self._pace = Pace()
 
     def open(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
-        self._files = {
-            name: (folder / name).open("a", encoding="utf-8")
-            for name in (paths.STREAM, paths.EVENTS)
-        }
+        self._folder = JobFolder(folder)
         early, self._early = self._early, []
         for event in early:
             self._write(event)
         self._save_status()
 
     def close(self) -> None:
-        for file in self._files.values():
-            file.close()
+        if self._folder:
+            self._folder.close()
 
     def tell(self, event: Event) -> None:
-        print(encode(event), file=self._out, flush=True)
-        if self._folder is None:
-            self._early.append(event)
-        else:
-            self._write(event)
+        # Nobody may be left to read it, where the supervisor is a process and its disk is full.
+        with contextlib.suppress(OSError):
+            print(encode(event), file=self._out, flush=True)
+        self._write(event)
         self._update(event)
 
     def _write(self, event: Event) -> None:
-        line = encode(event) + "\n"
-        self._files[paths.STREAM].write(line)
-        self._files[paths.STREAM].flush()
-        if not isinstance(event, Output):
-            self._files[paths.EVENTS].write(line)
-            self._files[paths.EVENTS].flush()
+        if self._folder is None:
+            self._early.append(event)
+        else:
+            self._complain(self._folder.write(event))
+
+    def _complain(self, problems: Sequence[str]) -> None:
+        for problem in problems:
+            self.tell(Notice(time.time(), problem))
 
     def _update(self, event: Event) -> None:
         if isinstance(event, Phase):
@@ -83,7 +81,7 @@ class Record:
     def progress(self) -> None:
         """Brings status.json up to what the nodes have reported and LLaMA-Factory last logged."""
         before = self.status
-        last = _last_object(Path(before.output_dir) / TRAINER_LOG)
+        last = _last_object(Path(before.output_dir) / TRAINER_LOG, since=before.started)
         told = [
             rank.progress
             for state in self._nodes.values()
@@ -101,6 +99,9 @@ class Record:
             samples_per_s=_first(*(each.samples_per_s for each in told), before.samples_per_s),
             node_states=tuple(self._nodes[index] for index in sorted(self._nodes)),
         )
+        self._pace.seen(self.status.step, time.monotonic())
+        left = self._pace.left(self.status.steps, time.monotonic())
+        self.status = replace(self.status, seconds_left=left)
         self._save_status()
         moved = (before.phase, before.step) != (self.status.phase, self.status.step)
         if behind and moved and time.monotonic() - self._step_told > STEP_EVERY_S:
@@ -113,7 +114,7 @@ class Record:
     def _save_status(self) -> None:
         if self._folder is not None:
             self.status = replace(self.status, updated=time.time())
-            write_atomic(self._folder / paths.STATUS, self.status.to_json().encode())
+            self._complain(self._folder.save(self.status))
 
 
 def _how_far(progress: Progress) -> tuple[int, int]:
@@ -124,9 +125,12 @@ def _first(*values: Any) -> Any:
     return next((value for value in values if value is not None), None)
 
 
-def _last_object(path: Path) -> dict[str, Any]:
-    """The last whole JSON line of a file, {} where there is none."""
+def _last_object(path: Path, *, since: float) -> dict[str, Any]:
+    """The last whole JSON line of a file, {} where there is none, or none written `since` then: an
+    earlier job's."""
     try:
+        if path.stat().st_mtime < since:
+            return {}
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - 4096))
             lines = file.read().splitlines(keepends=True)

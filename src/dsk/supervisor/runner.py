@@ -40,8 +40,8 @@ class Runner(Launcher):
         )
         self._process: subprocess.Popen[str] | None = None
 
-    def start(self, attempt: int) -> None:
-        self._workers.ask_all("watch", attempt=attempt)
+    def start(self, attempt: int, files: Mapping[str, str]) -> None:
+        self._workers.ask_all("watch", attempt=attempt, files=files)
         argv = deepspeed.command(self._spec, master_port=self._port, attempt=attempt)
         self._process = _popen(argv, self._env)
         threading.Thread(target=self._read, args=(self._process,), daemon=True).start()

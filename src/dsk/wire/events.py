@@ -14,6 +14,9 @@ from dsk.wire.tagged import Tagged
 State = Literal["starting", "running", "stopping", "succeeded", "failed", "stopped"]
 FINAL_STATES = ("succeeded", "failed", "stopped")
 
+BAR = "\r"
+"""Begins a text of an agent that shows an unfinished line, which a later one takes the place of."""
+
 
 @dataclass(frozen=True)
 class Phase:
@@ -36,12 +39,13 @@ class Notice:
 @dataclass(frozen=True)
 class Output:
     """One line of a rank (`rank` set) or of the launcher on a node; `node` None is the master
-    container's own."""
+    container's own. `bar`: it has no end yet, and a later one takes its place."""
 
     at: float
     node: int | None
     rank: int | None
     line: str
+    bar: bool = False
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,8 @@ class NodeStatus:
 class JobStatus:
     """`attempt` counts from 0. `phase` is a wire.progress RankPhase, of the rank that is furthest
     behind; `step` of `steps`, `loss` and `samples_per_s` (over all ranks) are the last that a rank
-    told, or LLaMA-Factory logged (None: none yet). Times are seconds since the epoch by the
+    told, or LLaMA-Factory logged (None: none yet). `seconds_left` is what the steps to
+    come will take, by those so far, from `updated` on. Times are seconds since the epoch by the
     supervisor's clock."""
 
     job: str
@@ -50,6 +51,7 @@ class JobStatus:
     attempt: int = 0
     phase: str | None = None
     samples_per_s: float | None = None
+    seconds_left: float | None = None
     node_states: tuple[NodeStatus, ...] = ()
 
     def to_raw(self) -> dict[str, Any]:

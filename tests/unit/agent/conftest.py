@@ -15,5 +15,6 @@ def run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     run = tmp_path / "run"
     for name, folder in {"LINKS": "jobs", "PROGRESS": "progress", "AGENTS": "agents"}.items():
         monkeypatch.setattr(paths, name, PurePosixPath(run / folder))
-    monkeypatch.setattr(lock.take, "__defaults__", (run / "lock",))
+    for function in (lock.take, lock.holder):
+        monkeypatch.setattr(function, "__defaults__", (run / "lock",))
     return run

@@ -6,14 +6,12 @@ import hashlib
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
 
-from dsk.agent import jobfolder, lock
+from dsk.agent import lock
 from dsk.agent.session import Session, node_ops
 from dsk.wire import session
 
@@ -113,28 +111,3 @@ def test_a_killed_holder_leaves_the_lock_free(tmp_path: Path) -> None:
         assert lock.holder(path) == "gone"
         holder.kill()
     assert lock.holder(path) is None
-
-
-@pytest.fixture
-def stream_lines(workspace: Path) -> Iterator[Path]:
-    folder = workspace / ".dsk/jobs/j4"
-    folder.mkdir(parents=True)
-    (folder / "stream.jsonl").write_bytes(b'{"n": 1}\n{"n": 2}\n{"n"')
-    yield folder
-
-
-def test_a_followed_job_ends_with_its_last_event(workspace: Path, stream_lines: Path) -> None:
-    status = (
-        '{"job": "j4", "cluster": "c", "state": "%s", "nodes": [], "world_size": 1,'
-        ' "started": 1, "updated": 2, "output_dir": "/o"}'
-    )
-    (stream_lines / "status.json").write_text(status % "running")
-    reader = jobfolder.stream(str(workspace), "j4", follow=True)
-    assert [next(reader), next(reader)] == [b'{"n": 1}\n', b'{"n": 2}\n']
-    with (stream_lines / "stream.jsonl").open("ab") as file:
-        file.write(b": 3}\n")
-    assert next(reader) == b'{"n": 3}\n'
-    (stream_lines / "status.json").write_text(status % "failed")
-    begin = time.monotonic()
-    assert list(reader) == []
-    assert time.monotonic() - begin < 5

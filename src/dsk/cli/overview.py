@@ -1,0 +1,135 @@
+"""Where a cluster stands, as `dsk status` shows it to people."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from dsk.cli.fold import numbers
+from dsk.jobs.overview import Overview
+from dsk.jobs.states import JobState, WorkerState
+from dsk.wire.events import FINAL_STATES
+from dsk.wire.report import GpuReport, HostReport, NodeReport, RankReport
+from dsk.wire.status import JobStatus, NodeStatus
+
+GB = 1e9
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+def text(found: Overview, jobs: int) -> str:
+    """With the newest `jobs` of the jobs."""
+    lines = [_worker(worker) for worker in found.workers]
+    shown = found.jobs[-jobs:] if jobs else ()
+    lines += [line for job in shown for line in _job(job)] or ["no jobs yet"]
+    return "\n".join(lines)
+
+
+def _worker(worker: WorkerState) -> str:
+    node = worker.node
+    state = f"{worker.state}, {worker.health}" if worker.health else worker.state
+    line = f"{node.name}  {node.host}  slots {node.slots}  worker {state}"
+    return f"{line}\n  {worker.problem}" if worker.problem else line
+
+
+def _job(job: JobState) -> list[str]:
+    status, runs = job.status, job.state not in FINAL_STATES
+    parts = [f"job {status.job}", job.state]
+    if status.attempt:
+        parts.append(f"attempt {status.attempt + 1}")
+    if runs and status.phase:
+        parts.append(status.phase)
+    if status.step is not None:
+        parts.append(f"step {status.step}/{status.steps}")
+    if status.loss is not None:
+        parts.append(f"loss {status.loss:.4f}")
+    if runs and status.samples_per_s is not None:
+        parts.append(f"{status.samples_per_s:.3g} samples/s")
+    if job.state == "running" and status.seconds_left is not None:
+        parts.append(f"{duration(status.seconds_left)} left")
+    parts.append(f"{'for' if runs else 'after'} {duration(status.updated - status.started)}")
+    parts.append(time.strftime("started %Y-%m-%d %H:%M:%S", time.localtime(status.started)))
+    lines = ["  ".join(parts)]
+    if status.cause:
+        lines.append(f"  {status.cause}")
+    if runs:
+        lines += [_node(node, status) for node in status.node_states]
+    return lines
+
+
+def _node(node: NodeStatus, status: JobStatus) -> str:
+    parts = [f"  node{node.node} {node.host}"]
+    if node.heard is not None:
+        parts.append(f"heard {duration(max(0.0, status.updated - node.heard))} ago")
+    if node.report:
+        parts += _report(node.report)
+    return "  ".join(parts)
+
+
+def _report(report: NodeReport) -> list[str]:
+    parts = [_ranks(report.ranks)] if report.ranks else []
+    if report.gpus:
+        parts.append(_gpus(report.gpus))
+    return [*parts, _host(report.host)]
+
+
+def _ranks(ranks: Iterable[RankReport]) -> str:
+    """Those that do the same together: `ranks 0-2 training, rank 3 stopped`."""
+    alike: defaultdict[str, list[int]] = defaultdict(list)
+    for rank in ranks:
+        alike[_does(rank)].append(rank.rank)
+    return ", ".join(
+        f"rank{'s' if len(own) > 1 else ''} {numbers(own)} {does}" for does, own in alike.items()
+    )
+
+
+def _does(rank: RankReport) -> str:
+    if rank.pid is None:
+        return "ended"
+    if rank.state == "T":
+        return "stopped (SIGSTOP)"
+    return rank.progress.phase if rank.progress else "starting"
+
+
+def _gpus(gpus: Sequence[GpuReport]) -> str:
+    """The least and the most of them."""
+    parts = [f"{len(gpus)} GPU{'s' if len(gpus) > 1 else ''}"]
+    if used := _span(gpu.used for gpu in gpus):
+        parts.append(f"{used} %")
+    memory = _span(gpu.memory_used and gpu.memory_used / GB for gpu in gpus)
+    total = _span(gpu.memory_total and gpu.memory_total / GB for gpu in gpus)
+    if memory and total:
+        parts.append(f"{memory} of {total} GB")
+    if heat := _span(gpu.temperature for gpu in gpus):
+        parts.append(f"{heat} °C")
+    if power := _span(gpu.power for gpu in gpus):
+        parts.append(f"{power} W")
+    return " ".join(parts)
+
+
+def _span(values: Iterable[float | None]) -> str:
+    known = [round(value) for value in values if value is not None]
+    if not known:
+        return ""
+    low, high = min(known), max(known)
+    return str(low) if low == high else f"{low}-{high}"
+
+
+def _host(host: HostReport) -> str:
+    used = host.memory_total - host.memory_available
+    parts = [f"memory {used / GB:.0f} of {host.memory_total / GB:.0f} GB", f"load {host.load:.1f}"]
+    if host.disk_free is not None:
+        parts.append(f"{host.disk_free / GB:.0f} GB of disk free")
+    return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """In the two largest units: `42 s`, `3 min 20 s`, `2 h 5 min`, `1 d 4 h`."""
+    whole = round(seconds)
+    if whole < MINUTE:
+        return f"{whole} s"
+    if whole < HOUR:
+        return f"{whole // MINUTE} min {whole % MINUTE} s"
+    if whole < DAY:
+        return f"{whole // HOUR} h {whole % HOUR // MINUTE} min"
+    return f"{whole // DAY} d {whole % DAY // HOUR} h"

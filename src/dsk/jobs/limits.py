@@ -1,0 +1,33 @@
+"""`--limit PHASE=TIME`: how long a job may be in a phase without any progress."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from dsk.errors import UserError
+from dsk.wire.progress import PHASES
+
+OFF = "off"
+SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
+_TIME = re.compile(r"(\d+(?:\.\d+)?)([smh]?)")
+
+
+def parse_limits(words: Sequence[str]) -> dict[str, float | None]:
+    """Seconds by phase, None for `off`; the last word on a phase counts. Raises UserError."""
+    found: dict[str, float | None] = {}
+    for word in words:
+        phase, equals, text = word.partition("=")
+        if not equals or phase not in PHASES:
+            raise UserError(
+                f"--limit {word}: not a phase and its limit",
+                fix=f"write PHASE=TIME, as in training=120; the phases are {', '.join(PHASES)}",
+            )
+        time = _TIME.fullmatch(text)
+        if text != OFF and (not time or float(time[1]) == 0):
+            raise UserError(
+                f"--limit {word}: {text!r} is no time",
+                fix="write seconds, or 90s, 30m, 2h, or off for no limit",
+            )
+        found[phase] = float(time[1]) * SECONDS[time[2]] if time else None
+    return found

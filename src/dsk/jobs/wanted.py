@@ -1,0 +1,86 @@
+"""Which of a job's events somebody wants to see."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from dsk.cluster.model import Cluster
+from dsk.cluster.selection import find_node
+from dsk.errors import UserError
+from dsk.wire.events import Event, Exited, Output
+from dsk.wire.status import JobStatus
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True)
+class Since:
+    """`at` in seconds since the epoch, or `ago` in seconds, by the master's own clock."""
+
+    at: float | None = None
+    ago: float | None = None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """None stands for all. What concerns the job as a whole is always wanted."""
+
+    ranks: frozenset[int] | None = None
+    node: int | None = None
+
+    def __call__(self, event: Event) -> bool:
+        if not isinstance(event, Output | Exited):
+            return True
+        if self.ranks is not None and event.rank not in self.ranks:
+            return False
+        return self.node is None or event.node == self.node
+
+
+def wanted(
+    cluster: Cluster, status: JobStatus, ranks: str | None = None, node: str | None = None
+) -> Wanted:
+    """`ranks` as in `0,3-5`, `node` as the option --node. Raises UserError where the job has no
+    such rank or node."""
+    index = None
+    if node is not None:
+        found = find_node(cluster, node)
+        if found.host not in status.nodes:
+            raise UserError(f"{found} had no part in job {status.job}", where=f"--node {node}")
+        index = found.index
+    return Wanted(None if ranks is None else _ranks(ranks, status.world_size), index)
+
+
+def _ranks(text: str, world_size: int) -> frozenset[int]:
+    where = f"--rank {text}"
+    found: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
+        if not match:
+            raise UserError(
+                f"{part!r} is no rank", where=where, fix="write numbers and spans: 0,3-5"
+            )
+        first, last = int(match[1]), int(match[2] or match[1])
+        if first > last or last >= world_size:
+            last_rank = world_size - 1
+            raise UserError(f"the job has ranks 0 to {last_rank}, not {part.strip()}", where=where)
+        found.update(range(first, last + 1))
+    return frozenset(found)
+
+
+def since(text: str, now: datetime) -> Since:
+    """`90s`, `10m`, `2h`, `1d`: so long ago; else a time as in ISO 8601, today's where the date is
+    missing, of `now`'s zone where the zone is. Raises UserError."""
+    if match := re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text.strip()):
+        return Since(ago=float(match[1]) * UNITS[match[2]])
+    moment = f"{now:%Y-%m-%d}T{text.strip()}" if re.match(r"\s*\d+:", text) else text.strip()
+    try:
+        at = datetime.fromisoformat(moment)
+    except ValueError:
+        raise UserError(
+            f"{text!r} is no time",
+            where="--since",
+            fix="write 90s, 10m, 2h or 1d; or a time: 14:30, 2026-11-25T14:30",
+        ) from None
+    return Since(at=(at if at.tzinfo else at.replace(tzinfo=now.tzinfo)).timestamp())

@@ -1,0 +1,66 @@
+"""What a supervisor keeps in its job's folder, on whatever disk, full or not."""
+
+from __future__ import annotations
+
+import fcntl
+from pathlib import Path
+
+from dsk.files import write_atomic
+from dsk.rotated import MIB, RotatedFile, append_whole
+from dsk.wire import paths
+from dsk.wire.events import Event, Output, encode
+from dsk.wire.status import JobStatus
+
+STREAM_BYTES = 128 * MIB
+"""The newest events, the ranks' lines included, take twice as much at most."""
+
+
+class JobFolder:
+    """Returns what the user should be told instead of raising: a full disk does not end a job.
+
+    While it is open, EVENTS is locked (flock): who follows the job's events sees by it that the
+    supervisor lives.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Raises OSError where there can be no such folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self._stream = RotatedFile(folder / paths.STREAM, STREAM_BYTES)
+        self._events = (folder / paths.EVENTS).open("ab", buffering=0)
+        fcntl.flock(self._events, fcntl.LOCK_EX)
+        self._status = folder / paths.STATUS
+        self._unwritten: list[bytes] = []
+        self._status_fails = False
+
+    def write(self, event: Event) -> list[str]:
+        """To STREAM; to EVENTS, of which nothing is lost, unless it is a rank's line."""
+        line = encode(event).encode() + b"\n"
+        told = self._stream.write(line)
+        if not isinstance(event, Output):
+            self._unwritten.append(line)
+            self._write_events()
+        return [told] if told else []
+
+    def save(self, status: JobStatus) -> list[str]:
+        """STATUS, whole or as it was."""
+        try:
+            write_atomic(self._status, status.to_json().encode())
+        except OSError as error:
+            first, self._status_fails = not self._status_fails, True
+            text = f"{self._status} stays as it was while this lasts: {error.strerror}"
+            return [text] if first else []
+        self._status_fails = False
+        return []
+
+    def close(self) -> None:
+        self._write_events()
+        self._stream.close()
+        self._events.close()
+
+    def _write_events(self) -> None:
+        # What a full disk does not take, memory keeps for the next time: events are few.
+        try:
+            append_whole(self._events, b"".join(self._unwritten))
+        except OSError:
+            return
+        self._unwritten.clear()

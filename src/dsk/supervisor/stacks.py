@@ -1,0 +1,107 @@
+"""Where the ranks of a job that hangs stand, and which of them stand elsewhere than the others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dsk.errors import DskError
+from dsk.files import write_atomic
+from dsk.supervisor.stalls import Stall
+from dsk.supervisor.worker import Worker
+from dsk.supervisor.workers import Workers
+from dsk.wire.events import Failure
+from dsk.wire.jobspec import JobNode
+
+ANSWER_LIMIT_S = 12.0
+STOPPED = "T"
+MOST_NAMED = 4
+_MAIN = re.compile(r'^Thread .*"MainThread".*\n((?:    .*\n?)+)', re.MULTILINE)
+_FRAME = re.compile(r"^    (?P<frame>(?P<function>.+?) \((?P<file>[^()]*?)(?::\d+)?\))$")
+_WAITS = re.compile(r"torch/distributed/|deepspeed/comm/|torch/autograd/graph\.py")
+"""Files of py-spy's frames in which a rank waits for the others."""
+
+
+@dataclass(frozen=True)
+class RankStack:
+    """`state` as in proc(5), `text` is py-spy's, or a sentence why there is none."""
+
+    node: JobNode
+    rank: int
+    state: str | None
+    text: str
+
+    @property
+    def frames(self) -> list[str]:
+        """The main thread's, `function (file:line)`, the innermost first; none where unknown."""
+        main = _MAIN.search(self.text)
+        return [line.strip() for line in main[1].splitlines()] if main else []
+
+    @property
+    def place(self) -> str | None:
+        """The innermost frame without its line, which in one loop may be any."""
+        match = _FRAME.match(f"    {self.frames[0]}") if self.frames else None
+        return f"{match['function']} ({match['file']})" if match else None
+
+    @property
+    def waits(self) -> bool:
+        """For other ranks."""
+        return any(_WAITS.search(frame) for frame in self.frames[:6])
+
+
+def gather(workers: Workers, folder: Path) -> list[RankStack]:
+    """All ranks' on all nodes, side by side, also written below `folder`; what cannot be had is
+    left out."""
+
+    def ask(worker: Worker) -> list[RankStack]:
+        try:
+            raw = worker.ask("stacks", limit=ANSWER_LIMIT_S)
+        except DskError:
+            return []
+        return [RankStack(worker.node, **each) for each in raw]
+
+    found = [stack for _, stacks in workers.each(ask) for stack in stacks]
+    folder.mkdir(parents=True, exist_ok=True)
+    for stack in found:
+        name = f"node{stack.node.index}-rank{stack.rank}.txt"
+        state = f"state {stack.state}: stopped\n" if stack.state == STOPPED else ""
+        write_atomic(folder / name, (state + stack.text).encode())
+    return found
+
+
+def astray(stacks: Sequence[RankStack]) -> dict[RankStack, str]:
+    """Those that the others wait for, with a few words on where they are; empty where none differs
+    from the others."""
+    if stopped := [stack for stack in stacks if stack.state == STOPPED]:
+        return dict.fromkeys(stopped, "is stopped (by a signal or a debugger)")
+    known = [stack for stack in stacks if stack.place]
+    if waiting := [stack for stack in known if stack.waits]:
+        return {stack: f"is in {stack.frames[0]}" for stack in known if stack not in waiting}
+    places = [stack.place for stack in known]
+    common = max(set(places), key=places.count, default=None)
+    if places.count(common) * 2 <= len(places):
+        return {}
+    return {stack: f"is in {stack.frames[0]}" for stack in known if stack.place != common}
+
+
+def failure(stall: Stall, elsewhere: Mapping[RankStack, str], *, at: float, folder: str) -> Failure:
+    """`elsewhere`: the ranks that the others wait for, with where they are; `folder` has all."""
+    named = [
+        f"rank {stack.rank} on node{stack.node.index} ({stack.node.host}) {where}"
+        for stack, where in elsewhere.items()
+    ]
+    first = next(iter(elsewhere), None)
+    rest = f": {'; '.join(named[:MOST_NAMED])}" if named else ""
+    if len(named) > MOST_NAMED:
+        rest += f"; and {len(named) - MOST_NAMED} more"
+    return Failure(
+        at,
+        f"no rank has made progress for {stall.seconds:.0f} s while {stall.phase} "
+        f"(limit {stall.limit:.0f} s){rest}",
+        node=first.node.index if first else None,
+        rank=first.rank if first else None,
+        fix=f"every rank's stack is in {folder}; where it was only slow: "
+        f"dsk launch --limit {stall.phase}=… (seconds, or off)",
+    )

@@ -1,0 +1,109 @@
+"""A job's events, read while they are written."""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+
+import pytest
+
+from dsk.agent.joblog import stream
+from dsk.supervisor import folder
+from dsk.supervisor.record import Record
+from dsk.wire import paths
+from dsk.wire.events import Event, Finished, Output, decode
+from dsk.wire.status import JobStatus
+
+STATUS = JobStatus("j1", "lab", "running", ("10.0.0.1",), 1, 1.0, 1.0, "/nowhere")
+
+
+def line(number: int) -> Output:
+    return Output(float(number), 0, 0, f"line {number} {'x' * 60}")
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> Record:
+    made = Record(STATUS, io.StringIO())
+    made.open(Path(paths.job_folder(str(tmp_path), "j1")))
+    return made
+
+
+def read(workspace: Path, **options: float) -> list[Event]:
+    return [decode(each.decode()) for each in stream(str(workspace), "j1", **options)]
+
+
+def test_it_goes_on_until_the_last_event(tmp_path: Path, record: Record) -> None:
+    record.tell(line(1))
+    reader = stream(str(tmp_path), "j1", follow=True)
+    assert decode(next(reader).decode()) == line(1)
+    record.tell(line(2))
+    assert decode(next(reader).decode()) == line(2)
+    done = Finished(9.0, "succeeded", 0, 8.0, "/jobs/j1", "/nowhere")
+    record.tell(done)
+    begin = time.monotonic()
+    assert [decode(each.decode()) for each in reader] == [done]
+    assert time.monotonic() - begin < 5
+    record.close()
+
+
+def test_half_a_line_is_not_given(tmp_path: Path, record: Record) -> None:
+    record.tell(line(1))
+    record.close()
+    with (Path(paths.job_folder(str(tmp_path), "j1")) / paths.STREAM).open("a") as file:
+        file.write('{"event": "out')
+    assert read(tmp_path) == [line(1)]
+
+
+def test_it_ends_where_the_supervisor_is_gone_without_a_last_word(
+    tmp_path: Path, record: Record
+) -> None:
+    record.tell(line(1))
+    reader = stream(str(tmp_path), "j1", follow=True)
+    next(reader)
+    record.close()  # as its process's end does
+    assert list(reader) == []
+
+
+def test_only_what_came_since_then(tmp_path: Path, record: Record) -> None:
+    for number in range(10):
+        record.tell(line(number))
+    record.close()
+    assert read(tmp_path, since=7) == [line(number) for number in range(7, 10)]
+    assert read(tmp_path, since=99) == []
+
+
+def test_it_follows_over_files_that_are_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "STREAM_BYTES", 1000)
+    record = Record(STATUS, io.StringIO())
+    record.open(Path(paths.job_folder(str(tmp_path), "j1")))
+    record.tell(line(0))
+    reader = stream(str(tmp_path), "j1", follow=True)
+    found = [next(reader)]
+    for number in range(1, 100):
+        record.tell(line(number))
+        found.append(next(reader))
+    record.close()
+    assert [decode(each.decode()) for each in found] == [line(number) for number in range(100)]
+    kept = read(tmp_path)
+    assert kept == [line(number) for number in range(100 - len(kept), 100)]
+
+
+def test_a_reader_that_is_overtaken_goes_on_with_what_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "STREAM_BYTES", 1000)
+    record = Record(STATUS, io.StringIO())
+    record.open(Path(paths.job_folder(str(tmp_path), "j1")))
+    record.tell(line(0))
+    reader = stream(str(tmp_path), "j1", follow=True)
+    next(reader)
+    for number in range(1, 100):
+        record.tell(line(number))
+    record.close()
+    found = [decode(each.decode()) for each in reader]
+    assert found[-1] == line(99)
+    numbers = [int(event.at) for event in found]
+    assert numbers == sorted(set(numbers))

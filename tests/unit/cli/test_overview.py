@@ -1,0 +1,74 @@
+"""What `dsk status` says of a job."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from dsk.cli.overview import duration, text
+from dsk.jobs.overview import Overview
+from dsk.jobs.states import JobState
+from dsk.wire.progress import Progress
+from dsk.wire.report import GpuReport, HostReport, NodeReport, RankReport
+from dsk.wire.status import JobStatus, NodeStatus
+
+TRAINS = Progress("training", 7, 1.0, 40, 100)
+RANKS = (
+    *(RankReport(rank, 100 + rank, "R", TRAINS) for rank in range(2)),
+    RankReport(2, 102, "T", TRAINS),
+    RankReport(3, None, None, TRAINS),
+    RankReport(4, 104, "S", None),
+)
+GPUS = (
+    GpuReport(0, 97.0, 60e9, 80e9, 71.0, 650.0),
+    GpuReport(1, 99.0, 61e9, 80e9, 64.0, None),
+)
+REPORT = NodeReport(3, RANKS, HostReport(int(512e9), int(400e9), int(2e12), 12.34), GPUS)
+STATUS = JobStatus(
+    "j1", "lab", "running", ("10.0.0.1",), 5, 1000.0, 1200.0, "/out", launcher="direct",
+    step=40, steps=100, loss=1.23456, phase="training", samples_per_s=12.345, seconds_left=301.0,
+    node_states=(NodeStatus(0, "10.0.0.1", 1198.9, REPORT), NodeStatus(1, "10.0.0.2")),
+)  # fmt: skip
+
+
+def shown(status: JobStatus, state: str) -> list[str]:
+    return text(Overview((), (JobState(status, state),)), 5).splitlines()
+
+
+def test_a_running_job_and_its_nodes() -> None:
+    job, first, second = shown(STATUS, "running")
+    assert job.startswith(
+        "job j1  running  training  step 40/100  loss 1.2346  12.3 samples/s  5 min 1 s left  "
+        "for 3 min 20 s  started "
+    )
+    assert first == (
+        "  node0 10.0.0.1  heard 1 s ago  "
+        "ranks 0-1 training, rank 2 stopped (SIGSTOP), rank 3 ended, rank 4 starting  "
+        "2 GPUs 97-99 % 60-61 of 80 GB 64-71 °C 650 W  "
+        "memory 112 of 512 GB, load 12.3, 2000 GB of disk free"
+    )
+    assert second == "  node1 10.0.0.2"
+
+
+def test_a_job_that_has_ended_says_why_and_no_more_of_its_nodes() -> None:
+    failed = replace(STATUS, state="failed", cause="rank 1 raised", attempt=1)
+    job, cause = shown(failed, "failed")
+    assert job.startswith("job j1  failed  attempt 2  step 40/100  loss 1.2346  after 3 min 20 s")
+    assert cause == "  rank 1 raised"
+
+
+def test_a_lost_job_has_no_time_left() -> None:
+    assert "left" not in shown(STATUS, "lost")[0]
+
+
+def test_no_jobs() -> None:
+    assert text(Overview((), ()), 5) == "no jobs yet"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.4, "0 s"), (59.9, "1 min 0 s"), (200, "3 min 20 s"), (7500, "2 h 5 min"), (1e5, "1 d 3 h")],
+)
+def test_durations(seconds: float, words: str) -> None:
+    assert duration(seconds) == words

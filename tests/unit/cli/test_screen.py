@@ -1,0 +1,111 @@
+"""What a person sees of a job: in a pipe, and on a terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+import pexpect
+import pytest
+
+from dsk.cli.screen import BAR_EVERY_S, CLEAR, Screen
+from dsk.wire.events import Event, Finished, Output, Phase, encode
+
+DONE = Finished(99.0, "succeeded", 0, 98.0, "/jobs/j", "/out")
+
+
+def in_a_pipe(capsys: pytest.CaptureFixture[str], *events: Event, ranks: int = 2) -> list[str]:
+    screen = Screen(ranks, 2)
+    for event in events:
+        screen.show(event)
+    screen.close()
+    return capsys.readouterr().out.splitlines()
+
+
+def test_prefixes_are_aligned_and_equal_lines_are_one(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = in_a_pipe(
+        capsys,
+        Phase(0.0, "running", "the ranks are running"),
+        Output(1.0, 0, 0, "both"),
+        Output(1.1, 1, 1, "both"),
+        Output(1.2, 1, 1, "one"),
+        Output(1.3, None, None, "the runner"),
+    )
+    assert shown == [
+        "dsk: the ranks are running",
+        "[all 2 ranks]  both",
+        "[node1 rank 1] one",
+        "[master]       the runner",
+    ]
+
+
+def test_a_bar_in_a_pipe_is_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    bars = [
+        Output(100.0 + 2 * n, rank, rank, f"{n}% of rank {rank}", bar=True)
+        for n in range(100)
+        for rank in (0, 1)
+    ]
+    shown = in_a_pipe(capsys, *bars)
+    assert len(shown) == 200 / BAR_EVERY_S
+    assert all(line.startswith("[node0 rank 0] ") for line in shown)
+
+
+def test_what_a_rank_prints_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    line = "\x1b[2J\x1b]0;title\x07a\x1b[31mred\x1b[0m\x08\x1b7b\tc\x9b2J"
+    [shown] = in_a_pipe(capsys, Output(1.0, 0, 0, line), ranks=1)
+    assert shown == "[node0 rank 0] ared7b\tc2J"
+
+
+PROGRAM = """
+import sys
+from dsk.cli.screen import Screen
+from dsk.wire.events import decode
+screen = Screen(2, 2)
+for line in open(sys.argv[1]):
+    screen.show(decode(line))
+screen.close()
+"""
+
+
+def on_a_terminal(tmp_path: Path, *events: Event, term: str = "xterm") -> str:
+    path = tmp_path / "events"
+    path.write_text("".join(encode(event) + "\n" for event in events))
+    child = pexpect.spawn(
+        sys.executable,
+        ["-c", PROGRAM, str(path)],
+        env={**os.environ, "TERM": term},
+        encoding="utf-8",
+        timeout=30,
+        dimensions=(24, 60),
+    )
+    child.expect(pexpect.EOF)
+    child.close()
+    return str(child.before)
+
+
+def seen(written: str) -> list[str]:
+    """The lines of a terminal that was sent this, without their colours."""
+    return [click.unstyle(line.rpartition(CLEAR)[2]) for line in written.split("\r\n")]
+
+
+def test_a_bar_on_a_terminal_stays_in_its_place(tmp_path: Path) -> None:
+    bars = [
+        Output(float(n), 0, 0, f"{n:3}%|{'█' * 80}| of many", bar=True) for n in range(0, 100, 10)
+    ]
+    after = [Output(100.0, 1, 1, "a line"), Output(101.0, 0, 0, "the bar's end"), DONE]
+    written = on_a_terminal(tmp_path, *bars[:5], Phase(50.0, "running", "above"), *bars[5:], *after)
+    assert [line for line in seen(written) if line][:3] == [
+        "dsk: above",
+        "[node1 rank 1] a line",
+        "[node0 rank 0] the bar's end",
+    ]
+    assert written.count("█") > 10 * 20
+    longest = max(len(part) for part in written.replace("\r\n", CLEAR).split(CLEAR))
+    assert longest < 60, "a bar that wraps cannot be drawn over"
+
+
+def test_a_dumb_terminal_is_not_drawn_on(tmp_path: Path) -> None:
+    bar = Output(100.0, 0, 0, "10%", bar=True)
+    assert CLEAR not in on_a_terminal(tmp_path, bar, DONE, term="dumb")

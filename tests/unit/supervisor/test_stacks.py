@@ -1,0 +1,62 @@
+"""Which rank the others wait for, by py-spy's own output (0.4.3)."""
+
+from __future__ import annotations
+
+from dsk.supervisor.stacks import RankStack, astray, failure
+from dsk.supervisor.stalls import Stall
+from tests.unit.wire.test_messages import SPEC
+
+HEAD = """Process 80: /opt/venv/bin/python -u -m dsk.rank --local_rank=0 train /run/dsk/jobs/j/recipe.yaml
+Python v3.11.2 (/usr/bin/python3.11)
+
+Thread 92 (idle): "Thread-1 (monitor)"
+    wait (threading.py:331)
+Thread 80 (idle): "MainThread"
+"""  # noqa: E501
+IN_COLLECTIVE = (
+    HEAD
+    + """    all_reduce (torch/distributed/distributed_c10d.py:3007)
+    wrapper (torch/distributed/c10d_logger.py:83)
+    all_reduce (deepspeed/comm/torch.py:159)
+    main (dsk/rank/__main__.py:30)
+"""
+)
+IN_LOOP = HEAD + "    spin (hook.py:12)\n    _inner_training_loop (transformers/trainer.py:2000)\n"
+NONE = "no stack: py-spy did not answer within 8 s\n"
+
+
+def stack(rank: int, text: str, state: str = "S") -> RankStack:
+    return RankStack(SPEC.nodes[1] if rank == 2 else SPEC.nodes[0], rank, state, text)
+
+
+def test_frames_are_the_main_threads() -> None:
+    assert stack(0, IN_COLLECTIVE).place == "all_reduce (torch/distributed/distributed_c10d.py)"
+    assert stack(0, NONE).place is None
+
+
+def test_a_stopped_rank_is_the_one_wherever_it_is() -> None:
+    found = astray([stack(0, IN_COLLECTIVE), stack(2, IN_COLLECTIVE, "T")])
+    assert [(s.rank, where[:10]) for s, where in found.items()] == [(2, "is stopped")]
+
+
+def test_who_does_not_wait_is_waited_for() -> None:
+    found = astray([stack(0, IN_COLLECTIVE), stack(1, NONE), stack(2, IN_LOOP)])
+    assert [(s.rank, where) for s, where in found.items()] == [(2, "is in spin (hook.py:12)")]
+
+
+def test_all_at_one_place_tells_nothing() -> None:
+    assert astray([stack(0, IN_COLLECTIVE), stack(2, IN_COLLECTIVE)]) == {}
+    assert astray([stack(0, NONE), stack(2, NONE)]) == {}
+    assert astray([]) == {}
+
+
+def test_the_failure_names_rank_place_limit_and_stacks() -> None:
+    found = astray([stack(0, IN_COLLECTIVE), stack(2, IN_LOOP)])
+    told = failure(Stall("training", 21.4, 20.0), found, at=5.0, folder="/w/stacks/0")
+    assert (told.node, told.rank, told.at) == (1, 2, 5.0)
+    assert told.cause == (
+        "no rank has made progress for 21 s while training (limit 20 s): "
+        "rank 2 on node1 (10.0.0.12) is in spin (hook.py:12)"
+    )
+    assert told.fix is not None
+    assert "/w/stacks/0" in told.fix and "--limit training=" in told.fix
