@@ -9,9 +9,10 @@ from typing import Any, Literal
 from dsk.cluster.model import Cluster
 from dsk.errors import DskError
 from dsk.text import Text
+from dsk.wire import collectives
 from dsk.wire.measure import Measured
 
-Need = Literal["server", "worker", "login", "network", "job"]
+Need = Literal["server", "worker", "login", "network", "job", "collectives", "smoke"]
 """The measurements that a check stands on; what it needs is all that is measured for it."""
 
 
@@ -224,6 +225,21 @@ class JobFacts:
 
 
 @dataclass(frozen=True)
+class Trial:
+    """How a short job on `nodes` (by index) ended; `cause`, `fix` and `lines` (a rank's last) where
+    it failed. `folder` on the nodes has its output."""
+
+    nodes: tuple[int, ...]
+    works: bool
+    seconds: float = 0.0
+    cause: str = ""
+    fix: str = ""
+    lines: tuple[str, ...] = ()
+    measured: tuple[collectives.Measured, ...] = ()
+    folder: str = ""
+
+
+@dataclass(frozen=True)
 class Facts:
     """Everything that was measured, by node index. `unreachable` are the servers that did not
     answer. `missing` says of each measurement why there is none: of a node, or under None of
@@ -236,4 +252,6 @@ class Facts:
     logins: Mapping[int, Login] = field(default_factory=dict)
     network: tuple[Measured, ...] = ()
     job: JobFacts | None = None
+    collectives: tuple[Trial, ...] = ()
+    smoke: tuple[Trial, ...] = ()
     missing: Mapping[Need, Mapping[int | None, Text]] = field(default_factory=dict)

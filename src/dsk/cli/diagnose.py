@@ -21,17 +21,28 @@ STDIN = "-"
 
 
 @click.command()
-@click.argument("subject", metavar="[JOB | LOGFILE]", required=False)
+@click.argument("subject", metavar="[JOB | LOGFILE | TRAIN.YAML]", required=False)
+@click.option(
+    "--bisect",
+    is_flag=True,
+    help="Find the nodes or pairs at fault by short jobs: collectives, or a step of a train.yaml.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object (docs/diagnose.md).")
 @language_option
 @in_place_option
 @pass_context
-def command(context: Context, subject: str | None, *, as_json: bool, language: Language) -> None:
+def command(
+    context: Context, subject: str | None, *, bisect: bool, as_json: bool, language: Language
+) -> None:
     """Tell why JOB failed, by default the newest that did, or why LOGFILE's run did.
 
     LOGFILE is what any run printed, also one that dsk did not start; - reads standard input. Exit
     code 1 where the cause is not known.
     """
+    if bisect:
+        from dsk.cli import bisection
+
+        sys.exit(bisection.run(context, subject, language, as_json=as_json))
     if subject is not None and _is_file(subject):
         _show(_of_file(subject), {"job": None, "file": subject}, language, as_json=as_json)
         return

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from dsk import __version__
+from dsk.checks.facts import Trial
 from dsk.cluster.model import Cluster, Node
 from dsk.errors import DskError, JobFailed, UserError
 from dsk.jobs.launch import image_keys
@@ -42,21 +43,6 @@ ONE_STEP_KEYS = {
 
 Make = Callable[[Sequence[Node]], JobSpec]
 """The job that tries these nodes. Raises DskError."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a trial of `nodes` ended; `cause`, `fix` and `lines` (a rank's last) where it failed.
-    `folder` on the nodes has its output."""
-
-    nodes: tuple[Node, ...]
-    works: bool
-    seconds: float = 0.0
-    cause: str = ""
-    fix: str = ""
-    lines: tuple[str, ...] = ()
-    measured: tuple[Measured, ...] = ()
-    folder: str = ""
 
 
 def collectives(cluster: Cluster) -> Make:
@@ -106,6 +92,10 @@ def one_step(request: Request, place: Place) -> Make:
     return make
 
 
+def _indices(nodes: Sequence[Node]) -> tuple[int, ...]:
+    return tuple(node.index for node in nodes)
+
+
 def _job_node(node: Node) -> JobNode:
     return JobNode(node.index, node.host, tuple(range(node.slots)), node.slots)
 
@@ -137,7 +127,7 @@ class Trials:
         finally:
             trials._end()
 
-    def run(self, groups: Sequence[Sequence[Node]]) -> list[Outcome]:
+    def run(self, groups: Sequence[Sequence[Node]]) -> list[Trial]:
         """Raises UserError where the job itself is wrong, whatever the nodes."""
         pool = ThreadPoolExecutor(len(groups))
         try:
@@ -146,19 +136,19 @@ class Trials:
             # An interrupt must not wait for the trials: they are ended next.
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _try(self, nodes: Sequence[Node]) -> Outcome:
+    def _try(self, nodes: Sequence[Node]) -> Trial:
         spec = self._make(nodes)
         try:
             # One at a time: a start looks at what others have left.
             with self._guard:
                 if self._stopped:
-                    return Outcome(tuple(nodes), works=False, cause="interrupted")
+                    return Trial(_indices(nodes), works=False, cause="interrupted")
                 supervisor = self._place.start(spec)
                 self._running.add(supervisor)
         except UserError:
             raise
         except DskError as error:
-            return Outcome(tuple(nodes), works=False, cause=error.message, fix=error.fix or "")
+            return Trial(_indices(nodes), works=False, cause=error.message, fix=error.fix or "")
         try:
             return _follow(supervisor, nodes)
         finally:
@@ -174,7 +164,7 @@ class Trials:
                 list(pool.map(Supervisor.stop, running))
 
 
-def _follow(supervisor: Supervisor, nodes: Sequence[Node]) -> Outcome:
+def _follow(supervisor: Supervisor, nodes: Sequence[Node]) -> Trial:
     found: list[Measured] = []
     failure: Failure | None = None
     for event in supervisor.events():
@@ -186,8 +176,8 @@ def _follow(supervisor: Supervisor, nodes: Sequence[Node]) -> Outcome:
             cause = failure.cause if failure else ""
             if event.exit_code == UserError.exit_code:
                 raise UserError(cause, fix=failure.fix if failure else None)
-            return Outcome(
-                tuple(nodes),
+            return Trial(
+                _indices(nodes),
                 works=event.exit_code == 0,
                 seconds=event.seconds,
                 cause=cause,
