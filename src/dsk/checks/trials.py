@@ -33,7 +33,7 @@ def collectives(facts: Facts) -> Iterator[Finding]:
             text = Text(
                 "collectives over all ranks fail: {cause}", "所有 rank 之间的集合通信失败：{cause}"
             ).filled(cause=trial.cause)
-            fix = Text(
+            fix = _given(trial) or Text(
                 "which node or pair it is: dsk diagnose --bisect",
                 "找出是哪个节点或哪一对节点：dsk diagnose --bisect",
             )
@@ -106,9 +106,12 @@ def faults(found: Faults, trials: Sequence[Trial]) -> list[Finding]:
 
 def _alone(check: str, node: int, trial: Trial) -> Finding:
     text = Text("fails alone: {cause}", "单独就失败：{cause}").filled(cause=trial.cause)
-    fix = Text("{fix}", "{fix}").filled(fix=trial.fix) if trial.fix else None
     seen = "\n".join(trial.lines[-3:])
-    return Finding(check, "failed", text, node, seen=seen, fix=fix)
+    return Finding(check, "failed", text, node, seen=seen, fix=_given(trial))
+
+
+def _given(trial: Trial) -> Text | None:
+    return Text("{fix}", "{fix}").filled(fix=trial.fix) if trial.fix else None
 
 
 def _seen(node: int, trials: Sequence[Trial]) -> str:

@@ -31,6 +31,7 @@ class Found:
 
 def bisect(nodes: Sequence[int], ask: Ask) -> Found:
     """Two rounds where all is well, O(log n) for one fault, at most n + O(log n) for any number."""
+    ask = _remembering(ask)
     single = [Group({node}) for node in nodes]
     works = dict(zip(nodes, ask(single), strict=True))
     alone = tuple(node for node in nodes if not works[node])
@@ -41,6 +42,18 @@ def bisect(nodes: Sequence[int], ask: Ask) -> Found:
     if found is None:
         found = _every_pair(good, ask)
     return Found(alone, found.with_any, found.pairs, found.crowd)
+
+
+def _remembering(ask: Ask) -> Ask:
+    """Asks for no group twice."""
+    known: dict[Group, bool] = {}
+
+    def once(groups: Sequence[Group]) -> list[bool]:
+        if new := [group for group in groups if group not in known]:
+            known.update(zip(new, ask(new), strict=True))
+        return [known[group] for group in groups]
+
+    return once
 
 
 def _one_fault(good: Group, ask: Ask) -> Found | None:
