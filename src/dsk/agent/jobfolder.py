@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Mapping
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,27 @@ from dsk.files import write_atomic
 from dsk.wire import paths
 from dsk.wire.status import JobStatus
 
+PROBES_KEPT = 64
+"""More than one bisection starts; each has its ranks' output, which is short."""
+
 
 def link(workspace: str, job: str) -> Path:
     """Makes the job's folder and the link to it that needs no quoting; returns the link."""
     folder = Path(paths.job_folder(workspace, job))
     folder.mkdir(parents=True, exist_ok=True)
+    if job.startswith(paths.PROBE):
+        _forget_old_probes(folder.parent)
     short = Path(paths.job_link(job))
     short.parent.mkdir(parents=True, exist_ok=True)
     short.unlink(missing_ok=True)
     short.symlink_to(folder)
     return short
+
+
+def _forget_old_probes(folder: Path) -> None:
+    """Their names sort by their time."""
+    for old in sorted(folder.iterdir())[:-PROBES_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def unlink(job: str) -> None:

@@ -9,9 +9,10 @@ from typing import Any, Literal
 from dsk.cluster.model import Cluster
 from dsk.errors import DskError
 from dsk.text import Text
+from dsk.wire import collectives
 from dsk.wire.measure import Measured
 
-Need = Literal["server", "worker", "login", "network", "job"]
+Need = Literal["server", "worker", "login", "network", "job", "collectives", "smoke"]
 """The measurements that a check stands on; what it needs is all that is measured for it."""
 
 
@@ -196,10 +197,20 @@ class NodeInputs:
 
 
 @dataclass(frozen=True)
+class GpuNeed:
+    """What a rank needs on its GPU at the highest point, in bytes, by estimate; `when` that is.
+    `problem` says why there is no estimate."""
+
+    peak: int = 0
+    when: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True)
 class JobFacts:
     """The job that train.yaml asks for. Where it does not resolve, `problem` says why, and the rest
     is empty. `config` is the model's config.json, `templates` the names that the image's
-    LLaMA-Factory knows; empty where they could not be read."""
+    LLaMA-Factory knows; empty where they could not be read. `gpu` is None where no GPU is used."""
 
     problem: str = ""
     where: str = ""
@@ -210,6 +221,22 @@ class JobFacts:
     config: Mapping[str, Any] = field(default_factory=dict)
     weight_bytes: int = 0
     templates: tuple[str, ...] = ()
+    gpu: GpuNeed | None = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How a short job on `nodes` (by index) ended; `cause`, `fix` and `lines` (a rank's last) where
+    it failed. `folder` on the nodes has its output."""
+
+    nodes: tuple[int, ...]
+    works: bool
+    seconds: float = 0.0
+    cause: str = ""
+    fix: str = ""
+    lines: tuple[str, ...] = ()
+    measured: tuple[collectives.Measured, ...] = ()
+    folder: str = ""
 
 
 @dataclass(frozen=True)
@@ -225,4 +252,6 @@ class Facts:
     logins: Mapping[int, Login] = field(default_factory=dict)
     network: tuple[Measured, ...] = ()
     job: JobFacts | None = None
+    collectives: tuple[Trial, ...] = ()
+    smoke: tuple[Trial, ...] = ()
     missing: Mapping[Need, Mapping[int | None, Text]] = field(default_factory=dict)

@@ -16,12 +16,14 @@ from dsk.checks import (
     gpuuse,
     inputs,
     login,
+    memory,
     modes,
     ram,
     recipe,
     room,
     server,
     template,
+    trials,
     worker,
     workerport,
     workspace,
@@ -49,7 +51,7 @@ class Check:
     """`judge` is asked only where there is something to judge: its findings' `check` is `name`.
 
     What stands first in `needs` is what there has to be a measurement of. `each`: so of every node,
-    and a finding as well. `quick`: part of a launch.
+    and a finding as well. `quick`: part of a launch. `named`: only where it is asked for by name.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Check:
     needs: tuple[Need, ...]
     each: bool = True
     quick: bool = False
+    named: bool = False
 
 
 CHECKS: Sequence[Check] = (
@@ -86,6 +89,9 @@ CHECKS: Sequence[Check] = (
     Check("inputs", inputs.judge, ("job",)),
     Check("template", template.judge, ("job",), each=False),
     Check("room", room.judge, ("worker", "job")),
+    Check("gpu-memory", memory.judge, ("server", "job")),
+    Check("collectives", trials.collectives, ("collectives",), each=False, named=True),
+    Check("smoke", trials.smoke, ("smoke",), each=False, named=True),
 )
 
 
@@ -96,7 +102,7 @@ def chosen(names: Sequence[str]) -> Sequence[Check]:
         raise UserError(
             f"there is no check {', '.join(unknown)}", fix=f"the checks are: {', '.join(known)}"
         )
-    return [check for check in CHECKS if not names or check.name in names]
+    return [check for check in CHECKS if check.name in names or not (names or check.named)]
 
 
 def judge_all(facts: Facts, checks: Iterable[Check]) -> list[Finding]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--only", multiple=True, metavar="NAME", help="This check alone; may be repeated.")
 @click.option("--deep", is_flag=True, help="Compare every byte of large files too.")
+@click.option("--smoke", is_flag=True, help="One step of the training on each node alone, too.")
 @click.option("--fix", is_flag=True, help="Mend what is safe to mend, and check again.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object (docs/checks.md).")
 @language_option
@@ -33,6 +34,7 @@ def command(
     *,
     only: tuple[str, ...],
     deep: bool,
+    smoke: bool,
     fix: bool,
     as_json: bool,
     language: Language,
@@ -49,7 +51,7 @@ def command(
     from dsk.jobs.planning import Request
     from dsk.recipe import load_train_file
 
-    checks = chosen(only)
+    checks = [*chosen(only), *(chosen(["smoke"]) if smoke and "smoke" not in only else ())]
     cluster = context.cluster()
     request = Request(cluster, load_train_file(train_file), overrides) if train_file else None
     if request is None and not only:

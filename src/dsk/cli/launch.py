@@ -13,6 +13,7 @@ from dsk.wire.jobspec import LAUNCHERS, LauncherName
 
 if TYPE_CHECKING:
     from dsk.cli.listen import Shows
+    from dsk.jobs.evidence import Recent
     from dsk.jobs.place import Supervisor
     from dsk.jobs.planning import Plan
 
@@ -102,7 +103,15 @@ def command(
             return
         spec = planned.spec
         shows = JsonLines() if as_json else Screen(spec.world_size, len(request.cluster.nodes))
-        sys.exit(follow(supervisor, shows))
+        sys.exit(follow(supervisor, shows, explain=not as_json))
+
+
+def _explain(recent: Recent, job: str) -> None:
+    """Why the job failed, as far as what was shown tells."""
+    from dsk.cli.diagnosis import short
+    from dsk.cli.language import preferred
+
+    click.echo(short(recent.diagnosis(), job, preferred()))
 
 
 def _announce(planned: Plan, *, as_json: bool) -> None:
@@ -115,12 +124,15 @@ def _announce(planned: Plan, *, as_json: bool) -> None:
         click.echo(f"note: {notice}")
 
 
-def follow(supervisor: Supervisor, shows: Shows) -> int:
-    """Shows the job until it ends; returns its exit code. Ctrl-C asks what to do with it.
-    Raises JobFailed where it ends without a last word."""
+def follow(supervisor: Supervisor, shows: Shows, *, explain: bool) -> int:
+    """Shows the job until it ends, and if it fails, with `explain`, why; returns its exit code.
+    Ctrl-C asks what to do with it. Raises JobFailed where it ends without a last word."""
     from dsk.cli.listen import listen, show_all
+    from dsk.errors import JobFailed
+    from dsk.jobs.evidence import Recent
 
-    heard = listen(supervisor.events())
+    recent = Recent()
+    heard = listen(recent.watch(supervisor.events()))
     stopping = False
     while True:
         try:
@@ -132,7 +144,10 @@ def follow(supervisor: Supervisor, shows: Shows) -> int:
             stopping = True
             supervisor.request_stop()
             continue
-        return finished.exit_code if finished else _without_last_word(supervisor)
+        code = finished.exit_code if finished else _without_last_word(supervisor)
+        if explain and code == JobFailed.exit_code:
+            _explain(recent, supervisor.job)
+        return code
 
 
 def _without_last_word(supervisor: Supervisor) -> int:

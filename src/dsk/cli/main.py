@@ -24,6 +24,7 @@ COMMANDS = {
     "launch": "Train TRAIN.YAML, LLaMA-Factory's own file, on all nodes.",
     "status": "Show the worker on every node, and the jobs.",
     "logs": "Show the output and events of JOB, or of the newest one.",
+    "diagnose": "Tell why JOB failed, by default the newest that did, or why LOGFILE's run did.",
     "stop": "End JOB, or the one that runs, on all nodes.",
     "push": "Copy PATH in the master's workspace to the other nodes' workspaces.",
     "pull": "Copy what the other nodes have at PATH in their workspaces to the master's.",

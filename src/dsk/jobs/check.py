@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from dsk.bundle import Bundle, render
-from dsk.checks.facts import Facts, JobFacts, Login, Need, ServerFacts, WorkerFacts
+from dsk.checks.facts import Facts, JobFacts, Login, Need, ServerFacts, Trial, WorkerFacts
 from dsk.checks.model import Finding
 from dsk.checks.registry import CHECKS, judge_all
 from dsk.checks.worker import RUNNING
@@ -23,7 +23,9 @@ from dsk.fleet.examine import examine
 from dsk.fleet.inside import Inside
 from dsk.fleet.keys import existing_keys
 from dsk.jobs.checkjob import job_facts
+from dsk.jobs.places import kind_of_place
 from dsk.jobs.planning import Request
+from dsk.jobs.trial import Trials, collectives, one_step
 from dsk.text import Text
 
 NO_TRAIN_FILE = Text("no train.yaml was named", "没有指定 train.yaml")
@@ -32,6 +34,7 @@ NO_WORKER = Text("its worker is not running", "worker 没有运行")
 NO_MASTER = Text("the master's worker is not running", "master 的 worker 没有运行")
 NOT_ASKED = Text("{problem}", "无法测量：{problem}")
 
+TRIALS: frozenset[Need] = frozenset({"collectives", "smoke"})
 
 LAUNCH_CONNECT_S = 3
 """A server that is not there may delay a launch by no more: the job may do without, as it reaches
@@ -66,6 +69,7 @@ class Measuring:
         wanted = frozenset(needs)
         if self._request is None:
             self._missing["job"][None] = NO_TRAIN_FILE
+            self._missing["smoke"][None] = NO_TRAIN_FILE
         with ExitStack() as stack:
             connect_s = CONNECT_S if self._thorough else LAUNCH_CONNECT_S
             opened = open_fleet(self._cluster, self._nodes, connect_s=connect_s)
@@ -73,7 +77,7 @@ class Measuring:
             facts = Facts(self._cluster, missing=self._missing)
             facts = replace(facts, servers=self._servers(fleet))
             facts = replace(facts, unreachable=self._unreachable(fleet))
-            if wanted - {"server"}:
+            if wanted - {"server", *TRIALS}:
                 inside = self._enter(fleet, facts.servers, stack)
                 facts = replace(facts, workers=self._workers(fleet, inside))
                 facts = replace(facts, logins=self._logins(inside, wanted))
@@ -81,7 +85,19 @@ class Measuring:
                     facts = replace(facts, network=self._network(fleet, inside))
                 if "job" in wanted and self._request:
                     facts = replace(facts, job=self._job(self._request, fleet, inside))
+        # They need the nodes' locks, and the connections are no longer needed.
+        if "collectives" in wanted:
+            facts = replace(facts, collectives=self._try([self._nodes], None))
+        if "smoke" in wanted and self._request:
+            facts = replace(facts, smoke=self._try([[n] for n in self._nodes], self._request))
         return facts
+
+    def _try(self, groups: Sequence[Sequence[Node]], request: Request | None) -> tuple[Trial, ...]:
+        """One step of `request` on each of the groups; without it, a collectives probe."""
+        with kind_of_place(self._cluster).open(self._cluster) as place:
+            make = one_step(request, place) if request else collectives(self._cluster)
+            with Trials.open(place, make) as trials:
+                return tuple(trials.run(groups))
 
     def _servers(self, fleet: Fleet) -> dict[int, ServerFacts]:
         bundles = _bundles(self._cluster)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from dsk.checks.facts import JobFacts
+from dsk.checks.facts import GpuNeed, JobFacts
 from dsk.errors import UserError
 from dsk.fleet.inside import Inside
 from dsk.jobs.launch import RECIPE_KEYS
 from dsk.jobs.planning import Request, plan
 from dsk.jobs.stacks import stack_for
-from dsk.recipe import KnownKeys
+from dsk.recipe import KnownKeys, Recipe
+from dsk.recipe.memory import Unknown, estimate_for
+from dsk.recipe.shape import ModelShape, UnknownShape
 
 Each = Callable[[Callable[[Inside], Any]], dict[int, Any]]
 
@@ -30,14 +32,28 @@ def job_facts(request: Request, master: Inside, each: Each, *, deep: bool) -> Jo
     values = planned.recipe.values
     model = str(values["model_name_or_path"])
     known = master.ask("model", path=model)
+    config = known["config"] if posixpath.isabs(model) else {}
+    on_gpu = request.cluster.accelerator == "cuda"
     return JobFacts(
         values=values,
         repos=tuple(planned.recipe.repos),
         inputs=each(lambda worker: worker.inputs(needed, deep=deep)),
-        config=known["config"] if posixpath.isabs(model) else {},
+        config=config,
         weight_bytes=known["weights"] if posixpath.isabs(model) else 0,
         templates=tuple(known["templates"]),
+        gpu=_gpu_need(planned.recipe, config) if on_gpu else None,
     )
+
+
+def _gpu_need(recipe: Recipe, config: Mapping[str, Any]) -> GpuNeed:
+    if not config:
+        return GpuNeed(problem="the model's config.json is not in the workspace yet")
+    try:
+        shape = ModelShape.from_config(config)
+        estimate = estimate_for(recipe.values, shape, world_size=recipe.world_size)
+    except (UnknownShape, Unknown) as unknown:
+        return GpuNeed(problem=str(unknown))
+    return GpuNeed(estimate.peak, estimate.when)
 
 
 def _keys(request: Request, master: Inside) -> KnownKeys:

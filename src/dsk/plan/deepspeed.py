@@ -16,8 +16,6 @@ from dsk.wire.jobspec import JobNode, JobSpec
 RUNNER = "/opt/venv/bin/deepspeed"
 HOSTFILE = "hostfile"
 RECIPE = "recipe.yaml"
-RANK = ("dsk.rank", "train")
-"""The module that every rank runs, whoever starts it, and its words; the recipe follows."""
 
 
 def hostfile(nodes: tuple[JobNode, ...]) -> str:
@@ -52,7 +50,7 @@ def command(spec: JobSpec, *, master_port: int | str, attempt: int) -> list[str]
         "--launcher=pdsh",
         f"--enable_each_rank_log={paths.rank_logs(link, attempt)}",
         "--module",
-        *RANK,
+        *spec.program,
         str(link / RECIPE),
     ]
 

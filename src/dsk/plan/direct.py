@@ -36,7 +36,7 @@ def ranks_of(spec: JobSpec, node: JobNode, *, master_port: int) -> list[RankPlan
 
 
 def argv(spec: JobSpec, local_rank: int | str) -> list[str]:
-    module, *words = deepspeed.RANK
+    module, *words = spec.program
     recipe = str(paths.job_link(spec.job) / deepspeed.RECIPE)
     program = [str(paths.PYTHON), "-u", "-m", module]
     return [*program, f"--local_rank={local_rank}", *words, recipe]

@@ -12,20 +12,24 @@ from pathlib import Path
 
 from dsk.rank.reporter import Reporter
 from dsk.wire import paths
+from dsk.wire.jobspec import ONE_STEP
 
 
 def main() -> None:
     # `-m` puts the working folder there: a user's datasets.py must not stand for the library.
     if sys.path[0] == str(Path.cwd()):
         del sys.path[0]
+    one_step = ONE_STEP in sys.argv
+    if one_step:
+        sys.argv.remove(ONE_STEP)
     job, rank = os.environ.get("DSK_JOB"), os.environ.get("RANK")
     if job and rank:
-        _train_reporting(Reporter(Path(paths.progress(job, int(rank)))))
+        _train_reporting(Reporter(Path(paths.progress(job, int(rank)))), one_step=one_step)
     else:
         _train([])
 
 
-def _train_reporting(reporter: Reporter) -> None:
+def _train_reporting(reporter: Reporter, *, one_step: bool) -> None:
     from dsk.rank import hooks
 
     try:
@@ -35,7 +39,12 @@ def _train_reporting(reporter: Reporter) -> None:
         # The trainer's libraries, which take most of the time until now.
         from dsk.rank.callback import ProgressCallback
 
-        _train([ProgressCallback(reporter)])
+        callbacks: list[object] = [ProgressCallback(reporter)]
+        if one_step:
+            from dsk.rank.onestep import EndAfterTraining
+
+            callbacks.append(EndAfterTraining())
+        _train(callbacks)
         reporter.enter("ending")
     finally:
         # Where it failed, to the last step.

@@ -11,6 +11,9 @@ from dsk.wire import PROTOCOL
 from dsk.wire.hub import HubNeeds
 
 LauncherName = Literal["direct", "deepspeed"]
+TRAINING = ("dsk.rank", "train")
+ONE_STEP = "--one-step"
+"""A word for dsk.rank: end where the training has, before the model is saved."""
 LAUNCHERS: tuple[LauncherName, ...] = get_args(LauncherName)
 
 
@@ -58,7 +61,8 @@ class JobSpec:
     `recipe_shared` is used where it is, `recipe_local` where each node has its own.
     `env` goes to every rank and may hold secrets. `limits`: seconds without progress by RankPhase
     (None: no limit), where the user has set one. `created` is in seconds since the epoch. `hub` is
-    None where the recipe names no repository of a hub.
+    None where the recipe names no repository of a hub. `program` is the module that every rank
+    runs, and its words; the recipe's path follows.
     """
 
     job: str
@@ -77,6 +81,7 @@ class JobSpec:
     launcher: LauncherName = "direct"
     limits: Mapping[str, float | None] = field(default_factory=dict)
     hub: HubNeeds | None = None
+    program: tuple[str, ...] = TRAINING
     protocol: int = PROTOCOL
 
     @property
@@ -105,5 +110,6 @@ class JobSpec:
             recipe_shared=shared,
             recipe_local=local,
             hub=hub and HubNeeds.from_raw(hub),
+            program=tuple(raw.pop("program")),
             **raw,
         )

@@ -21,6 +21,9 @@ AGENTS = RUN / "agents"
 """A socket for each job that has an agent here, and what that said."""
 PROGRESS = RUN / "progress"
 
+PROBE = "probe-"
+"""How the id of a job begins that dsk starts to try the nodes: no job of the user's."""
+
 CONTENT_ID = PurePosixPath("/etc/dsk/content-id")
 CONTENT_FILES = PurePosixPath("/etc/dsk/content-files")
 """What the content id is the SHA-256 of: `sha256sum --check` reads it."""
@@ -51,8 +54,13 @@ def jobs_folder(workspace: PurePosixPath | str) -> PurePosixPath:
     return PurePosixPath(workspace) / ".dsk" / "jobs"
 
 
+def probes_folder(workspace: PurePosixPath | str) -> PurePosixPath:
+    return PurePosixPath(workspace) / ".dsk" / "probes"
+
+
 def job_folder(workspace: PurePosixPath | str, job: str) -> PurePosixPath:
-    return jobs_folder(workspace) / job
+    is_probe = job.startswith(PROBE)
+    return (probes_folder(workspace) if is_probe else jobs_folder(workspace)) / job
 
 
 def job_link(job: str) -> PurePosixPath:

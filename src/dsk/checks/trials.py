@@ -1,0 +1,120 @@
+"""What short jobs on some of the nodes tell: all of them, each alone, and those of a bisection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from dsk.checks.facts import Facts, Trial
+from dsk.checks.model import Finding
+from dsk.text import Text
+
+GIGABYTE = 1e9
+NETWORK_FIX = Text(
+    "dsk check --only interface --only reach --only mtu --only bandwidth",
+    "dsk check --only interface --only reach --only mtu --only bandwidth",
+)
+
+
+@dataclass(frozen=True)
+class Faults:
+    """As jobs.bisect finds them: nodes that fail alone, with any other, in pairs, in a crowd."""
+
+    alone: tuple[int, ...]
+    with_any: tuple[int, ...]
+    pairs: tuple[tuple[int, int], ...]
+    crowd: tuple[int, ...]
+
+
+def collectives(facts: Facts) -> Iterator[Finding]:
+    """The probe over all ranks: `dsk check --only collectives`."""
+    for trial in facts.collectives:
+        if not trial.works:
+            text = Text(
+                "collectives over all ranks fail: {cause}", "所有 rank 之间的集合通信失败：{cause}"
+            ).filled(cause=trial.cause)
+            fix = _given(trial) or Text(
+                "which node or pair it is: dsk diagnose --bisect",
+                "找出是哪个节点或哪一对节点：dsk diagnose --bisect",
+            )
+            yield Finding("collectives", "failed", text, fix=fix)
+        for each in trial.measured:
+            text = Text(
+                "{name} over {ranks} rank(s), {backend}: right, bus bandwidth {speed:.2f} GB/s",
+                "{name}，{ranks} 个 rank，{backend}：结果正确，总线带宽 {speed:.2f} GB/s",
+            ).filled(
+                name=each.collective,
+                ranks=each.ranks,
+                backend=each.backend,
+                speed=each.bus / GIGABYTE,
+            )
+            node = None if each.node is None else trial.nodes[each.node]
+            yield Finding("collectives", "ok", text, node)
+
+
+def smoke(facts: Facts) -> Iterator[Finding]:
+    """One step of the training on every node alone."""
+    for trial in facts.smoke:
+        node = trial.nodes[0]
+        if trial.works:
+            text = Text(
+                "alone it does a step ({seconds:.0f} s)", "单独能完成一步（{seconds:.0f} 秒）"
+            )
+            yield Finding("smoke", "ok", text.filled(seconds=trial.seconds), node)
+        else:
+            yield _alone("smoke", node, trial)
+
+
+def faults(found: Faults, trials: Sequence[Trial]) -> list[Finding]:
+    """What a bisection has found, node by node; one finding that all is well where it is."""
+    by_group = {frozenset(trial.nodes): trial for trial in trials}
+    findings = [_alone("bisect", node, by_group[frozenset({node})]) for node in found.alone]
+    for node in found.with_any:
+        text = Text(
+            "alone it works, with any other node it fails: its network (interface, port, firewall,"
+            " MTU)",
+            "单独可用，与任何其他节点一起都失败：它的网络有问题（网卡、端口、防火墙、MTU）",
+        )
+        findings.append(
+            Finding("bisect", "failed", text, node, seen=_seen(node, trials), fix=NETWORK_FIX)
+        )
+    for one, other in found.pairs:
+        text = Text(
+            "these two fail only together: the network between them (interface, port, firewall,"
+            " MTU)",
+            "这两个节点只在一起时失败：它们之间的网络有问题（网卡、端口、防火墙、MTU）",
+        )
+        trial = by_group.get(frozenset({one, other}))
+        seen = trial.cause if trial else ""
+        findings.append(Finding("bisect", "failed", text, one, other, seen=seen, fix=NETWORK_FIX))
+    if found.crowd:
+        text = Text(
+            "any two of the {count} nodes work, all together fail: {cause}",
+            "{count} 个节点中任意两个都可用，全部一起失败：{cause}",
+        )
+        cause = by_group[frozenset(found.crowd)].cause
+        findings.append(
+            Finding("bisect", "failed", text.filled(count=len(found.crowd), cause=cause))
+        )
+    if not findings:
+        text = Text(
+            "each node works alone, and all work together", "每个节点单独可用，全部一起也可用"
+        )
+        findings.append(Finding("bisect", "ok", text))
+    return findings
+
+
+def _alone(check: str, node: int, trial: Trial) -> Finding:
+    text = Text("fails alone: {cause}", "单独就失败：{cause}").filled(cause=trial.cause)
+    seen = "\n".join(trial.lines[-3:])
+    return Finding(check, "failed", text, node, seen=seen, fix=_given(trial))
+
+
+def _given(trial: Trial) -> Text | None:
+    return Text("{fix}", "{fix}").filled(fix=trial.fix) if trial.fix else None
+
+
+def _seen(node: int, trials: Sequence[Trial]) -> str:
+    """What the smallest group said that failed with the node."""
+    failed = [trial for trial in trials if node in trial.nodes and not trial.works]
+    return min(failed, key=lambda trial: len(trial.nodes)).cause if failed else ""

@@ -1,0 +1,44 @@
+"""What `dsk diagnose --bisect` shows."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from dsk.cli import findings
+from dsk.cli.context import Context
+from dsk.errors import JobFailed
+from dsk.jobs.locate import locate
+from dsk.jobs.planning import Request
+from dsk.jobs.trial import Trials, collectives, one_step
+from dsk.recipe import load_train_file
+
+if TYPE_CHECKING:
+    from dsk.checks.facts import Trial
+    from dsk.text import Language
+
+
+def run(context: Context, train_file: str | None, language: Language, *, as_json: bool) -> int:
+    """The exit code: 1 where a node or a pair is at fault. Raises DskError."""
+    cluster = context.cluster()
+    request = Request(cluster, load_train_file(train_file), ()) if train_file else None
+    begun = time.monotonic()
+    with context.place() as place:
+        make = one_step(request, place) if request else collectives(cluster)
+        with Trials.open(place, make) as trials:
+            found = locate(cluster, trials, _tell)
+    if as_json:
+        said = findings.to_json(cluster, found, (), language, time.monotonic() - begun)
+        click.echo(json.dumps(said, ensure_ascii=False, indent=1))
+    else:
+        findings.show(cluster, found, (), language)
+    return JobFailed.exit_code if any(each.state == "failed" for each in found) else 0
+
+
+def _tell(trial: Trial) -> None:
+    names = ", ".join(f"node{index}" for index in trial.nodes)
+    how = "works" if trial.works else f"fails: {trial.cause}"
+    click.echo(f"{names}: {how} ({trial.seconds:.1f} s)", err=True)

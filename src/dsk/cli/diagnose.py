@@ -1,0 +1,93 @@
+"""`dsk diagnose`: why a job failed, and what to do."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dsk.cli.context import Context, in_place_option, pass_context
+from dsk.cli.language import language_option
+from dsk.errors import JobFailed, UserError
+
+if TYPE_CHECKING:
+    from dsk.diagnose import Diagnosis
+    from dsk.text import Language
+
+STDIN = "-"
+
+
+@click.command()
+@click.argument("subject", metavar="[JOB | LOGFILE | TRAIN.YAML]", required=False)
+@click.option(
+    "--bisect",
+    is_flag=True,
+    help="Find the nodes or pairs at fault by short jobs: collectives, or a step of a train.yaml.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object (docs/diagnose.md).")
+@language_option
+@in_place_option
+@pass_context
+def command(
+    context: Context, subject: str | None, *, bisect: bool, as_json: bool, language: Language
+) -> None:
+    """Tell why JOB failed, by default the newest that did, or why LOGFILE's run did.
+
+    LOGFILE is what any run printed, also one that dsk did not start; - reads standard input. Exit
+    code 1 where the cause is not known.
+    """
+    if bisect:
+        from dsk.cli import bisection
+
+        sys.exit(bisection.run(context, subject, language, as_json=as_json))
+    if subject is not None and _is_file(subject):
+        _show(_of_file(subject), {"job": None, "file": subject}, language, as_json=as_json)
+        return
+    from dsk.cli.errors import show
+    from dsk.jobs import evidence, history
+
+    with context.place() as place:
+        job = evidence.failed_job(history.states(place), subject).status.job
+        diagnosis, errors = evidence.diagnose(place, job)
+    for error in errors:
+        show(error)
+    if not as_json:
+        click.echo(f"job {job}")
+    _show(diagnosis, {"job": job, "file": None}, language, as_json=as_json)
+
+
+def _is_file(subject: str) -> bool:
+    """Jobs' names have no slash and no dot."""
+    return subject == STDIN or "/" in subject or "." in subject or Path(subject).is_file()
+
+
+def _of_file(name: str) -> Diagnosis:
+    from dsk.diagnose import Judge, load
+
+    judge = Judge(load())
+    if name == STDIN:
+        return judge.read(sys.stdin.buffer)
+    try:
+        with Path(name).open("rb") as file:
+            return judge.read(file)
+    except OSError as error:
+        raise UserError(
+            f"cannot be read: {error.strerror}", where=name, fix="name a log file, or a job"
+        ) from None
+
+
+def _show(
+    diagnosis: Diagnosis, subject: dict[str, str | None], language: Language, *, as_json: bool
+) -> None:
+    if as_json:
+        found = {**subject, **diagnosis.to_json(language)}
+        click.echo(json.dumps(found, ensure_ascii=False, indent=1))
+    else:
+        from dsk.cli.diagnosis import full
+
+        click.echo(full(diagnosis, language))
+    if not diagnosis.found:
+        sys.exit(JobFailed.exit_code)

@@ -1,0 +1,109 @@
+"""A diagnosis as text: in full, and the few lines that `dsk launch` ends with."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from dsk.diagnose import Diagnosis, Line, Place
+from dsk.text import Language, Text
+
+CAUSE = Text("cause", "原因")
+FIX = Text("fix", "解决")
+SEE = Text("see", "参考")
+MORE = Text("more", "详情")
+ALSO = Text("seen as well", "另外发现")
+SECOND_HAND = Text("came of it", "由此引起")
+UNKNOWN = Text(
+    "not known to dsk; the first error that was raised",
+    "目录中没有这种错误；最先抛出的异常",
+)
+NOTHING = Text(
+    "not known to dsk, and no rank printed a traceback",
+    "目录中没有这种错误，也没有进程打印 traceback",
+)
+ONLY_SECOND_HAND = Text(
+    "not seen: these are only what other ranks say when one has failed",
+    "未找到：这里只有其他进程因某个进程失败而打印的信息",
+)
+ALL_LOGS = Text(
+    "the logs of all nodes are needed; the cause is the earliest error of another kind",
+    "需要所有节点的日志；原因是最早的、不属于此类的错误",
+)
+LINE = Text("line {number}", "第 {number} 行")
+
+
+def short(diagnosis: Diagnosis, job: str, language: Language) -> str:
+    """A few lines below the supervisor's own words; nothing is told twice."""
+    lines = []
+    if diagnosis.first:
+        found = diagnosis.first
+        lines.append(_named(CAUSE, found.cause.in_language(language), language))
+        lines.append(_named(FIX, found.fix.in_language(language), language))
+    lines.append(_named(MORE, f"dsk diagnose {job}", language))
+    return "\n".join(lines)
+
+
+def full(diagnosis: Diagnosis, language: Language) -> str:
+    parts = [_cause(diagnosis, language)]
+    for other in diagnosis.others:
+        parts.append(
+            _named(ALSO, other.cause.in_language(language), language)
+            + "\n"
+            + _evidence(other.lines[:1], language)
+            + f"\n  {other.fix.in_language(language)}"
+        )
+    if diagnosis.first and diagnosis.second_hand:
+        names = ", ".join(each.entry.id for each in diagnosis.second_hand)
+        parts.append(_named(SECOND_HAND, names, language))
+    return "\n".join(parts)
+
+
+def _cause(diagnosis: Diagnosis, language: Language) -> str:
+    if diagnosis.cause and diagnosis.fix:
+        lines = [
+            _named(CAUSE, diagnosis.cause.in_language(language), language),
+            _evidence(diagnosis.evidence, language),
+            _named(FIX, diagnosis.fix.in_language(language), language),
+        ]
+        issues = diagnosis.first.entry.issues if diagnosis.first else ()
+        return "\n".join([*lines, *(_named(SEE, issue, language) for issue in issues)])
+    if diagnosis.crash:
+        where = _place(diagnosis.crash.first, language)
+        title = f"{UNKNOWN.in_language(language)} ({where})"
+        return "\n".join(
+            [_named(CAUSE, title, language), *(f"  | {line}" for line in diagnosis.crash.lines)]
+        )
+    if diagnosis.second_hand:
+        lines = [_named(CAUSE, ONLY_SECOND_HAND.in_language(language), language)]
+        for each in diagnosis.second_hand:
+            lines.append(f"  {each.cause.in_language(language)}")
+            lines.append(_evidence(each.lines, language))
+        return "\n".join([*lines, _named(FIX, ALL_LOGS.in_language(language), language)])
+    said = f"\n  | {diagnosis.said.text}" if diagnosis.said else ""
+    return _named(CAUSE, NOTHING.in_language(language), language) + said
+
+
+def _named(name: Text, text: str, language: Language) -> str:
+    return f"{click.style(f'{name.in_language(language)}:', bold=True)} {text}"
+
+
+def _evidence(lines: tuple[Line, ...], language: Language) -> str:
+    return "\n".join(f"  {_place(line, language)}  | {line.text.strip()}" for line in lines)
+
+
+def _place(line: Line, language: Language) -> str:
+    """Who said it, and when by the supervisor's clock; of a pasted log in which line."""
+    parts = [_who(line.place)] if line.place != Place() else []
+    if line.at is None:
+        parts.append(LINE.filled(number=line.number).in_language(language))
+    else:
+        parts.append(time.strftime("%H:%M:%S", time.localtime(line.at)))
+    return " ".join(parts)
+
+
+def _who(place: Place) -> str:
+    names = [f"node{place.node}"] if place.node is not None else []
+    names += [place.host] if place.host else []
+    return " ".join([*names, *([f"rank {place.rank}"] if place.rank is not None else [])])

@@ -1,0 +1,131 @@
+"""The catalogue's files (catalogue/*.yaml) to entries, or every mistake in a file."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from string import Formatter
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dsk.cluster import document
+from dsk.cluster.document import Key
+from dsk.diagnose.entry import Entry, Example, Kind
+from dsk.diagnose.pattern import Pattern
+from dsk.errors import UserError
+from dsk.text import Text
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class _TextModel(_Model):
+    en: str = Field(min_length=1)
+    zh: str = Field(min_length=1)
+
+
+class _ExampleModel(_Model):
+    origin: str = Field(pattern=r"^(https://github\.com/\S+|provoked: [a-z0-9-]+|lab: \w+)$")
+    log: str = Field(min_length=1)
+
+
+class _EntryModel(_Model):
+    kind: Kind = "cause"
+    one_of: list[str] = Field(min_length=1)
+    also: list[str] = []
+    unless: list[str] = []
+    cause: _TextModel
+    fix: _TextModel
+    issues: list[str] = []
+    examples: list[_ExampleModel] = Field(min_length=1)
+    near_miss: str = Field(min_length=1)
+
+
+@cache
+def load() -> tuple[Entry, ...]:
+    """Every entry that ships with dsk. Raises UserError as `parse` does."""
+    folder = files("dsk.diagnose") / "catalogue"
+    entries: dict[str, Entry] = {}
+    for file in sorted(folder.iterdir(), key=lambda file: file.name):
+        if not file.name.endswith(".yaml"):
+            continue
+        for entry in parse(file.read_text(encoding="utf-8"), file.name):
+            if entry.id in entries:
+                raise UserError(f"{entry.id} is in another file already", where=file.name)
+            entries[entry.id] = entry
+    return tuple(entries.values())
+
+
+def parse(text: str, name: str) -> list[Entry]:
+    """The entries of one file. Raises UserError with each mistake's line and key."""
+    read = document.read(text, name)
+    mistakes = [(each.line, each.key, each.text) for each in read.mistakes]
+    entries = []
+    for id_, values in read.values.items():
+        try:
+            entries.append(_entry(id_, _EntryModel.model_validate(values)))
+        except ValidationError as error:
+            for detail in error.errors():
+                key: Key = (id_, *detail["loc"])
+                mistakes.append((read.line(key), key, detail["msg"]))
+        except _Wrong as wrong:
+            mistakes.append((read.line(wrong.key), wrong.key, wrong.text))
+    if mistakes:
+        lines = [f"{name}:{line}: {_path(key)}: {text}" for line, key, text in sorted(mistakes)]
+        raise UserError("\n".join(lines), where="catalogue")
+    return entries
+
+
+class _Wrong(ValueError):
+    def __init__(self, key: Key, text: str) -> None:
+        super().__init__(text)
+        self.key = key
+        self.text = text
+
+
+def _entry(id_: str, model: _EntryModel) -> Entry:
+    one_of, also, unless = (
+        tuple(_pattern((id_, name, i), text) for i, text in enumerate(getattr(model, name)))
+        for name in ("one_of", "also", "unless")
+    )
+    known = set.intersection(*(set(pattern.regex.groupindex) for pattern in one_of))
+    texts = {}
+    for name in ("cause", "fix"):
+        text: _TextModel = getattr(model, name)
+        used = _fields((id_, name, "en"), text.en)
+        if _fields((id_, name, "zh"), text.zh) != used:
+            raise _Wrong((id_, name), "en and zh have different fields")
+        if used - known:
+            raise _Wrong((id_, name), f"no such group in every one_of: {', '.join(used - known)}")
+        texts[name] = Text(text.en, text.zh)
+    return Entry(
+        id_,
+        model.kind,
+        one_of,
+        also,
+        unless,
+        issues=tuple(model.issues),
+        examples=tuple(Example(each.origin, each.log) for each in model.examples),
+        near_miss=model.near_miss,
+        **texts,
+    )
+
+
+def _pattern(key: Key, text: str) -> Pattern:
+    try:
+        return Pattern.read(text)
+    except ValueError as error:
+        raise _Wrong(key, str(error)) from None
+
+
+def _fields(key: Key, text: str) -> set[str]:
+    try:
+        return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+    except ValueError as error:
+        raise _Wrong(key, f"write {{{{ and }}}} for braces: {error}") from None
+
+
+def _path(key: tuple[Any, ...]) -> str:
+    return ".".join(map(str, key))

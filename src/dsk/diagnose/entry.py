@@ -1,0 +1,45 @@
+"""One known failure: what it looks like, what it means, what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from dsk.diagnose.pattern import Pattern
+from dsk.text import Text
+
+Kind = Literal["cause", "circumstance", "second-hand"]
+"""`circumstance`: makes some runs fail and others not; named where no cause is seen.
+`second-hand`: what the others say when one rank has failed; never the cause."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """`origin` is an issue's address, `provoked: NAME` (tests/image/provoke/NAME.sh), or
+    `lab: TEST` (tests/lab/test_diagnose.py)."""
+
+    origin: str
+    log: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Matches a log in which one of `one_of` is seen, all of `also`, and none of `unless`.
+
+    `cause` and `fix` may name the groups that every pattern of `one_of` has.
+    """
+
+    id: str
+    kind: Kind
+    one_of: tuple[Pattern, ...]
+    also: tuple[Pattern, ...]
+    unless: tuple[Pattern, ...]
+    cause: Text
+    fix: Text
+    issues: tuple[str, ...]
+    examples: tuple[Example, ...]
+    near_miss: str
+
+    @property
+    def patterns(self) -> tuple[Pattern, ...]:
+        return self.one_of + self.also + self.unless

@@ -1,0 +1,99 @@
+"""Why a job failed: its events, and what lies in the ranks' logs on the nodes beyond them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from dsk.diagnose import Diagnosis, Judge, Line, Place, load, of_events
+from dsk.diagnose.lines import plain
+from dsk.errors import DskError, UserError
+from dsk.fleet import ranklogs
+from dsk.jobs import history
+from dsk.jobs.place import Place as JobPlace
+from dsk.jobs.states import LOST, JobState
+from dsk.wire.events import Event, Failure, Output
+
+RECENT = 20_000
+"""Lines of output that are kept while a job is followed; memory stays bounded."""
+
+
+def failed_job(states: list[JobState], job: str | None) -> JobState:
+    """The job named, or the newest that failed. Raises UserError."""
+    if job is not None:
+        found = next((each for each in states if each.status.job == job), None)
+        if found is None:
+            history.find([each.status for each in states], job)  # says which there are
+        elif found.state == "succeeded":
+            raise UserError(f"job {job} succeeded: there is nothing to diagnose")
+        else:
+            return found
+    failed = [each for each in states if each.state in ("failed", LOST)]
+    if not failed:
+        raise UserError(
+            "no job of this cluster has failed", fix="name a job, or a file: dsk diagnose LOGFILE"
+        )
+    return failed[-1]
+
+
+def diagnose(place: JobPlace, job: str) -> tuple[Diagnosis, list[DskError]]:
+    """With what could not be looked at. Raises DskError where the master cannot be asked."""
+    judge = Judge(load())
+    heard = Heard()
+    for line in heard.watch(of_events(history.replay(place, job))):
+        judge.hear(line)
+    # Containers that are servers have no engine to ask through: their events are all there is.
+    logs, errors = ([], []) if place.cluster.in_place else ranklogs.tails(place.cluster, job)
+    for line in heard.beyond(logs):
+        judge.hear(line)
+    return judge.diagnosis(), errors
+
+
+class Recent:
+    """A job's events while it is followed: what the supervisor said, and the last RECENT
+    lines of output."""
+
+    def __init__(self) -> None:
+        self._told: list[tuple[int, Event]] = []
+        self._output: deque[tuple[int, Event]] = deque(maxlen=RECENT)
+        self._count = 0
+
+    def watch(self, events: Iterable[Event]) -> Iterator[Event]:
+        for event in events:
+            self._count += 1
+            if isinstance(event, Output):
+                self._output.append((self._count, event))
+            elif isinstance(event, Failure):
+                self._told.append((self._count, event))
+            yield event
+
+    def diagnosis(self) -> Diagnosis:
+        ordered = sorted(chain(self._told, self._output), key=lambda each: each[0])
+        return Judge(load()).hear_all(of_events(event for _, event in ordered))
+
+
+class Heard:
+    """Which line of each rank the supervisor heard last."""
+
+    def __init__(self) -> None:
+        self._texts: dict[int, str] = {}
+        self._number = 0
+
+    def watch(self, lines: Iterable[Line]) -> Iterator[Line]:
+        for line in lines:
+            self._number = line.number
+            if line.place.rank is not None and not line.failed:
+                self._texts[line.place.rank] = line.text
+            yield line
+
+    def beyond(self, logs: Iterable[ranklogs.RankLog]) -> Iterator[Line]:
+        """What the nodes have and the supervisor never heard: it lost the connection, or left
+        lines out."""
+        for log in logs:
+            texts = [plain(text) for text in log.lines]
+            last = self._texts.get(log.rank)
+            start = len(texts) - texts[::-1].index(last) if last in texts else 0
+            for text in texts[start:]:
+                self._number += 1
+                yield Line(self._number, text, Place(log.node.index, None, log.rank))

@@ -1,0 +1,2 @@
+#!/usr/bin/env bash
+mkdir data; rank dataset_dir=/tmp/data

@@ -1,0 +1,2 @@
+#!/usr/bin/env bash
+rank learning_ratee=1

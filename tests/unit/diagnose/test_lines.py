@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import io
+import os
+
+import pytest
+
+from dsk.diagnose.lines import MAX_LINE, Place, of_log
+
+LAUNCH = "[2024-02-11 22:36:22,106] [INFO] [launch.py:315:sigkill_handler] Killing subprocess 1"
+
+
+def read(text: bytes | str) -> list[tuple[str, Place]]:
+    raw = text.encode() if isinstance(text, str) else text
+    return [(line.text, line.place) for line in of_log(io.BytesIO(raw), [""])]
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "place"),
+    [
+        ("[rank3]: ValueError: x", "ValueError: x", Place(rank=3)),
+        ("[default0]:ValueError: x", "ValueError: x", Place(rank=0)),
+        ("[1,2]<stdout>:ValueError: x", "ValueError: x", Place(rank=2)),
+        ("10.0.0.12: ValueError: x", "ValueError: x", Place(host="10.0.0.12")),
+        ("10.0.0.12: [rank1]: ValueError: x", "ValueError: x", Place(host="10.0.0.12", rank=1)),
+        ("[node1 rank 5] ValueError: x", "ValueError: x", Place(node=1, rank=5)),
+        ("[node1] ValueError: x", "ValueError: x", Place(node=1)),
+        ("ValueError: x", "ValueError: x", Place()),
+        ("ssh: connect to host a", "ssh: connect to host a", Place()),
+        ("\x1b[31mred\x1b[0m", "red", Place()),
+    ],
+)
+def test_who_printed_a_line(line: str, text: str, place: Place) -> None:
+    assert read(line) == [(text, place)]
+
+
+def test_a_host_name_is_known_once_its_launcher_has_spoken() -> None:
+    lines = read(f"gpu003: before\ngpu003: {LAUNCH}\ngpu003: ValueError: x\n")
+    assert [place.host for _, place in lines] == [None, "gpu003", "gpu003"]
+    assert lines[2][0] == "ValueError: x"
+
+
+def test_bars_that_overwrite_themselves_are_lines() -> None:
+    assert [text for text, _ in read(" 1%|  |\r 2%|  |\rTraceback\r\nnext")] == [
+        " 1%|  |", " 2%|  |", "Traceback", "next",
+    ]  # fmt: skip
+
+
+def test_what_tells_nothing_is_left_out_but_counted() -> None:
+    healthy = b"{'loss': 1.5}\n" * 200_000
+    log = healthy + b"it broke\n" + b"and this is how\n" * 3 + healthy * 3
+    lines = list(of_log(io.BytesIO(log), ["it broke"]))
+    assert len(lines) < 300_000
+    (broke,) = [line for line in lines if line.text == "it broke"]
+    assert broke.number == 200_001
+
+
+def test_binary_and_endless_lines_cost_no_memory() -> None:
+    endless = b"x" * (3 << 20) + b"\nfirst\n" + os.urandom(1 << 16) + b"\nlast"
+    texts = [text for text, _ in read(endless)]
+    assert max(map(len, texts)) <= MAX_LINE
+    assert texts.count("first") == 1 and texts[-1] == "last"
+
+
+def test_a_line_is_whole_wherever_the_chunks_are_cut() -> None:
+    filler = "y" * 999
+    text = "\n".join(f"{number} {filler}" for number in range(3000))
+    assert [line for line, _ in read(text)] == text.split("\n")
