@@ -86,7 +86,8 @@ def _make(image: str, made: Path) -> None:
     # Readable for everybody: safetensors files are not, and one provocation is another user's.
     make = "python -m dsk.demo.tiny_model /made/model && chmod -R a+rX /made"
     docker(
-        "run", "--rm", f"--volume={made}:/made", "--entrypoint=/bin/bash", image, "-c", make
+        "run", "--rm", f"--volume={made}:/made", "--entrypoint=/bin/bash", image, "-c", make,
+        limit_s=LIMIT_S,
     )  # fmt: skip
     (made / "train.yaml").write_text(json.dumps(RECIPE))
 

@@ -86,17 +86,6 @@ def test_a_node_whose_link_goes_down(lab: Lab, cluster: Cluster, training: Runni
         lab.nodes[1].link_up()
 
 
-@pytest.mark.full
-def test_an_interface_that_the_nodes_do_not_have(cluster: Cluster) -> None:
-    before = cluster.settings
-    cluster.change(env={"GLOO_SOCKET_IFNAME": "eth7"})
-    try:
-        cluster.dsk("launch", cluster.train(), code=1, timeout=200)
-    finally:
-        cluster.file.write_text(json.dumps(before))
-    assert diagnosed(cluster)["id"] == "gloo-interface"
-
-
 def test_without_a_cluster_a_log_is_enough(tmp_path: Any) -> None:
     """Here for its neighbours; it contacts nothing."""
     cluster = Cluster(tmp_path)
