@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Mapping
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
