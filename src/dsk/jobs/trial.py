@@ -27,10 +27,11 @@ GPU_PROBE = Probe(megabytes=64, seconds=1.0)
 SAMPLES = 256
 """Enough for a step on one node of any batch that is used; tokenizing all data can take an hour."""
 
+# As on the command line: in YAML a bare no is false.
 ONE_STEP_KEYS = {
     "max_steps": "1",
-    "save_strategy": "no",
-    "eval_strategy": "no",
+    "save_strategy": "'no'",
+    "eval_strategy": "'no'",
     "do_eval": "false",
     "val_size": "0",
     "eval_dataset": "null",
