@@ -76,7 +76,8 @@ class Job:
     def _start(self, attempt: int, ranks: list[dict[str, Any]]) -> None:
         """Starts `ranks`, each with `rank`, `argv` and `env`. All or none: raises OSError."""
         self._begin()
-        self._ranks = Ranks(self._folder(attempt), self._changed)
+        progress = partial(figures.progress, self._job)
+        self._ranks = Ranks(self._folder(attempt), self._changed, progress)
         try:
             for each in ranks:
                 self._ranks.start(each["rank"], each["argv"], each["env"], folder=Path(paths.LINKS))

@@ -6,7 +6,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -14,6 +14,7 @@ from typing import BinaryIO, cast
 from dsk.agent import memory
 from dsk.agent.output import Line, RankOutput
 from dsk.wire.news import RankExit
+from dsk.wire.progress import Progress
 
 OUTPUT_ENDS_WITHIN_S = 0.3
 """A rank's own last lines are there at once; what it leaves running may keep its output open."""
@@ -24,13 +25,20 @@ class _Ended:
     code: int
     at: float
     oom: bool
+    progress: Progress | None
 
 
 class Ranks:
-    """`changed` is notified when a rank has ended."""
+    """`changed` is notified when a rank has ended; `progress` is what a rank says of itself."""
 
-    def __init__(self, folder: Path, changed: threading.Condition) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        changed: threading.Condition,
+        progress: Callable[[int], Progress | None],
+    ) -> None:
         self._folder = folder
+        self._progress = progress
         self._changed = changed
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._outputs: dict[int, RankOutput] = {}
@@ -70,7 +78,7 @@ class Ranks:
         """In the order in which they came."""
         now = time.monotonic()
         return tuple(
-            RankExit(rank, ended.code, now - ended.at, ended.oom)
+            RankExit(rank, ended.code, now - ended.at, ended.oom, ended.progress)
             for rank, ended in list(self._ended.items())
         )
 
@@ -78,7 +86,8 @@ class Ranks:
         code = self._processes[rank].wait()
         at = time.monotonic()
         kills = memory.oom_kills()
+        progress = self._progress(rank)
         self._outputs[rank].wait(OUTPUT_ENDS_WITHIN_S)
         with self._changed:
-            self._ended[rank] = _Ended(code, at, oom=kills > self._oom_kills)
+            self._ended[rank] = _Ended(code, at, kills > self._oom_kills, progress)
             self._changed.notify_all()

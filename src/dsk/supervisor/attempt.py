@@ -33,8 +33,6 @@ SAVE_EVERY_S = 2.0
 SETTLE_S = 0.5
 """A rank that ends makes the others fail within moments: so long they are waited for, to know by
 their nodes' word which was the first."""
-EARLY_S = 2.0
-"""A rank may end so long before another has done its last step."""
 
 
 class Attempt:
@@ -44,12 +42,11 @@ class Attempt:
         self._spec = spec
         self._record = record
         self._heard = heard
-        self._succeeded: list[RankEnded] = []
+        self._succeeded = 0
         self._failed: list[RankEnded] = []
         self._failure: Failure | None = None
         self._judged_at = 0.0
         self._running = False
-        self._progress: dict[int, Progress] = {}
         self._stalls = Stalls(spec.limits)
         self._last: dict[int, deque[str]] = defaultdict(lambda: deque(maxlen=KEPT_LINES))
         self._launcher_last: deque[str] = deque(maxlen=KEPT_LINES)
@@ -61,7 +58,7 @@ class Attempt:
             with contextlib.suppress(queue.Empty):
                 self.hear(self._heard.get(timeout=TICK_S))
             now = time.monotonic()
-            if len(self._succeeded) == self._spec.world_size:
+            if self._succeeded == self._spec.world_size:
                 return None
             if wrong := self._judge(now):
                 return wrong
@@ -110,7 +107,7 @@ class Attempt:
             return self._rank_failed(min(self._failed, key=lambda ended: ended.at))
         if self._failed:
             return None
-        return self._failure or self._ended_early(now) or self._stalls.check(now)
+        return self._failure or self._stalls.check(now)
 
     def _ranks_lines(self, message: Lines) -> None:
         self._runs()
@@ -130,7 +127,6 @@ class Attempt:
         for rank in message.report.ranks:
             if rank.progress:
                 self._runs()
-                self._progress[rank.rank] = rank.progress
                 if rank.pid:
                     self._stalls.heard(rank.rank, rank.progress, time.monotonic())
 
@@ -141,8 +137,8 @@ class Attempt:
         )
         if ended.rank is not None:
             self._stalls.ended(ended.rank)
-        if ended.code == 0:
-            self._succeeded.append(ended)
+        if ended.code == 0 and not _trains(ended.progress):
+            self._succeeded += 1
             return
         if not self._failed:
             self._judged_at = time.monotonic() + SETTLE_S
@@ -158,39 +154,22 @@ class Attempt:
             fix = "give it more memory, or lower what a rank needs: batch size, cutoff_len, workers"
         elif name := _signal_name(ended.code):
             cause = f"{where} was ended by signal {-ended.code} ({name})"
+        elif ended.code == 0:
+            cause = f"{where} ended early, with 0, in the midst of training"
         else:
             cause = f"{where} exited with {ended.code}"
             if ended.oom:
                 cause += "; the kernel has killed something in its worker, which has no memory left"
         return Failure(time.time(), cause, node.index, ended.rank, ended.code, fix)
 
-    def _ended_early(self, now: float) -> Failure | None:
-        """Known where ranks say something of themselves, and who of them has ended."""
-        early = [e for e in self._succeeded if e.rank is not None and now - e.at > EARLY_S]
-        gone = {ended.rank for ended in self._succeeded}
-        busy = sorted(
-            rank
-            for rank, progress in self._progress.items()
-            if early and rank not in gone and _trains(progress)
-        )
-        if not busy:
-            return None
-        first = min(early, key=lambda ended: ended.at)
-        others = ", ".join(map(str, busy))
-        return Failure(
-            time.time(),
-            f"rank {first.rank} on node{first.node.index} ({first.node.host}) ended early, with 0, "
-            f"while others were still training (rank {others})",
-            first.node.index,
-            first.rank,
-            0,
-        )
 
-
-def _trains(progress: Progress) -> bool:
+def _trains(progress: Progress | None) -> bool:
     """With steps still before it."""
-    last = progress.step is not None and progress.step == progress.steps
-    return progress.phase == "training" and not last
+    return (
+        progress is not None
+        and progress.phase == "training"
+        and (progress.step is None or progress.step != progress.steps)
+    )
 
 
 def _signal_name(code: int) -> str | None:

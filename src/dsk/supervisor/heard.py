@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dsk.wire.jobspec import JobNode
+from dsk.wire.progress import Progress
 from dsk.wire.report import NodeReport
 
 
@@ -28,13 +29,14 @@ class Reported:
 @dataclass(frozen=True)
 class RankEnded:
     """`rank` is None where DeepSpeed's launcher does not say which. `at` is of time.monotonic().
-    `oom`: for want of memory, if by signal 9."""
+    `oom`: for want of memory, if by signal 9. `progress`: its last word of itself."""
 
     node: JobNode
     rank: int | None
     code: int
     at: float
     oom: bool = False
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True)

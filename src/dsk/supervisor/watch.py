@@ -102,7 +102,9 @@ class Watch:
                 self._tell(Lines(node, tuple((each.rank, line) for line in each.lines)))
         for ended in news.exits[self._exits :]:
             at = now - ended.ago
-            self._tell(RankEnded(node, ended.rank, ended.code, at, oom=ended.oom))
+            self._tell(
+                RankEnded(node, ended.rank, ended.code, at, oom=ended.oom, progress=ended.progress)
+            )
         self._exits = max(self._exits, len(news.exits))
         if news.report and news.report.number > self._report:
             self._report = news.report.number

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from dsk.wire.progress import Progress
 from dsk.wire.report import NodeReport
 
 
@@ -20,12 +21,19 @@ class RankLines:
 @dataclass(frozen=True)
 class RankExit:
     """`code` as in subprocess: negative where a signal ended the rank. `ago` in seconds, by the
-    node's own clock. `oom`: the kernel has killed something in the worker for want of memory."""
+    node's own clock. `oom`: the kernel has killed something in the worker for want of memory.
+    `progress` is the rank's last word of itself, None where it had none."""
 
     rank: int
     code: int
     ago: float
     oom: bool = False
+    progress: Progress | None = None
+
+    @classmethod
+    def from_raw(cls, raw: dict[str, Any]) -> RankExit:
+        progress = raw["progress"]
+        return cls(**{**raw, "progress": progress and Progress(**progress)})
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,6 @@ class News:
             tuple(
                 RankLines(each["rank"], tuple(each["lines"]), each["next"]) for each in raw["lines"]
             ),
-            tuple(RankExit(**each) for each in raw["exits"]),
+            tuple(RankExit.from_raw(each) for each in raw["exits"]),
             raw["report"] and NodeReport.from_raw(raw["report"]),
         )

@@ -19,7 +19,8 @@ LINKS = RUN / "jobs"
 
 AGENTS = RUN / "agents"
 """A socket for each job that has an agent here, and what that said."""
-PROGRESS = RUN / "progress"
+PROGRESS = PurePosixPath("/dev/shm/dsk-progress")  # noqa: S108 - a container's own
+"""In memory: a full disk must not make a rank look as if it stood still."""
 
 PROBE = "probe-"
 """How the id of a job begins that dsk starts to try the nodes: no job of the user's."""

@@ -16,7 +16,7 @@ from dsk.demo.tiny_model import save
 
 WORK = Path("/tmp/work")
 TRAP = WORK / "trap"
-PROGRESS = Path("/run/dsk/progress")
+PROGRESS = Path("/dev/shm/dsk-progress")
 LLAMAFACTORY = Path("/opt/llamafactory")
 LIMIT_S = 240
 RECIPE = {

@@ -12,7 +12,7 @@ IN_WORKER = """
 exec 9>>/run/dsk/lock
 flock --nonblock 9 || echo "the lock"
 [[ ! -L /run/dsk/jobs/$1 ]] || echo "the job's link"
-[[ ! -e /run/dsk/progress/$1 ]] || echo "the ranks' progress"
+[[ ! -e /dev/shm/dsk-progress/$1 ]] || echo "the ranks' progress"
 printf -v port ':%04X' "$2"
 ! awk '$4 == "0A" { print $2 }' /proc/net/tcp | grep -q "$port\\$" || echo "a listener on port $2"
 """

@@ -61,7 +61,7 @@ class JobProcesses:
         try:
             if rank not in self._roots:
                 self._roots[rank] = PROC / str(self.rank(rank).pid) / "root"
-            path = self._roots[rank] / "run/dsk/progress" / self._job / str(rank)
+            path = self._roots[rank] / "dev/shm/dsk-progress" / self._job / str(rank)
             said: Mapping[str, Any] = json.loads(path.read_text())
         except (LabError, OSError):
             return {}

@@ -83,16 +83,20 @@ def test_a_rank_that_the_kernel_killed_for_memory(record: Record) -> None:
     assert "its worker has used up its memory" in failure.cause
 
 
-def test_a_rank_that_ends_early_with_0_fails_the_others(record: Record) -> None:
-    failure = _attempt(record, _trains(0, 4), _trains(2, 4), _ended(2, 0, ago=60)).watch()
+def test_a_rank_that_ends_early_with_0_is_named_not_who_failed_of_it(record: Record) -> None:
+    early = replace(_ended(2, 0, ago=0.4), progress=Progress("training", 4, 1.0, 4, 9))
+    failure = _attempt(record, _ended(0, 1, ago=0.1), early).watch()
     assert failure is not None
-    assert (failure.rank, failure.node) == (2, 1)
-    assert "ended early, with 0, while others were still training (rank 0)" in failure.cause
+    assert (failure.rank, failure.node, failure.code) == (2, 1, 0)
+    assert "ended early, with 0, in the midst of training" in failure.cause
 
 
-def test_a_rank_may_end_while_others_have_done_their_last_step(record: Record) -> None:
-    heard = [_trains(0, 9), _trains(1, 9), _trains(2, 9), _ended(2, 0, ago=60)]
-    assert _attempt(record, *heard, _ended(0), _ended(1)).watch() is None
+def test_a_rank_may_end_long_before_another_does(record: Record) -> None:
+    done = [
+        replace(_ended(2, 0, ago=60), progress=Progress("ending", 9, 1.0, 9, 9)),
+        replace(_ended(1, 0, ago=30), progress=Progress("training", 9, 1.0, 9, 9)),
+    ]
+    assert _attempt(record, *done, _ended(0)).watch() is None
 
 
 def test_a_lost_node_ends_it(record: Record) -> None:
