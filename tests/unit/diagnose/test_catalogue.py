@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dsk.checks.registry import CHECKS
 from dsk.diagnose import Judge, load
 from dsk.diagnose.catalogue import parse
 from dsk.diagnose.entry import Entry, Example
@@ -105,6 +106,13 @@ GROUPS = [
 def test_the_groups_are_there() -> None:
     assert len(GROUPS) == 24
     assert set.union(*GROUPS) <= {entry.id for entry in ENTRIES}
+
+
+def test_the_checks_that_a_fix_names_are_there() -> None:
+    known = {check.name for check in CHECKS}
+    texts = [text for entry in ENTRIES for text in (entry.fix.en, entry.fix.zh)]
+    named = {name for text in texts for name in re.findall(r"--only ([\w-]+)", text)}
+    assert named and named <= known
 
 
 GOOD = """
