@@ -17,6 +17,7 @@ from dsk.supervisor.heard import (
     Lines,
     Lost,
     RankEnded,
+    Reach,
     Reported,
 )
 from dsk.supervisor.record import Record
@@ -33,6 +34,8 @@ SAVE_EVERY_S = 2.0
 SETTLE_S = 0.5
 """A rank that ends makes the others fail within moments: so long they are waited for, to know by
 their nodes' word which was the first."""
+OUT_OF_REACH_S = 4.0
+"""So long more where another node is out of reach: what ended its ranks made the others fail."""
 
 
 class Attempt:
@@ -46,6 +49,8 @@ class Attempt:
         self._failed: list[RankEnded] = []
         self._failure: Failure | None = None
         self._judged_at = 0.0
+        self._broken: dict[int, Reach] = {}
+        self._lost: Failure | None = None
         self._running = False
         self._stalls = Stalls(spec.limits)
         self._last: dict[int, deque[str]] = defaultdict(lambda: deque(maxlen=KEPT_LINES))
@@ -92,8 +97,15 @@ class Attempt:
             self._launcher_last.append(message.text)
             node = message.node.index if message.node else None
             self._record.tell(Output(time.time(), node, None, message.text))
+        elif isinstance(message, Reach):
+            self._broken.pop(message.node.index, None)
+            if message.broken:
+                self._broken[message.node.index] = message
         elif isinstance(message, Lost):
-            self._fail(Failure(time.time(), message.why, message.node.index, fix=message.fix))
+            self._broken.pop(message.node.index, None)
+            lost = Failure(time.time(), message.why, message.node.index, fix=message.fix)
+            self._lost = self._lost or lost
+            self._fail(lost)
         elif isinstance(message, LauncherEnded):
             node = message.node.index if message.node else None
             self._fail(Failure(time.time(), message.why, node, code=message.code))
@@ -103,11 +115,17 @@ class Attempt:
         self._failure = self._failure or failure
 
     def _judge(self, now: float) -> Failure | Stall | None:
-        if self._failed and now >= self._judged_at:
-            return self._rank_failed(min(self._failed, key=lambda ended: ended.at))
-        if self._failed:
+        if not self._failed:
+            return self._failure or self._stalls.check(now)
+        if now < self._judged_at:
             return None
-        return self._failure or self._stalls.check(now)
+        failed = self._rank_failed(min(self._failed, key=lambda ended: ended.at))
+        if self._lost and self._lost.node != failed.node:
+            return self._lost
+        out_of_reach = [each for each in self._broken.values() if each.node.index != failed.node]
+        if not out_of_reach:
+            return failed
+        return None if now < self._judged_at + OUT_OF_REACH_S else _cut_off(out_of_reach[0], failed)
 
     def _ranks_lines(self, message: Lines) -> None:
         self._runs()
@@ -161,6 +179,16 @@ class Attempt:
             if ended.oom:
                 cause += "; the kernel has killed something in its worker, which has no memory left"
         return Failure(time.time(), cause, node.index, ended.rank, ended.code, fix)
+
+
+def _cut_off(first: Reach, then: Failure) -> Failure:
+    node = first.node
+    return Failure(
+        then.at,
+        f"node{node.index} ({node.host}) is out of reach ({first.broken}); after that {then.cause}",
+        node.index,
+        fix="is its worker up, and its server? run: dsk status",
+    )
 
 
 def _trains(progress: Progress | None) -> bool:

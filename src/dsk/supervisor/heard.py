@@ -40,6 +40,14 @@ class RankEnded:
 
 
 @dataclass(frozen=True)
+class Reach:
+    """Whether `node` is in reach: `broken` is why not, "" where it is again."""
+
+    node: JobNode
+    broken: str
+
+
+@dataclass(frozen=True)
 class Lost:
     """Nothing more will be heard of `node`; `why` is a sentence about it."""
 
@@ -65,4 +73,4 @@ class LauncherEnded:
     code: int
 
 
-Heard = Lines | Reported | RankEnded | Lost | LauncherLine | LauncherEnded
+Heard = Lines | Reported | RankEnded | Reach | Lost | LauncherLine | LauncherEnded

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from dsk.errors import DskError
-from dsk.supervisor.heard import Heard, Lines, Lost, RankEnded, Reported
+from dsk.supervisor.heard import Heard, Lines, Lost, RankEnded, Reach, Reported
 from dsk.supervisor.worker import AgentGone, Worker
 from dsk.wire.news import News
 from dsk.wire.session import NEWS_WAIT_S, SILENT_LIMIT_S
@@ -65,6 +65,8 @@ class Watch:
                 self._lose(f"the worker of {self.worker.name} was restarted", error)
                 return
             except DskError as error:
+                if not broken:
+                    self._tell(Reach(self.worker.node, error.message))
                 broken = True
                 if time.monotonic() - heard > SILENT_LIMIT_S:
                     what = f"{self.worker.name} was not heard for {SILENT_LIMIT_S:.0f} s"
@@ -72,6 +74,8 @@ class Watch:
                     return
                 self._stop.wait(PAUSE_S)
             else:
+                if broken:
+                    self._tell(Reach(self.worker.node, ""))
                 heard, broken = time.monotonic(), False
 
     def _lose(self, what: str, error: DskError) -> None:

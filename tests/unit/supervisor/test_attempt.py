@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from dsk.supervisor import attempt
 from dsk.supervisor.agree import disagreements
 from dsk.supervisor.attempt import Attempt
-from dsk.supervisor.heard import Heard, LauncherEnded, Lines, Lost, RankEnded, Reported
+from dsk.supervisor.heard import Heard, LauncherEnded, Lines, Lost, RankEnded, Reach, Reported
 from dsk.supervisor.record import Record
 from dsk.wire import PROTOCOL, events
 from dsk.wire.progress import Progress
@@ -103,6 +104,33 @@ def test_a_lost_node_ends_it(record: Record) -> None:
     failure = _attempt(record, Lost(SPEC.nodes[0], "node0 was not heard for 15 s", "x")).watch()
     assert failure is not None
     assert (failure.node, failure.cause) == (0, "node0 was not heard for 15 s")
+
+
+def test_a_node_out_of_reach_is_named_not_the_rank_that_failed_of_it(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempt, "OUT_OF_REACH_S", 0.3)
+    failure = _attempt(record, Reach(SPEC.nodes[1], "Connection refused"), _ended(0, 1)).watch()
+    assert failure is not None
+    assert (failure.node, failure.rank) == (1, None)
+    assert failure.cause == (
+        "node1 (10.0.0.12) is out of reach (Connection refused); "
+        "after that rank 0 on node0 (10.0.0.11) exited with 1"
+    )
+
+
+def test_a_node_that_is_in_reach_again_is_not_blamed(record: Record) -> None:
+    there = [Reach(SPEC.nodes[1], "closed"), Reach(SPEC.nodes[1], "")]
+    failure = _attempt(record, *there, _ended(0, 1)).watch()
+    assert failure is not None
+    assert (failure.node, failure.rank) == (0, 0)
+
+
+def test_a_worker_that_was_restarted_is_the_cause(record: Record) -> None:
+    heard = [_ended(0, 1), Lost(SPEC.nodes[1], "the worker of node1 was restarted", None)]
+    failure = _attempt(record, *heard).watch()
+    assert failure is not None
+    assert (failure.node, failure.cause) == (1, "the worker of node1 was restarted")
 
 
 def test_what_ranks_report_stands_in_the_status(record: Record, tmp_path: Path) -> None:
