@@ -15,9 +15,14 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 NEXT = "dsk:next"
 PLACE = "find ~/.dsk -mindepth 2 -maxdepth 2 -path '*/small/*' -printf '%f ' 2>/dev/null || true"
 
+# Its lease ends where nobody asks it anything.
 HOLD_LOCK = """
-{ echo '{"id": 1, "op": "lock"}'; sleep infinity; } |
-  dsk-agent session --workspace /workspace/small --job 20261124-1
+{ echo '{"id": 1, "op": "lock"}'; while sleep 5; do echo '{"id": 2, "op": "identity"}'; done; } |
+  dsk-agent job --start --workspace /workspace/small --job 20261124-1
+"""
+GIVE_UP_LOCK = """
+echo '{"id": 3, "op": "close"}' |
+  dsk-agent job --workspace /workspace/small --job 20261124-1
 """
 
 
@@ -117,7 +122,7 @@ def test_another_image_and_back(lab: Lab, small: Cluster, tag: str) -> None:
 
 
 def test_a_busy_worker_is_not_made_anew(lab: Lab, small: Cluster) -> None:
-    """With the lock of a job taken as its supervisor's session does."""
+    """With the lock of a job taken as its supervisor does."""
     small.dsk("up", "--accept-new-host-keys")
     holder = small.start("exec", "--node", "1", "--", "bash", "-c", HOLD_LOCK)
     try:
@@ -127,6 +132,7 @@ def test_a_busy_worker_is_not_made_anew(lab: Lab, small: Cluster) -> None:
         assert "node1 (10.88.0.12)" in refused.err and "20261124-1" in refused.err
         assert "dsk stop 20261124-1" in refused.err
     finally:
+        small.dsk("exec", "--node", "1", "--", "bash", "-c", GIVE_UP_LOCK)
         holder.interrupt()
         holder.wait(60)
     assert "its configuration changed" in small.dsk("up").out
