@@ -12,6 +12,8 @@ if [[ ${1:-} != worker ]]; then
 fi
 
 mkdir -p "$RUN"
+# What the jobs of a worker that was killed have left.
+rm -rf "${RUN:?}/jobs" "${RUN:?}/agents"
 # compose.yaml of a bundle sets it.
 if [[ -z ${DSK_ROLE:-} ]]; then
     # shellcheck source=entrypoint/alone.sh
