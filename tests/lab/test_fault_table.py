@@ -250,6 +250,7 @@ def test_sshd_killed(lab: Lab, start: Start) -> None:
 # Who watches goes wrong.
 
 
+@full
 def test_supervisor_killed(lab: Lab, start: Start) -> None:
     trial = start()
     trial.reach()
