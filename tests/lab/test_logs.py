@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -113,7 +114,10 @@ def test_following_goes_on_after_its_own_end_and_ends_with_the_job(
     second = follow(cluster, long_job)
     try:
         second.wait_for("'epoch': '0.4167'", limit=300)  # the fifth step
-        shown = cluster.dsk("status").out
+        deadline = time.monotonic() + 20
+        # How long it will take is known from the second report on.
+        while "left" not in (shown := cluster.dsk("status").out) and time.monotonic() < deadline:
+            time.sleep(1)
         assert re.search(r"training  step \d+/5000  loss \d.*samples/s.*left", shown), shown
         assert re.search(r"node1 .* heard .* ago .*rank 1 training", shown), shown
         with terminal(cluster, "logs", "-f", "--rank", "0", term="xterm") as child:

@@ -100,8 +100,9 @@ def bridge(job: str) -> None:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(paths.agent_socket(job)))
         threading.Thread(target=_requests, args=(connection,), daemon=True).start()
-        while data := connection.recv(1 << 16):
-            os.write(sys.stdout.fileno(), data)
+        with contextlib.suppress(ConnectionResetError):  # it ended with a request unread
+            while data := connection.recv(1 << 16):
+                os.write(sys.stdout.fileno(), data)
     # The thread above may still wait for input.
     os._exit(0)
 
