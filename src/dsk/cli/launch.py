@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import click
@@ -64,9 +65,9 @@ def command(
     """Train TRAIN.YAML, LLaMA-Factory's own file, on all nodes. KEY=VALUE overrides its keys."""
     from dsk.cli import dryrun
     from dsk.cli.listen import JsonLines
-    from dsk.cli.preflight import check_servers
+    from dsk.cli.preflight import looking_at_servers
     from dsk.cli.screen import Screen
-    from dsk.jobs.launch import start
+    from dsk.jobs.launch import prepare
     from dsk.jobs.limits import parse_limits
     from dsk.jobs.planning import Request, plan
     from dsk.jobs.stacks import stack_for
@@ -92,10 +93,14 @@ def command(
     if not note:
         # A mistake in the file is told before anything is contacted.
         plan(request, stack.keys)
-    with context.place() as place:
-        if not no_check:
-            check_servers(request)
-        planned, supervisor = start(place, request)
+    looking = nullcontext(_no_word) if no_check else looking_at_servers(request)
+    with looking as tell_of_servers, context.place() as place:
+        try:
+            planned = prepare(place, request)
+        finally:
+            # Its word counts more than what failed for the same reason: it says how to mend it.
+            tell_of_servers()
+        supervisor = place.start(planned.spec)
         _announce(planned, as_json=as_json)
         if detach:
             job = planned.spec.job
@@ -104,6 +109,10 @@ def command(
         spec = planned.spec
         shows = JsonLines() if as_json else Screen(spec.world_size, len(request.cluster.nodes))
         sys.exit(follow(supervisor, shows, explain=not as_json))
+
+
+def _no_word() -> None:
+    """Of servers that were not looked at."""
 
 
 def _explain(recent: Recent, job: str) -> None:

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from dsk.checks.model import Finding
+    from dsk.cluster.model import Cluster
     from dsk.jobs.planning import Request
 
 
-def check_servers(request: Request) -> None:
-    """Shows what is wrong on the job's servers; raises JobFailed where the job would fail."""
-    from dsk.cli.findings import line
-    from dsk.cli.language import preferred
+@contextmanager
+def looking_at_servers(request: Request) -> Iterator[Callable[[], None]]:
+    """Looks at the job's servers beside what is done meanwhile. What is yielded waits for that,
+    shows what is wrong, and raises JobFailed where the job would fail."""
     from dsk.cluster.selection import select
-    from dsk.errors import JobFailed
     from dsk.jobs.check import before_launch
 
     cluster = request.cluster
     chosen = select(cluster, request.include, request.exclude)
-    found = before_launch(cluster, [cluster.nodes[node.index] for node in chosen])
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(before_launch, cluster, [cluster.nodes[each.index] for each in chosen])
+        yield lambda: _show(cluster, found.result())
+
+
+def _show(cluster: Cluster, found: Sequence[Finding]) -> None:
+    from dsk.cli.findings import line
+    from dsk.cli.language import preferred
+    from dsk.errors import JobFailed
+
     for finding in found:
         if finding.state in ("failed", "warning"):
             click.echo(line(cluster, finding, preferred()), err=True)

@@ -15,7 +15,12 @@ def image_keys(place: Place) -> KnownKeys:
     return KnownKeys.from_json(text, where=f"{place.cluster.master}:{RECIPE_KEYS}")
 
 
+def prepare(place: Place, request: Request) -> Plan:
+    """By what is really there. Raises DskError."""
+    return plan(request, image_keys(place), place.exists)
+
+
 def start(place: Place, request: Request) -> tuple[Plan, Supervisor]:
     """Returns what was planned and the running supervisor. Raises DskError."""
-    planned = plan(request, image_keys(place), place.exists)
+    planned = prepare(place, request)
     return planned, place.start(planned.spec)
