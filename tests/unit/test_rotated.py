@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-
-import pytest
 
 from dsk.rotated import RETRY_S, RotatedFile, older
 
@@ -42,19 +37,6 @@ def test_a_write_longer_than_the_room_is_kept_whole(tmp_path: Path) -> None:
     with closing(RotatedFile(path, 100)) as file:
         file.write(b"x" * 1000)
     assert path.read_bytes() == b"x" * 1000
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    if os.geteuid() != 0:
-        pytest.skip("needs root: a small tmpfs is mounted")
-    place = tmp_path / "disk"
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", place], check=True)
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", "--lazy", place], check=True)
 
 
 def test_a_full_disk_is_told_once_and_so_is_its_end(small_disk: Path) -> None:

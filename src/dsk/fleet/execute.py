@@ -68,6 +68,14 @@ def on_all(
         raise
 
 
+def in_worker(cluster: Cluster, node: Node, command: Sequence[str], *options: str) -> list[str]:
+    """`command` as the node's server has to be asked for it; `options` are `docker exec`'s. Where
+    the server is itself the worker's container, the command alone."""
+    if cluster.in_place:
+        return list(command)
+    return ["docker", "exec", *options, project(cluster, node), *command]
+
+
 def _label() -> str:
     return f"exec-{secrets.token_hex(4)}"
 
@@ -77,8 +85,7 @@ def _argv(
 ) -> list[str]:
     # The label is what the agent finds the command by: `docker exec` leaves it running when it is
     # itself ended.
-    name = project(cluster, node)
-    return ["docker", "exec", "--env", f"DSK_JOB={label}", *options, name, *command]
+    return in_worker(cluster, node, command, "--env", f"DSK_JOB={label}", *options)
 
 
 def check_worker(server: Server, cluster: Cluster, node: Node) -> None:
@@ -92,5 +99,4 @@ def check_worker(server: Server, cluster: Cluster, node: Node) -> None:
 
 
 def _end(server: Server, cluster: Cluster, node: Node, label: str) -> None:
-    argv = ["docker", "exec", project(cluster, node), "dsk-agent", "end", label]
-    server.run(argv, timeout=LIMIT_S)
+    server.run(in_worker(cluster, node, ["dsk-agent", "end", label]), timeout=LIMIT_S)

@@ -11,11 +11,10 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 from typing import Literal
 
-from dsk.bundle.compose import project
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import open_server, processes
 from dsk.errors import DskError, JobFailed, Unreachable, UserError
-from dsk.fleet.execute import check_worker
+from dsk.fleet.execute import check_worker, in_worker
 from dsk.wire import paths
 from dsk.wire.jobspec import JobNode
 from dsk.wire.transfer import GO, Asked, Event, Failed, Order, decode
@@ -85,7 +84,7 @@ def run(
     known_hosts = cluster.state_dir / "known_hosts"
     with open_server(master.server, known_hosts, where=str(master)) as server:
         check_worker(server, cluster, master)
-        argv = ["docker", "exec", "--interactive", project(cluster, master), *PROGRAM]
+        argv = in_worker(cluster, master, PROGRAM, "--interactive")
         process = server.popen(argv, stdin=processes.PIPE)
         assert process.stdin and process.stdout and process.stderr  # noqa: S101 - pipes
         try:

@@ -8,12 +8,12 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
 
-from dsk.bundle.compose import project
 from dsk.checks.facts import Disk, InputFile, Login, NodeInputs, WorkerFacts, Workspace
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
 from dsk.connect.dialogue import Dialogue
 from dsk.errors import DskError
+from dsk.fleet.execute import in_worker
 from dsk.wire import paths, session
 
 LIMIT_S = 45.0
@@ -29,9 +29,8 @@ class Inside(AbstractContextManager["Inside"]):
         self._node = node
         self.node = node.index
         program = [str(paths.PYTHON), "-I", "-m", "dsk.agent.examine", str(cluster.workspace)]
-        enter = [] if cluster.in_place else ["docker", "exec", "--interactive"]
-        name = [] if cluster.in_place else [project(cluster, node)]
-        self._dialogue = Dialogue(server, [*enter, *name, *program], str(node))
+        argv = in_worker(cluster, node, program, "--interactive")
+        self._dialogue = Dialogue(server, argv, str(node))
         self._numbers = itertools.count()
 
     def ask(self, op: str, *, limit_s: float = LIMIT_S, **arguments: Any) -> Any:

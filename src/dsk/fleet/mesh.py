@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from dsk.bundle.compose import project
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server, processes
 from dsk.errors import DskError
 from dsk.files import write_atomic
+from dsk.fleet.execute import in_worker
 from dsk.wire import paths
 from dsk.wire.jobspec import JobNode
 from dsk.wire.measure import Complete, Measured, Order, decode
@@ -24,8 +24,8 @@ def measure(
 ) -> tuple[Measured, ...]:
     """`server` is the master's, `nodes` begin with the master. Raises DskError."""
     if not cluster.in_place:
-        enter = ["docker", "exec", "--interactive", project(cluster, cluster.master)]
-        return _measure(server, cluster, nodes, [*enter, *PROGRAM], speed=speed)
+        argv = in_worker(cluster, cluster.master, PROGRAM, "--interactive")
+        return _measure(server, cluster, nodes, argv, speed=speed)
     with TemporaryDirectory() as folder:
         config = _ssh_config(cluster, Path(folder))
         return _measure(server, cluster, nodes, [*PROGRAM, str(config)], speed=speed)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from dsk.bundle.compose import project
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
 from dsk.errors import DskError
 from dsk.fleet.contact import open_fleet
-from dsk.fleet.execute import check_worker
+from dsk.fleet.execute import check_worker, in_worker
 from dsk.wire import paths
 
 LIMIT_S = 60.0
@@ -44,17 +43,7 @@ def tails(cluster: Cluster, job: str) -> tuple[list[RankLog], list[DskError]]:
 
     def ask(node: Node, server: Server) -> list[RankLog]:
         check_worker(server, cluster, node)
-        argv = [
-            "docker",
-            "exec",
-            project(cluster, node),
-            "sh",
-            "-c",
-            TAILS,
-            "sh",
-            folder,
-            str(KEPT),
-        ]
+        argv = in_worker(cluster, node, ["sh", "-c", TAILS, "sh", folder, str(KEPT)])
         done = server.run(argv, timeout=LIMIT_S)
         if done.returncode:
             raise DskError(f"the ranks' logs cannot be read: {done.error}", where=str(node))

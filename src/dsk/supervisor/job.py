@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import shlex
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -108,7 +109,7 @@ class Job:
 
     def _agent(self, *words: str) -> list[str]:
         # sshd hands the words to a shell: the workspace is the one that may need quotes.
-        workspace = "'" + self._spec.workspace.replace("'", "'\\''") + "'"
+        workspace = shlex.quote(self._spec.workspace)
         return ["dsk-agent", *words, "--job", self._spec.job, "--workspace", workspace]
 
     def _provide_models(self, needs: HubNeeds, workers: Workers, *, shared: bool) -> None:

@@ -33,6 +33,16 @@ class JobNode:
     available: int
 
 
+def of_this_protocol(text: str) -> dict[str, Any]:
+    """A message that says its protocol, as a JSON object whose `nodes` are JobNodes. Raises
+    ProtocolMismatch where it is of another protocol number."""
+    raw: dict[str, Any] = json.loads(text)
+    if raw.get("protocol") != PROTOCOL:
+        raise ProtocolMismatch(f"protocol {raw.get('protocol')} here, {PROTOCOL} expected")
+    nodes = tuple(JobNode(**{**n, "slots": tuple(n["slots"])}) for n in raw["nodes"])
+    return {**raw, "nodes": nodes}
+
+
 @dataclass(frozen=True)
 class RecipeText:
     """A resolved recipe as YAML text, and what dsk changed in it, a line each, for the user."""
@@ -94,10 +104,7 @@ class JobSpec:
     @classmethod
     def from_json(cls, text: str) -> JobSpec:
         """Raises ProtocolMismatch where the text is of another protocol number."""
-        raw: dict[str, Any] = json.loads(text)
-        if raw.get("protocol") != PROTOCOL:
-            raise ProtocolMismatch(f"protocol {raw.get('protocol')} here, {PROTOCOL} expected")
-        nodes = tuple(JobNode(**{**n, "slots": tuple(n["slots"])}) for n in raw.pop("nodes"))
+        raw = of_this_protocol(text)
         hub = raw.pop("hub")
         needed = tuple(Needed(**{**n, "names": tuple(n["names"])}) for n in raw.pop("needed"))
         shared, local = (
@@ -105,7 +112,6 @@ class JobSpec:
             for recipe in (raw.pop("recipe_shared"), raw.pop("recipe_local"))
         )
         return cls(
-            nodes=nodes,
             needed=needed,
             recipe_shared=shared,
             recipe_local=local,

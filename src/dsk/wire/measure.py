@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from dsk.wire import PROTOCOL
-from dsk.wire.jobspec import JobNode, ProtocolMismatch
+from dsk.wire.jobspec import JobNode, of_this_protocol
 from dsk.wire.tagged import Tagged
 
 Outcome = Literal["ok", "refused", "timeout", "no route", "error"]
@@ -33,11 +33,7 @@ class Order:
     @classmethod
     def from_json(cls, text: str) -> Order:
         """Raises ProtocolMismatch where the text is of another protocol number."""
-        raw: dict[str, Any] = json.loads(text)
-        if raw.get("protocol") != PROTOCOL:
-            raise ProtocolMismatch(f"protocol {raw.get('protocol')} here, {PROTOCOL} expected")
-        nodes = tuple(JobNode(**{**n, "slots": tuple(n["slots"])}) for n in raw.pop("nodes"))
-        return cls(nodes=nodes, **raw)
+        return cls(**of_this_protocol(text))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from dsk.wire import PROTOCOL
-from dsk.wire.jobspec import JobNode, ProtocolMismatch
+from dsk.wire.jobspec import JobNode, of_this_protocol
 from dsk.wire.tagged import Tagged
 
 GO = "go"
@@ -41,11 +41,7 @@ class Order:
     @classmethod
     def from_json(cls, text: str) -> Order:
         """Raises ProtocolMismatch where the text is of another protocol number."""
-        raw: dict[str, Any] = json.loads(text)
-        if raw.get("protocol") != PROTOCOL:
-            raise ProtocolMismatch(f"protocol {raw.get('protocol')} here, {PROTOCOL} expected")
-        nodes = tuple(JobNode(**{**n, "slots": tuple(n["slots"])}) for n in raw.pop("nodes"))
-        return cls(nodes=nodes, **raw)
+        return cls(**of_this_protocol(text))
 
 
 @dataclass(frozen=True)

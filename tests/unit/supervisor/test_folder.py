@@ -5,9 +5,6 @@ from __future__ import annotations
 import fcntl
 import io
 import json
-import os
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,19 +46,6 @@ def test_ranks_lines_are_bounded_and_the_other_events_all_kept(
     kept = [*events(older(stream)), *events(stream)]
     assert kept[-1] == Output(499, 0, 0, "line 499")
     assert len(events(tmp_path / "events.jsonl")) == 10
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    if os.geteuid() != 0:
-        pytest.skip("needs root: a small tmpfs is mounted")
-    place = tmp_path / "disk"
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", place], check=True)
-    try:
-        yield place
-    finally:
-        subprocess.run(["umount", "--lazy", place], check=True)
 
 
 def test_a_full_disk_is_told_and_no_event_is_lost(small_disk: Path) -> None:

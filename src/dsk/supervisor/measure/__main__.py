@@ -15,7 +15,6 @@ from dsk.supervisor.measure.party import Party
 from dsk.wire.jobspec import ProtocolMismatch
 from dsk.wire.measure import Measured, Order, encode
 
-MISMATCH = 64
 INTERRUPTED = 130
 
 _printing = threading.Lock()
@@ -37,7 +36,7 @@ def main() -> int:
         order = Order.from_json(sys.stdin.readline())
     except ProtocolMismatch as error:
         print(f"dsk and the image do not fit: {error}", file=sys.stderr)
-        return MISMATCH
+        return error.exit_code
     threading.Thread(target=_end_with_input, daemon=True).start()
     own = Path(sys.argv[1]) if len(sys.argv) > 1 else Path.home() / ".ssh/config"
     with tempfile.TemporaryDirectory() as folder:

@@ -6,6 +6,7 @@ An Order on its input, events on its output (wire.transfer).
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import threading
 from collections.abc import Sequence
@@ -37,7 +38,8 @@ class Program:
         config = Path.home() / ".ssh/config"
         # No lock is taken, so this names the session and nothing else.
         agent = ["dsk-agent", "session", "--job", "transfer", "--workspace"]
-        agent.append("'" + self._order.workspace.replace("'", "'\\''") + "'")
+        # sshd hands the words to a shell.
+        agent.append(shlex.quote(self._order.workspace))
         workers = [Worker(node, config, agent, remedies=MADE_BY_UP) for node in self._order.nodes]
         try:
             self._transfer(workers, config)
