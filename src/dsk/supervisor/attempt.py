@@ -155,6 +155,8 @@ class Attempt:
         )
         if ended.rank is not None:
             self._stalls.ended(ended.rank)
+            if ended.progress:
+                self._record.rank_ended(ended.rank, ended.progress)
         if ended.code == 0 and not _trains(ended.progress):
             self._succeeded += 1
             return

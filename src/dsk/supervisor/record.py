@@ -31,6 +31,7 @@ class Record:
         self._folder: JobFolder | None = None
         self._early: list[Event] = []
         self._nodes: dict[int, NodeStatus] = {}
+        self._last_words: dict[int, Progress] = {}
         self._step_told = 0.0
         self._pace = Pace()
 
@@ -76,17 +77,22 @@ class Record:
         node = message.node
         self._nodes[node.index] = NodeStatus(node.index, node.host, message.at, message.report)
 
+    def rank_ended(self, rank: int, last_word: Progress) -> None:
+        """What a report from before its end does not know; `progress` writes it."""
+        self._last_words[rank] = last_word
+
     def progress(self) -> None:
         """Brings status.json up to what the nodes have reported and LLaMA-Factory last logged."""
         before = self.status
         last = _last_object(Path(before.output_dir) / TRAINER_LOG, since=before.started)
-        told = [
-            rank.progress
+        reported = {
+            rank.rank: rank.progress
             for state in self._nodes.values()
             if state.report
             for rank in state.report.ranks
             if rank.progress
-        ]
+        }
+        told = list({**reported, **self._last_words}.values())
         behind = min(told, key=_how_far, default=None)
         self.status = replace(
             before,

@@ -150,6 +150,20 @@ def test_what_ranks_report_stands_in_the_status(record: Record, tmp_path: Path) 
     assert isinstance(events.decode(stream[-1]), events.Step)
 
 
+def test_a_ranks_last_word_counts_more_than_the_report_before_it(
+    record: Record, tmp_path: Path
+) -> None:
+    record.open(tmp_path / "job")
+    attempt = _attempt(record)
+    for rank in (0, 1, 2):
+        attempt.hear(_trains(rank, 0))
+        attempt.hear(replace(_ended(rank), progress=Progress("ending", 9, 1.0, 9, 9)))
+    record.progress()
+    record.close()
+    status = JobStatus.from_json((tmp_path / "job/status.json").read_text())
+    assert (status.phase, status.step, status.steps) == ("ending", 9, 9)
+
+
 def test_what_was_told_before_the_folder_was_there_is_in_it_afterwards(
     record: Record, tmp_path: Path
 ) -> None:
