@@ -92,6 +92,8 @@ def compare(
 
 
 def show(times: Mapping[str, Sequence[float]], reference: str) -> None:
+    if not all(times.values()):
+        raise SystemExit("no round counts: the time was up after the one that warms the caches")
     middle = {name: statistics.median(seconds) for name, seconds in times.items()}
     for name, seconds in times.items():
         ratio = middle[name] / middle[reference]

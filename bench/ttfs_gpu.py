@@ -2,7 +2,8 @@
 
 For a Python that has the whole stack: the image's (docs/gpu.md has the line), or another with
 DSK_LLAMAFACTORY as there. Qwen2 of 1.5 B parameters with random weights, ZeRO-2, bf16.
-Usage: ttfs_gpu.py [ROUNDS [SECONDS]]: no further round begins after so many seconds.
+Usage: ttfs_gpu.py [ROUNDS [SECONDS]]: no further round begins after so many seconds. The first
+round warms the caches and does not count.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Two rented containers: no engine, no bundle, no privileges; the image, variables and a network.
+"""Rented containers: no engine, no bundle, no privileges; the image, variables and a network.
 
-node0 is started as the platform starts the image. node1's platform has a program of its own
-instead (`sleep`), and its worker is started by hand in a login that lacks the image's environment.
+node0 is started as the platform starts the image. The others' platform has a program of its own
+instead (`sleep`): a worker is started by hand in a login that lacks the image's environment.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,14 +26,15 @@ LIMIT_S = 400.0
 
 @dataclass(frozen=True)
 class Servers:
-    """`key` is the cluster's private key, made before anything was rented."""
+    """`key` is the cluster's private key, made before anything was rented.
 
-    network: str
+    `first` is what the addresses begin with; `entering` what stands before a command that is to
+    run in a server.
+    """
+
     first: str
     key: Path
-
-    def name(self, index: int) -> str:
-        return f"{NAMES}-server{index}"
+    entering: tuple[tuple[str, ...], ...]
 
     def host(self, index: int) -> str:
         return f"{self.first}.{10 + index}"
@@ -41,15 +42,20 @@ class Servers:
     def exec(
         self, index: int, *words: str, text: str | None = None, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
-        return docker("exec", "-i", self.name(index), *words, text=text, check=check)
+        argv = [*self.entering[index], *words]
+        done = subprocess.run(
+            argv, input=text, capture_output=True, text=True, timeout=LIMIT_S, check=False
+        )
+        assert not check or not done.returncode, f"{words}: {done.stdout}{done.stderr}"
+        return done
 
     def shell(self, index: int, script: str) -> str:
         return self.exec(index, "sh", "-c", script).stdout
 
     def argv(self, *words: str, index: int = 0) -> list[str]:
         """`dsk WORDS` as typed in a login to the container; its process id is in dsk.pid."""
-        typed = 'echo $$ >dsk.pid; exec dsk "$@"'
-        return ["docker", "exec", "-w", FOLDER, self.name(index), "sh", "-c", typed, "sh", *words]
+        typed = f'cd {FOLDER} && echo $$ >dsk.pid && exec dsk "$@"'
+        return [*self.entering[index], "sh", "-c", typed, "sh", *words]
 
     def dsk(self, *words: str, code: int = 0, index: int = 0) -> str:
         """Both streams of `dsk WORDS`, which has to end with `code`."""
@@ -62,7 +68,8 @@ class Servers:
             check=False,
         )
         assert done.returncode == code, f"dsk {words}: {done.returncode}\n{done.stdout}"
-        assert "Traceback" not in done.stdout
+        # Of dsk's own: a rank's stands behind its name.
+        assert "\nTraceback" not in f"\n{done.stdout}"
         return done.stdout
 
     def wait_for_worker(self, index: int) -> None:
@@ -71,7 +78,7 @@ class Servers:
         while self.exec(
             index, "sh", "-c", f"test -e /run/dsk/known_host && {HEALTH}", check=False
         ).returncode:
-            assert time.monotonic() < deadline, docker("logs", self.name(index))
+            assert time.monotonic() < deadline, f"the worker of server {index} does not come up"
             time.sleep(0.2)
 
     @contextlib.contextmanager
@@ -87,26 +94,39 @@ class Servers:
             self.exec(index, "cp", "-a", "/tmp/kept", path)
 
 
+def container(index: int) -> str:
+    return f"{NAMES}-server{index}"
+
+
 @contextlib.contextmanager
-def running(folder: Path, image: str) -> Iterator[Servers]:
-    network = f"{NAMES}-rented"
-    servers = Servers(network, _make_network(network), folder / "key")
+def running(
+    folder: Path, image: str, options: Sequence[Sequence[str]] = ((), ())
+) -> Iterator[Servers]:
+    """As many servers as there are `options` of `docker run`."""
+    network, all_of_them = f"{NAMES}-rented", range(len(options))
+    servers = Servers(
+        _make_network(network),
+        folder / "key",
+        tuple(("docker", "exec", "-i", container(index)) for index in all_of_them),
+    )
     keygen.generate(servers.key, "made before renting")
-    options = [
-        "--detach", f"--network={network}", "--shm-size=256m",
+    common = [
+        "--detach", f"--network={network}", "--shm-size=1g",
         f"--env=DSK_AUTHORIZED_KEY={keygen.public_half(servers.key)} me@laptop\n",
         "--env=PLATFORM=two\nlines",
     ]  # fmt: skip
     try:
-        for index, start in ((0, [image]), (1, ["--entrypoint=sleep", image, "infinity"])):
-            place = [f"--ip={servers.host(index)}", f"--name={servers.name(index)}"]
-            docker("run", *options, *place, *start)
-        start_by_hand(servers, 1)
-        for index in (0, 1):
+        for index in all_of_them:
+            place = [f"--ip={servers.host(index)}", f"--name={container(index)}"]
+            start = ["--entrypoint=sleep", image, "infinity"] if index else [image]
+            docker("run", *common, *place, *options[index], *start)
+            if index:
+                start_by_hand(servers, index)
+        for index in all_of_them:
             servers.wait_for_worker(index)
         yield servers
     finally:
-        docker("rm", "-f", "-v", *(servers.name(index) for index in (0, 1)), check=False)
+        docker("rm", "-f", "-v", *map(container, all_of_them), check=False)
         docker("network", "rm", network)
 
 

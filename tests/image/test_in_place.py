@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.image.engine import Image, docker
-from tests.image.servers import FOLDER, LIMIT_S, Servers, running, start_by_hand
+from tests.image.servers import FOLDER, LIMIT_S, Servers, container, running, start_by_hand
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -81,7 +81,7 @@ def nothing_left(servers: Servers, job: str) -> None:
 
 def test_the_log_shows_the_host_key(servers: Servers) -> None:
     logs = (
-        docker("logs", servers.name(0)).stdout,
+        docker("logs", container(0)).stdout,
         servers.exec(1, "cat", "/var/log/dsk-worker.log").stdout,
     )
     for index, log in enumerate(logs):
@@ -94,7 +94,7 @@ def test_the_log_shows_the_host_key(servers: Servers) -> None:
 
 def test_the_host_key_outlives_a_restart(servers: Servers) -> None:
     before = servers.exec(1, "dsk-agent", "host-key").stdout
-    docker("restart", "--time", "1", servers.name(1))
+    docker("restart", "--time", "1", container(1))
     start_by_hand(servers, 1)
     servers.wait_for_worker(1)
     assert servers.exec(1, "dsk-agent", "host-key").stdout == before
@@ -289,12 +289,12 @@ def test_no_worker_was_started(servers: Servers) -> None:
 
 @pytest.mark.full
 def test_a_worker_that_is_gone(servers: Servers) -> None:
-    docker("stop", "--time", "1", servers.name(1))
+    docker("stop", "--time", "1", container(1))
     try:
         said = servers.dsk("launch", "train.yaml", code=3)
         assert "worker unreachable" in servers.dsk("status", code=3)
     finally:
-        docker("start", servers.name(1))
+        docker("start", container(1))
         start_by_hand(servers, 1)
         servers.wait_for_worker(1)
     assert f"node1 ({servers.host(1)})" in said and "is that container up" in said

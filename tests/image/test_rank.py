@@ -101,6 +101,7 @@ def test_imports_and_tokenizing_move(done: dict[str, Any]) -> None:
 
 
 @pytest.mark.full
+@pytest.mark.needs("jieba")
 def test_a_prediction_is_an_evaluation(image: Image) -> None:
     answer = image.script(
         "rank.py", [asked("predict", "direct", PREDICT)], options=OPTIONS, limit_s=LIMIT_S

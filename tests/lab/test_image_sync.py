@@ -235,13 +235,13 @@ def test_a_disk_that_is_full_before_and_on_the_way(
 
     leave(200)
     done = sync.dsk("image", "sync", code=1)
-    assert re.search(r"node1 \(10\.88\.0\.12\): the image takes 0\.\d GB, 0\.2 GB are", done.err)
+    assert re.search(r"node1 \(10\.88\.0\.12\): the image takes \d\.\d GB, 0\.2 GB are", done.err)
     assert "sending" not in done.out
 
     small_disk.run(["rm", "/var/lib/docker/fill"])
     lab.nodes[0].bandwidth("80mbit")
     running = sync.start("image", "sync")
-    until(lambda: parts(small_disk) > 0)
+    running.wait_for("MB, ")
     leave(20)
     assert running.wait() == 1
     assert "node1 (10.88.0.12): the disk is full" in running.text

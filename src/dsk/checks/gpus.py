@@ -17,11 +17,14 @@ def judge(facts: Facts) -> Iterator[Finding]:
         if node.index in facts.servers:
             server = facts.servers[node.index]
             on_cpu = facts.cluster.accelerator == "cpu"
-            yield _cpus(node, server) if on_cpu else _gpus(node, server)
+            # A container that was given some of the GPUs sees the others in /proc all the same.
+            devices = 0 if facts.cluster.in_place else server.gpu_devices
+            yield _cpus(node, server) if on_cpu else _gpus(node, server, devices)
 
 
-def _gpus(node: Node, server: ServerFacts) -> Finding:
-    here = max(len(server.gpus), server.gpu_devices)
+def _gpus(node: Node, server: ServerFacts, devices: int) -> Finding:
+    """`devices`: how many the driver has, 0 where that is not known."""
+    here = max(len(server.gpus), devices)
     if here < node.slots:
         text = Text(
             "slots: {slots}, but the server has {here} GPU(s){problem}",
@@ -33,7 +36,7 @@ def _gpus(node: Node, server: ServerFacts) -> Finding:
         ).filled(here=here, index=node.index)
         seen, expected = str(here), str(node.slots)
         return Finding("gpus", "failed", text, node.index, None, seen, expected, fix)
-    if server.gpus and len(server.gpus) < server.gpu_devices:
+    if server.gpus and len(server.gpus) < devices:
         text = Text(
             "nvidia-smi shows {shown} of {here} GPUs: one does not answer",
             "nvidia-smi 只显示 {here} 块 GPU 中的 {shown} 块：有一块没有响应",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
+from queue import Empty
 from typing import TYPE_CHECKING
 
 import click
@@ -103,6 +104,7 @@ def command(
         supervisor = place.start(planned.spec)
         _announce(planned, as_json=as_json)
         if detach:
+            _await_its_folder(supervisor)
             job = planned.spec.job
             click.echo(json.dumps({"job": job}) if as_json else DETACHED.format(job=job))
             return
@@ -121,6 +123,15 @@ def _explain(recent: Recent, job: str) -> None:
     from dsk.cli.language import preferred
 
     click.echo(short(recent.diagnosis(), job, preferred()))
+
+
+def _await_its_folder(supervisor: Supervisor) -> None:
+    """So that `dsk status` knows the job from now on: its first word comes after that."""
+    from dsk.cli.listen import listen
+    from dsk.jobs.history import STARTS_WITHIN_S
+
+    with suppress(Empty):
+        listen(supervisor.events()).get(timeout=STARTS_WITHIN_S)
 
 
 def _announce(planned: Plan, *, as_json: bool) -> None:

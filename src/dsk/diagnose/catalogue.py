@@ -27,7 +27,7 @@ class _TextModel(_Model):
 
 
 class _ExampleModel(_Model):
-    origin: str = Field(pattern=r"^(https://github\.com/\S+|provoked: [a-z0-9-]+|lab: \w+)$")
+    origin: str = Field(pattern=r"^(https://github\.com/\S+|provoked: [a-z0-9-]+|(lab|gpu): \w+)$")
     log: str = Field(min_length=1)
 
 

@@ -15,8 +15,8 @@ Kind = Literal["cause", "circumstance", "second-hand"]
 
 @dataclass(frozen=True)
 class Example:
-    """`origin` is an issue's address, `provoked: NAME` (tests/image/provoke/NAME.sh), or
-    `lab: TEST` (tests/lab/test_diagnose.py)."""
+    """`origin` is an issue's address, `provoked: NAME` (tests/image/provoke/NAME.sh),
+    `lab: TEST` (tests/lab/test_diagnose.py) or `gpu: TEST` (tests/gpu/test_cluster.py)."""
 
     origin: str
     log: str

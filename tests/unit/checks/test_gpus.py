@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from dsk.checks import driver, gpuhealth, gpus, gpuuse
@@ -130,6 +132,15 @@ def test_only_the_gpus_that_are_slots_count(facts: Facts) -> None:
 def test_slots(facts: Facts, devices: int, state: str) -> None:
     found = list(gpus.judge(with_server(facts, 1, gpu_devices=devices)))
     assert [each.state for each in found] == ["ok", state, "ok"]
+
+
+def test_a_container_has_the_gpus_that_it_was_given(facts: Facts) -> None:
+    """Whatever the driver of its host has."""
+    shown = Gpu(0, "", "H100", 80 << 30, 0)
+    given = with_server(facts, 1, gpus=(shown,) * 4, gpu_devices=8)
+    assert [each.state for each in gpus.judge(given)][1] == "warning"
+    inside = replace(given, cluster=replace(given.cluster, in_place=True))
+    assert [each.state for each in gpus.judge(inside)][1] == "ok"
 
 
 @pytest.mark.parametrize(

@@ -66,8 +66,9 @@ def origins(kind: str) -> set[str]:
 
 def test_what_was_provoked_can_be_provoked_again() -> None:
     assert origins("provoked: ") == set(provocations.names()) - {"rank-raises"}
-    lab_tests = (ROOT / "tests/lab/test_diagnose.py").read_text()
-    assert all(f"def {name}(" in lab_tests for name in origins("lab: "))
+    for kind, path in (("lab: ", "lab/test_diagnose.py"), ("gpu: ", "gpu/test_cluster.py")):
+        tests = (ROOT / "tests" / path).read_text()
+        assert all(f"def {name}(" in tests for name in origins(kind))
 
 
 # The seed that the catalogue grew from: what people really hit, in 24 groups.

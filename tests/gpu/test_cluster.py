@@ -1,0 +1,191 @@
+"""Servers with GPUs of one machine as a cluster: NCCL, both launchers, what status and check say.
+
+Two servers with one GPU each, and one with two, as rented containers are (no engine in them).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.gpu import bare
+from tests.gpu.conftest import IMAGE, TREE
+from tests.image import servers as containers
+from tests.image.servers import FOLDER, Servers
+
+pytestmark = pytest.mark.timeout(900)
+
+STEPS = 10
+TRAIN: dict[str, Any] = {
+    "model_name_or_path": "/workspace/models/tiny",
+    "stage": "sft",
+    "do_train": True,
+    "finetuning_type": "full",
+    "deepspeed": "z2",
+    "dataset": "identity",
+    "template": "qwen",
+    "cutoff_len": 64,
+    "preprocessing_num_workers": 1,
+    "output_dir": "outputs/tiny",
+    "overwrite_output_dir": True,
+    "per_device_train_batch_size": 4,
+    "max_steps": STEPS,
+    "logging_steps": 1,
+    "save_strategy": "no",
+    "report_to": "none",
+    "bf16": True,
+}
+
+
+UNTIL_IT_TRAINS_S = 240.0
+GIB = 1 << 30
+LARGE = ("per_device_train_batch_size=64", "cutoff_len=2048")
+HOLDER = """
+import sys, torch
+gpu = torch.cuda.device_count() - 1
+torch.cuda.set_device(gpu)
+kept = torch.empty(torch.cuda.mem_get_info()[0] - (700 << 20), dtype=torch.uint8, device="cuda")
+print("holds", flush=True)
+sys.stdin.read()
+"""
+
+
+def gpus() -> int:
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=True)
+    return len(re.findall(r"^GPU \d", listed.stdout, re.M))
+
+
+def running(
+    folder: Path, each: Sequence[Sequence[int]]
+) -> contextlib.AbstractContextManager[Servers]:
+    if TREE is not None:
+        return bare.running(folder, each)
+    options = [
+        [
+            f'--gpus="device={",".join(map(str, own))}"',
+            "--env=NVIDIA_DRIVER_CAPABILITIES=compute,utility",
+        ]
+        for own in each
+    ]
+    return containers.running(folder, IMAGE, options)
+
+
+@pytest.fixture(scope="module", params=[[[0], [1]], [[0, 1]]], ids=["two", "one"])
+def servers(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Servers]:
+    if gpus() < 2:
+        pytest.skip("one GPU here; these need two")
+    with running(tmp_path_factory.mktemp("servers"), request.param) as made:
+        set_up(made, [len(own) for own in request.param])
+        yield made
+
+
+def set_up(servers: Servers, slots: Sequence[int]) -> None:
+    """dsk.yaml, key, host keys, train.yaml on the first, and the model on each."""
+    hosts = [f"{servers.host(index)}:{count}" for index, count in enumerate(slots)]
+    servers.exec(0, "mkdir", "-p", FOLDER)
+    servers.dsk("init", "--in-place", *hosts)
+    place = f"{FOLDER}/.dsk/keys"
+    servers.exec(
+        0, "sh", "-c", f"mkdir -p {place} && cat >{place}/cluster", text=servers.key.read_text()
+    )
+    servers.dsk("keys")
+    for index in range(len(slots)):
+        shown = servers.exec(index, "dsk-agent", "host-key").stdout
+        servers.exec(0, "sh", "-c", f"cat >{FOLDER}/host-key", text=shown)
+        if index:
+            servers.dsk("keys", "--add", "host-key")
+        servers.exec(index, "mkdir", "-p", "/workspace/models")
+        model = ["/opt/venv/bin/python", "-m", "dsk.demo.tiny_model", "/workspace/models/tiny"]
+        servers.exec(index, *model)
+    write_recipe(servers, TRAIN)
+
+
+def write_recipe(servers: Servers, keys: dict[str, Any]) -> None:
+    servers.exec(0, "sh", "-c", f"cat >{FOLDER}/train.yaml", text=json.dumps(keys))
+
+
+def losses(said: str) -> list[float]:
+    found = [float(loss) for loss in re.findall(r"\[node0 rank 0\] .*'loss': '?([0-9.]+)", said)]
+    assert len(found) == STEPS, said
+    return found
+
+
+def test_check(servers: Servers) -> None:
+    found = json.loads(servers.dsk("check", "train.yaml", "--json"))["findings"]
+    bad = [each for each in found if each["state"] == "failed"]
+    assert not bad
+    states = {(each["check"], each["state"]) for each in found}
+    assert {("driver", "ok"), ("gpus", "ok"), ("gpu-use", "ok"), ("gpu-health", "ok")} <= states, (
+        found
+    )
+    assert ("gpu-memory", "ok") in states, found
+
+
+def test_collectives(servers: Servers, figures: list[str]) -> None:
+    said = servers.dsk("check", "--json", "--only", "collectives")
+    found = json.loads(said)["findings"]
+    assert {each["state"] for each in found} == {"ok"}, said
+    figures.extend(f"{len(servers.entering)} servers: {each['text']}" for each in found)
+
+
+def test_both_launchers_give_the_same_losses(servers: Servers, figures: list[str]) -> None:
+    direct = losses(servers.dsk("launch", "train.yaml"))
+    assert direct[-1] < direct[0]
+    by_deepspeed = losses(servers.dsk("launch", "--launcher", "deepspeed", "train.yaml"))
+    assert by_deepspeed == direct
+    figures.append(f"{len(servers.entering)} servers: loss {direct[0]:.3f} to {direct[-1]:.3f}")
+
+
+def test_status_has_the_gpus_figures(servers: Servers, figures: list[str]) -> None:
+    started = servers.dsk("launch", "--detach", "--json", "train.yaml", "max_steps=100000")
+    job = json.loads(started)["job"]
+    deadline = time.monotonic() + UNTIL_IT_TRAINS_S
+    while not (reports := reports_of_training(servers)):
+        assert time.monotonic() < deadline, servers.dsk("logs")
+        time.sleep(1)
+    figures.append(servers.dsk("status"))
+    servers.dsk("stop", job)
+    seen = [gpu for report in reports for gpu in report["gpus"]]
+    assert len(seen) == 2
+    for gpu in seen:
+        assert gpu["memory_used"] > GIB
+        assert gpu["memory_total"] > gpu["memory_used"]
+
+
+def reports_of_training(servers: Servers) -> list[dict[str, Any]]:
+    """Each node's, once all ranks train."""
+    job = json.loads(servers.dsk("status", "--json"))["jobs"][-1]
+    assert job["state"] in ("starting", "running"), servers.dsk("logs")
+    reports = [node["report"] for node in job["node_states"] if node["report"]]
+    ranks = [rank for report in reports for rank in report["ranks"]]
+    phases = [rank["progress"] and rank["progress"]["phase"] for rank in ranks]
+    return reports if phases == ["training"] * 2 else []
+
+
+def test_a_rank_out_of_gpu_memory_is_named(servers: Servers) -> None:
+    """Another program holds the GPU of the last rank."""
+    last = len(servers.entering) - 1
+    with subprocess.Popen(
+        [*servers.entering[last], "/opt/venv/bin/python", "-c", HOLDER],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        # Its end of input ends it.
+        assert process.stdout and process.stdout.readline() == "holds\n"
+        found = json.loads(servers.dsk("check", "--json", "--only", "gpu-use"))["findings"]
+        assert [each["state"] for each in found].count("warning") == 1, found
+        said = servers.dsk("launch", "train.yaml", *LARGE, code=1)
+    cause = said.partition("cause: ")[2]
+    assert "memory" in cause, said
+    assert f"node{last}" in said
