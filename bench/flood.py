@@ -2,8 +2,8 @@
 
 Steps a second of a job of two nodes, by the times of rank 0's losses: with nothing printed; while a
 thread of rank 1 prints as fast as it can to where a rank prints, which dsk's agent reads; and while
-it prints as much into a `cat >/dev/null`, which costs the two nodes' shared processors without dsk.
-What dsk costs is the last ratio. Usage: flood.py [IMAGE [ROUNDS]]
+it prints as fast into a `cat >/dev/null`, which costs the two nodes' shared processors without dsk.
+What dsk costs is the ratio to that. Usage: flood.py [IMAGE [ROUNDS]]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Asks DeepSpeed's launch.py what it starts a node's ranks as.
 
-In: [{"world": {host: [slot, ...], ...}, "node_rank": N, "master_addr": ..., "master_port": N}, ...].
+In: [{"world": {host: [slot, ...]}, "node_rank": N, "master_addr": ..., "master_port": N}, ...].
 Out: for each, [{"argv": [...], "env": {...}} of the node's first rank, ...].
 """
 
