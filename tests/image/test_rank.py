@@ -13,6 +13,7 @@ pytestmark = pytest.mark.timeout(900)
 LIMIT_S = 880
 OPTIONS = ("--network=none", "--shm-size=1g")
 STEPS, EVAL_STEPS, SAVE_STEPS = 4, 2, 3
+PPO_STEPS, PPO_SAVE_STEPS = 3, 2
 TRAIN = {
     "deepspeed": "/opt/llamafactory/examples/deepspeed/ds_z2_config.json",
     "gradient_accumulation_steps": 2,
@@ -135,6 +136,30 @@ def test_every_stage_says_its_steps(image: Image, stage: str, recipe: dict[str, 
     assert phases(said)[-2:] == ["saving", "ending"]
     assert said[-1]["step"] == said[-1]["steps"] > 0
     assert said[-1]["loss"] is not None
+
+
+@pytest.mark.full
+def test_ppo_saves_in_the_phase_saving(image: Image) -> None:
+    lora = {"finetuning_type": "lora", "max_samples": 8, "deepspeed": None}
+    reward = {**lora, "stage": "rm", "dataset": "dpo_en_demo", "max_steps": 1}
+    ppo = {
+        **lora, "stage": "ppo", "reward_model": "/tmp/work/reward", "reward_model_type": "lora",
+        "max_steps": PPO_STEPS, "save_steps": PPO_SAVE_STEPS, "max_new_tokens": 4,
+    }  # fmt: skip
+    questions = [asked("reward", "upstream", reward), asked("ppo", "direct", ppo)]
+    answers = image.script("rank.py", questions, options=OPTIONS, limit_s=LIMIT_S)
+    if "ppo requires TRL version" in answers["ppo"]["output"]:
+        pytest.skip("LLaMA-Factory refuses PPO with this stack's trl")
+    for answer in answers.values():
+        assert answer["exit"] == 0, answer["output"]
+    (said,) = answers["ppo"]["said"]
+    assert_goes_on(said)
+    assert (said[-1]["step"], said[-1]["steps"]) == (PPO_STEPS, PPO_STEPS)
+    assert phases(said) == [
+        *("loading", "tokenizing", "loading", "training", "saving", "training", "saving", "ending")
+    ]
+    (saving,) = {each["step"] for each in said if each["phase"] == "saving"} - {PPO_STEPS}
+    assert saving == PPO_SAVE_STEPS
 
 
 @pytest.mark.full

@@ -73,13 +73,14 @@ def rank_env(spec: JobSpec) -> Mapping[str, str]:
     return {**spec.env, "DSK_JOB": spec.job}
 
 
-def global_rank(nodes: tuple[JobNode, ...], host: str, local_rank: int) -> int:
+def global_ranks(nodes: tuple[JobNode, ...], host: str) -> range:
+    """Those of one node, which takes part."""
     before = 0
     for node in nodes:
         if node.host == host:
-            break
+            return range(before, before + len(node.slots))
         before += len(node.slots)
-    return before + local_rank
+    raise ValueError(f"{host} does not take part")
 
 
 @dataclass(frozen=True)
@@ -91,10 +92,10 @@ class RankSucceeded:
 
 @dataclass(frozen=True)
 class RankFailed:
-    """launch.py on `host` gives up: a rank ended with `code` (negative: by that signal)."""
+    """launch.py on `host` gives up: a rank ended with `code` (negative: by that signal). Which one
+    it does not say: its line names the command of the rank that it started last."""
 
     host: str
-    local_rank: int | None
     code: int
 
 
@@ -111,7 +112,6 @@ Fact = RankSucceeded | RankFailed | SessionEnded
 _PREFIX = re.compile(r"(?P<host>[\w.-]+): (?P<text>.*)", re.DOTALL)
 _PDSH = re.compile(r"pdsh@[^:]*: (?P<host>[^:]+): ssh exited with exit code (?P<code>\d+)")
 _FAILED = re.compile(r"exits with return code = (?P<code>-?\d+)\s*$")
-_LOCAL_RANK = re.compile(r"--local_rank=(\d+)")
 
 
 def read_line(line: str, hosts: frozenset[str]) -> tuple[str | None, str, Fact | None]:
@@ -124,8 +124,7 @@ def read_line(line: str, hosts: frozenset[str]) -> tuple[str | None, str, Fact |
         return None, line, None
     host, text = match["host"], match["text"]
     if failed := _FAILED.search(text):
-        rank = _LOCAL_RANK.search(text)
-        return host, text, RankFailed(host, int(rank[1]) if rank else None, int(failed["code"]))
+        return host, text, RankFailed(host, int(failed["code"]))
     if "exits successfully." in text:
         return host, text, RankSucceeded(host)
     return host, text, None

@@ -25,14 +25,14 @@ class RankPlan:
 def ranks_of(spec: JobSpec, node: JobNode, *, master_port: int) -> list[RankPlan]:
     """The ranks of one node."""
     own = deepspeed.rank_env(spec)
-    return [
-        RankPlan(
-            rank := deepspeed.global_rank(spec.nodes, node.host, local),
-            tuple(argv(spec, local)),
-            {**own, **contract(spec, node, rank, local, master_port)},
-        )
-        for local in range(len(node.slots))
-    ]
+    plans = []
+    for rank in deepspeed.global_ranks(spec.nodes, node.host):
+        # As launch.py counts: where an earlier node has another number of slots, a node's first
+        # rank need not be its local rank 0.
+        local = rank % len(node.slots)
+        env = {**own, **contract(spec, node, rank, local, master_port)}
+        plans.append(RankPlan(rank, tuple(argv(spec, local)), env))
+    return plans
 
 
 def argv(spec: JobSpec, local_rank: int | str) -> list[str]:

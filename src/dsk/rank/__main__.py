@@ -33,6 +33,7 @@ def _train_reporting(reporter: Reporter, *, one_step: bool) -> None:
     from dsk.rank import hooks
 
     try:
+        hooks.load_without_collecting()
         hooks.count_imports(reporter)
         hooks.count_progress_bars(reporter)
         hooks.tell_tokenizing(reporter)

@@ -25,6 +25,9 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]  # transformers i
         self._reporter = reporter
         self._pace = Pace()
         self._in_training = False
+        # PPO's loop is LLaMA-Factory's own: it begins no steps, and asks `control` for its end
+        # alone. Read in LLaMA-Factory 0.9.3 and 0.9.5, train/ppo/trainer.py.
+        self._own_loop = True
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
         self._in_training = True
@@ -36,6 +39,7 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]  # transformers i
     def on_step_begin(
         self, _args: TrainingArguments, state: TrainerState, *_: Any, **__: Any
     ) -> None:
+        self._own_loop = False
         self._reporter.at_step(state.global_step, state.max_steps)
         self._enter("training")
 
@@ -45,13 +49,15 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]  # transformers i
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        # PPO's own loop begins no steps, and knows not how many there are.
-        self._enter("training")
+        self._enter("training")  # where no step was begun
         batch = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
         pace = self._pace.step_done(time.monotonic(), batch)
         self._reporter.at_step(state.global_step, state.max_steps or None, pace)
         self._reporter.tick()
-        self._enter(_next(control))
+        if not self._own_loop:
+            self._enter(_next(control))
+        elif state.global_step % args.save_steps == 0:
+            self._enter("saving")
 
     def on_epoch_end(
         self, _args: TrainingArguments, _state: TrainerState, control: TrainerControl, **_: Any
@@ -82,7 +88,7 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]  # transformers i
     def on_save(
         self, _args: TrainingArguments, _state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        self._enter(_next(control))
+        self._enter("training" if self._own_loop else _next(control))
 
     def on_train_end(self, *_: Any, **__: Any) -> None:
         self._in_training = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import sys
 from typing import Any
 
@@ -39,6 +40,18 @@ def count_progress_bars(reporter: Reporter) -> None:
     tqdm.update = counted
 
 
+def load_without_collecting() -> None:
+    """Some 6,300 modules are no garbage: looking through them again and again takes a quarter of
+    the time of their imports (bench/imports.py). Until `collect_again`."""
+    gc.disable()
+
+
+def collect_again() -> None:
+    """What is loaded by now stays: it is looked at no more."""
+    gc.freeze()
+    gc.enable()
+
+
 def tell_tokenizing(reporter: Reporter) -> None:
     """LLaMA-Factory's `get_dataset` reads, converts and tokenizes. Must come before its workflows
     are imported: they take the function from this package by name."""
@@ -48,6 +61,8 @@ def tell_tokenizing(reporter: Reporter) -> None:
 
     @functools.wraps(get_dataset)
     def told(*args: Any, **kwargs: Any) -> Any:
+        # By now the last of the libraries, DeepSpeed, is imported too.
+        collect_again()
         before = reporter.phase
         reporter.enter("tokenizing")
         dataset = get_dataset(*args, **kwargs)

@@ -75,9 +75,9 @@ def read(text: str, spec: JobSpec) -> list[Heard]:
     if isinstance(fact, deepspeed.RankSucceeded):
         heard.append(RankEnded(nodes[fact.host], None, 0, now))
     elif isinstance(fact, deepspeed.RankFailed):
-        local = fact.local_rank
-        rank = None if local is None else deepspeed.global_rank(spec.nodes, fact.host, local)
-        heard.append(RankEnded(nodes[fact.host], rank, fact.code, now))
+        ranks = deepspeed.global_ranks(spec.nodes, fact.host)
+        only = ranks[0] if len(ranks) == 1 else None
+        heard.append(RankEnded(nodes[fact.host], only, fact.code, now))
     elif isinstance(fact, deepspeed.SessionEnded):
         node = nodes.get(fact.host)
         where = f"node{node.index} ({node.host})" if node else fact.host

@@ -67,7 +67,7 @@ def test_the_runner_gets_none_of_the_jobs_environment() -> None:
             " ['/opt/venv/bin/python', '-u', '/opt/llamafactory/src/train.py', '--local_rank=1',"
             " 'train', '/run/dsk/jobs/j/recipe.yaml'] exits with return code = -9",
             "10.0.0.11",
-            deepspeed.RankFailed("10.0.0.11", 1, -9),
+            deepspeed.RankFailed("10.0.0.11", -9),
         ),
         (
             "pdsh@gpu-1: 10.0.0.12: ssh exited with exit code 255",
@@ -84,7 +84,7 @@ def test_lines_of_the_runner(line: str, host: str | None, fact: deepspeed.Fact |
     assert (found_host, found_fact) == (host, fact)
 
 
-def test_a_local_rank_becomes_a_global_one_by_the_chosen_slots() -> None:
+def test_ranks_are_numbered_by_the_chosen_slots() -> None:
     nodes = (JobNode(0, "10.0.0.11", (3,), 4), JobNode(1, "10.0.0.12", (0, 1), 2))
-    assert deepspeed.global_rank(nodes, "10.0.0.11", 0) == 0
-    assert deepspeed.global_rank(nodes, "10.0.0.12", 1) == 2
+    assert list(deepspeed.global_ranks(nodes, "10.0.0.11")) == [0]
+    assert list(deepspeed.global_ranks(nodes, "10.0.0.12")) == [1, 2]

@@ -21,7 +21,8 @@ def test_ranks_are_counted_over_the_chosen_slots() -> None:
     spec = replace(SPEC, nodes=nodes)
     plans = direct.ranks_of(spec, nodes[1], master_port=29501)
     assert [plan.rank for plan in plans] == [1, 2]
-    assert plans[1].argv[4] == "--local_rank=1"
+    # As launch.py counts: the global rank modulo the node's slots.
+    assert [plan.argv[4] for plan in plans] == ["--local_rank=1", "--local_rank=0"]
     assert plans[1].env == {
         "HF_TOKEN": "x y",
         "DSK_JOB": SPEC.job,
@@ -29,7 +30,7 @@ def test_ranks_are_counted_over_the_chosen_slots() -> None:
         "MASTER_PORT": "29501",
         "WORLD_SIZE": "3",
         "RANK": "2",
-        "LOCAL_RANK": "1",
+        "LOCAL_RANK": "0",
         "LOCAL_SIZE": "2",
         "CROSS_RANK": "1",
         "CROSS_SIZE": "2",

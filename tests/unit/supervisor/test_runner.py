@@ -21,10 +21,17 @@ def test_a_rank_that_succeeded_is_not_named() -> None:
     assert (ended.node, ended.rank, ended.code) == (SPEC.nodes[0], None, 0)
 
 
-def test_one_that_failed_is() -> None:
+def test_one_that_failed_is_where_it_is_its_nodes_only_one() -> None:
     _, ended = read(FAILED, SPEC)
     assert isinstance(ended, RankEnded)
     assert (ended.node, ended.rank, ended.code) == (SPEC.nodes[1], 2, 3)
+
+
+def test_of_several_on_a_node_none_is_named_by_mistake() -> None:
+    """The line names the last one's command, whichever failed."""
+    _, ended = read(FAILED.replace("10.0.0.12", "10.0.0.11"), SPEC)
+    assert isinstance(ended, RankEnded)
+    assert (ended.node, ended.rank, ended.code) == (SPEC.nodes[0], None, 3)
 
 
 def test_the_end_of_a_nodes_launcher_is_told() -> None:
