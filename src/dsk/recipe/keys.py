@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from dsk.errors import DskError
+from dsk.text import Text, verbatim
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,13 @@ class KnownKeys:
                 where=where,
                 fix="reinstall dsk",
             ) from error
+
+
+def meant(close: str | None) -> Text:
+    """What follows a word that is not known."""
+    if close is None:
+        return verbatim("")
+    return Text("; did you mean '{close}'?", "；是否指 '{close}'？").filled(close=close)
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import posixpath
 
 from dsk.recipe.draft import Draft
-from dsk.recipe.keys import KnownKeys, nearest
+from dsk.recipe.keys import KnownKeys, meant, nearest
 from dsk.recipe.paths import beside, input_path, path_text
+from dsk.text import Text
 
 _SHIPPED = "examples/deepspeed"
 
@@ -58,9 +59,14 @@ def _refuse_unknown_preset(draft: Draft, text: str, known: KnownKeys) -> None:
     if (folder == _SHIPPED or is_word) and beside(draft, text) is None:
         names = sorted(short_names(known))
         close = nearest(name, known.presets) if not is_word else nearest(text, names)
-        meant = f"; did you mean '{close}'?" if close else ""
         raise draft.error(
             "deepspeed",
-            f"'{text}' is not one of LLaMA-Factory's configurations{meant}",
-            fix=f"write one of {', '.join(names)}, or the path of your own JSON",
+            Text(
+                "'{text}' is not one of LLaMA-Factory's configurations{meant}",
+                "'{text}' 不是 LLaMA-Factory 自带的配置{meant}",
+            ).filled(text=text, meant=meant(close)),
+            fix=Text(
+                "write one of {names}, or the path of your own JSON",
+                "请写其中之一：{names}，或你自己的 JSON 的路径",
+            ).filled(names=", ".join(names)),
         )
