@@ -207,6 +207,61 @@ def test_a_supervisor_that_is_killed_leaves_no_rank_and_no_lock(servers: Servers
     nothing_left(servers, job)
 
 
+# ---- commands and files ----------------------------------------------------------------------
+
+
+def test_exec_runs_side_by_side_and_alone(servers: Servers) -> None:
+    both = servers.dsk("exec", "--", "sh", "-c", 'echo "$DSK_HOST at $(pwd)"')
+    for index in (0, 1):
+        assert f"[node{index}] {servers.host(index)} at " in both
+    argv = servers.argv("exec", "--node", "1", "--", "sh", "-c", "cat; exit 7")
+    alone = subprocess.run(argv, input=b"a 'b' $c\n", capture_output=True, timeout=60, check=False)
+    assert (alone.returncode, alone.stdout) == (7, b"a 'b' $c\n"), alone.stderr
+    failed = servers.dsk("exec", "sh", "-c", f"test $DSK_HOST = {servers.host(0)}", code=1)
+    assert f"node1 ({servers.host(1)}): exit code 1" in failed
+
+
+def test_ctrl_c_ends_what_exec_started(servers: Servers) -> None:
+    argv = servers.argv("exec", "--", "sh", "-c", "echo begun; exec sleep 4321")
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout
+        assert {running.stdout.readline(), running.stdout.readline()} == {
+            "[node0] begun\n",
+            "[node1] begun\n",
+        }
+        servers.shell(0, f"kill -INT $(cat {FOLDER}/dsk.pid)")
+        assert running.wait(60) == 130
+    for index in (0, 1):
+        assert servers.exec(index, "pgrep", "-f", "^sleep 4321", check=False).stdout == ""
+
+
+def test_files_are_pushed_and_pulled(servers: Servers) -> None:
+    make = (
+        "mkdir -p '/workspace/files/a b' && head -c 3000000 /dev/urandom >'/workspace/files/a b/x'"
+    )
+    servers.shell(0, make)
+    digest = "cd /workspace/files && sha256sum *'/x'"
+    there = [json.loads(line) for line in servers.dsk("push", "--json", "files").splitlines()]
+    assert any(event["event"] == "moved" and event["node"] == 1 for event in there), there
+    assert servers.shell(1, digest) == servers.shell(0, digest)
+    # Of the same size and time, and not the same.
+    spoil = "f='/workspace/files/a b/x'; t=$(stat -c %y \"$f\"); printf z | "
+    spoil += 'dd of="$f" conv=notrunc status=none; touch -d "$t" "$f"; touch /workspace/files/own'
+    servers.shell(1, spoil)
+    servers.dsk("push", "files")
+    assert servers.shell(1, digest) == servers.shell(0, digest)
+    servers.shell(1, "test -e /workspace/files/own")
+    servers.dsk("pull", "files")
+    servers.shell(0, "test -e /workspace/files/own")
+
+
+def test_nothing_is_pushed_where_a_host_key_is_not_known(servers: Servers) -> None:
+    own = servers.exec(0, "dsk-agent", "host-key").stdout
+    with servers.changed(0, f"{FOLDER}/.dsk/known_hosts", own):
+        said = servers.dsk("push", "models", code=2)
+    assert f"the host key is not known of {servers.host(1)} (port 2222)" in said
+
+
 # ---- what is wrong is said -------------------------------------------------------------------
 
 

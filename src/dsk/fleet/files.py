@@ -1,7 +1,7 @@
 """`dsk push` and `dsk pull`: files between the master's workspace and the other nodes'.
 
 The work is done by a program in the master's worker, which has the cluster's key and is on the LAN;
-from here it is started, listened to, and ended.
+from here it is started, listened to, and ended. Where the servers are containers, here is there.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Literal
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import open_server, processes
 from dsk.errors import DskError, JobFailed, Unreachable, UserError
+from dsk.fleet import rented
 from dsk.fleet.execute import check_worker, in_worker
 from dsk.wire import paths
 from dsk.wire.jobspec import JobNode
@@ -82,9 +83,15 @@ def run(
     master = cluster.master
     errors: list[DskError] = []
     known_hosts = cluster.state_dir / "known_hosts"
-    with open_server(master.server, known_hosts, where=str(master)) as server:
+    if cluster.in_place:
+        rented.check_here(cluster)
+    nodes = [cluster.nodes[node.index] for node in wanted.nodes]
+    with (
+        rented.client_config(cluster, nodes) as config,
+        open_server(master.server, known_hosts, where=str(master)) as server,
+    ):
         check_worker(server, cluster, master)
-        argv = in_worker(cluster, master, PROGRAM, "--interactive")
+        argv = in_worker(cluster, master, [*PROGRAM, *config], "--interactive")
         process = server.popen(argv, stdin=processes.PIPE)
         assert process.stdin and process.stdout and process.stderr  # noqa: S101 - pipes
         try:
