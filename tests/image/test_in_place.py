@@ -7,11 +7,13 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.image.engine import Image, docker
 from tests.image.servers import FOLDER, LIMIT_S, Servers, container, running, start_by_hand
+from tests.lab.hub_stand_in import Hub
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -253,6 +255,27 @@ def test_files_are_pushed_and_pulled(servers: Servers) -> None:
     servers.shell(1, "test -e /workspace/files/own")
     servers.dsk("pull", "files")
     servers.shell(0, "test -e /workspace/files/own")
+
+
+@pytest.mark.full
+def test_a_model_of_a_hub_is_brought_by_the_first_container(
+    servers: Servers, tmp_path: Path
+) -> None:
+    docker("cp", f"{container(0)}:/workspace/models/tiny", str(tmp_path / "tiny"))
+    repo = "someone/tiny-qwen2"
+    hub = Hub(f"{servers.first}.1", servers.host(0), {repo: tmp_path / "tiny"})
+    hub.start()
+    try:
+        text = servers.exec(0, "cat", f"{FOLDER}/dsk.yaml").stdout
+        text += f"env: {{HF_ENDPOINT: 'http://{hub.address}:{hub.port}'}}\n"
+        with servers.changed(0, f"{FOLDER}/dsk.yaml", text):
+            values = (f"model_name_or_path={repo}", "output_dir=outputs/hub")
+            said = servers.dsk("launch", "train.yaml", *values)
+    finally:
+        hub.stop()
+    assert "downloaded to the master's workspace" in said and "node1 has the model" in said
+    assert {asked.client for asked in hub.requests} == {servers.host(0)}
+    assert len(re.findall(r"\[node0 rank 0\] .*'loss': ", said)) == STEPS
 
 
 def test_nothing_is_pushed_where_a_host_key_is_not_known(servers: Servers) -> None:
