@@ -109,9 +109,9 @@ def run(
                     process.stdin.flush()
             code = process.wait()
             if code and not errors:
-                errors.append(_ended(process.stderr.read(), code, str(master)))
+                errors.append(_ended(cluster, process.stderr.read(), code))
         except BrokenPipeError:
-            errors.append(_ended(process.stderr.read(), process.wait(), str(master)))
+            errors.append(_ended(cluster, process.stderr.read(), process.wait()))
         finally:
             processes.end(process)
     return errors
@@ -123,12 +123,14 @@ def _error(cluster: Cluster, event: Failed) -> DskError:
     return kinds.get(event.code, DskError)(event.message, where=where, fix=event.fix)
 
 
-def _ended(stderr: bytes, code: int, where: str) -> DskError:
+def _ended(cluster: Cluster, stderr: bytes, code: int) -> DskError:
+    where = str(cluster.master)
     said = stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"exit code {code}"]
     if code == SSH_FAILED:
         return Unreachable(f"the connection was lost: {said[0]}", where=where)
     return DskError(
         f"the transfer ended early: {said[0]}",
         where=where,
-        fix="was the worker made by another version of dsk? run: dsk up",
+        # In place, dsk and the program are the same image's.
+        fix=None if cluster.in_place else "was the worker made by another version of dsk? dsk up",
     )

@@ -7,7 +7,6 @@ started the workers; a bundle has put it into ~/.ssh.
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 import threading
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from dsk.supervisor.prepare import is_shared
 from dsk.supervisor.transfer.party import Party, failed
 from dsk.supervisor.transfer.pull import pull
 from dsk.supervisor.transfer.push import push
-from dsk.supervisor.worker import Worker
+from dsk.supervisor.worker import Worker, agent_command
 from dsk.supervisor.workers import Workers
 from dsk.wire.jobspec import ProtocolMismatch
 from dsk.wire.transfer import GO, Asked, Event, Order, Said, encode
@@ -40,9 +39,7 @@ class Program:
     def run(self) -> int:
         config, remedies = self._config, self._remedies
         # No lock is taken, so this names the session and nothing else.
-        agent = ["dsk-agent", "session", "--job", "transfer", "--workspace"]
-        # sshd hands the words to a shell.
-        agent.append(shlex.quote(self._order.workspace))
+        agent = agent_command("session", job="transfer", workspace=self._order.workspace)
         workers = [Worker(node, config, agent, remedies=remedies) for node in self._order.nodes]
         try:
             self._transfer(workers, config)
