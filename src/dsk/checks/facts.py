@@ -212,9 +212,9 @@ class JobFacts:
     is empty. `config` is the model's config.json, `templates` the names that the image's
     LLaMA-Factory knows; empty where they could not be read. `gpu` is None where no GPU is used."""
 
-    problem: str = ""
+    problem: Text | None = None
     where: str = ""
-    fix: str = ""
+    fix: Text | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     repos: tuple[str, ...] = ()
     inputs: Mapping[int, NodeInputs] = field(default_factory=dict)
