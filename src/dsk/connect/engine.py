@@ -59,7 +59,7 @@ def engine_error(stderr: str, where: str) -> DskError:
             where=where,
             fix=Text(
                 'there: sudo usermod -aG docker "$USER", then log in again; or use root (ssh.user)',
-                '在该服务器上：sudo usermod -aG docker "$USER"，然后重新登录；或使用 root（ssh.user）',
+                '在该服务器上：sudo usermod -aG docker "$USER"，再重新登录；或用 root（ssh.user）',
             ),
         )
     if "cannot connect to the docker daemon" in text or "is the docker daemon running" in text:

@@ -29,8 +29,8 @@ _RULES: tuple[tuple[str, type[Unreachable], Text, Text], ...] = (
         r"(?:.*Offending \S+ key in (?P<file>\S.*?):(?P<line>\d+))?",
         ChangedHostKey,
         Text(
-            "the host key of {target} is not the known one. Somebody may be in between, or the server "
-            "was set up anew",
+            "the host key of {target} is not the known one. Somebody may be in between, or the "
+            "server was set up anew",
             "{target} 的主机密钥与已知的不同：可能有人在中间，或服务器已重装",
         ),
         Text(
@@ -55,8 +55,8 @@ _RULES: tuple[tuple[str, type[Unreachable], Text, Text], ...] = (
             "{target} 拒绝登录（它接受：{methods}）",
         ),
         Text(
-            "put your public key there: ssh-copy-id {port}{login} (a key with a passphrase has to be "
-            "in your agent: ssh-add)",
+            "put your public key there: ssh-copy-id {port}{login} (a key with a passphrase has to "
+            "be in your agent: ssh-add)",
             "把公钥放上去：ssh-copy-id {port}{login}（有口令的密钥要先加入 agent：ssh-add）",
         ),
     ),
@@ -86,7 +86,8 @@ _RULES: tuple[tuple[str, type[Unreachable], Text, Text], ...] = (
             "{target} 没有服务在监听（连接被拒绝）",
         ),
         Text(
-            "does the server's sshd run, and is this its port? (nodes[].ssh or ssh.port in dsk.yaml)",
+            "does the server's sshd run, and is this its port? (nodes[].ssh or ssh.port in "
+            "dsk.yaml)",
             "服务器的 sshd 是否在运行，端口是否正确？（dsk.yaml 里的 nodes[].ssh 或 ssh.port）",
         ),
     ),

@@ -12,12 +12,16 @@ import yaml
 
 from dsk.errors import UserError
 from dsk.recipe import omega
-from dsk.recipe.keys import KnownKeys, meant, nearest
+from dsk.recipe.keys import KnownKeys, or_meant
 from dsk.recipe.model import TrainFile
 from dsk.recipe.redaction import redact_override
 from dsk.text import Text
 
+CORRECT_IT = Text("correct or delete the key", "改正或删除这个键")
+CORRECT_THEM = Text("correct or delete the keys", "改正或删除这些键")
+
 EMPTY = Text("the file is empty", "文件是空的")
+WRITE = Text("write {what}", "请写 {what}")
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def _read_yaml(source: TrainFile) -> tuple[Any, dict[str, str]]:
             where=source.name,
             fix=Text(
                 "start from LLaMA-Factory's examples/train_lora",
-                "可以从 LLaMA-Factory 的 examples/train_lora 开始",
+                "可从 LLaMA-Factory 的 examples/train_lora 开始",
             ),
         )
     if not isinstance(root, yaml.MappingNode):
@@ -75,8 +79,8 @@ def _read_json(source: TrainFile) -> tuple[Any, dict[str, str]]:
     except json.JSONDecodeError as error:
         raise UserError(
             Text(
-                "is not JSON: {problem} (column {column})", "不是 JSON：{problem}（第 {column} 列）"
-            ).filled(problem=error.msg, column=error.colno),
+                "is not JSON: {said} (column {column})", "不是 JSON：{said}（第 {column} 列）"
+            ).filled(said=error.msg, column=error.colno),
             where=f"{source.name}:{error.lineno}",
         ) from error
     if not isinstance(data, dict):
@@ -108,7 +112,7 @@ def _lines(source: TrainFile, root: yaml.MappingNode) -> dict[str, str]:
                     "键 '{key}' 出现两次（第一次在第 {first} 行）",
                 ).filled(key=node.value, first=first),
                 where=here,
-                fix=Text("delete one of the two lines", "请删除其中一行"),
+                fix=Text("delete one of the two lines", "删除其中一行"),
             )
         lines[node.value] = here
     return lines
@@ -122,13 +126,13 @@ def _split_override(word: str) -> str:
         raise UserError(
             Text("an override needs a '='", "覆盖项需要 '='"),
             where=where,
-            fix=Text("write {key}=VALUE", "请写 {key}=VALUE").filled(key=key.lstrip("-") or "key"),
+            fix=WRITE.filled(what=f"{key.lstrip('-') or 'key'}=VALUE"),
         )
     if key.startswith("-"):
         raise UserError(
-            Text("overrides are written without dashes: '{key}'", "覆盖项不带短横：'{key}'").filled(
-                key=key
-            ),
+            Text(
+                "overrides are written without dashes: '{key}'", "覆盖项前不写短横线：'{key}'"
+            ).filled(key=key),
             where=where,
             fix=redact_override(f"{key.lstrip('-').replace('-', '_')}={word.partition('=')[2]}"),
         )
@@ -152,13 +156,13 @@ def _merge(base: Any, overrides: Sequence[str], source: TrainFile) -> dict[Any, 
                 omega.merged(base, overrides[:count])
             except omega.ERRORS as cause:
                 raise UserError(
-                    Text("cannot be merged: {problem}", "无法合并：{problem}").filled(
-                        problem=_first_line(cause)
+                    Text("cannot be merged: {said}", "无法合并：{said}").filled(
+                        said=_first_line(cause)
                     ),
                     where=_override_place(overrides[count - 1]),
                     fix=Text(
                         "quote values that hold braces, brackets or '${{'",
-                        "含花括号、方括号或 '${{' 的值请加引号",
+                        "含有花括号、方括号或 '${{' 的值要加引号",
                     ),
                 ) from cause
         raise UserError(_first_line(error), where=source.name) from error
@@ -175,7 +179,7 @@ def _check_plain(key: str, value: object, where: str) -> None:
                         "{key}：其中的键 {name!r} 必须是文本",
                     ).filled(key=key, name=name),
                     where=where,
-                    fix=Text("quote it", "请加引号"),
+                    fix=Text("quote it", "给它加引号"),
                 )
             _check_plain(key, inner, where)
     elif isinstance(value, list):
@@ -190,50 +194,47 @@ def _check_known(places: Mapping[str, str], known: KnownKeys) -> None:
     unknown = [key for key in places if key not in known.keys]
     if not unknown:
         return
-    text = _unknown(unknown[0], known)
-    for key in unknown[1:]:
-        text = Text("{before}\n{place}: {text}", "{before}\n{place}：{text}").filled(
-            before=text, place=places[key], text=_unknown(key, known)
+    first, *others = unknown
+    text = _unknown(first, known)
+    for key in others:
+        text = Text("{before}\n{where}: {text}", "{before}\n{where}: {text}").filled(
+            before=text, where=places[key], text=_unknown(key, known)
         )
-    fix = (
-        Text("correct or delete the keys", "请改正或删除这些键")
-        if len(unknown) > 1
-        else Text("correct or delete the key", "请改正或删除这个键")
-    )
-    raise UserError(text, where=places[unknown[0]], fix=fix)
+    raise UserError(text, where=places[first], fix=CORRECT_THEM if others else CORRECT_IT)
 
 
 def _unknown(key: str, known: KnownKeys) -> Text:
-    return Text(
+    text = Text(
         "LLaMA-Factory does not know the key '{key}'{meant}",
         "LLaMA-Factory 没有 '{key}' 这个键{meant}",
-    ).filled(key=key, meant=meant(nearest(key, known.keys)))
+    )
+    return text.filled(key=key, meant=or_meant(key, known.keys))
 
 
 def _not_yaml(source: TrainFile, error: Exception) -> UserError:
     mark = getattr(error, "problem_mark", None)
     where = f"{source.name}:{mark.line + 1}" if mark else source.name
+    column = (
+        Text(" (column {column})", "（第 {column} 列）").filled(column=mark.column + 1)
+        if mark
+        else ""
+    )
     problem = getattr(error, "problem", None) or _first_line(error)
-    text = Text("is not valid YAML: {problem}", "不是有效的 YAML：{problem}")
-    if mark:
-        text = Text(
-            "is not valid YAML: {problem} (column {column})",
-            "不是有效的 YAML：{problem}（第 {column} 列）",
-        ).filled(column=mark.column + 1)
-    return UserError(text.filled(problem=problem), where=where)
+    text = Text("is not valid YAML: {said}{column}", "不是有效的 YAML：{said}{column}")
+    return UserError(text.filled(said=problem, column=column), where=where)
 
 
 def _not_a_value(source: TrainFile, error: Exception, lines: Mapping[str, str]) -> UserError:
     """What OmegaConf refuses beyond YAML, above all a '${' that is no interpolation."""
     key = str(getattr(error, "full_key", None) or "")
     return UserError(
-        Text("{key}: {problem}", "{key}：{problem}").filled(
-            key=key or Text("a value", "某个值"), problem=_first_line(error)
+        Text("{key}: {said}", "{key}：{said}").filled(
+            key=key or Text("a value", "某个值"), said=_first_line(error)
         ),
         where=lines.get(re.split(r"[.\[]", key)[0], source.name),
         fix=Text(
             "leave out '${{': LLaMA-Factory's reader takes it for a reference",
-            "请去掉 '${{'：LLaMA-Factory 会把它当作引用",
+            "去掉 '${{'：LLaMA-Factory 会把它当作引用",
         ),
     )
 
@@ -243,7 +244,7 @@ def _not_a_mapping(source: TrainFile, is_list: bool) -> UserError:
     return UserError(
         Text("holds {what}, not keys and values", "内容是{what}，不是键和值").filled(what=what),
         where=source.name,
-        fix=Text("write lines of the form key: value", "请写成 key: value 的形式"),
+        fix=Text("write lines of the form key: value", "请写形如 key: value 的行"),
     )
 
 

@@ -75,7 +75,7 @@ def path_text(draft: Draft, key: str) -> str | None:
         raise draft.error(
             key,
             Text("{value!r} is not a path", "{value!r} 不是路径").filled(value=value),
-            fix=Text("write a path, in quotes if it is a number", "请写路径；若是数字，请加引号"),
+            fix=Text("write a path, in quotes if it is a number", "请写路径；若是数字请加引号"),
         )
     refuse_unexpanded(draft, key, value)
     return value
@@ -88,7 +88,7 @@ def refuse_unexpanded(draft: Draft, key: str, value: str) -> None:
             key,
             Text(
                 "'{value}': neither ~ nor $ is expanded the same way on all nodes",
-                "'{value}'：~ 和 $ 在各节点上展开的结果不同",
+                "'{value}'：~ 和 $ 在各节点上展开的结果不一定相同",
             ).filled(value=value),
             fix=Text(
                 "write the path in full, under {workspace}", "请写 {workspace} 下的完整路径"
@@ -115,10 +115,10 @@ def outside_error(draft: Draft, key: str, path: str) -> UserError:
             "'{path}' 在工作区 {workspace} 之外，而 worker 只能看到工作区",
         ).filled(path=path, workspace=workspace),
         fix=Text(
-            "move it, for example: mv {path} {there} (a symlink that leads out of the workspace"
-            " leads nowhere inside the workers)",
-            "请移动它，例如：mv {path} {there}（指向工作区之外的符号链接在 worker 中无效）",
-        ).filled(path=path, there=posixpath.join(workspace, name)),
+            "move it, for example: mv {path} {to} (a symlink that leads out of the workspace leads "
+            "nowhere inside the workers)",
+            "移动它，例如：mv {path} {to}（指向工作区之外的符号链接在 worker 里无效）",
+        ).filled(path=path, to=posixpath.join(workspace, name)),
     )
 
 
@@ -133,7 +133,7 @@ def absolute_input(draft: Draft, key: str, path: str) -> str:
         raise draft.error(
             key,
             Text("'{path}' does not exist", "'{path}' 不存在").filled(path=path),
-            fix=Text("correct the path, or copy the files there", "请改正路径，或把文件复制到那里"),
+            fix=Text("correct the path, or copy the files there", "改正路径，或把文件复制到那里"),
         )
     draft.need(posixpath.normpath(path))
     return path
@@ -162,9 +162,9 @@ def input_path(draft: Draft, key: str, value: str) -> tuple[str, str]:
         raise draft.error(
             key,
             Text(
-                "'{value}' is neither beside {file} inside the workspace ({beside}) nor in the"
-                " workspace ({path})",
-                "'{value}' 既不在工作区内的 {file} 旁边（{beside}），也不在工作区中（{path}）",
+                "'{value}' is neither beside {file} inside the workspace ({beside}) nor in the "
+                "workspace ({path})",
+                "'{value}' 既不在工作区内 {file} 的旁边（{beside}），也不在工作区里（{path}）",
             ).filled(
                 value=value,
                 file=draft.file,
@@ -172,7 +172,7 @@ def input_path(draft: Draft, key: str, value: str) -> tuple[str, str]:
                 path=path,
             ),
             fix=Text(
-                "copy it to {path}, or write its absolute path", "请复制到 {path}，或写绝对路径"
+                "copy it to {path}, or write its absolute path", "复制到 {path}，或写它的绝对路径"
             ).filled(path=path),
         )
     draft.need(path)
@@ -185,13 +185,13 @@ def _output(draft: Draft, key: str, value: str) -> str:
             raise draft.error(
                 key,
                 Text(
-                    "'{value}' is outside the workspace {workspace}: it would be lost with the"
-                    " container",
+                    "'{value}' is outside the workspace {workspace}: it would be lost with the "
+                    "container",
                     "'{value}' 在工作区 {workspace} 之外：会随容器一起丢失",
                 ).filled(value=value, workspace=draft.site.workspace),
                 fix=Text(
                     "write a relative path ({key}: saves/run1) or one under the workspace",
-                    "请写相对路径（{key}: saves/run1）或工作区内的路径",
+                    "请写相对路径（{key}: saves/run1）或工作区下的路径",
                 ).filled(key=key),
             )
         return value

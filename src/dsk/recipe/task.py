@@ -16,7 +16,7 @@ def check_task(draft: Draft) -> None:
         if draft.get("dataset") is None:
             raise draft.error(
                 "dataset",
-                Text("is missing: do_train needs one", "缺少：do_train 需要数据集"),
+                Text("is missing: do_train needs one", "缺失：do_train 需要它"),
                 fix=Text("write dataset: NAME[,NAME...]", "请写 dataset: NAME[,NAME...]"),
             )
         return
