@@ -15,13 +15,11 @@ from dsk.recipe import omega
 from dsk.recipe.keys import KnownKeys, or_meant
 from dsk.recipe.model import TrainFile
 from dsk.recipe.redaction import redact_override
-from dsk.text import Text
-
-CORRECT_IT = Text("correct or delete the key", "改正或删除这个键")
-CORRECT_THEM = Text("correct or delete the keys", "改正或删除这些键")
+from dsk.text import Text, verbatim
 
 EMPTY = Text("the file is empty", "文件是空的")
-WRITE = Text("write {what}", "请写 {what}")
+CORRECT_IT = Text("correct or delete the key", "改正或删除这个键")
+CORRECT_THEM = Text("correct or delete the keys", "改正或删除这些键")
 
 
 @dataclass(frozen=True)
@@ -126,7 +124,7 @@ def _split_override(word: str) -> str:
         raise UserError(
             Text("an override needs a '='", "覆盖项需要 '='"),
             where=where,
-            fix=WRITE.filled(what=f"{key.lstrip('-') or 'key'}=VALUE"),
+            fix=Text("write {key}=VALUE", "请写 {key}=VALUE").filled(key=key.lstrip("-") or "key"),
         )
     if key.startswith("-"):
         raise UserError(
@@ -195,11 +193,12 @@ def _check_known(places: Mapping[str, str], known: KnownKeys) -> None:
     if not unknown:
         return
     first, *others = unknown
-    text = _unknown(first, known)
-    for key in others:
-        text = Text("{before}\n{where}: {text}", "{before}\n{where}: {text}").filled(
-            before=text, where=places[key], text=_unknown(key, known)
-        )
+    # Not one in the other: there may be as many as the file has lines.
+    lines = ["{first}", *(f"{{where{n}}}: {{text{n}}}" for n in range(len(others)))]
+    values = {"first": _unknown(first, known)}
+    values |= {f"text{n}": _unknown(key, known) for n, key in enumerate(others)}
+    values |= {f"where{n}": verbatim(places[key]) for n, key in enumerate(others)}
+    text = Text("\n".join(lines), "\n".join(lines), values)
     raise UserError(text, where=places[first], fix=CORRECT_THEM if others else CORRECT_IT)
 
 
