@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from dsk.text import Text, verbatim
+
 
 class DskError(Exception):
     """What happened, where, and what to do about it.
 
     `where` is a node, a rank or a `file:line`; `fix` is the next step for the user, a command where
-    one exists.
+    one exists. Both are English; those that a finding may tell are given as Text, and `told` and
+    `remedy` have them in every language.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, *, where: str | None = None, fix: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(
+        self, message: str | Text, *, where: str | None = None, fix: str | Text | None = None
+    ) -> None:
+        self.told = verbatim(message) if isinstance(message, str) else message
+        self.remedy = verbatim(fix) if isinstance(fix, str) else fix
+        self.message = self.told.in_language("en")
+        super().__init__(self.message)
         self.where = where
-        self.fix = fix
+        self.fix = self.remedy.in_language("en") if self.remedy else None
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.message}" if self.where else self.message

@@ -10,7 +10,7 @@ Language = Literal["en", "zh"]
 
 @dataclass(frozen=True)
 class Text:
-    """`en` and `zh` are templates of str.format with the same fields."""
+    """`en` and `zh` are templates of str.format with the same fields; a value may be a Text."""
 
     en: str
     zh: str
@@ -19,8 +19,22 @@ class Text:
     def filled(self, **values: Any) -> Text:
         return Text(self.en, self.zh, {**self.values, **values})
 
+    @classmethod
+    def from_raw(cls, raw: dict[str, Any]) -> Text:
+        """Of `dataclasses.asdict`; the values are plain."""
+        return cls(**raw)
+
     def in_language(self, language: Language) -> str:
-        return (self.zh if language == "zh" else self.en).format(**self.values)
+        values = {
+            name: value.in_language(language) if isinstance(value, Text) else value
+            for name, value in self.values.items()
+        }
+        return (self.zh if language == "zh" else self.en).format(**values)
+
+
+def verbatim(said: str) -> Text:
+    """What a program said, or a command: the same in every language."""
+    return Text("{said}", "{said}", {"said": said})
 
 
 def language_of(locale: str) -> Language:

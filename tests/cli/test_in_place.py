@@ -68,7 +68,9 @@ def test_a_host_key_that_is_none(in_place: Dsk) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("launch", "train.yaml"), ("status",), ("logs",), ("stop",)], ids=lambda w: w[0]
+    "words",
+    [("launch", "train.yaml"), ("status",), ("logs",), ("stop",), ("push", "a"), ("pull", "a")],
+    ids=lambda w: w[0],
 )
 def test_a_machine_that_is_no_container_of_the_image(in_place: Dsk, words: tuple[str, ...]) -> None:
     in_place.train()
@@ -89,10 +91,19 @@ def test_a_dry_run_contacts_nothing(in_place: Dsk) -> None:
     assert "10.255.255.12 slots=2" in out
 
 
-@pytest.mark.parametrize("words", [("up",), ("down",), ("render",), ("exec", "true")])
+@pytest.mark.parametrize("words", [("up",), ("down",), ("render",)])
 def test_what_needs_an_engine(in_place: Dsk, words: tuple[str, ...]) -> None:
     said = in_place(*words, code=2).err
     assert "there is no engine for this" in said and "containers-as-servers.md" in said
+
+
+def test_exec_names_what_is_missing_before_it_contacts_anybody(in_place: Dsk) -> None:
+    said = in_place("exec", "true", code=2).err
+    assert ".dsk/keys/cluster: the cluster's private key is missing" in said
+    in_place("keys")
+    for words in (("exec", "true"), ("exec", "--node", "1", "true")):
+        said = in_place(*words, code=2).err
+        assert "the host key is not known of" in said and "dsk keys --add FILE" in said
 
 
 def test_keys_of_servers_with_an_engine(in_cluster: Dsk) -> None:

@@ -7,11 +7,13 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.image.engine import Image, docker
 from tests.image.servers import FOLDER, LIMIT_S, Servers, container, running, start_by_hand
+from tests.lab.hub_stand_in import Hub
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -205,6 +207,82 @@ def test_a_supervisor_that_is_killed_leaves_no_rank_and_no_lock(servers: Servers
         time.sleep(0.3)
     assert json.loads(servers.dsk("status", "--json"))["jobs"][-1]["state"] == "lost"
     nothing_left(servers, job)
+
+
+# ---- commands and files ----------------------------------------------------------------------
+
+
+def test_exec_runs_side_by_side_and_alone(servers: Servers) -> None:
+    both = servers.dsk("exec", "--", "sh", "-c", 'echo "$DSK_HOST at $(pwd)"')
+    for index in (0, 1):
+        assert f"[node{index}] {servers.host(index)} at " in both
+    argv = servers.argv("exec", "--node", "1", "--", "sh", "-c", "cat; exit 7")
+    alone = subprocess.run(argv, input=b"a 'b' $c\n", capture_output=True, timeout=60, check=False)
+    assert (alone.returncode, alone.stdout) == (7, b"a 'b' $c\n"), alone.stderr
+    failed = servers.dsk("exec", "sh", "-c", f"test $DSK_HOST = {servers.host(0)}", code=1)
+    assert f"node1 ({servers.host(1)}): exit code 1" in failed
+
+
+def test_ctrl_c_ends_what_exec_started(servers: Servers) -> None:
+    argv = servers.argv("exec", "--", "sh", "-c", "echo begun; exec sleep 4321")
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout
+        assert {running.stdout.readline(), running.stdout.readline()} == {
+            "[node0] begun\n",
+            "[node1] begun\n",
+        }
+        servers.shell(0, f"kill -INT $(cat {FOLDER}/dsk.pid)")
+        assert running.wait(60) == 130
+    for index in (0, 1):
+        assert servers.exec(index, "pgrep", "-f", "^sleep 4321", check=False).stdout == ""
+
+
+def test_files_are_pushed_and_pulled(servers: Servers) -> None:
+    make = (
+        "mkdir -p '/workspace/files/a b' && head -c 3000000 /dev/urandom >'/workspace/files/a b/x'"
+    )
+    servers.shell(0, make)
+    digest = "cd /workspace/files && sha256sum *'/x'"
+    there = [json.loads(line) for line in servers.dsk("push", "--json", "files").splitlines()]
+    assert any(event["event"] == "moved" and event["node"] == 1 for event in there), there
+    assert servers.shell(1, digest) == servers.shell(0, digest)
+    # Of the same size and time, and not the same.
+    spoil = "f='/workspace/files/a b/x'; t=$(stat -c %y \"$f\"); printf z | "
+    spoil += 'dd of="$f" conv=notrunc status=none; touch -d "$t" "$f"; touch /workspace/files/own'
+    servers.shell(1, spoil)
+    servers.dsk("push", "files")
+    assert servers.shell(1, digest) == servers.shell(0, digest)
+    servers.shell(1, "test -e /workspace/files/own")
+    servers.dsk("pull", "files")
+    servers.shell(0, "test -e /workspace/files/own")
+
+
+@pytest.mark.full
+def test_a_model_of_a_hub_is_brought_by_the_first_container(
+    servers: Servers, tmp_path: Path
+) -> None:
+    docker("cp", f"{container(0)}:/workspace/models/tiny", str(tmp_path / "tiny"))
+    repo = "someone/tiny-qwen2"
+    hub = Hub(f"{servers.first}.1", servers.host(0), {repo: tmp_path / "tiny"})
+    hub.start()
+    try:
+        text = servers.exec(0, "cat", f"{FOLDER}/dsk.yaml").stdout
+        text += f"env: {{HF_ENDPOINT: 'http://{hub.address}:{hub.port}'}}\n"
+        with servers.changed(0, f"{FOLDER}/dsk.yaml", text):
+            values = (f"model_name_or_path={repo}", "output_dir=outputs/hub")
+            said = servers.dsk("launch", "train.yaml", *values)
+    finally:
+        hub.stop()
+    assert "downloaded to the master's workspace" in said and "node1 has the model" in said
+    assert {asked.client for asked in hub.requests} == {servers.host(0)}
+    assert len(re.findall(r"\[node0 rank 0\] .*'loss': ", said)) == STEPS
+
+
+def test_nothing_is_pushed_where_a_host_key_is_not_known(servers: Servers) -> None:
+    own = servers.exec(0, "dsk-agent", "host-key").stdout
+    with servers.changed(0, f"{FOLDER}/.dsk/known_hosts", own):
+        said = servers.dsk("push", "models", code=2)
+    assert f"the host key is not known of {servers.host(1)} (port 2222)" in said
 
 
 # ---- what is wrong is said -------------------------------------------------------------------

@@ -4,36 +4,54 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from dsk.text import Text
 
-def missing(needed: Sequence[dict[str, Any]]) -> list[str]:
+ABSENT = Text("{path} does not exist", "{path} 不存在")
+UNREADABLE = Text("{path} cannot be read: {why}", "{path} 无法读取：{why}")
+UNDEFINED = Text(
+    "'{name}' is not in {path} (it has {some})", "{path} 中没有 '{name}'（其中有 {some}）"
+)
+WITHOUT_FILE = Text(
+    "'{name}' needs {path}, which does not exist", "'{name}' 需要 {path}，而它不存在"
+)
+
+
+def missing_raw(needed: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As Text.from_raw reads them."""
+    return [asdict(text) for text in missing(needed)]
+
+
+def missing(needed: Sequence[dict[str, Any]]) -> list[Text]:
     """One sentence for each thing that is not there; the arguments are wire `Needed` as JSON."""
-    problems: list[str] = []
+    problems: list[Text] = []
     for need in needed:
         path = Path(need["path"])
         if need["names"]:
             problems += _missing_datasets(path, need["names"])
         elif not path.exists():
-            problems.append(f"{path} does not exist")
+            problems.append(ABSENT.filled(path=str(path)))
     return problems
 
 
-def _missing_datasets(folder: Path, names: Sequence[str]) -> list[str]:
+def _missing_datasets(folder: Path, names: Sequence[str]) -> list[Text]:
     listing = folder / "dataset_info.json"
     try:
         known = json.loads(listing.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return [f"{listing} does not exist"]
+        return [ABSENT.filled(path=str(listing))]
     except (OSError, ValueError) as error:
-        return [f"{listing} cannot be read: {error}"]
+        return [UNREADABLE.filled(path=str(listing), why=str(error))]
     problems = []
     for name in names:
         if name not in known:
-            problems.append(f"{name!r} is not in {listing} (it has {_some(known)})")
+            undefined = UNDEFINED.filled(name=name, path=str(listing), some=_some(known))
+            problems.append(undefined)
         elif (file := known[name].get("file_name")) and not (folder / file).exists():
-            problems.append(f"{name!r} needs {folder / file}, which does not exist")
+            problems.append(WITHOUT_FILE.filled(name=name, path=str(folder / file)))
     return problems
 
 

@@ -19,10 +19,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
             why = Text("the server is itself a container", "服务器本身就是容器")
             yield Finding("engine", "skipped", why, node)
         elif server.engine_problem:
-            problem = Text("{problem}", "Docker 引擎不可用：{problem}").filled(
-                problem=server.engine_problem
-            )
-            yield Finding("engine", "failed", problem, node, fix=_FIX)
+            yield Finding("engine", "failed", server.engine_problem, node, fix=_FIX)
         elif version(server.engine) < version(OLDEST):
             text = Text("Docker {here} is older than {oldest}", "Docker {here} 早于 {oldest}")
             text = text.filled(here=server.engine, oldest=OLDEST)

@@ -115,7 +115,7 @@ class ServerFacts:
     clock: Clock
     thorough: bool = True
     engine: str = ""
-    engine_problem: str = ""
+    engine_problem: Text | None = None
     nvidia_runtime: bool = False
     driver: str = ""
     gpu_devices: int = 0
@@ -190,9 +190,9 @@ class InputFile:
 
 @dataclass(frozen=True)
 class NodeInputs:
-    """`missing` are sentences; `files` by absolute path."""
+    """`missing` says what is not there; `files` by absolute path."""
 
-    missing: tuple[str, ...]
+    missing: tuple[Text, ...]
     files: Mapping[str, InputFile]
 
 
@@ -212,9 +212,9 @@ class JobFacts:
     is empty. `config` is the model's config.json, `templates` the names that the image's
     LLaMA-Factory knows; empty where they could not be read. `gpu` is None where no GPU is used."""
 
-    problem: str = ""
+    problem: Text | None = None
     where: str = ""
-    fix: str = ""
+    fix: Text | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     repos: tuple[str, ...] = ()
     inputs: Mapping[int, NodeInputs] = field(default_factory=dict)

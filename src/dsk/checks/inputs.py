@@ -26,8 +26,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
 
 def _missing(node: int, inputs: NodeInputs) -> Iterator[Finding]:
     for problem in inputs.missing:
-        text = Text("{problem}", "缺少文件：{problem}").filled(problem=problem)
-        yield Finding("inputs", "failed", text, node, seen=problem, fix=_PUSH)
+        yield Finding("inputs", "failed", problem, node, seen=problem.in_language("en"), fix=_PUSH)
 
 
 def _different(node: int, inputs: NodeInputs, job: JobFacts) -> Iterator[Finding]:

@@ -13,12 +13,9 @@ def judge(facts: Facts) -> Iterator[Finding]:
     job = facts.job
     if job is None:
         return
-    if not job.problem:
+    if job.problem is None:
         yield Finding("recipe", "ok", Text("resolves", "可以解析"))
         return
     where = f"{job.where}: " if job.where else ""
-    text = Text("{where}{problem}", "{where}无法解析：{problem}").filled(
-        where=where, problem=job.problem
-    )
-    fix = Text("{fix}", "{fix}").filled(fix=job.fix) if job.fix else None
-    yield Finding("recipe", "failed", text, seen=job.where, fix=fix)
+    text = Text("{where}{problem}", "{where}{problem}").filled(where=where, problem=job.problem)
+    yield Finding("recipe", "failed", text, seen=job.where, fix=job.fix)

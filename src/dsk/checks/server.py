@@ -14,6 +14,4 @@ def judge(facts: Facts) -> Iterator[Finding]:
         text = Text("answers within {ms:.0f} ms", "{ms:.0f} 毫秒内应答")
         yield Finding("server", "ok", text.filled(ms=server.clock.uncertainty * 2000), node)
     for node, error in facts.unreachable.items():
-        text = Text("{problem}", "无法连接：{problem}").filled(problem=error.message)
-        fix = Text("{fix}", "{fix}").filled(fix=error.fix) if error.fix else None
-        yield Finding("server", "failed", text, node, seen=error.message, fix=fix)
+        yield Finding("server", "failed", error.told, node, seen=error.message, fix=error.remedy)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dsk.checks.facts import Facts, Trial
 from dsk.checks.model import Finding
-from dsk.text import Text
+from dsk.text import Text, verbatim
 
 GIGABYTE = 1e9
 NETWORK_FIX = Text(
@@ -111,7 +111,7 @@ def _alone(check: str, node: int, trial: Trial) -> Finding:
 
 
 def _given(trial: Trial) -> Text | None:
-    return Text("{fix}", "{fix}").filled(fix=trial.fix) if trial.fix else None
+    return verbatim(trial.fix) if trial.fix else None
 
 
 def _seen(node: int, trials: Sequence[Trial]) -> str:

@@ -15,10 +15,14 @@ from dsk.jobs.locate import locate
 from dsk.jobs.planning import Request
 from dsk.jobs.trial import Trials, collectives, one_step
 from dsk.recipe import load_train_file
+from dsk.text import Text
 
 if TYPE_CHECKING:
     from dsk.checks.facts import Trial
     from dsk.text import Language
+
+WORKS = Text("works", "可用")
+FAILS = Text("fails: {cause}", "失败：{cause}")
 
 
 def run(context: Context, train_file: str | None, language: Language, *, as_json: bool) -> int:
@@ -29,7 +33,7 @@ def run(context: Context, train_file: str | None, language: Language, *, as_json
     with context.place() as place:
         make = one_step(request, place) if request else collectives(cluster)
         with Trials.open(place, make) as trials:
-            found = locate(cluster, trials, _tell)
+            found = locate(cluster, trials, lambda trial: _tell(trial, language))
     if as_json:
         said = findings.to_json(cluster, found, (), language, time.monotonic() - begun)
         click.echo(json.dumps(said, ensure_ascii=False, indent=1))
@@ -38,7 +42,7 @@ def run(context: Context, train_file: str | None, language: Language, *, as_json
     return JobFailed.exit_code if any(each.state == "failed" for each in found) else 0
 
 
-def _tell(trial: Trial) -> None:
+def _tell(trial: Trial, language: Language) -> None:
     names = ", ".join(f"node{index}" for index in trial.nodes)
-    how = "works" if trial.works else f"fails: {trial.cause}"
-    click.echo(f"{names}: {how} ({trial.seconds:.1f} s)", err=True)
+    how = WORKS if trial.works else FAILS.filled(cause=trial.cause)
+    click.echo(f"{names}: {how.in_language(language)} ({trial.seconds:.1f} s)", err=True)

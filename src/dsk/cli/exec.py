@@ -6,12 +6,13 @@ import sys
 
 import click
 
-from dsk.cli.context import Context, pass_context
+from dsk.cli.context import Context, in_place_option, pass_context
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.option("--node", "node", metavar="NODE", help="Only there: 1, node1 or its address.")
 @click.argument("argv", nargs=-1, required=True, metavar="-- COMMAND [ARGUMENT]...")
+@in_place_option
 @pass_context
 def command(context: Context, node: str | None, argv: tuple[str, ...]) -> None:
     """Run COMMAND in the workers, on all nodes side by side.
@@ -24,7 +25,7 @@ def command(context: Context, node: str | None, argv: tuple[str, ...]) -> None:
     from dsk.errors import DskError
     from dsk.fleet import execute
 
-    cluster = context.cluster_with_engines()
+    cluster = context.cluster()
     nodes = (find_node(cluster, node),) if node is not None else cluster.nodes
     if len(nodes) == 1:
         tty = sys.stdin.isatty() and sys.stdout.isatty()

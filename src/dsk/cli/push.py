@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from dsk.cli.context import Context, pass_context
+from dsk.cli.context import Context, in_place_option, pass_context
 
 
 @click.command()
@@ -14,6 +14,7 @@ from dsk.cli.context import Context, pass_context
 )
 @click.option("--delete", is_flag=True, help="Also delete there what the master does not have.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line (docs/events.md).")
+@in_place_option
 @pass_context
 def command(
     context: Context, path: str, *, hosts: tuple[str, ...], delete: bool, as_json: bool
@@ -29,7 +30,7 @@ def command(
     from dsk.cluster.selection import find_nodes
     from dsk.fleet import files
 
-    cluster = context.cluster_with_engines()
+    cluster = context.cluster()
     chosen = find_nodes(cluster, hosts, "--host")
     order = files.order(cluster, "push", path, chosen, delete=delete)
     with Printer(cluster, as_json=as_json) as show:

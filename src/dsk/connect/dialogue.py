@@ -12,6 +12,7 @@ from types import TracebackType
 from dsk.connect import processes
 from dsk.connect.server import Server
 from dsk.errors import DskError, Unreachable
+from dsk.text import Text
 
 LAST_WORDS_S = 2.0
 CHUNK = 65536
@@ -39,7 +40,8 @@ class Dialogue:
         while b"\n" not in self._rest:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([self._process.stdout], [], [], left)[0]:
-                raise Unreachable(f"no answer within {limit_s:g} s", where=self._where)
+                text = Text("no answer within {limit:g} s", "{limit:g} 秒内没有应答")
+                raise Unreachable(text.filled(limit=limit_s), where=self._where)
             part = os.read(self._process.stdout.fileno(), CHUNK)
             if not part:
                 raise self._ended()
@@ -54,7 +56,8 @@ class Dialogue:
         lines = said.decode(errors="replace").strip().splitlines()
         code = self._process.returncode
         kind = Unreachable if code == SSH_FAILED else DskError
-        return kind(lines[-1] if lines else f"it ended with exit code {code}", where=self._where)
+        silent = Text("it ended with exit code {code}", "它以退出码 {code} 结束").filled(code=code)
+        return kind(lines[-1] if lines else silent, where=self._where)
 
     def close(self) -> None:
         """The program sees the end of its input first, and has a moment to tidy up."""

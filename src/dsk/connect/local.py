@@ -9,6 +9,7 @@ from dsk.connect import processes
 from dsk.connect.processes import Completed
 from dsk.connect.server import Server
 from dsk.errors import Unreachable
+from dsk.text import Text
 
 
 class LocalServer(Server):
@@ -24,7 +25,8 @@ class LocalServer(Server):
         try:
             return processes.start(argv, stdin=stdin, stdout=stdout, stderr=stderr, foreground=tty)
         except FileNotFoundError:
-            raise Unreachable(f"{argv[0]} is not installed", where=self.where) from None
+            text = Text("{program} is not installed", "没有安装 {program}").filled(program=argv[0])
+            raise Unreachable(text, where=self.where) from None
 
     def run(
         self,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from dsk.connect.engine import engine_error, open_engine
 from dsk.connect.processes import Completed
 from dsk.errors import Unreachable
+from dsk.text import Text
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -99,7 +100,13 @@ class Server(ABC):
 
     def _too_slow(self, argv: Sequence[str], timeout: float) -> Unreachable:
         return Unreachable(
-            f"`{' '.join(argv)[:80]}` did not end within {timeout:g} s",
+            Text(
+                "`{command}` did not end within {limit:g} s",
+                "`{command}` 在 {limit:g} 秒内没有结束",
+            ).filled(command=" ".join(argv)[:80], limit=timeout),
             where=self.where,
-            fix="is the server overloaded, or its engine hanging?",
+            fix=Text(
+                "is the server overloaded, or its engine hanging?",
+                "服务器是否过载，或其引擎没有响应？",
+            ),
         )

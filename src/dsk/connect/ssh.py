@@ -18,6 +18,7 @@ from dsk.connect.processes import Completed
 from dsk.connect.server import Server
 from dsk.connect.ssherrors import ssh_error
 from dsk.errors import Unreachable
+from dsk.text import Text
 
 CONNECT_S = 10
 OPEN_LIMIT_S = 30.0
@@ -166,17 +167,29 @@ class SshServer(Server):
     def _engine_url(self, address: str) -> str:
         if not address.startswith("unix://"):
             raise Unreachable(
-                f"the Docker engine is at {address}; dsk reaches one at a unix socket only",
+                Text(
+                    "the Docker engine is at {address}; dsk reaches one at a unix socket only",
+                    "Docker 引擎在 {address}；dsk 只能连接 unix socket 上的引擎",
+                ).filled(address=address),
                 where=self.where,
-                fix="there: docker context use default, and no DOCKER_HOST for this login",
+                fix=Text(
+                    "there: docker context use default, and no DOCKER_HOST for this login",
+                    "在该服务器上：docker context use default，且该登录不设 DOCKER_HOST",
+                ),
             )
         local = self._folder / "docker.sock"
         done = self._control_command("forward", "-L", f"{local}:{address.removeprefix('unix://')}")
         if done.returncode:
             raise Unreachable(
-                f"sshd does not forward the Docker engine's socket: {done.error}",
+                Text(
+                    "sshd does not forward the Docker engine's socket: {said}",
+                    "sshd 不转发 Docker 引擎的 socket：{said}",
+                ).filled(said=done.error),
                 where=self.where,
-                fix="allow AllowStreamLocalForwarding in its sshd_config",
+                fix=Text(
+                    "allow AllowStreamLocalForwarding in its sshd_config",
+                    "在其 sshd_config 里允许 AllowStreamLocalForwarding",
+                ),
             )
         return f"unix://{local}"
 

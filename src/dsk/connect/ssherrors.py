@@ -10,6 +10,7 @@ import shlex
 
 from dsk.cluster.model import SshTarget
 from dsk.errors import Unreachable
+from dsk.text import Text
 
 
 class UnknownHostKey(Unreachable):
@@ -22,63 +23,97 @@ class ChangedHostKey(Unreachable):
 
 # What ssh prints, the error's kind, what happened, what to do. Placeholders are _facts' and the
 # pattern's own groups. The first that matches counts: ssh prints several of these together.
-_RULES: tuple[tuple[str, type[Unreachable], str, str], ...] = (
+_RULES: tuple[tuple[str, type[Unreachable], Text, Text], ...] = (
     (
         r"REMOTE HOST IDENTIFICATION HAS CHANGED"
         r"(?:.*Offending \S+ key in (?P<file>\S.*?):(?P<line>\d+))?",
         ChangedHostKey,
-        "the host key of {target} is not the known one. Somebody may be in between, or the server "
-        "was set up anew",
-        "if it was set up anew, forget the old key: ssh-keygen {forget}-R {name}",
+        Text(
+            "the host key of {target} is not the known one. Somebody may be in between, or the "
+            "server was set up anew",
+            "{target} 的主机密钥与已知的不同：可能有人在中间，或服务器已重装",
+        ),
+        Text(
+            "if it was set up anew, forget the old key: ssh-keygen {forget}-R {name}",
+            "若已重装，请删除旧密钥：ssh-keygen {forget}-R {name}",
+        ),
     ),
     (
         r"host key is known for|Host key verification failed",
         UnknownHostKey,
-        "the host key of {target} is not known",
-        "`dsk up` shows it and asks; with --accept-new-host-keys it does not ask",
+        Text("the host key of {target} is not known", "不知道 {target} 的主机密钥"),
+        Text(
+            "`dsk up` shows it and asks; with --accept-new-host-keys it does not ask",
+            "`dsk up` 会显示并询问；加 --accept-new-host-keys 则不询问",
+        ),
     ),
     (
         r"Permission denied \((?P<methods>[^)]*)\)",
         Unreachable,
-        "{target} refuses the login (it takes: {methods})",
-        "put your public key there: ssh-copy-id {port}{login} (a key with a passphrase has to be "
-        "in your agent: ssh-add)",
+        Text(
+            "{target} refuses the login (it takes: {methods})",
+            "{target} 拒绝登录（它接受：{methods}）",
+        ),
+        Text(
+            "put your public key there: ssh-copy-id {port}{login} (a key with a passphrase has to "
+            "be in your agent: ssh-add)",
+            "把公钥放上去：ssh-copy-id {port}{login}（有口令的密钥要先加入 agent：ssh-add）",
+        ),
     ),
     (
         r"Too many authentication failures",
         Unreachable,
-        "{target} refuses the login: too many keys were offered",
-        "name the right key in dsk.yaml (ssh.key)",
+        Text(
+            "{target} refuses the login: too many keys were offered",
+            "{target} 拒绝登录：提供的密钥太多",
+        ),
+        Text("name the right key in dsk.yaml (ssh.key)", "在 dsk.yaml 里写明正确的密钥（ssh.key）"),
     ),
     (
         r"Could not resolve hostname (?P<unresolved>\S+): (?P<why>[^\n]*)",
         Unreachable,
-        "the name {unresolved} cannot be resolved ({why})",
-        "correct it in dsk.yaml (nodes[].ssh)",
+        Text(
+            "the name {unresolved} cannot be resolved ({why})",
+            "无法解析主机名 {unresolved}（{why}）",
+        ),
+        Text("correct it in dsk.yaml (nodes[].ssh)", "在 dsk.yaml 里改正（nodes[].ssh）"),
     ),
     (
         r"Connection refused",
         Unreachable,
-        "nothing listens at {target} (connection refused)",
-        "does the server's sshd run, and is this its port? (nodes[].ssh or ssh.port in dsk.yaml)",
+        Text(
+            "nothing listens at {target} (connection refused)",
+            "{target} 没有服务在监听（连接被拒绝）",
+        ),
+        Text(
+            "does the server's sshd run, and is this its port? (nodes[].ssh or ssh.port in "
+            "dsk.yaml)",
+            "服务器的 sshd 是否在运行，端口是否正确？（dsk.yaml 里的 nodes[].ssh 或 ssh.port）",
+        ),
     ),
     (
         r"timed out|Connection timeout",
         Unreachable,
-        "no answer from {target} (timed out)",
-        "is it on, and is the port open in its firewall? Try: {command}",
+        Text("no answer from {target} (timed out)", "{target} 没有应答（超时）"),
+        Text(
+            "is it on, and is the port open in its firewall? Try: {command}",
+            "它是否开机，防火墙是否放行该端口？试试：{command}",
+        ),
     ),
     (
         r"No route to host|Network is unreachable",
         Unreachable,
-        "there is no route to {target}",
-        "is it on, and in a network that this machine reaches? Try: {command}",
+        Text("there is no route to {target}", "没有到 {target} 的路由"),
+        Text(
+            "is it on, and in a network that this machine reaches? Try: {command}",
+            "它是否开机，是否在本机可达的网络里？试试：{command}",
+        ),
     ),
     (
         r"(?P<last>[^\n]*)\s*\Z",
         Unreachable,
-        "ssh to {target} failed: {last}",
-        "try: {command}",
+        Text("ssh to {target} failed: {last}", "ssh 连接 {target} 失败：{last}"),
+        Text("try: {command}", "试试：{command}"),
     ),
 )
 
@@ -89,7 +124,7 @@ def ssh_error(stderr: str, target: SshTarget, where: str) -> Unreachable:
         if match := re.search(pattern, stderr, re.DOTALL):
             facts = {**_facts(target), **match.groupdict()}
             facts["forget"] = f"-f {shlex.quote(facts['file'])} " if facts.get("file") else ""
-            return kind(message.format(**facts), where=where, fix=fix.format(**facts))
+            return kind(message.filled(**facts), where=where, fix=fix.filled(**facts))
     raise AssertionError("the last rule matches everything")
 
 

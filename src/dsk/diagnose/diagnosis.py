@@ -9,7 +9,7 @@ from typing import Any
 from dsk.diagnose.entry import Entry
 from dsk.diagnose.lines import Line
 from dsk.diagnose.tracebacks import Traceback
-from dsk.text import Language, Text
+from dsk.text import Language, Text, verbatim
 
 SUPERVISOR = "supervisor"
 """The id of a cause that the supervisor named itself, with what to do."""
@@ -59,13 +59,13 @@ class Diagnosis:
     def cause(self) -> Text | None:
         if self.first:
             return self.first.cause
-        return _verbatim(self._supervisors.text) if self._supervisors else None
+        return verbatim(self._supervisors.text) if self._supervisors else None
 
     @property
     def fix(self) -> Text | None:
         if self.first:
             return self.first.fix
-        return _verbatim(self._supervisors.fix) if self._supervisors else None
+        return verbatim(self._supervisors.fix or "") if self._supervisors else None
 
     @property
     def evidence(self) -> tuple[Line, ...]:
@@ -110,8 +110,3 @@ class Diagnosis:
 
 def _line(line: Line) -> dict[str, Any]:
     return {"text": line.text, "line": line.number, "at": line.at, **asdict(line.place)}
-
-
-def _verbatim(text: str | None) -> Text:
-    """The supervisor speaks English alone."""
-    return Text("{text}", "{text}", {"text": text or ""})

@@ -87,7 +87,7 @@ def examine(
     done = server.run(argv, input=checksums(bundle or {}), timeout=LIMIT_S)
     facts = read_facts(done.stdout.decode(errors="replace"))
     found = parse(facts, clock, known_bundle=bundle is not None)
-    return replace(found, engine_problem="", worker=RUNNING) if cluster.in_place else found
+    return replace(found, engine_problem=None, worker=RUNNING) if cluster.in_place else found
 
 
 def _clock(server: Server) -> Clock:
@@ -100,7 +100,7 @@ def _clock(server: Server) -> Clock:
 def parse(facts: Mapping[str, Completed], clock: Clock, *, known_bundle: bool) -> ServerFacts:
     """Of SCRIPT's facts. Pure."""
     docker = facts["docker"]
-    broken = engine_error(docker.error, "").message if docker.returncode else ""
+    broken = engine_error(docker.error, "").told if docker.returncode else None
     image = Image.inspected(facts["image"].text) if facts["image"].returncode == 0 else None
     labels = image.labels if image else {}
     inspected = facts["worker"].text if facts["worker"].returncode == 0 else MISSING

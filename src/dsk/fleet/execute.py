@@ -10,6 +10,7 @@ from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server, open_server, processes
 from dsk.connect.engine import engine_error
 from dsk.errors import DskError
+from dsk.fleet import rented
 from dsk.fleet.contact import open_fleet
 
 LIMIT_S = 30.0
@@ -21,6 +22,7 @@ def on_one(cluster: Cluster, node: Node, command: Sequence[str], *, tty: bool) -
     Raises DskError where the node or its worker is not there.
     """
     known_hosts = cluster.state_dir / "known_hosts"
+    _check_keys(cluster, [node])
     with open_server(node.server, known_hosts, where=str(node)) as server:
         check_worker(server, cluster, node)
         label = _label()
@@ -45,6 +47,7 @@ def on_all(
 
     Returns the exit codes by node index, and the errors of the nodes where it did not run.
     """
+    _check_keys(cluster, nodes)
     label = _label()
 
     def run(node: Node, server: Server) -> int:
@@ -83,13 +86,24 @@ def _label() -> str:
 def _argv(
     cluster: Cluster, node: Node, label: str, options: Sequence[str], command: Sequence[str]
 ) -> list[str]:
-    # The label is what the agent finds the command by: `docker exec` leaves it running when it is
-    # itself ended.
-    return in_worker(cluster, node, command, "--env", f"DSK_JOB={label}", *options)
+    # The label is what the agent finds the command by: `docker exec` and sshd leave it running when
+    # they are themselves ended.
+    variable = f"DSK_JOB={label}"
+    if cluster.in_place:
+        return ["env", variable, *command]
+    return in_worker(cluster, node, command, "--env", variable, *options)
+
+
+def _check_keys(cluster: Cluster, nodes: Sequence[Node]) -> None:
+    if cluster.in_place:
+        rented.check_keys(cluster, [node.host for node in nodes])
 
 
 def check_worker(server: Server, cluster: Cluster, node: Node) -> None:
-    """Raises DskError where the node's worker does not run."""
+    """Raises DskError where the node's worker does not run. Where there is no engine, `server` is
+    a login to it."""
+    if cluster.in_place:
+        return
     argv = ["docker", "container", "ls", "--quiet", "--filter", f"name=^{project(cluster, node)}$"]
     done = server.run(argv, timeout=LIMIT_S)
     if done.returncode:

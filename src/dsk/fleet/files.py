@@ -1,7 +1,7 @@
 """`dsk push` and `dsk pull`: files between the master's workspace and the other nodes'.
 
 The work is done by a program in the master's worker, which has the cluster's key and is on the LAN;
-from here it is started, listened to, and ended.
+from here it is started, listened to, and ended. Where the servers are containers, here is there.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Literal
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import open_server, processes
 from dsk.errors import DskError, JobFailed, Unreachable, UserError
+from dsk.fleet import rented
 from dsk.fleet.execute import check_worker, in_worker
 from dsk.wire import paths
 from dsk.wire.jobspec import JobNode
@@ -82,9 +83,15 @@ def run(
     master = cluster.master
     errors: list[DskError] = []
     known_hosts = cluster.state_dir / "known_hosts"
-    with open_server(master.server, known_hosts, where=str(master)) as server:
+    if cluster.in_place:
+        rented.check_here(cluster)
+    nodes = [cluster.nodes[node.index] for node in wanted.nodes]
+    with (
+        rented.client_config(cluster, nodes) as config,
+        open_server(master.server, known_hosts, where=str(master)) as server,
+    ):
         check_worker(server, cluster, master)
-        argv = in_worker(cluster, master, PROGRAM, "--interactive")
+        argv = in_worker(cluster, master, [*PROGRAM, *config], "--interactive")
         process = server.popen(argv, stdin=processes.PIPE)
         assert process.stdin and process.stdout and process.stderr  # noqa: S101 - pipes
         try:
@@ -102,9 +109,9 @@ def run(
                     process.stdin.flush()
             code = process.wait()
             if code and not errors:
-                errors.append(_ended(process.stderr.read(), code, str(master)))
+                errors.append(_ended(cluster, process.stderr.read(), code))
         except BrokenPipeError:
-            errors.append(_ended(process.stderr.read(), process.wait(), str(master)))
+            errors.append(_ended(cluster, process.stderr.read(), process.wait()))
         finally:
             processes.end(process)
     return errors
@@ -116,12 +123,14 @@ def _error(cluster: Cluster, event: Failed) -> DskError:
     return kinds.get(event.code, DskError)(event.message, where=where, fix=event.fix)
 
 
-def _ended(stderr: bytes, code: int, where: str) -> DskError:
+def _ended(cluster: Cluster, stderr: bytes, code: int) -> DskError:
+    where = str(cluster.master)
     said = stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"exit code {code}"]
     if code == SSH_FAILED:
         return Unreachable(f"the connection was lost: {said[0]}", where=where)
     return DskError(
         f"the transfer ended early: {said[0]}",
         where=where,
-        fix="was the worker made by another version of dsk? run: dsk up",
+        # In place, dsk and the program are the same image's.
+        fix=None if cluster.in_place else "was the worker made by another version of dsk? dsk up",
     )

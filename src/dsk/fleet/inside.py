@@ -14,6 +14,7 @@ from dsk.connect import Server
 from dsk.connect.dialogue import Dialogue
 from dsk.errors import DskError
 from dsk.fleet.execute import in_worker
+from dsk.text import Text
 from dsk.wire import paths, session
 
 LIMIT_S = 45.0
@@ -65,7 +66,7 @@ class Inside(AbstractContextManager["Inside"]):
         """Raises DskError."""
         raw = self.ask("inputs", needed=needed, deep=deep, limit_s=READ_LIMIT_S)
         files = {path: InputFile(*file) for path, file in raw["files"].items()}
-        return NodeInputs(tuple(raw["missing"]), files)
+        return NodeInputs(tuple(map(Text.from_raw, raw["missing"])), files)
 
     def __exit__(
         self,

@@ -10,12 +10,11 @@ from signal import SIGKILL, SIGTERM
 
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server, open_server, processes
-from dsk.connect.addresses import is_here
 from dsk.connect.background import Background
 from dsk.connect.local import LocalServer
-from dsk.errors import DskError, JobFailed, Unreachable, UserError
+from dsk.errors import JobFailed, Unreachable
 from dsk.files import write_atomic
-from dsk.fleet import workerkeys
+from dsk.fleet import rented, workerkeys
 from dsk.jobs import history
 from dsk.jobs.follow import events
 from dsk.jobs.place import STOP_LIMIT_S, Place, Supervisor
@@ -24,8 +23,6 @@ from dsk.wire import paths
 from dsk.wire.events import Event
 from dsk.wire.jobspec import JobSpec
 
-PROGRAM = "/usr/local/bin/dsk-supervisor"
-START_WORKER = "/usr/local/lib/dsk/entrypoint/entrypoint.sh worker"
 LIMIT_S = 30.0
 KILLED_WITHIN_S = 5.0
 CHUNK = 65536
@@ -65,7 +62,7 @@ class BesideWorker(Place):
     @classmethod
     @contextmanager
     def open(cls, cluster: Cluster) -> Iterator[BesideWorker]:
-        _check_here(cluster)
+        rented.check_here(cluster)
         with LocalServer(str(cluster.master)) as server:
             yield cls(cluster, server)
 
@@ -117,7 +114,7 @@ class BesideWorker(Place):
         # Its supervisor alone reads it, and deletes it then: the specification may hold secrets.
         write_atomic(Path(paths.spec(str(folder))), spec.to_json().encode(), 0o600)
         process = Background(folder)
-        process.start([PROGRAM, str(folder)])
+        process.start([rented.SUPERVISOR, str(folder)])
         return SupervisorProcess(process)
 
     def running(self) -> list[Supervisor]:
@@ -126,39 +123,11 @@ class BesideWorker(Place):
 
     def _material(self, spec: JobSpec) -> dict[str, bytes]:
         """paths.SSH_MATERIAL."""
-        if not self.cluster.key.is_file():
-            raise UserError(
-                "the cluster's private key is missing",
-                where=str(self.cluster.key),
-                fix="put it there, the other half of the workers' DSK_AUTHORIZED_KEY; "
-                "or make one: dsk keys",
-            )
-        workerkeys.check_known(self.cluster, [node.host for node in spec.nodes])
+        rented.check_keys(self.cluster, [node.host for node in spec.nodes])
         known = workerkeys.known(self.cluster)
         lines = "".join(f"{known[node.host].line}\n" for node in spec.nodes)
         key, known_hosts = paths.SSH_MATERIAL
         return {key: self.cluster.key.read_bytes(), known_hosts: lines.encode()}
-
-
-def _check_here(cluster: Cluster) -> None:
-    """Raises DskError where this is not the container of the master's worker."""
-    if not Path(paths.CONTENT_ID).exists() or not Path(PROGRAM).exists():
-        raise UserError(
-            "this machine is no container of dsk's image, and in_place asks for one",
-            where=cluster.file.name,
-            fix="run dsk in the first container; for servers with an engine: no in_place",
-        )
-    if not is_here(cluster.master.host):
-        raise UserError(
-            f"jobs start in the container of {cluster.master}, which this one is not",
-            fix="log in there, or write this container's address first in dsk.yaml",
-        )
-    if not Path(paths.KNOWN_HOST).exists():
-        raise DskError(
-            "no worker has been started in this container",
-            where=str(cluster.master),
-            fix=f"with DSK_AUTHORIZED_KEY in the environment: {START_WORKER} &",
-        )
 
 
 def _all() -> list[Background]:

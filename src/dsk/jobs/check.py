@@ -161,7 +161,7 @@ class Measuring:
         try:
             return master.logins([self._cluster.nodes[index] for index in inside])
         except DskError as error:
-            self._missing["login"][None] = NOT_ASKED.filled(problem=error.message)
+            self._missing["login"][None] = NOT_ASKED.filled(problem=error.told)
             return {}
 
     def _network(self, fleet: Fleet, inside: Mapping[int, Inside]) -> tuple[Any, ...]:
@@ -179,7 +179,7 @@ class Measuring:
                 fleet.servers[master.index], self._cluster, nodes, speed=self._thorough
             )
         except DskError as error:
-            self._missing["network"][None] = NOT_ASKED.filled(problem=error.message)
+            self._missing["network"][None] = NOT_ASKED.filled(problem=error.told)
             return ()
 
     def _job(self, request: Request, fleet: Fleet, inside: Mapping[int, Inside]) -> JobFacts | None:
@@ -201,7 +201,7 @@ class Measuring:
         results = fleet.each(lambda node, _: ask(inside[node.index]), nodes)
         for node in nodes:
             if (error := fleet.error(node)) and node.index not in results:
-                self._lacks(node, NOT_ASKED.filled(problem=error.message), *needs)
+                self._lacks(node, NOT_ASKED.filled(problem=error.told), *needs)
         return results
 
     def _lacks(self, node: Node, why: Text, *needs: Need) -> None:

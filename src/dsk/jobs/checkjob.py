@@ -27,7 +27,7 @@ def job_facts(request: Request, master: Inside, each: Each, *, deep: bool) -> Jo
             request, _keys(request, master), lambda path: bool(master.ask("exists", path=path))
         )
     except UserError as error:
-        return JobFacts(error.message, error.where or "", error.fix or "")
+        return JobFacts(error.told, error.where or "", error.remedy)
     needed = [asdict(need) for need in planned.spec.needed]
     values = planned.recipe.values
     model = str(values["model_name_or_path"])

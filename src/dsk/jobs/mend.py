@@ -78,4 +78,4 @@ def _run(server: Server, argv: list[str]) -> None:
 
 
 def _failed(error: DskError) -> Text:
-    return Text("not mended: {problem}", "未能修复：{problem}").filled(problem=error.message)
+    return Text("not mended: {problem}", "未能修复：{problem}").filled(problem=error.told)

@@ -162,7 +162,7 @@ class Trials:
             running = list(self._running)
         if running:
             with ThreadPoolExecutor(len(running)) as pool:
-                list(pool.map(Supervisor.stop, running))
+                list(pool.map(lambda supervisor: supervisor.stop(), running))
 
 
 def _follow(supervisor: Supervisor, nodes: Sequence[Node]) -> Trial:

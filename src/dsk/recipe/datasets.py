@@ -7,8 +7,9 @@ from collections.abc import Collection
 
 from dsk.recipe.commas import split_commas
 from dsk.recipe.draft import Draft
-from dsk.recipe.keys import KnownKeys, nearest
+from dsk.recipe.keys import KnownKeys, or_meant
 from dsk.recipe.paths import absolute_input, beside, input_path, path_text
+from dsk.text import Text
 
 INFO = "dataset_info.json"
 NAME_KEYS = ("dataset", "eval_dataset")
@@ -81,12 +82,15 @@ def _check_names(draft: Draft, known: Collection[str], holder: str) -> None:
     for key in NAME_KEYS:
         for name in split_commas(draft.get(key)):
             if name not in known:
-                close = nearest(name, known)
-                meant = f"; did you mean '{close}'?" if close else ""
                 own = posixpath.join(draft.site.workspace, "data")
                 raise draft.error(
                     key,
-                    f"'{name}' is not in {holder}{meant}",
-                    fix=f"correct the name, or describe your data in {own}/{INFO}"
-                    f" and write dataset_dir: {own}",
+                    Text(
+                        "'{name}' is not in {holder}{meant}", "{holder} 里没有 '{name}'{meant}"
+                    ).filled(name=name, holder=holder, meant=or_meant(name, known)),
+                    fix=Text(
+                        "correct the name, or describe your data in {own}/{info} and write "
+                        "dataset_dir: {own}",
+                        "改正名称，或在 {own}/{info} 里描述你的数据并写 dataset_dir: {own}",
+                    ).filled(own=own, info=INFO),
                 )

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from dsk.errors import UserError
 from dsk.recipe.model import Change, Recipe, Site, TrainFile
 from dsk.recipe.parse import Parsed
+from dsk.text import Text
 
 
 class Draft:
@@ -58,9 +59,10 @@ class Draft:
         """The job takes a hub's repository; "" is the hub's own cache."""
         self._repos[repo] = folder
 
-    def error(self, key: str, message: str, *, fix: str) -> UserError:
+    def error(self, key: str, message: Text, *, fix: Text) -> UserError:
         """An error at the place where the user wrote the key."""
-        return UserError(f"{key}: {message}", where=self._places.get(key, self.file), fix=fix)
+        text = Text("{key}: {message}", "{key}：{message}").filled(key=key, message=message)
+        return UserError(text, where=self._places.get(key, self.file), fix=fix)
 
     def finish(self) -> Recipe:
         if self._inputs and (self.site.exists is None or self._is_spread()):

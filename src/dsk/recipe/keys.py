@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from dsk.errors import DskError
+from dsk.text import Text, verbatim
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class KnownKeys:
             ) from error
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that the user most likely meant."""
-    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)), None)
+def or_meant(word: str, known: Iterable[str]) -> Text:
+    """Appended to an error: the known word that the user most likely meant, if there is one."""
+    for close in difflib.get_close_matches(word, list(known), n=1, cutoff=0.6):
+        return Text("; did you mean '{close}'?", "；是否指 '{close}'？").filled(close=close)
+    return verbatim("")

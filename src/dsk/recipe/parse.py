@@ -12,9 +12,14 @@ import yaml
 
 from dsk.errors import UserError
 from dsk.recipe import omega
-from dsk.recipe.keys import KnownKeys, nearest
+from dsk.recipe.keys import KnownKeys, or_meant
 from dsk.recipe.model import TrainFile
 from dsk.recipe.redaction import redact_override
+from dsk.text import Text, verbatim
+
+EMPTY = Text("the file is empty", "文件是空的")
+CORRECT_IT = Text("correct or delete the key", "改正或删除这个键")
+CORRECT_THEM = Text("correct or delete the keys", "改正或删除这些键")
 
 
 @dataclass(frozen=True)
@@ -46,9 +51,12 @@ def _read_yaml(source: TrainFile) -> tuple[Any, dict[str, str]]:
         raise _not_yaml(source, error) from error
     if root is None:
         raise UserError(
-            "the file is empty",
+            EMPTY,
             where=source.name,
-            fix="start from LLaMA-Factory's examples/train_lora",
+            fix=Text(
+                "start from LLaMA-Factory's examples/train_lora",
+                "可从 LLaMA-Factory 的 examples/train_lora 开始",
+            ),
         )
     if not isinstance(root, yaml.MappingNode):
         raise _not_a_mapping(source, isinstance(root, yaml.SequenceNode))
@@ -63,12 +71,14 @@ def _read_yaml(source: TrainFile) -> tuple[Any, dict[str, str]]:
 
 def _read_json(source: TrainFile) -> tuple[Any, dict[str, str]]:
     if not source.text.strip():
-        raise UserError("the file is empty", where=source.name)
+        raise UserError(EMPTY, where=source.name)
     try:
         data = json.loads(source.text)
     except json.JSONDecodeError as error:
         raise UserError(
-            f"is not JSON: {error.msg} (column {error.colno})",
+            Text(
+                "is not JSON: {said} (column {column})", "不是 JSON：{said}（第 {column} 列）"
+            ).filled(said=error.msg, column=error.colno),
             where=f"{source.name}:{error.lineno}",
         ) from error
     if not isinstance(data, dict):
@@ -95,9 +105,12 @@ def _lines(source: TrainFile, root: yaml.MappingNode) -> dict[str, str]:
         if node.value in lines:
             first = lines[node.value].rpartition(":")[2]
             raise UserError(
-                f"key '{node.value}' is there twice (first in line {first})",
+                Text(
+                    "key '{key}' is there twice (first in line {first})",
+                    "键 '{key}' 出现两次（第一次在第 {first} 行）",
+                ).filled(key=node.value, first=first),
                 where=here,
-                fix="delete one of the two lines",
+                fix=Text("delete one of the two lines", "删除其中一行"),
             )
         lines[node.value] = here
     return lines
@@ -109,18 +122,24 @@ def _split_override(word: str) -> str:
     where = _override_place(word)
     if not equals:
         raise UserError(
-            "an override needs a '='", where=where, fix=f"write {key.lstrip('-') or 'key'}=VALUE"
+            Text("an override needs a '='", "覆盖项需要 '='"),
+            where=where,
+            fix=Text("write {key}=VALUE", "请写 {key}=VALUE").filled(key=key.lstrip("-") or "key"),
         )
     if key.startswith("-"):
         raise UserError(
-            f"overrides are written without dashes: '{key}'",
+            Text(
+                "overrides are written without dashes: '{key}'", "覆盖项前不写短横线：'{key}'"
+            ).filled(key=key),
             where=where,
             fix=redact_override(f"{key.lstrip('-').replace('-', '_')}={word.partition('=')[2]}"),
         )
     parts = re.split(r"[.\[]", key.replace("]", ""))
     if not all(part.strip() for part in parts):
         raise UserError(
-            f"'{key}' is not a key", where=where, fix="write key=value or key.part=value"
+            Text("'{key}' is not a key", "'{key}' 不是键").filled(key=key),
+            where=where,
+            fix=Text("write key=value or key.part=value", "请写 key=value 或 key.part=value"),
         )
     return parts[0]
 
@@ -135,9 +154,14 @@ def _merge(base: Any, overrides: Sequence[str], source: TrainFile) -> dict[Any, 
                 omega.merged(base, overrides[:count])
             except omega.ERRORS as cause:
                 raise UserError(
-                    f"cannot be merged: {_first_line(cause)}",
+                    Text("cannot be merged: {said}", "无法合并：{said}").filled(
+                        said=_first_line(cause)
+                    ),
                     where=_override_place(overrides[count - 1]),
-                    fix="quote values that hold braces, brackets or '${'",
+                    fix=Text(
+                        "quote values that hold braces, brackets or '${{'",
+                        "含有花括号、方括号或 '${{' 的值要加引号",
+                    ),
                 ) from cause
         raise UserError(_first_line(error), where=source.name) from error
 
@@ -148,61 +172,78 @@ def _check_plain(key: str, value: object, where: str) -> None:
         for name, inner in value.items():
             if not isinstance(name, str):
                 raise UserError(
-                    f"{key}: key {name!r} inside it must be text", where=where, fix="quote it"
+                    Text(
+                        "{key}: key {name!r} inside it must be text",
+                        "{key}：其中的键 {name!r} 必须是文本",
+                    ).filled(key=key, name=name),
+                    where=where,
+                    fix=Text("quote it", "给它加引号"),
                 )
             _check_plain(key, inner, where)
     elif isinstance(value, list):
         for inner in value:
             _check_plain(key, inner, where)
     elif value is not None and not isinstance(value, (str, int, float)):
-        raise UserError(f"{key}: {type(value).__name__} values are not supported", where=where)
+        text = Text("{key}: {kind} values are not supported", "{key}：不支持 {kind} 类型的值")
+        raise UserError(text.filled(key=key, kind=type(value).__name__), where=where)
 
 
 def _check_known(places: Mapping[str, str], known: KnownKeys) -> None:
     unknown = [key for key in places if key not in known.keys]
     if not unknown:
         return
-    suggestions = {key: nearest(key, known.keys) for key in unknown}
-    first = unknown[0]
-    others = "".join(
-        f"\n{places[key]}: LLaMA-Factory does not know the key '{key}'{_or_meant(suggestions[key])}"
-        for key in unknown[1:]
-    )
-    raise UserError(
-        f"LLaMA-Factory does not know the key '{first}'{_or_meant(suggestions[first])}{others}",
-        where=places[first],
-        fix="correct or delete the key" + ("s" if others else ""),
-    )
+    first, *others = unknown
+    # Not one in the other: there may be as many as the file has lines.
+    lines = ["{first}", *(f"{{where{n}}}: {{text{n}}}" for n in range(len(others)))]
+    values = {"first": _unknown(first, known)}
+    values |= {f"text{n}": _unknown(key, known) for n, key in enumerate(others)}
+    values |= {f"where{n}": verbatim(places[key]) for n, key in enumerate(others)}
+    text = Text("\n".join(lines), "\n".join(lines), values)
+    raise UserError(text, where=places[first], fix=CORRECT_THEM if others else CORRECT_IT)
 
 
-def _or_meant(suggestion: str | None) -> str:
-    return f"; did you mean '{suggestion}'?" if suggestion else ""
+def _unknown(key: str, known: KnownKeys) -> Text:
+    text = Text(
+        "LLaMA-Factory does not know the key '{key}'{meant}",
+        "LLaMA-Factory 没有 '{key}' 这个键{meant}",
+    )
+    return text.filled(key=key, meant=or_meant(key, known.keys))
 
 
 def _not_yaml(source: TrainFile, error: Exception) -> UserError:
     mark = getattr(error, "problem_mark", None)
     where = f"{source.name}:{mark.line + 1}" if mark else source.name
-    column = f" (column {mark.column + 1})" if mark else ""
+    column = (
+        Text(" (column {column})", "（第 {column} 列）").filled(column=mark.column + 1)
+        if mark
+        else ""
+    )
     problem = getattr(error, "problem", None) or _first_line(error)
-    return UserError(f"is not valid YAML: {problem}{column}", where=where)
+    text = Text("is not valid YAML: {said}{column}", "不是有效的 YAML：{said}{column}")
+    return UserError(text.filled(said=problem, column=column), where=where)
 
 
 def _not_a_value(source: TrainFile, error: Exception, lines: Mapping[str, str]) -> UserError:
     """What OmegaConf refuses beyond YAML, above all a '${' that is no interpolation."""
     key = str(getattr(error, "full_key", None) or "")
     return UserError(
-        f"{key or 'a value'}: {_first_line(error)}",
+        Text("{key}: {said}", "{key}：{said}").filled(
+            key=key or Text("a value", "某个值"), said=_first_line(error)
+        ),
         where=lines.get(re.split(r"[.\[]", key)[0], source.name),
-        fix="leave out '${': LLaMA-Factory's reader takes it for a reference",
+        fix=Text(
+            "leave out '${{': LLaMA-Factory's reader takes it for a reference",
+            "去掉 '${{'：LLaMA-Factory 会把它当作引用",
+        ),
     )
 
 
 def _not_a_mapping(source: TrainFile, is_list: bool) -> UserError:
-    what = "a list" if is_list else "a single value"
+    what = Text("a list", "一个列表") if is_list else Text("a single value", "单个值")
     return UserError(
-        f"holds {what}, not keys and values",
+        Text("holds {what}, not keys and values", "内容是{what}，不是键和值").filled(what=what),
         where=source.name,
-        fix="write lines of the form key: value",
+        fix=Text("write lines of the form key: value", "请写形如 key: value 的行"),
     )
 
 

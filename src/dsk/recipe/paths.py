@@ -12,6 +12,7 @@ import re
 
 from dsk.errors import UserError
 from dsk.recipe.draft import Draft
+from dsk.text import Text
 
 # Written by the job. tokenized_path and cache_dir are read again by later ones.
 OUTPUTS = (
@@ -72,7 +73,9 @@ def path_text(draft: Draft, key: str) -> str | None:
         return None
     if not isinstance(value, str) or not value.strip():
         raise draft.error(
-            key, f"{value!r} is not a path", fix="write a path, in quotes if it is a number"
+            key,
+            Text("{value!r} is not a path", "{value!r} 不是路径").filled(value=value),
+            fix=Text("write a path, in quotes if it is a number", "请写路径；若是数字请加引号"),
         )
     refuse_unexpanded(draft, key, value)
     return value
@@ -83,8 +86,13 @@ def refuse_unexpanded(draft: Draft, key: str, value: str) -> None:
     if _UNEXPANDED.search(value):
         raise draft.error(
             key,
-            f"'{value}': neither ~ nor $ is expanded the same way on all nodes",
-            fix=f"write the path in full, under {draft.site.workspace}",
+            Text(
+                "'{value}': neither ~ nor $ is expanded the same way on all nodes",
+                "'{value}'：~ 和 $ 在各节点上展开的结果不一定相同",
+            ).filled(value=value),
+            fix=Text(
+                "write the path in full, under {workspace}", "请写 {workspace} 下的完整路径"
+            ).filled(workspace=draft.site.workspace),
         )
 
 
@@ -102,9 +110,15 @@ def outside_error(draft: Draft, key: str, path: str) -> UserError:
     name = posixpath.basename(posixpath.normpath(path))
     return draft.error(
         key,
-        f"'{path}' is outside the workspace {workspace}, the only folder that the workers see",
-        fix=f"move it, for example: mv {path} {posixpath.join(workspace, name)} (a symlink that"
-        " leads out of the workspace leads nowhere inside the workers)",
+        Text(
+            "'{path}' is outside the workspace {workspace}, the only folder that the workers see",
+            "'{path}' 在工作区 {workspace} 之外，而 worker 只能看到工作区",
+        ).filled(path=path, workspace=workspace),
+        fix=Text(
+            "move it, for example: mv {path} {to} (a symlink that leads out of the workspace leads "
+            "nowhere inside the workers)",
+            "移动它，例如：mv {path} {to}（指向工作区之外的符号链接在 worker 里无效）",
+        ).filled(path=path, to=posixpath.join(workspace, name)),
     )
 
 
@@ -117,7 +131,9 @@ def absolute_input(draft: Draft, key: str, path: str) -> str:
         raise outside_error(draft, key, path)
     if site.exists is not None and not site.exists(posixpath.normpath(path)):
         raise draft.error(
-            key, f"'{path}' does not exist", fix="correct the path, or copy the files there"
+            key,
+            Text("'{path}' does not exist", "'{path}' 不存在").filled(path=path),
+            fix=Text("correct the path, or copy the files there", "改正路径，或把文件复制到那里"),
         )
     draft.need(posixpath.normpath(path))
     return path
@@ -145,9 +161,19 @@ def input_path(draft: Draft, key: str, value: str) -> tuple[str, str]:
     if draft.site.exists is not None and not draft.site.exists(path):
         raise draft.error(
             key,
-            f"'{value}' is neither beside {draft.file} inside the workspace"
-            f" ({posixpath.normpath(draft.folder / value)}) nor in the workspace ({path})",
-            fix=f"copy it to {path}, or write its absolute path",
+            Text(
+                "'{value}' is neither beside {file} inside the workspace ({beside}) nor in the "
+                "workspace ({path})",
+                "'{value}' 既不在工作区内 {file} 的旁边（{beside}），也不在工作区里（{path}）",
+            ).filled(
+                value=value,
+                file=draft.file,
+                beside=posixpath.normpath(draft.folder / value),
+                path=path,
+            ),
+            fix=Text(
+                "copy it to {path}, or write its absolute path", "复制到 {path}，或写它的绝对路径"
+            ).filled(path=path),
         )
     draft.need(path)
     return path, "relative paths lie in the workspace"
@@ -158,16 +184,28 @@ def _output(draft: Draft, key: str, value: str) -> str:
         if not inside(value, draft.site.workspace):
             raise draft.error(
                 key,
-                f"'{value}' is outside the workspace {draft.site.workspace}: it would be lost with"
-                " the container",
-                fix=f"write a relative path ({key}: saves/run1) or one under the workspace",
+                Text(
+                    "'{value}' is outside the workspace {workspace}: it would be lost with the "
+                    "container",
+                    "'{value}' 在工作区 {workspace} 之外：会随容器一起丢失",
+                ).filled(value=value, workspace=draft.site.workspace),
+                fix=Text(
+                    "write a relative path ({key}: saves/run1) or one under the workspace",
+                    "请写相对路径（{key}: saves/run1）或工作区下的路径",
+                ).filled(key=key),
             )
         return value
     path = posixpath.normpath(posixpath.join(draft.site.workspace, value))
     if not inside(path, draft.site.workspace):
         raise draft.error(
             key,
-            f"'{value}' leads out of the workspace {draft.site.workspace}",
-            fix=f"write a path without '..' ({key}: saves/run1)",
+            Text(
+                "'{value}' leads out of the workspace {workspace}",
+                "'{value}' 指向工作区 {workspace} 之外",
+            ).filled(value=value, workspace=draft.site.workspace),
+            fix=Text(
+                "write a path without '..' ({key}: saves/run1)",
+                "请写不含 '..' 的路径（{key}: saves/run1）",
+            ).filled(key=key),
         )
     return path

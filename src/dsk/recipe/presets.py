@@ -5,8 +5,9 @@ from __future__ import annotations
 import posixpath
 
 from dsk.recipe.draft import Draft
-from dsk.recipe.keys import KnownKeys, nearest
+from dsk.recipe.keys import KnownKeys, or_meant
 from dsk.recipe.paths import beside, input_path, path_text
+from dsk.text import Text
 
 _SHIPPED = "examples/deepspeed"
 
@@ -57,10 +58,15 @@ def _refuse_unknown_preset(draft: Draft, text: str, known: KnownKeys) -> None:
     is_word = "/" not in text and not text.endswith(".json")
     if (folder == _SHIPPED or is_word) and beside(draft, text) is None:
         names = sorted(short_names(known))
-        close = nearest(name, known.presets) if not is_word else nearest(text, names)
-        meant = f"; did you mean '{close}'?" if close else ""
+        meant = or_meant(text, names) if is_word else or_meant(name, known.presets)
         raise draft.error(
             "deepspeed",
-            f"'{text}' is not one of LLaMA-Factory's configurations{meant}",
-            fix=f"write one of {', '.join(names)}, or the path of your own JSON",
+            Text(
+                "'{text}' is not one of LLaMA-Factory's configurations{meant}",
+                "'{text}' 不是 LLaMA-Factory 的配置之一{meant}",
+            ).filled(text=text, meant=meant),
+            fix=Text(
+                "write one of {names}, or the path of your own JSON",
+                "请写 {names} 之一，或你自己的 JSON 的路径",
+            ).filled(names=", ".join(names)),
         )

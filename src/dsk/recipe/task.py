@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dsk.recipe.draft import Draft
+from dsk.text import Text
 
 
 def check_task(draft: Draft) -> None:
@@ -14,7 +15,9 @@ def check_task(draft: Draft) -> None:
     if draft.get("do_train") is True:
         if draft.get("dataset") is None:
             raise draft.error(
-                "dataset", "is missing: do_train needs one", fix="write dataset: NAME[,NAME...]"
+                "dataset",
+                Text("is missing: do_train needs one", "缺失：do_train 需要它"),
+                fix=Text("write dataset: NAME[,NAME...]", "请写 dataset: NAME[,NAME...]"),
             )
         return
     if draft.get("do_eval") is True or draft.get("do_predict") is True:
@@ -22,8 +25,11 @@ def check_task(draft: Draft) -> None:
         return
     raise draft.error(
         "do_train",
-        "is not true, so LLaMA-Factory would load the model and end without training",
-        fix="write do_train: true",
+        Text(
+            "is not true, so LLaMA-Factory would load the model and end without training",
+            "不是 true，LLaMA-Factory 会加载模型后不训练就结束",
+        ),
+        fix=Text("write do_train: true", "请写 do_train: true"),
     )
 
 

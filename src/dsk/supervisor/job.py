@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import shlex
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +21,7 @@ from dsk.supervisor.record import Record
 from dsk.supervisor.runner import Runner
 from dsk.supervisor.stalls import Stall
 from dsk.supervisor.watch import Watch
-from dsk.supervisor.worker import Worker
+from dsk.supervisor.worker import Worker, agent_command
 from dsk.supervisor.workers import Workers
 from dsk.wire import paths
 from dsk.wire.events import Failure, Finished, Notice, Phase, State
@@ -108,9 +107,7 @@ class Job:
         return workers
 
     def _agent(self, *words: str) -> list[str]:
-        # sshd hands the words to a shell: the workspace is the one that may need quotes.
-        workspace = shlex.quote(self._spec.workspace)
-        return ["dsk-agent", *words, "--job", self._spec.job, "--workspace", workspace]
+        return agent_command(*words, job=self._spec.job, workspace=self._spec.workspace)
 
     def _provide_models(self, needs: HubNeeds, workers: Workers, *, shared: bool) -> None:
         self._phase("starting", f"models from the hub: {', '.join(needs.repos)}")

@@ -15,6 +15,7 @@ from dsk.supervisor.place import Remedies
 from dsk.supervisor.record import Record
 from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import Workers
+from dsk.text import Text
 from dsk.wire.events import Notice
 from dsk.wire.jobspec import JobSpec, RecipeText
 
@@ -82,7 +83,7 @@ def check_needed(spec: JobSpec, workers: Workers) -> None:
     """Raises UserError that lists, node by node, what the recipe names and is not there."""
     needed = [asdict(need) for need in spec.needed]
     problems = [
-        f"{worker.name}: {problem}"
+        f"{worker.name}: {Text.from_raw(problem).in_language('en')}"
         for worker, found in workers.ask_all("missing", needed=needed)
         for problem in found
     ]

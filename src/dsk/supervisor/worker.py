@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,12 @@ from dsk.wire.jobspec import JobNode
 from dsk.wire.session import NO_AGENT
 
 CLOSE_LIMIT_S = 15.0
+
+
+def agent_command(*words: str, job: str, workspace: str) -> list[str]:
+    """`dsk-agent WORDS` as ssh takes it: sshd hands it to a shell, and the workspace is the one
+    word that may need quotes."""
+    return ["dsk-agent", *words, "--job", job, "--workspace", shlex.quote(workspace)]
 
 
 class AgentGone(Unreachable):

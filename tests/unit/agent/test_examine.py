@@ -13,6 +13,7 @@ import pytest
 
 from dsk.agent.examine import inputs, model
 from dsk.agent.examine.room import FORGOTTEN_S, Room
+from dsk.text import Text
 
 MIB = 1 << 20
 
@@ -41,7 +42,8 @@ def test_data_sets_with_their_listing(tmp_path: Path) -> None:
 def test_what_is_missing_is_said_and_the_rest_is_there(tmp_path: Path) -> None:
     weights = write(tmp_path / "model/model.safetensors", b"w")
     found = inputs.examine([need(tmp_path / "model"), need(tmp_path / "gone")], deep=False)
-    assert found["missing"] == [f"{tmp_path}/gone does not exist"]
+    [absent] = found["missing"]
+    assert Text.from_raw(absent).in_language("zh") == f"{tmp_path}/gone 不存在"
     assert set(found["files"]) == {str(weights)}
 
 

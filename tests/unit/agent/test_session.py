@@ -13,6 +13,7 @@ import pytest
 
 from dsk.agent import lock
 from dsk.agent.session import Session, node_ops
+from dsk.text import Text
 from dsk.wire import session
 
 
@@ -91,7 +92,7 @@ def test_what_a_recipe_names_and_is_not_there_is_told(workspace: Path) -> None:
         {"path": str(workspace), "names": []},
     ]
     [answer] = Peer(workspace, "j1").ask({"op": "missing", "needed": needed})
-    model, good, bad = answer["result"]
+    model, good, bad = (Text.from_raw(raw).in_language("en") for raw in answer["result"])
     assert model == f"{workspace}/model does not exist"
     assert "'good' needs" in good and "good.json, which does not exist" in good
     assert "'bad' is not in" in bad and "(it has good)" in bad

@@ -86,7 +86,8 @@ def test_a_server_without_an_engine_and_without_a_bundle() -> None:
         bundle=fact("bundle", code=1),
         known=False,
     )
-    assert "not running" in found.engine_problem and found.engine == ""
+    assert found.engine_problem is not None and found.engine == ""
+    assert "not running" in found.engine_problem.in_language("en")
     assert found.worker == "missing" and found.containers == () and "engine" not in found.disks
     assert found.files is None and found.open_files == {}
 
@@ -116,7 +117,8 @@ def test_the_script_on_a_machine_without_docker(tmp_path: Path) -> None:
         check=True,
     )
     found = parse(read_facts(done.stdout), CLOCK, known_bundle=True)
-    assert "not installed" in found.engine_problem
+    assert found.engine_problem is not None
+    assert "not installed" in found.engine_problem.in_language("en")
     assert found.worker == "missing" and not found.workspace
     assert found.files == ("hostfile",) and found.open_files == {".": "0750", "hostfile": "0640"}
     assert found.disks["workspace"].total > 0 and found.memory > 0 and found.cpus > 0

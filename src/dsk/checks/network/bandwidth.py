@@ -34,8 +34,8 @@ STALLED = Text(
     "connects to {peer}, but then no data arrives there", "能连接 {peer}，但数据无法到达"
 )
 FIX = Text(
-    "use deepspeed: z2 instead of z3, and LoRA (then only the adapter's gradients travel){more_en}",
-    "请用 deepspeed: z2 而不是 z3，并使用 LoRA（这样只传输适配器的梯度）{more_zh}",
+    "use deepspeed: z2 instead of z3, and LoRA (then only the adapter's gradients travel){more}",
+    "请用 deepspeed: z2 而不是 z3，并使用 LoRA（这样只传输适配器的梯度）{more}",
 )
 DEVICE = Text(
     "; the device says {speed}: look at cable, switch port and duplex",
@@ -115,7 +115,7 @@ def _warning(
         peer=peer,
         seen=written(rate),
         expected=written(ENOUGH),
-        fix=FIX.filled(more_en=more.in_language("en"), more_zh=more.in_language("zh")),
+        fix=FIX.filled(more=more),
     )
 
 

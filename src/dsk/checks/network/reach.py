@@ -18,8 +18,8 @@ HOW = {
 OK = Text("connects to {count} others", "可连接其他 {count} 个节点")
 SILENT = Text("not measured: {problem}", "未测量：{problem}")
 KNOCK = Text(
-    "the master cannot connect to its worker's port {port} ({how_en})",
-    "主节点无法连接其 worker 的端口 {port}（{how_zh}）",
+    "the master cannot connect to its worker's port {port} ({how})",
+    "主节点无法连接其 worker 的端口 {port}（{how}）",
 )
 FIX_KNOCK = Text(
     "dsk status (is its worker up?); if it is, let {master} through to TCP port {port} of {host}",
@@ -27,17 +27,17 @@ FIX_KNOCK = Text(
     "TCP 端口 {port}",
 )
 PAIR = Text(
-    "cannot connect to {peer} on a free port ({how_en}){other_en}",
-    "无法连接 {peer} 的空闲端口（{how_zh}）{other_zh}",
+    "cannot connect to {peer} on a free port ({how}){other}",
+    "无法连接 {peer} 的空闲端口（{how}）{other}",
 )
 ONE_WAY = Text("; the other direction works", "；反方向正常")
 OUT = Text(
-    "cannot connect to any other node on a free port ({how_en})",
-    "无法连接任何其他节点的空闲端口（{how_zh}）",
+    "cannot connect to any other node on a free port ({how})",
+    "无法连接任何其他节点的空闲端口（{how}）",
 )
 IN = Text(
-    "no other node can connect to a free port here ({how_en})",
-    "其他节点都无法连接本节点的空闲端口（{how_zh}）",
+    "no other node can connect to a free port here ({how})",
+    "其他节点都无法连接本节点的空闲端口（{how}）",
 )
 FIX = Text(
     "NCCL and Gloo listen on free ports (32768-60999): let the nodes through to each other. On "
@@ -78,8 +78,7 @@ def _not_measured(cluster: Cluster, network: Network, node: int) -> list[Finding
         "port": cluster.worker_port,
         "host": cluster.nodes[node].host,
         "master": cluster.master.host,
-        "how_en": how.in_language("en"),
-        "how_zh": how.in_language("zh"),
+        "how": how,
     }
     finding = Finding(
         NAME,
@@ -108,10 +107,8 @@ def _finding(
     from_, to = cluster.nodes[pair[0]], cluster.nodes[pair[1]]
     text = text.filled(
         peer=str(to),
-        how_en=how.in_language("en"),
-        how_zh=how.in_language("zh"),
-        other_en=ONE_WAY.en if one_way else "",
-        other_zh=ONE_WAY.zh if one_way else "",
+        how=how,
+        other=ONE_WAY if one_way else "",
     )
     return Finding(
         NAME,

@@ -1,24 +1,24 @@
-"""`python -m dsk.supervisor.transfer` in the master's worker: one `dsk push` or `dsk pull`.
+"""`python -m dsk.supervisor.transfer [CONFIG]` in the master's worker: a `dsk push` or `dsk pull`.
 
-An Order on its input, events on its output (wire.transfer).
+An Order on its input, events on its output (wire.transfer). CONFIG is for ssh, where a platform
+started the workers; a bundle has put it into ~/.ssh.
 """
 
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 from dsk.errors import DskError, JobFailed
-from dsk.supervisor.place import MADE_BY_UP
+from dsk.supervisor.place import MADE_BY_UP, STARTED_BY_PLATFORM, Remedies
 from dsk.supervisor.prepare import is_shared
 from dsk.supervisor.transfer.party import Party, failed
 from dsk.supervisor.transfer.pull import pull
 from dsk.supervisor.transfer.push import push
-from dsk.supervisor.worker import Worker
+from dsk.supervisor.worker import Worker, agent_command
 from dsk.supervisor.workers import Workers
 from dsk.wire.jobspec import ProtocolMismatch
 from dsk.wire.transfer import GO, Asked, Event, Order, Said, encode
@@ -27,20 +27,20 @@ INTERRUPTED = 130
 
 
 class Program:
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: Order, config: Path, remedies: Remedies) -> None:
         self._order = order
+        self._config = config
+        self._remedies = remedies
         self._printing = threading.Lock()
         self._go = threading.Event()
         self._party = Party(self._tell)
         threading.Thread(target=self._listen, daemon=True).start()
 
     def run(self) -> int:
-        config = Path.home() / ".ssh/config"
+        config, remedies = self._config, self._remedies
         # No lock is taken, so this names the session and nothing else.
-        agent = ["dsk-agent", "session", "--job", "transfer", "--workspace"]
-        # sshd hands the words to a shell.
-        agent.append(shlex.quote(self._order.workspace))
-        workers = [Worker(node, config, agent, remedies=MADE_BY_UP) for node in self._order.nodes]
+        agent = agent_command("session", job="transfer", workspace=self._order.workspace)
+        workers = [Worker(node, config, agent, remedies=remedies) for node in self._order.nodes]
         try:
             self._transfer(workers, config)
         except DskError as error:
@@ -52,7 +52,7 @@ class Program:
 
     def _transfer(self, workers: Sequence[Worker], config: Path) -> None:
         order, party = self._order, self._party
-        party.each(workers, _greet)
+        party.each(workers, self._greet)
         master, *others = workers
         reached = party.good(others)
         if master in party.errors or not reached:
@@ -82,6 +82,17 @@ class Program:
                 prefer_master=order.prefer_master,
             )
 
+    def _greet(self, worker: Worker) -> None:
+        """Raises Unreachable, or JobFailed where the agent knows nothing of files."""
+        try:
+            worker.ask("survey", paths=[])
+        except JobFailed as error:
+            raise JobFailed(
+                f"its worker does not serve files: {error.message}",
+                where=worker.name,
+                fix=self._remedies.difference,
+            ) from None
+
     def _tell(self, event: Event) -> None:
         with self._printing:
             print(encode(event), flush=True)
@@ -99,25 +110,15 @@ class Program:
         os._exit(INTERRUPTED)
 
 
-def _greet(worker: Worker) -> None:
-    """Raises Unreachable, or JobFailed where the agent knows nothing of files."""
-    try:
-        worker.ask("survey", paths=[])
-    except JobFailed as error:
-        raise JobFailed(
-            f"its worker does not serve files: {error.message}",
-            where=worker.name,
-            fix="was it made by another version of dsk? run: dsk up",
-        ) from None
-
-
 def main() -> int:
     try:
         order = Order.from_json(sys.stdin.readline())
     except ProtocolMismatch as error:
         print(f"dsk and the image do not fit: {error}", file=sys.stderr)
         return error.exit_code
-    return Program(order).run()
+    if named := sys.argv[1:]:
+        return Program(order, Path(named[0]), STARTED_BY_PLATFORM).run()
+    return Program(order, Path.home() / ".ssh/config", MADE_BY_UP).run()
 
 
 if __name__ == "__main__":
