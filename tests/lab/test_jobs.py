@@ -70,6 +70,7 @@ def test_detached_followed_and_stopped(cluster: Cluster) -> None:
         follow.wait_for("'loss'")
         status = cluster.dsk("status").out
         assert job in status and "running" in status
+        assert f"is held by job {job}" in cluster.dsk("check", "--json", "--only", "port").out
         cluster.dsk("stop")
         assert cluster.processes_of(job) == []
         follow.wait(30)

@@ -9,6 +9,7 @@ from dsk.connect import Server, processes
 from dsk.errors import DskError
 from dsk.fleet import rented
 from dsk.fleet.execute import in_worker
+from dsk.text import Text
 from dsk.wire import paths
 from dsk.wire.jobspec import JobNode
 from dsk.wire.measure import Complete, Measured, Order, decode
@@ -43,6 +44,8 @@ def _measure(
         else:
             raise _ended(process.stderr.read(), server.where)
     except (BrokenPipeError, ValueError):
+        # After a line that means nothing it may still run, and keep its errors open.
+        process.terminate()
         raise _ended(process.stderr.read(), server.where) from None
     finally:
         processes.end(process)
@@ -50,9 +53,12 @@ def _measure(
 
 
 def _ended(stderr: bytes, where: str) -> DskError:
-    said = stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it ended early"]
+    said = stderr.decode(errors="replace").strip().splitlines()[-1:]
     return DskError(
-        f"the network was not measured: {said[0]}",
+        said[0] if said else Text("it ended early", "它提前结束了"),
         where=where,
-        fix="was the worker made by another version of dsk? run: dsk up",
+        fix=Text(
+            "was the worker made by another version of dsk? run: dsk up",
+            "worker 是否由另一版本的 dsk 创建？请执行：dsk up",
+        ),
     )
