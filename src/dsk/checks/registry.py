@@ -83,7 +83,7 @@ CHECKS: Sequence[Check] = (
     Check("mtu", judging(mtu.check), ("network",)),
     Check("bandwidth", judging(bandwidth.check), ("network",), each=False),
     Check("latency", judging(latency.check), ("network",), each=False),
-    Check("port", judging(port.check), ("network",), each=False),
+    Check("port", port.judge, ("network",), each=False),
     Check("infiniband", judging(infiniband.check), ("network",), each=False),
     Check("recipe", recipe.judge, ("job",), each=False),
     Check("inputs", inputs.judge, ("job",)),

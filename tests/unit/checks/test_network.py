@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dsk.checks.facts import Listener
 from dsk.checks.model import Finding
 from dsk.checks.network import bandwidth, infiniband, interface, latency, mtu, port, reach, traffic
 from dsk.checks.network.facts import Network, gather
@@ -326,6 +327,14 @@ def test_a_port_of_another_process_of_another_job_and_from_outside() -> None:
     assert "dsk stop j-1" in texts[1]
     assert "outside the worker" in texts[2]
     assert "ss -ltnp 'sport = :29502'" in texts[2]
+
+
+def test_a_port_held_on_the_server_is_named_where_the_server_tells() -> None:
+    measured = network(Port(0, 29500), Ports(0, 29500, 29599, 29501))
+    program = Listener("0.0.0.0", 29500, "sshd", 7)
+    held, _ = port.check(cluster(), measured, {29500: program})
+    assert "held by sshd (pid 7) outside the worker" in english(held)
+    assert held.fix is not None and "kill 7" in held.fix.in_language("en")
 
 
 def test_no_free_port_is_a_failure() -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from dsk.checks.facts import Facts, Listener
 from dsk.checks.model import Finding
-from dsk.checks.network.facts import Network
+from dsk.checks.network.facts import Network, gather
+from dsk.checks.workerport import ANY, holder
 from dsk.cluster.model import Cluster
 from dsk.text import Text
 from dsk.wire.measure import Port
@@ -23,6 +28,10 @@ OUTSIDE = Text(
     "port {port} is held by something outside the worker; dsk takes {free} instead",
     "端口 {port} 被 worker 之外的程序占用；dsk 将改用 {free}",
 )
+ON_SERVER = Text(
+    "port {port} is held by {holder} outside the worker; dsk takes {free} instead",
+    "端口 {port} 被 worker 之外的 {holder} 占用；dsk 将改用 {free}",
+)
 NONE = Text(
     "ports {first} to {last} are all taken: no job can start",
     "端口 {first} 到 {last} 全部被占用：无法启动任务",
@@ -39,12 +48,32 @@ FIX_OUTSIDE = Text(
     "to see which program it is, on {host} as root: ss -ltnp 'sport = :{port}'",
     "要查看是哪个程序，请在 {host} 上以 root 运行：ss -ltnp 'sport = :{port}'",
 )
+FIX_ON_SERVER = Text(
+    "if it is not meant to run, on {host} as root: kill {pid}",
+    "若不应运行，请在 {host} 上以 root 运行：kill {pid}",
+)
 FIX_NONE = Text(
     "stop what listens there, on {host}: ss -ltnp", "请在 {host} 上停止占用端口的程序：ss -ltnp"
 )
 
 
-def check(cluster: Cluster, network: Network) -> list[Finding]:
+def judge(facts: Facts) -> list[Finding]:
+    return check(facts.cluster, gather(facts.network), _on_server(facts))
+
+
+def _on_server(facts: Facts) -> Mapping[int, Listener]:
+    """What listens on the master's server, where that told which program it is."""
+    server, host = facts.servers.get(MASTER), facts.cluster.master.host
+    return {
+        each.port: each
+        for each in (server.listeners if server else ())
+        if each.pid and each.address in (host, *ANY)
+    }
+
+
+def check(
+    cluster: Cluster, network: Network, on_server: Mapping[int, Listener] = MappingProxyType({})
+) -> list[Finding]:
     ports = network.ports
     if ports is None:
         return []
@@ -52,12 +81,12 @@ def check(cluster: Cluster, network: Network) -> list[Finding]:
     if ports.free is None:
         text = NONE.filled(first=ports.first, last=ports.last)
         return [Finding(NAME, "failed", text, node=MASTER, fix=FIX_NONE.filled(host=host))]
-    held = [_held(each, ports.free, host) for each in network.held]
+    held = [_held(each, ports.free, host, on_server.get(each.port)) for each in network.held]
     return [*held, Finding(NAME, "ok", OK.filled(free=ports.free), node=MASTER)]
 
 
-def _held(port: Port, free: int, host: str) -> Finding:
-    values = {
+def _held(port: Port, free: int, host: str, listener: Listener | None) -> Finding:
+    values: dict[str, object] = {
         "port": port.port,
         "job": port.job,
         "holder": port.holder,
@@ -69,6 +98,9 @@ def _held(port: Port, free: int, host: str) -> Finding:
         text, fix = JOB, FIX_JOB
     elif port.holder:
         text, fix = PROCESS, FIX_PROCESS
+    elif listener:
+        text, fix = ON_SERVER, FIX_ON_SERVER
+        values |= {"holder": holder(listener), "pid": listener.pid}
     else:
         text, fix = OUTSIDE, FIX_OUTSIDE
     return Finding(
@@ -76,6 +108,6 @@ def _held(port: Port, free: int, host: str) -> Finding:
         "warning",
         text.filled(**values),
         node=MASTER,
-        seen=port.holder or "outside the worker",
+        seen=str(values["holder"]) or "outside the worker",
         fix=fix.filled(**values),
     )
