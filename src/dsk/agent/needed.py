@@ -20,13 +20,9 @@ WITHOUT_FILE = Text(
 )
 
 
-def missing_raw(needed: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """As Text.from_raw reads them."""
-    return [asdict(text) for text in missing(needed)]
-
-
-def missing(needed: Sequence[dict[str, Any]]) -> list[Text]:
-    """One sentence for each thing that is not there; the arguments are wire `Needed` as JSON."""
+def missing(needed: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One sentence for each thing that is not there, as Text.from_raw reads it; the arguments are
+    wire `Needed` as JSON."""
     problems: list[Text] = []
     for need in needed:
         path = Path(need["path"])
@@ -34,7 +30,7 @@ def missing(needed: Sequence[dict[str, Any]]) -> list[Text]:
             problems += _missing_datasets(path, need["names"])
         elif not path.exists():
             problems.append(ABSENT.filled(path=str(path)))
-    return problems
+    return [asdict(problem) for problem in problems]
 
 
 def _missing_datasets(folder: Path, names: Sequence[str]) -> list[Text]:

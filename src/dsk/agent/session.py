@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from dsk.agent import files, jobfolder, lock, ports
 from dsk.agent.identity import accelerators, identity
-from dsk.agent.needed import missing_raw
+from dsk.agent.needed import missing
 from dsk.wire import session
 
 Op = Callable[..., Any]
@@ -24,7 +24,7 @@ def node_ops(workspace: str, job: str) -> dict[str, Op]:
         "put": lambda name, text: jobfolder.put(workspace, job, name, text),
         "changed": lambda files: jobfolder.changed(workspace, job, files),
         "marker": lambda name, action: _marker(workspace, name, action),
-        "missing": missing_raw,
+        "missing": missing,
         "free_port": ports.free_port,
         "survey": lambda paths: files.survey(workspace, paths),
         "digests": lambda paths: files.digests(workspace, paths),

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from dsk.agent.needed import missing_raw
+from dsk.agent.needed import missing
 
 WHOLE_BYTES = 64 << 20
 PARTS = 64
@@ -26,7 +26,7 @@ def examine(needed: Sequence[dict[str, Any]], *, deep: bool) -> dict[str, Any]:
     with ThreadPoolExecutor(THREADS) as pool:
         found = list(pool.map(lambda path: _digest(path, deep=deep), paths))
     return {
-        "missing": missing_raw(needed),
+        "missing": missing(needed),
         "files": {str(path): file for path, file in zip(paths, found, strict=True)},
     }
 
