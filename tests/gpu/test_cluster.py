@@ -19,32 +19,12 @@ import pytest
 from tests.gpu import bare
 from tests.gpu.conftest import IMAGE, TREE
 from tests.image import servers as containers
-from tests.image.servers import FOLDER, Servers
+from tests.image.servers import TRAIN, Servers
 
 pytestmark = pytest.mark.timeout(900)
 
 STEPS = 10
-TRAIN: dict[str, Any] = {
-    "model_name_or_path": "/workspace/models/tiny",
-    "stage": "sft",
-    "do_train": True,
-    "finetuning_type": "full",
-    "deepspeed": "z2",
-    "dataset": "identity",
-    "template": "qwen",
-    "cutoff_len": 64,
-    "preprocessing_num_workers": 1,
-    "output_dir": "outputs/tiny",
-    "overwrite_output_dir": True,
-    "per_device_train_batch_size": 4,
-    "max_steps": STEPS,
-    "logging_steps": 1,
-    "save_strategy": "no",
-    "report_to": "none",
-    "bf16": True,
-}
-
-
+RECIPE = {**TRAIN, "per_device_train_batch_size": 4, "max_steps": STEPS, "bf16": True}
 UNTIL_IT_TRAINS_S = 240.0
 GIB = 1 << 30
 LARGE = ("per_device_train_batch_size=64", "cutoff_len=2048")
@@ -85,33 +65,8 @@ def servers(
     if gpus() < 2:
         pytest.skip("one GPU here; these need two")
     with running(tmp_path_factory.mktemp("servers"), request.param) as made:
-        set_up(made, [len(own) for own in request.param])
+        containers.set_up(made, [len(own) for own in request.param], RECIPE)
         yield made
-
-
-def set_up(servers: Servers, slots: Sequence[int]) -> None:
-    """dsk.yaml, key, host keys, train.yaml on the first, and the model on each."""
-    hosts = [f"{servers.host(index)}:{count}" for index, count in enumerate(slots)]
-    servers.exec(0, "mkdir", "-p", FOLDER)
-    servers.dsk("init", "--in-place", *hosts)
-    place = f"{FOLDER}/.dsk/keys"
-    servers.exec(
-        0, "sh", "-c", f"mkdir -p {place} && cat >{place}/cluster", text=servers.key.read_text()
-    )
-    servers.dsk("keys")
-    for index in range(len(slots)):
-        shown = servers.exec(index, "dsk-agent", "host-key").stdout
-        servers.exec(0, "sh", "-c", f"cat >{FOLDER}/host-key", text=shown)
-        if index:
-            servers.dsk("keys", "--add", "host-key")
-        servers.exec(index, "mkdir", "-p", "/workspace/models")
-        model = ["/opt/venv/bin/python", "-m", "dsk.demo.tiny_model", "/workspace/models/tiny"]
-        servers.exec(index, *model)
-    write_recipe(servers, TRAIN)
-
-
-def write_recipe(servers: Servers, keys: dict[str, Any]) -> None:
-    servers.exec(0, "sh", "-c", f"cat >{FOLDER}/train.yaml", text=json.dumps(keys))
 
 
 def losses(said: str) -> list[float]:

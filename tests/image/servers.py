@@ -7,17 +7,37 @@ instead (`sleep`): a worker is started by hand in a login that lacks the image's
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dsk.connect import keygen
 from tests.image.engine import NAMES, docker
 from tests.image.workers import SUBNETS
 
 FOLDER = "/root/job"
+MODEL = "/workspace/models/tiny"
+TRAIN: dict[str, Any] = {
+    "model_name_or_path": MODEL,
+    "stage": "sft",
+    "do_train": True,
+    "finetuning_type": "full",
+    "deepspeed": "z2",
+    "dataset": "identity",
+    "template": "qwen",
+    "cutoff_len": 64,
+    "preprocessing_num_workers": 1,
+    "output_dir": "outputs/tiny",
+    "overwrite_output_dir": True,
+    "logging_steps": 1,
+    "save_strategy": "no",
+    "report_to": "none",
+}
+"""A training of a few seconds; batch and steps are each test's own."""
 ENTRYPOINT = "/usr/local/lib/dsk/entrypoint/entrypoint.sh"
 HEALTH = "/usr/local/lib/dsk/entrypoint/health.sh"
 UP_WITHIN_S = 60.0
@@ -48,6 +68,10 @@ class Servers:
         )
         assert not check or not done.returncode, f"{words}: {done.stdout}{done.stderr}"
         return done
+
+    def write(self, path: str, text: str) -> None:
+        """A file of the first server."""
+        self.exec(0, "sh", "-c", f"cat >{path}", text=text)
 
     def shell(self, index: int, script: str) -> str:
         return self.exec(index, "sh", "-c", script).stdout
@@ -128,6 +152,28 @@ def running(
     finally:
         docker("rm", "-f", "-v", *map(container, all_of_them), check=False)
         docker("network", "rm", network)
+
+
+def set_up(
+    servers: Servers, slots: Sequence[int], recipe: Mapping[str, Any], *options: str
+) -> None:
+    """As the guide says: dsk.yaml (`options` are of `dsk init`), the key, the host keys (each as
+    nodeN-key too), the model on all of them, and train.yaml."""
+    hosts = [f"{servers.host(index)}:{count}" for index, count in enumerate(slots)]
+    servers.exec(0, "mkdir", "-p", FOLDER)
+    servers.dsk("init", "--in-place", *hosts, *options)
+    place = f"{FOLDER}/.dsk/keys"
+    servers.exec(0, "mkdir", "-p", place)
+    servers.write(f"{place}/cluster", servers.key.read_text())
+    servers.dsk("keys")
+    for index in range(len(slots)):
+        if index:
+            shown = servers.exec(index, "dsk-agent", "host-key").stdout
+            servers.write(f"{FOLDER}/node{index}-key", shown)
+            servers.dsk("keys", "--add", f"node{index}-key")
+        servers.exec(index, "mkdir", "-p", MODEL.rpartition("/")[0])
+        servers.exec(index, "/opt/venv/bin/python", "-m", "dsk.demo.tiny_model", MODEL)
+    servers.write(f"{FOLDER}/train.yaml", json.dumps(recipe))
 
 
 def start_by_hand(servers: Servers, index: int) -> None:

@@ -12,30 +12,22 @@ from pathlib import Path
 import pytest
 
 from tests.image.engine import Image, docker
-from tests.image.servers import FOLDER, LIMIT_S, Servers, container, running, start_by_hand
+from tests.image.servers import (
+    FOLDER,
+    LIMIT_S,
+    TRAIN,
+    Servers,
+    container,
+    running,
+    set_up,
+    start_by_hand,
+)
 from tests.lab.hub_stand_in import Hub
 
 pytestmark = pytest.mark.timeout(900)
 
 STEPS = 2
-TRAIN = {
-    "model_name_or_path": "/workspace/models/tiny",
-    "stage": "sft",
-    "do_train": True,
-    "finetuning_type": "full",
-    "deepspeed": "z2",
-    "dataset": "identity",
-    "template": "qwen",
-    "cutoff_len": 64,
-    "preprocessing_num_workers": 1,
-    "output_dir": "outputs/tiny",
-    "overwrite_output_dir": True,
-    "per_device_train_batch_size": 2,
-    "max_steps": STEPS,
-    "logging_steps": 1,
-    "save_strategy": "no",
-    "report_to": "none",
-}
+RECIPE = {**TRAIN, "per_device_train_batch_size": 2, "max_steps": STEPS}
 USERS_SSH_CONFIG = "Host mine\n  User me\n"
 LOCKED_BY = "job {job} is running here"
 
@@ -49,23 +41,9 @@ def rented(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 @pytest.fixture(scope="module")
 def servers(rented: Servers) -> Servers:
     """With dsk.yaml, the key, the host keys exchanged, the model on both and train.yaml."""
-    rented.exec(0, "mkdir", "-p", FOLDER, "/root/.ssh")
-    rented.exec(0, "sh", "-c", "cat >/root/.ssh/config", text=USERS_SSH_CONFIG)
-    hosts = [f"{rented.host(index)}:1" for index in (0, 1)]
-    rented.dsk("init", "--in-place", *hosts, "--accelerator", "cpu")
-    place = f"{FOLDER}/.dsk/keys"
-    rented.exec(
-        0, "sh", "-c", f"mkdir -p {place} && cat >{place}/cluster", text=rented.key.read_text()
-    )
-    rented.dsk("keys")
-    shown = rented.exec(1, "dsk-agent", "host-key").stdout
-    rented.exec(0, "sh", "-c", f"cat >{FOLDER}/node1-key", text=shown)
-    rented.dsk("keys", "--add", "node1-key")
-    for index in (0, 1):
-        rented.exec(index, "python3", "-c", "import os; os.makedirs('/workspace/models')")
-        model = ["/opt/venv/bin/python", "-m", "dsk.demo.tiny_model", "/workspace/models/tiny"]
-        rented.exec(index, *model)
-    rented.exec(0, "sh", "-c", f"cat >{FOLDER}/train.yaml", text=json.dumps(TRAIN))
+    rented.exec(0, "mkdir", "-p", "/root/.ssh")
+    rented.write("/root/.ssh/config", USERS_SSH_CONFIG)
+    set_up(rented, [1, 1], RECIPE, "--accelerator", "cpu")
     return rented
 
 
