@@ -12,7 +12,7 @@ from tests.lab.cluster import Cluster
 
 pytestmark = [pytest.mark.lab, pytest.mark.full, pytest.mark.timeout(900)]
 
-HOOK = Path(__file__).parent / "faults/pause/sitecustomize.py"
+HOOK = Path(__file__).parent / "faults/hook/sitecustomize.py"
 LIMIT_S = 10
 """The limit that the tests give to the training phase."""
 PAUSE_S = 40

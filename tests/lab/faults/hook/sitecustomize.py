@@ -1,19 +1,56 @@
-"""Makes one rank of a test's job go wrong at a step. Python imports this by itself where its folder
-is on PYTHONPATH; without FAULT, and in other ranks, it does nothing.
+"""Makes one rank of a test's job go wrong at a step, or stand still once within a phase. Python
+imports this by itself where its folder is on PYTHONPATH; in other ranks, and where neither is asked
+for, it does nothing.
 
 FAULT is "KIND RANK STEP"; when it strikes, `struck` in this folder holds the time.
+PAUSE is "PHASE RANK SECONDS"; `paused` in this folder then holds how long it really was.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib.machinery
 import importlib.util
 import os
 import sys
 import time
+from operator import attrgetter
 from pathlib import Path
 
 TRAINER = "transformers.trainer"
+PLACES = {
+    "tokenizing": ("llamafactory.data.loader", "", "_get_preprocessed_dataset"),
+    "training": (TRAINER, "Trainer", "training_step"),
+    "evaluating": (TRAINER, "Trainer", "prediction_step"),
+}
+"""The module, the class in it, and the function that does the phase's work."""
+PAUSED_CALL = 4
+"""Of training: by then the job has step times of its own, and a limit made of them."""
+
+
+class Watch:
+    """A finder that lets the others find a module, and changes it once it is loaded."""
+
+    def __init__(self, module, change):
+        self._module = module
+        self._change = change
+
+    def find_spec(
+        self, name: str, path: object = None, target: object = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if name != self._module:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        assert spec is not None and spec.loader is not None
+        execute = spec.loader.exec_module
+
+        def exec_module(module: object) -> None:
+            execute(module)
+            self._change(module)
+
+        spec.loader.exec_module = exec_module
+        return spec
 
 
 def strike(kind: str) -> None:
@@ -32,43 +69,48 @@ def strike(kind: str) -> None:
             eaten.append(bytearray(b"x" * (16 << 20)))
 
 
-class Watch:
-    """A finder that lets the others find the trainer's module, and puts `strike` into it."""
+def go_wrong(kind: str, step: int, module: object) -> None:
+    train = module.Trainer.training_step
 
-    def __init__(self, kind: str, step: int) -> None:
-        self._kind = kind
-        self._step = step
+    def training_step(self, *arguments, **named):
+        if self.state.global_step >= step:
+            if kind == "talk":
+                print("a line at every step", flush=True)
+            else:
+                strike(kind)
+        return train(self, *arguments, **named)
 
-    def find_spec(
-        self, name: str, path: object = None, target: object = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        if name != TRAINER:
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        assert spec is not None and spec.loader is not None
-        execute = spec.loader.exec_module
-
-        def exec_module(module: object) -> None:
-            execute(module)
-            trainer = module.Trainer
-            train = trainer.training_step
-
-            def training_step(self, *arguments, **named):
-                if self.state.global_step >= watch._step:
-                    if watch._kind == "talk":
-                        print("a line at every step", flush=True)
-                    else:
-                        strike(watch._kind)
-                return train(self, *arguments, **named)
-
-            trainer.training_step = training_step
-
-        watch = self
-        spec.loader.exec_module = exec_module
-        return spec
+    module.Trainer.training_step = training_step
 
 
-wanted = os.environ.get("FAULT", "").split()
-if wanted and os.environ.get("RANK") == wanted[1]:
-    sys.meta_path.insert(0, Watch(wanted[0], int(wanted[2])))
+def stand_still(phase: str, seconds: float, module: object) -> None:
+    _, owner, function = PLACES[phase]
+    owner = attrgetter(owner)(module) if owner else module
+    original = getattr(owner, function)
+    calls_left = PAUSED_CALL if phase == "training" else 1
+
+    @functools.wraps(original)
+    def pausing(*arguments, **named):
+        nonlocal calls_left
+        calls_left -= 1
+        if calls_left == 0:
+            begin = time.monotonic()
+            time.sleep(seconds)
+            Path(__file__).with_name("paused").write_text(str(time.monotonic() - begin))
+        return original(*arguments, **named)
+
+    setattr(owner, function, pausing)
+
+
+def asked_for(variable: str) -> list[str]:
+    """What and how much, where this is the rank that is meant."""
+    what, rank, *much = os.environ.get(variable, "").split() or ("", "")
+    return [what, *much] if what and rank == os.environ.get("RANK") else []
+
+
+if fault := asked_for("FAULT"):
+    watch = Watch(TRAINER, functools.partial(go_wrong, fault[0], int(fault[1])))
+    sys.meta_path.insert(0, watch)
+if pause := asked_for("PAUSE"):
+    watch = Watch(PLACES[pause[0]][0], functools.partial(stand_still, pause[0], float(pause[1])))
+    sys.meta_path.insert(0, watch)
