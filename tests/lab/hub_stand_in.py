@@ -22,6 +22,7 @@ from urllib.parse import parse_qs, urlsplit
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 GATED = "someone/gated"
 PART = 1 << 16
+LARGE = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _info(self, repo: str) -> None:
         siblings = [
-            {"rfilename": name, "size": file.stat().st_size, "blobId": _etag(file)}
+            {"rfilename": name, "size": file.stat().st_size, "blobId": _git(file), **_lfs(file)}
             for name, file in self._files(repo)
         ]
         self._json({"id": repo, "modelId": repo, "sha": COMMIT, "siblings": siblings, "tags": []})
@@ -118,7 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _tree(self, repo: str) -> None:
         self._json(
             [
-                {"type": "file", "path": name, "size": file.stat().st_size, "oid": _etag(file)}
+                {"type": "file", "path": name, "size": file.stat().st_size, "oid": _git(file)}
                 for name, file in self._files(repo)
             ]
         )
@@ -197,7 +198,20 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
 
-def _etag(file: Path) -> str:
+def _git(file: Path) -> str:
     """As git names a blob."""
     data = file.read_bytes()
     return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+def _lfs(file: Path) -> dict[str, Any]:
+    """A large file is outside git, under its SHA-256."""
+    if (size := file.stat().st_size) < LARGE:
+        return {}
+    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+    return {"lfs": {"sha256": sha256, "size": size, "pointerSize": 134}}
+
+
+def _etag(file: Path) -> str:
+    lfs = _lfs(file)
+    return str(lfs["lfs"]["sha256"]) if lfs else _git(file)

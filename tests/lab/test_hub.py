@@ -132,7 +132,7 @@ def test_a_hub_that_cannot_be_reached(lab: Lab, up: Cluster, hub: Hub) -> None:
     assert "HF_ENDPOINT" in done.text
 
 
-def test_a_download_that_is_stopped_keeps_what_is_whole(lab: Lab, up: Cluster, hub: Hub) -> None:
+def test_a_download_that_is_stopped_goes_on(lab: Lab, up: Cluster, hub: Hub) -> None:
     hub.rate = 2 * MB
     train = up.train(model_name_or_path=LARGE, max_steps=1, output_dir="outputs/large")
     launch = up.start("launch", train)
@@ -151,9 +151,31 @@ def test_a_download_that_is_stopped_keeps_what_is_whole(lab: Lab, up: Cluster, h
     hub.requests.clear()
     done = up.dsk("launch", train)
     assert "node1 has the model" in done.out
-    # Files that were whole are not asked for again, and nothing of the one that was not is left.
-    assert [asked.path.rpartition("/")[2] for asked in hub.downloads] == ["extra.txt"]
-    assert not list(cache(lab, 0, LARGE).rglob("*.incomplete"))
+    (begin,) = [asked.begin for asked in hub.downloads if asked.path.endswith("/extra.txt")]
+    assert begin >= 4 * MB
+    assert holds_extra(lab, hub)
+
+
+def test_what_a_stopped_download_left_was_damaged(lab: Lab, up: Cluster, hub: Hub) -> None:
+    (link,) = cache(lab, 0, LARGE).rglob("extra.txt")
+    blob = cache(lab, 0, LARGE) / "blobs" / link.readlink().name
+    link.unlink()
+    blob.unlink()
+    blob.with_name(f"{blob.name}.dsk-partial").write_bytes(bytes(MB))
+    train = up.train(model_name_or_path=LARGE, max_steps=1, output_dir="outputs/damaged")
+    up.dsk("launch", train)
+    assert [asked.begin for asked in hub.downloads] == [MB, 0]
+    assert holds_extra(lab, hub)
+
+
+def holds_extra(lab: Lab, hub: Hub) -> bool:
+    """Whether the master's cache has the large file as it is on the hub, and no part of another."""
+    folder = cache(lab, 0, LARGE)
+    (link,) = folder.rglob("extra.txt")
+    blobs = list((folder / "blobs").iterdir())
+    content = (folder / "blobs" / link.readlink().name).read_bytes()
+    whole = content == (hub.repos[LARGE] / "extra.txt").read_bytes()
+    return whole and not any(blob.suffix for blob in blobs)
 
 
 def test_modelscope(lab: Lab, up: Cluster, hub: Hub) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import stat
@@ -11,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from dsk.digest import sha256
 from dsk.wire.transfer import PARTIAL, Entry, Listing
 
 HASHING_THREADS = 4
@@ -163,11 +163,7 @@ def _free(place: Path) -> int:
 
 
 def _digest(path: Path) -> str | None:
-    found = hashlib.sha256()
     try:
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                found.update(chunk)
+        return sha256(path).hex()
     except OSError:
         return None
-    return found.hexdigest()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import csv
-import hashlib
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,8 @@ from fnmatch import fnmatchcase
 from importlib.resources import files
 from pathlib import Path
 
-CHUNK = 1 << 20
+from dsk.digest import sha256
+
 CODE = (".py", ".so", ".pth")
 
 CHANGED = "not as its package installed it"
@@ -37,7 +37,7 @@ def altered(venv: Path, stack: str) -> dict[str, str]:
                 return None
         if not path.is_file():
             return MISSING
-        return None if _sha256(path) == recorded[path] else CHANGED
+        return None if _as_recorded(path) == recorded[path] else CHANGED
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         judged = zip(recorded, pool.map(problem, recorded), strict=True)
@@ -68,13 +68,9 @@ def _all_named(site_packages: Path) -> set[Path]:
     return {path for path, _ in _rows(site_packages)}
 
 
-def _sha256(path: Path) -> str:
+def _as_recorded(path: Path) -> str:
     """As RECORD writes it: urlsafe base64 without padding."""
-    total = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            total.update(chunk)
-    return base64.urlsafe_b64encode(total.digest()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(sha256(path)).decode().rstrip("=")
 
 
 def _trimmed(stack: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -21,6 +22,8 @@ def main() -> int:
     os.dup2(2, 1)
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     wanted = Fetch(**json.loads(sys.stdin.readline()))
+    # A job's end reaches it twice: the agent ends the job's processes, and its input ends.
+    signal.signal(signal.SIGTERM, lambda *_: _end())
     threading.Thread(target=_end_with_input, daemon=True).start()
 
     def tell(word: Word) -> None:
@@ -40,8 +43,12 @@ def main() -> int:
 
 def _end_with_input() -> None:
     sys.stdin.read()
-    # huggingface_hub begins a file that was cut off anew, under another name: what is open here
-    # would lie in the cache for good. Files that are whole stay.
+    _end()
+
+
+def _end() -> None:
+    # Large files go on where they were (dsk.hub.ranges). What huggingface_hub itself has open it
+    # would begin anew under another name, and this would lie in the cache for good.
     for descriptor in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
             if (open_file := descriptor.readlink()).suffix == ".incomplete":

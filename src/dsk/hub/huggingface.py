@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dsk.errors import DskError, Unreachable, UserError
+from dsk.hub import ranges
 from dsk.hub.choose import chosen, left_out
 from dsk.hub.disk import check_room, disk_error, watched
 from dsk.wire.hub import Fetch, Ready, Word
+
+if TYPE_CHECKING:
+    from huggingface_hub.hf_api import RepoSibling
 
 ANSWER_LIMIT_S = 15
 WEIGHTS = (".safetensors", ".bin", ".pt")
@@ -39,17 +44,20 @@ def _download(wanted: Fetch, cache: Path, folder: Path, tell: Callable[[Word], N
     info = HfApi(token=wanted.token).model_info(
         wanted.repo, revision=wanted.revision, files_metadata=True, timeout=ANSWER_LIMIT_S
     )
-    files = {file.rfilename: file.size or 0 for file in info.siblings or ()}
+    files = {file.rfilename: file for file in info.siblings or ()}
     missing = [
-        name
+        files[name]
         for name in chosen(files)
         if not isinstance(
             try_to_load_from_cache(wanted.repo, name, cache_dir=cache, revision=info.sha), str
         )
     ]
-    total = sum(files[name] for name in missing)
+    blobs = folder / "blobs"
+    large = [file for found in missing if (file := _large(found))]
+    total = sum(file.size or 0 for file in missing) - sum(file.arrived(blobs) for file in large)
     check_room(folder, total)
-    with watched(folder / "blobs", total, tell):
+    with watched(blobs, total, tell):
+        ranges.download(large, blobs, wanted.repo, info.sha, wanted.token)
         snapshot = snapshot_download(
             wanted.repo,
             revision=wanted.revision,
@@ -58,7 +66,16 @@ def _download(wanted: Fetch, cache: Path, folder: Path, tell: Callable[[Word], N
             ignore_patterns=left_out(files),
             etag_timeout=ANSWER_LIMIT_S,
         )
+    for file in large:
+        file.partial(blobs).unlink(missing_ok=True)
     return Ready(_paths(folder, Path(snapshot)), total)
+
+
+def _large(found: RepoSibling) -> ranges.LargeFile | None:
+    size = found.size or 0
+    if not found.lfs or not ranges.LARGE <= size <= ranges.LARGEST:
+        return None
+    return ranges.LargeFile(found.rfilename, found.lfs.sha256, size)
 
 
 def _paths(folder: Path, snapshot: Path) -> tuple[str, ...]:
