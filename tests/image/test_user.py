@@ -81,6 +81,23 @@ def test_what_it_writes_is_the_users(workers: Workers) -> None:
         assert (path.stat().st_uid, path.stat().st_gid) == (USER.uid, USER.gid)
 
 
+def test_what_it_may_not_read_is_said(workers: Workers) -> None:
+    place = Path(workers.cluster.workspace_source(workers.cluster.nodes[1])) / "models"
+    (place / "theirs").mkdir(mode=0o700, parents=True)
+    (place / "theirs/model").touch()
+    script = (
+        "from dsk.agent.needed import missing; from dsk.text import Text\n"
+        "need = [{'path': f'/workspace/models/{name}', 'names': []} for name in ('theirs',"
+        " 'theirs/model', 'none', '')]\n"
+        "print(*(Text.from_raw(raw).in_language('en') for raw in missing(need)), sep='\\n')"
+    )
+    assert workers.exec(1, "python", "-c", script).stdout.splitlines() == [
+        "/workspace/models/theirs cannot be read: Permission denied",
+        "/workspace/models/theirs/model cannot be read: Permission denied",
+        "/workspace/models/none does not exist",
+    ]
+
+
 def test_libraries_can_be_built_and_loaded_at_home(workers: Workers) -> None:
     """As Triton does: what it compiles lies below ~/.triton."""
     script = (
