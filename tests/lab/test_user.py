@@ -85,6 +85,19 @@ def test_by_deepspeeds_own_launcher_and_stopped(lab: Lab, owned: Cluster) -> Non
     assert owned.dsk("check").code == 0
 
 
+@pytest.mark.full
+def test_a_rank_that_hangs_shows_its_stack(lab: Lab, owned: Cluster) -> None:
+    train = owned.train(output_dir="outputs/d", max_steps=5000)
+    launch = owned.start("launch", "--limit", "training=20s", train)
+    launch.wait_for("'loss'")
+    owned.in_worker(1, "pkill", "-STOP", "-f", "dsk[.]rank")
+    assert launch.wait(120) == 1, launch.text
+    stacks = [*(lab.nodes[0].workspace / "owned/.dsk/jobs").glob("*/stacks/0/*")]
+    assert len(stacks) == 2
+    assert all("run_exp (" in path.read_text() for path in stacks)
+    assert strangers(lab.nodes[0].workspace / "owned") == []
+
+
 def test_a_cluster_of_root_becomes_the_users(lab: Lab, tmp_path: Path) -> None:
     small = init(lab, tmp_path, "handed", SMALL, 2402)
     place = lab.nodes[1].workspace / "handed"

@@ -23,7 +23,7 @@ def _read_back(tmp_path: Path, text: str) -> dict[str, list[str]]:
 
 def test_only_the_clusters_key_and_known_hosts(tmp_path: Path) -> None:
     values = _read_back(tmp_path, ssh_config("/keys", 2222, "dsk"))
-    assert values["port"] == ["2222"]
+    assert (values["user"], values["port"]) == (["dsk"], ["2222"])
     assert values["stricthostkeychecking"] == ["true"]
     assert values["batchmode"] == ["yes"]
     assert values["identityfile"] == ["/keys/id_ed25519"]
