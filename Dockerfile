@@ -10,7 +10,8 @@ COPY stacks/${STACK} /
 
 # No more of the scripts than the heavy layers run: a change of the others must not make them anew.
 FROM scratch AS layer-scripts
-COPY scripts/image/compile_pyc.py scripts/image/install-layer scripts/image/trim.py scripts/image/with-mirrors /
+COPY scripts/image/compile_pyc.py scripts/image/install-layer scripts/image/split_layer.py \
+    scripts/image/trim.py scripts/image/with-mirrors /
 
 # ---- Debian's packages -----------------------------------------------------------------------------------------------
 FROM ${BASE_IMAGE} AS base
@@ -53,9 +54,13 @@ COPY . /src
 RUN cd /src && echo dsk >README.md \
     && /opt/build/bin/python -c 'from hatchling.build import build_wheel; build_wheel("/wheels")'
 
-# ---- what a job runs, a layer for each part, the one that changes least first ----------------------------------------
+# ---- what a job runs, the part that changes least first --------------------------------------------------------------
 # The accelerator's libraries, torch, the rest of the lock; then DeepSpeed and LLaMA-Factory from their patched sources.
-FROM base AS accelerator
+# Large ones in several layers of half a gigabyte: docs/decisions/0022-split-layers.md.
+FROM base AS venv
+RUN python3 -m venv --without-pip /opt/venv
+
+FROM venv AS accelerator-parts
 ARG PIP_INDEX_URL
 RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     --mount=type=bind,from=layer-scripts,target=/build \
@@ -63,9 +68,19 @@ RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     --mount=type=bind,from=trim-lists,source=/trim/accelerator,target=/stack/trim.txt \
     --mount=type=cache,target=/root/.cache/uv \
     --mount=type=secret,id=ca \
-    python3 -m venv --without-pip /opt/venv && /build/install-layer accelerator
+    /build/install-layer accelerator 8
 
-FROM accelerator AS torch
+FROM venv AS accelerator
+COPY --from=accelerator-parts /parts/1 /
+COPY --from=accelerator-parts /parts/2 /
+COPY --from=accelerator-parts /parts/3 /
+COPY --from=accelerator-parts /parts/4 /
+COPY --from=accelerator-parts /parts/5 /
+COPY --from=accelerator-parts /parts/6 /
+COPY --from=accelerator-parts /parts/7 /
+COPY --from=accelerator-parts /parts/8 /
+
+FROM accelerator AS torch-parts
 ARG PIP_INDEX_URL
 RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     --mount=type=bind,from=layer-scripts,target=/build \
@@ -73,9 +88,14 @@ RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     --mount=type=bind,from=trim-lists,source=/trim/torch,target=/stack/trim.txt \
     --mount=type=cache,target=/root/.cache/uv \
     --mount=type=secret,id=ca \
-    /build/install-layer torch
+    /build/install-layer torch 3
 
-FROM torch AS rest
+FROM accelerator AS torch
+COPY --from=torch-parts /parts/1 /
+COPY --from=torch-parts /parts/2 /
+COPY --from=torch-parts /parts/3 /
+
+FROM torch AS rest-parts
 ARG PIP_INDEX_URL
 RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     --mount=type=bind,from=layer-scripts,target=/build \
@@ -83,7 +103,11 @@ RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     --mount=type=bind,from=trim-lists,source=/trim/requirements,target=/stack/trim.txt \
     --mount=type=cache,target=/root/.cache/uv \
     --mount=type=secret,id=ca \
-    /build/install-layer requirements
+    /build/install-layer requirements 2
+
+FROM torch AS rest
+COPY --from=rest-parts /parts/1 /
+COPY --from=rest-parts /parts/2 /
 
 # The sdists, patched. A patch that does not apply exactly ends the build.
 FROM tools AS sources
@@ -148,9 +172,8 @@ RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     && DS_ACCELERATOR=cpu python /build/describe.py /stack/stack.env /etc/dsk "$DSK_STACK" \
     && python /build/prove_read_args.py
 
-FROM base AS no-stack
+FROM venv AS no-stack
 ENV DSK_STACK=none
-RUN python3 -m venv --without-pip /opt/venv
 
 # ---- the worker ------------------------------------------------------------------------------------------------------
 FROM ${CONTENT} AS worker

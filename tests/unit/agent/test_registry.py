@@ -87,3 +87,22 @@ def test_a_layer_as_it_is(tmp_path: Path) -> None:
 def test_a_network_of_unknown_speed_is_not_fast() -> None:
     assert not link.is_fast("127.0.0.1")
     assert not link.is_fast("192.0.2.1"), "an address of nobody here"
+
+
+@pytest.mark.parametrize(
+    ("stands_on", "says", "speed"),
+    [
+        ("device", "25000", 25000),
+        ("lower_eth0", "20000", 20000),
+        ("device", "-1", -1),
+        ("device", None, 0),
+        (None, "10000", 0),
+    ],
+    ids=["card", "bond", "virtio", "link down", "veth"],
+)
+def test_speed(tmp_path: Path, stands_on: str | None, says: str | None, speed: int) -> None:
+    if stands_on:
+        (tmp_path / stands_on).mkdir()
+    if says:
+        (tmp_path / "speed").write_text(f"{says}\n")
+    assert link.speed_mbit_s(tmp_path) == speed
