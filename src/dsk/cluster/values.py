@@ -22,7 +22,7 @@ _IMAGE = re.compile(
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}")
-_IDS = re.compile(r"(?P<uid>[1-9][0-9]{0,9}):(?P<gid>0|[1-9][0-9]{0,9})")
+_IDS = re.compile(r"([1-9][0-9]{0,9}):(0|[1-9][0-9]{0,9})")
 HIGHEST_ID = 2**31 - 1  # Docker's
 _SSH_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}")
 _TARGET = re.compile(r"(?:(?P<user>[^@]*)@)?(?P<host>[^@:]*)(?::(?P<port>[0-9]{1,5}))?")
