@@ -193,6 +193,7 @@ RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     /opt/build/bin/uv pip install --python /opt/venv --no-cache --no-index --no-deps /wheels/dsk-*.whl \
     && python /build/compile_pyc.py /opt/venv/lib/python3*/site-packages/dsk \
     && install -m 0755 /build/dsk-agent /build/dsk-supervisor /usr/local/bin/ \
+    && install -d -m 1777 /var/lib/dsk/home \
     && install -D -m 0644 -t /usr/local/lib/dsk/prove /build/prove/*.py \
     && dsk-agent content-id --files >/etc/dsk/content-files \
     && dsk-agent content-id >/etc/dsk/content-id

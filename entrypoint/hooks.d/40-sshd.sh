@@ -29,6 +29,6 @@ quiet="Match Address $DSK_HOST"$'\n    LogLevel ERROR'
 printf '%s\nSetEnv%s\n%s\n' "$template" "$set_env" "$quiet" >"$SSHD_CONFIG"
 chmod 0600 "$SSHD_CONFIG"
 
-# Debian's sshd wants its empty folder, which a tmpfs on /run hides.
-install -d -m 0755 /run/sshd
+# Debian's sshd wants its empty folder, which a tmpfs on /run hides; where it is not root, it has no use for one.
+[[ $(id -u) != 0 ]] || install -d -m 0755 /run/sshd
 /usr/sbin/sshd -t -f "$SSHD_CONFIG" || err "sshd does not accept $SSHD_CONFIG (its words are above)"

@@ -108,3 +108,10 @@ def test_exec_names_what_is_missing_before_it_contacts_anybody(in_place: Dsk) ->
 
 def test_keys_of_servers_with_an_engine(in_cluster: Dsk) -> None:
     assert "dsk up makes and distributes the keys" in in_cluster("keys", code=2).err
+
+
+def test_a_container_chooses_its_user_itself(in_cluster: Dsk) -> None:
+    file = in_cluster.folder / "dsk.yaml"
+    file.write_text(f"{file.read_text()}user: 1234:100\n")
+    refused = in_cluster("exec", "--in-place", "--", "true", code=2).err
+    assert "user: says nothing with --in-place" in refused and "delete that line" in refused

@@ -85,3 +85,14 @@ def test_the_line_by_hand_starts_what_the_images_stack_starts(in_cluster: Dsk) -
     done = in_cluster("render")
     assert "src/train.py train" in done.out
     assert "registry.example/mine:7" in done.err
+
+
+def test_with_a_user_its_files_are_handed_over_by_root(in_cluster: Dsk) -> None:
+    assert "chown" not in in_cluster("render").out
+    file = in_cluster.folder / "dsk.yaml"
+    file.write_text(f"{file.read_text()}user: 1234:100\n")
+    out = in_cluster("render").out
+    assert "There, as root (the workers run as 1234:100)" in out
+    assert "chown -R 1234:100 . && install -d -o 1234 -g 100 /workspace && docker compose" in out
+    passwd = (in_cluster.folder / ".dsk/bundle/node1/passwd").read_text()
+    assert "dsk:x:1234:100:" in passwd

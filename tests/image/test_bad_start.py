@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,6 +73,35 @@ def test_a_host_key_that_is_none(image: Image, tmp_path: Path) -> None:
     )
     assert done.returncode == SETTING
     assert "/run/dsk/bundle/ssh/host_ed25519_key is not a private key" in complaint(done.stderr)
+
+
+def test_a_bundle_and_a_workspace_that_are_not_the_users(image: Image, tmp_path: Path) -> None:
+    bundle, workspace = tmp_path / "bundle", tmp_path / "workspace"
+    (bundle / "ssh").mkdir(parents=True, mode=0o700)
+    (bundle / "ssh/host_ed25519_key").touch(mode=0o600)
+    workspace.mkdir(mode=0o755)
+
+    def said() -> str:
+        done = image.run(
+            ["worker"],
+            env={**GOOD, "DSK_WORKSPACE": "/workspace"},
+            options=[
+                *("--network=none", "--user=1234:100", "--tmpfs=/run/dsk:uid=1234"),
+                *(f"--volume={bundle}:/run/dsk/bundle:ro", f"--volume={workspace}:/workspace"),
+            ],
+            check=False,
+        )
+        assert done.returncode == SETTING
+        return complaint(done.stderr)
+
+    assert "the bundle cannot be read as 1234:100" in (line := said())
+    assert "as root: chown -R 1234:100 FOLDER" in line
+    for path in (bundle, bundle / "ssh", bundle / "ssh/host_ed25519_key"):
+        os.chown(path, 1234, 100)
+    assert "the workspace /workspace cannot be written as 1234:100" in (line := said())
+    assert line.endswith("as root: chown 1234:100 /workspace")
+    os.chown(workspace, 1234, 100)
+    assert "authorized_keys is missing" in said()
 
 
 @pytest.mark.parametrize(

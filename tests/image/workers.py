@@ -8,11 +8,11 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from dsk.bundle import Bundle, KeyPair, Keys, render
-from dsk.cluster.model import Cluster, Demo, Local, Node
+from dsk.cluster.model import Cluster, Demo, Local, Node, User
 from dsk.connect import keygen
 from tests.image.engine import NAMES, docker, inspect
 
@@ -64,15 +64,17 @@ class Workers:
 
 
 @contextlib.contextmanager
-def running(folder: Path, image: str) -> Iterator[Workers]:
+def running(folder: Path, image: str, user: User | None = None) -> Iterator[Workers]:
     # Compose projects are named `dsk-` and the cluster.
     name = NAMES.removeprefix("dsk-")
-    cluster = _cluster(name, NAMES, _make_network(NAMES), folder, image)
+    cluster = replace(_cluster(name, NAMES, _make_network(NAMES), folder, image), user=user)
     made = Workers(cluster, folder)
     try:
         bundles = render(cluster, _keys(cluster, folder / "keys"))
         for node in cluster.nodes:
             _write(bundles[node.index], made.bundle(node.index))
+        if user:
+            _give(cluster, user, made.bundle(0))
         _loosen(made.bundle(1))
         for node in cluster.nodes:
             docker("compose", "-f", str(made.bundle(node.index) / "compose.yaml"), "up", "-d")
@@ -123,6 +125,16 @@ def _write(bundle: Bundle, folder: Path) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.write_text(file.text)
         path.chmod(file.mode)
+
+
+def _give(cluster: Cluster, user: User, bundle: Path) -> None:
+    """As root has to: the bundle, and the workspaces, which Compose would make as root's."""
+    for path in [bundle, *bundle.rglob("*")]:
+        os.chown(path, user.uid, user.gid)
+    for node in cluster.nodes:
+        workspace = Path(cluster.workspace_source(node))
+        workspace.mkdir()
+        os.chown(workspace, user.uid, user.gid)
 
 
 def _loosen(folder: Path) -> None:

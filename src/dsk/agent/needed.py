@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -28,9 +30,22 @@ def missing(needed: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         path = Path(need["path"])
         if need["names"]:
             problems += _missing_datasets(path, need["names"])
-        elif not path.exists():
-            problems.append(ABSENT.filled(path=str(path)))
+        elif problem := _problem(path, ABSENT):
+            problems.append(problem)
     return [asdict(problem) for problem in problems]
+
+
+def _problem(path: Path, absent: Text) -> Text | None:
+    """Workers that are not root may not see everything that is there."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return absent.filled(path=str(path))
+    except OSError as error:
+        return UNREADABLE.filled(path=str(path), why=error.strerror)
+    if not os.access(path, os.R_OK):
+        return UNREADABLE.filled(path=str(path), why=os.strerror(errno.EACCES))
+    return None
 
 
 def _missing_datasets(folder: Path, names: Sequence[str]) -> list[Text]:
@@ -46,8 +61,9 @@ def _missing_datasets(folder: Path, names: Sequence[str]) -> list[Text]:
         if name not in known:
             undefined = UNDEFINED.filled(name=name, path=str(listing), some=_some(known))
             problems.append(undefined)
-        elif (file := known[name].get("file_name")) and not (folder / file).exists():
-            problems.append(WITHOUT_FILE.filled(name=name, path=str(folder / file)))
+        elif file := known[name].get("file_name"):
+            absent = WITHOUT_FILE.filled(name=name)
+            problems += filter(None, [_problem(folder / file, absent)])
     return problems
 
 

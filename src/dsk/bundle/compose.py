@@ -44,6 +44,8 @@ def _overlays(cluster: Cluster) -> list[str]:
         chosen.append("rdma")
     if cluster.demo:
         chosen.append("demo")
+    if cluster.user:
+        chosen.append("user")
     return chosen
 
 
@@ -66,6 +68,9 @@ def _values(cluster: Cluster, node: Node, config: str) -> dict[str, str | int]:
         "DSK_WORKSPACE_SOURCE": str(cluster.workspace_source(node)),
         "DS_ACCELERATOR": cluster.accelerator,
         "DSK_DEMO_NETWORK": cluster.demo.network if cluster.demo else "",
+        "DSK_USER": str(cluster.user or ""),
+        "DSK_UID": str(cluster.user.uid if cluster.user else ""),
+        "DSK_GID": str(cluster.user.gid if cluster.user else ""),
     }
 
 

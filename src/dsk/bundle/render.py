@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dsk.bundle import compose, deepspeed, ssh
+from dsk.bundle import accounts, compose, deepspeed, ssh
 from dsk.bundle.model import Bundle, BundleFile, Keys, digest
 from dsk.cluster.model import Cluster, Node
 
@@ -19,6 +19,11 @@ def _node(cluster: Cluster, node: Node, keys: Keys) -> Bundle:
         "ssh/host_ed25519_key": keys.hosts[node.index].private,
         "ssh/authorized_keys": ssh.authorized_keys(cluster, keys),
     }
+    if cluster.user:
+        texts |= {
+            "passwd": accounts.passwd(cluster.login, cluster.user),
+            "group": accounts.group(cluster.login, cluster.user),
+        }
     if node == cluster.master:
         texts |= {
             "ssh/id_ed25519": keys.cluster.private,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 
 from dsk.checks.facts import Facts, Workspace
 from dsk.checks.model import Finding
 from dsk.text import Text
+
+DENIED = os.strerror(errno.EACCES).lower()
+"""As dsk.agent.examine says it."""
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
@@ -24,7 +29,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
             text = Text("{path} cannot be written: {why}", "{path} 无法写入：{why}").filled(
                 path=path, why=worker.workspace.problem
             )
-            yield Finding("workspace", "failed", text, node, fix=_fix(path))
+            yield Finding("workspace", "failed", text, node, fix=_fix(facts, node))
         else:
             yield Finding("workspace", "ok", _kind(node, worker.workspace), node)
     yield from _half_shared(facts)
@@ -62,7 +67,15 @@ def _half_shared(facts: Facts) -> Iterator[Finding]:
         yield Finding("workspace", "failed", text, seen=names, fix=fix)
 
 
-def _fix(path: str) -> Text:
+def _fix(facts: Facts, node: int) -> Text:
+    user, path = facts.cluster.user, str(facts.cluster.workspace)
+    if user and facts.workers[node].workspace.problem == DENIED:
+        return Text(
+            "the workers run as {user} (user in dsk.yaml); there, as root: chown {user} {path} && "
+            "chown -R {user} {path}/.dsk",
+            "worker 以 {user} 运行（dsk.yaml 的 user）；在该服务器上以 root 运行："
+            "chown {user} {path} && chown -R {user} {path}/.dsk",
+        ).filled(user=str(user), path=path)
     return Text(
         "there: df -h {path}; findmnt -T {path}   (full, or mounted read-only?)",
         "在该服务器上：df -h {path}; findmnt -T {path}（磁盘已满，或只读挂载？）",

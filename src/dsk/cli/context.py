@@ -30,7 +30,15 @@ class Context:
         from dsk.cluster import load
 
         cluster = load(self.file)
-        return cluster.supervised_in_place() if self.in_place else cluster
+        if not self.in_place:
+            return cluster
+        if cluster.user:
+            raise UserError(
+                "user: says nothing with --in-place: workers run as their container does",
+                where=self.file.name,
+                fix="delete that line",
+            )
+        return cluster.supervised_in_place()
 
     def cluster_with_engines(self) -> Cluster:
         """For what works through the servers' engines. Raises UserError where they have none."""

@@ -55,10 +55,10 @@ def _instructions(cluster: Cluster, paths: dict[int, Path], stack: Stack) -> str
         )
     lines += [
         "",
-        f"2. There, with the image {cluster.image} in the node's engine:",
+        f"2. There, {_as_root(cluster)}with the image {cluster.image} in the node's engine:",
         "",
         *(
-            f"   {node.name}  cd ~/{place}/{node.name} && docker compose up -d"
+            f"   {node.name}  cd ~/{place}/{node.name} && {_owned(cluster)}docker compose up -d"
             for node in cluster.nodes
         ),
         "",
@@ -68,6 +68,19 @@ def _instructions(cluster: Cluster, paths: dict[int, Path], stack: Stack) -> str
         f"   docker exec -it dsk-{cluster.name}-{cluster.master.name} {by_hand(cluster, stack)}",
     ]
     return "\n".join(lines)
+
+
+def _as_root(cluster: Cluster) -> str:
+    return f"as root (the workers run as {cluster.user}), " if cluster.user else ""
+
+
+def _owned(cluster: Cluster) -> str:
+    """What gives the workers' user its bundle and the workspace."""
+    if not cluster.user:
+        return ""
+    owner = f"-o {cluster.user.uid} -g {cluster.user.gid}"
+    workspace = shlex.quote(str(cluster.workspace))
+    return f"chown -R {cluster.user} . && install -d {owner} {workspace} && "
 
 
 def by_hand(cluster: Cluster, stack: Stack) -> str:

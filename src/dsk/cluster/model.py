@@ -66,6 +66,17 @@ class Network:
 
 
 @dataclass(frozen=True)
+class User:
+    """Whom the workers run as, by the servers' numbers."""
+
+    uid: int
+    gid: int
+
+    def __str__(self) -> str:
+        return f"{self.uid}:{self.gid}"
+
+
+@dataclass(frozen=True)
 class Demo:
     """What sets a demo cluster apart: its nodes share one machine.
 
@@ -84,7 +95,7 @@ class Cluster:
     """The nodes of one dsk.yaml and what they share. `workspace` is the same path on every node.
 
     `in_place`: the servers are themselves containers of the image, without an engine, and dsk runs
-    in the first one.
+    in the first one. `user` None: the workers run as root.
     """
 
     name: str
@@ -92,6 +103,7 @@ class Cluster:
     file: Path
     image: str = DEFAULT_IMAGE
     workspace: PurePosixPath = DEFAULT_WORKSPACE
+    user: User | None = None
     worker_port: int = DEFAULT_WORKER_PORT
     accelerator: Accelerator = "cuda"
     shm_size: str = DEFAULT_SHM_SIZE
@@ -107,6 +119,11 @@ class Cluster:
     @property
     def world_size(self) -> int:
         return sum(node.slots for node in self.nodes)
+
+    @property
+    def login(self) -> str:
+        """The workers' one login, by its name there."""
+        return "dsk" if self.user else "root"
 
     def workspace_source(self, node: Node) -> PurePosixPath:
         """The folder on the node's server that its containers see as the workspace."""
@@ -125,7 +142,7 @@ class Cluster:
     def supervised_in_place(self) -> Cluster:
         """The same nodes where each server is the worker's container: its only sshd is that one."""
         nodes = tuple(
-            replace(node, server=SshTarget("root", node.host, self.worker_port, self.key))
+            replace(node, server=SshTarget(self.login, node.host, self.worker_port, self.key))
             for node in self.nodes
         )
         return replace(self, nodes=nodes, in_place=True)

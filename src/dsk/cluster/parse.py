@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from dsk.cluster import document
 from dsk.cluster.document import Document, Key, Mistake
-from dsk.cluster.model import Cluster, Local, Network, Node, SshTarget
+from dsk.cluster.model import Cluster, Local, Network, Node, SshTarget, User
 from dsk.cluster.schema import ClusterModel, NodeModel, SshModel
 from dsk.cluster.values import split_target
 from dsk.errors import UserError
@@ -61,8 +61,11 @@ def _shown(file: Path) -> str:
 
 
 def _as_written(read: Document) -> dict[str, Any]:
-    """Variables are text, and `on` is a word: YAML 1.1 would read numbers and True."""
+    """Variables are text, `on` is a word and `1000:1000` two numbers: YAML 1.1 would read numbers,
+    True and 61000 (sixty to the unit)."""
     values = dict(read.values)
+    if values.get("user") is not None:
+        values["user"] = read.texts.get(("user",), values["user"])
     if isinstance(env := values.get("env"), dict):
         values["env"] = {
             name: read.texts.get(("env", name), value) if value is not None else ""
@@ -123,6 +126,8 @@ def _model_at(key: Key) -> type[BaseModel]:
 
 def _conflicts(model: ClusterModel) -> Iterator[tuple[Key, str]]:
     """What is wrong between values that are each right."""
+    if model.in_place and model.user:
+        yield ("user",), "with in_place, workers run as their container does; delete the line"
     first: dict[str, int] = {}
     for index, node in enumerate(model.nodes):
         if node.host in first:
@@ -170,6 +175,7 @@ def _cluster(model: ClusterModel, file: Path) -> Cluster:
         file=file,
         image=model.image,
         workspace=PurePosixPath(model.workspace),
+        user=User(*map(int, model.user.split(":"))) if model.user else None,
         worker_port=model.worker_port,
         accelerator=model.accelerator,
         shm_size=model.shm_size,

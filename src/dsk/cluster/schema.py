@@ -90,6 +90,14 @@ class ClusterModel(_Model):
         AfterValidator(values.workspace),
         Field(description="Absolute path, the same on every node: models, data, outputs, caches."),
     ] = str(DEFAULT_WORKSPACE)
+    user: Annotated[
+        str | None,
+        AfterValidator(lambda ids: ids and values.ids(ids)),
+        Field(
+            description="uid:gid, as numbers: the workers run as this user of the servers, and "
+            "what they write belongs to it; root where it is left out."
+        ),
+    ] = None
     nodes: Annotated[
         list[NodeModel],
         Field(min_length=1, max_length=MOST_NODES, description="The first one is the master."),

@@ -22,6 +22,8 @@ _IMAGE = re.compile(
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}")
+_IDS = re.compile(r"([1-9][0-9]{0,9}):(0|[1-9][0-9]{0,9})")
+HIGHEST_ID = 2**31 - 1  # Docker's
 _SSH_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}")
 _TARGET = re.compile(r"(?:(?P<user>[^@]*)@)?(?P<host>[^@:]*)(?::(?P<port>[0-9]{1,5}))?")
 _INTERFACE = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{INTERFACE_LENGTH - 1}}}")
@@ -102,6 +104,19 @@ def host(value: str) -> str:
 def user(value: str) -> str:
     if not _USER.fullmatch(value):
         raise ValueError(f"{value!r} cannot be a login's name")
+    return value
+
+
+def ids(value: str) -> str:
+    """`uid:gid` of whom the workers run as."""
+    found = _IDS.fullmatch(value)
+    if not found or max(map(int, found.groups())) > HIGHEST_ID:
+        if re.fullmatch(r"(0+|root)(:.*)?", value):
+            raise ValueError("root is what is meant where user is left out; delete the line")
+        raise ValueError(
+            f"{value!r} is not uid:gid, two numbers; write what `id` shows on the servers, as in "
+            '"1000:1000"'
+        )
     return value
 
 

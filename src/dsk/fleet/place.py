@@ -21,6 +21,7 @@ draft=$(mktemp -d ".$2.XXXXXX")
 trap 'rm -rf "$draft"' EXIT
 mkdir "$draft/new"
 tar -xpf - -C "$draft/new"
+[ -z "$4" ] || [ "$(id -u)" != 0 ] || chown -R "$4" "$draft/new"
 [ ! -e "$2" ] || mv "$2" "$draft/old"
 mv "$draft/new" "$2"
 for former in $(grep -lsx " *dsk.host: $3" node*/compose.yaml); do
@@ -39,7 +40,8 @@ exit 0
 
 
 def put(server: Server, cluster: Cluster, node: Node, bundle: Bundle) -> None:
-    """Replaces the node's folder in one step, also one of another number. Raises DskError."""
+    """Replaces the node's folder in one step, also one of another number; it belongs to the
+    workers' user. Raises DskError."""
     _run(server, PUT, cluster, node, archive(bundle))
 
 
@@ -49,7 +51,7 @@ def remove(server: Server, cluster: Cluster, node: Node) -> None:
 
 
 def _run(server: Server, script: str, cluster: Cluster, node: Node, data: bytes) -> None:
-    argv = ["sh", "-c", script, "dsk", cluster.name, node.name, node.host]
+    argv = ["sh", "-c", script, "dsk", cluster.name, node.name, node.host, str(cluster.user or "")]
     done = server.run(argv, input=data, timeout=LIMIT_S)
     if done.returncode:
         raise DskError(f"~/.dsk/{cluster.name} cannot be written: {done.error}", where=str(node))

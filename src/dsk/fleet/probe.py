@@ -30,7 +30,7 @@ fact() {
 SCRIPT = (
     FACT
     + r"""
-image=$1 cluster=$2 node=$3 host=$4 workspace=$5
+image=$1 cluster=$2 node=$3 host=$4 workspace=$5 user=$6
 # By its address: with a node taken out of dsk.yaml, those behind it have other numbers.
 worker=$(docker ps --all --quiet --filter label=dsk.role=worker \
   --filter "label=dsk.cluster=$cluster" --filter "label=dsk.host=$host" 2>/dev/null | head -n 1)
@@ -38,6 +38,17 @@ files() {
   cd "$HOME/.dsk/$cluster/$node" && sha256sum --check --strict --status &&
     find . -type f | wc -l && find . -perm /077 ! -name compose.yaml | wc -l
 }
+# What of the workspace the workers' user may not write. What cannot be tried here, the worker says.
+unwritable() {
+  [ "$user" ] && cd "$workspace" 2>/dev/null || return 0
+  as=
+  if [ "$(id -u)" = 0 ]; then
+    command -v setpriv >/dev/null || return 0
+    as="setpriv --reuid ${user%:*} --regid ${user#*:} --clear-groups"
+  fi
+  for place in . .dsk .cache; do [ ! -e $place ] || $as test -w $place || echo $place; done
+}
+login() { echo "$(id -u):$(id -g)"; }
 gpus() { ls /proc/driver/nvidia/gpus 2>/dev/null | wc -l; }
 listening() { awk '$4 == "0A" { print $2 }' /proc/net/tcp; }
 fact files files
@@ -53,6 +64,8 @@ fact driver cat /proc/driver/nvidia/version
 fact listening listening
 fact infiniband test -e /dev/infiniband
 fact workspace test -d "$workspace"
+fact unwritable unwritable
+fact login login
 """
 )
 
@@ -100,7 +113,8 @@ class Probe:
     """`docker` and `compose` are how `docker version` and `docker compose version` ended;
     `same_files`: the bundle lies there as it should; `holder`: the job that has the worker;
     `listening`: local addresses and ports of the server's IPv4 listeners; `driver`: the NVIDIA
-    driver's version, empty where none is loaded."""
+    driver's version, empty where none is loaded; `login`: dsk's own uid:gid there; `unwritable`:
+    what the workers' user may not write, as paths in the workspace."""
 
     docker: Completed
     compose: Completed
@@ -114,12 +128,14 @@ class Probe:
     same_files: bool
     listening: frozenset[tuple[str, int]]
     driver: str = ""
+    login: str = "0:0"
+    unwritable: tuple[str, ...] = ()
 
 
 def probe(server: Server, cluster: Cluster, node: Node, bundle: Bundle) -> Probe:
     """Raises Unreachable."""
     argv = ["sh", "-c", SCRIPT, "dsk", cluster.image, cluster.name, node.name, node.host]
-    argv += [str(cluster.workspace_source(node))]
+    argv += [str(cluster.workspace_source(node)), str(cluster.user or "")]
     done = server.run(argv, input=checksums(bundle), timeout=LIMIT_S)
     return parse(done.stdout.decode(errors="replace"), len(bundle))
 
@@ -150,6 +166,8 @@ def parse(output: str, files: int) -> Probe:
         same_files=facts["files"].text.split() == [str(files), "0"],
         listening=frozenset(map(_address, facts["listening"].text.split())),
         driver=driver.version(facts["driver"].text),
+        login=facts["login"].text,
+        unwritable=tuple(facts["unwritable"].text.split()),
     )
 
 

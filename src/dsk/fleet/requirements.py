@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dsk.cluster.model import Cluster, Node
+import shlex
+
+from dsk.cluster.model import Cluster, Node, User
 from dsk.connect.engine import INSTALL, engine_error
 from dsk.errors import DskError, UserError
 from dsk.fleet import driver
@@ -29,7 +31,36 @@ def problem(cluster: Cluster, node: Node, probe: Probe) -> DskError | None:
         return DskError("Docker Compose v2 is missing", where=where, fix=COMPOSE_PLUGIN)
     if cluster.accelerator == "cuda" and (found := _gpu_problem(cluster, node, probe)):
         return found
+    if cluster.user and (found := _user_problem(cluster, node, probe, cluster.user)):
+        return found
     return _port_problem(cluster, node, probe)
+
+
+def _user_problem(cluster: Cluster, node: Node, probe: Probe, user: User) -> UserError | None:
+    """What keeps the workers' user from its keys and from the workspace."""
+    uid, _, _ = probe.login.partition(":")
+    if uid not in ("0", str(user.uid)):
+        return UserError(
+            f"dsk logs in there as uid {uid} and the worker would run as {user}, which could not "
+            "read the keys that dsk puts there",
+            where=str(node),
+            fix=f'write user: "{probe.login}" in dsk.yaml, or log in as root or as uid {user.uid} '
+            "(ssh.user)",
+        )
+    if probe.unwritable:
+        folder = cluster.workspace_source(node)
+        places = [folder / place for place in probe.unwritable]
+        # Not all that is in the workspace: it may hold files of others, which stay theirs.
+        commands = [
+            f"chown {'' if place == folder else '-R '}{user} {shlex.quote(str(place))}"
+            for place in places
+        ]
+        return UserError(
+            f"the workers run as {user} (user), who may not write {', '.join(map(str, places))}",
+            where=str(node),
+            fix=f"there, as root: {' && '.join(commands)}",
+        )
+    return None
 
 
 def _gpu_problem(cluster: Cluster, node: Node, probe: Probe) -> DskError | None:

@@ -8,7 +8,7 @@ from dsk.bundle import Bundle, render
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
 from dsk.errors import DskError, UserError
-from dsk.fleet import network, place, worker
+from dsk.fleet import network, place, worker, workspace
 from dsk.fleet.contact import Fleet, Trust, open_fleet, trust_nobody
 from dsk.fleet.keys import ensure_keys
 from dsk.fleet.probe import Probe, probe
@@ -42,6 +42,8 @@ def up(
             differs = differs or _unhealthy(server, cluster, node)
             if differs:
                 _refuse_while_busy(node, found, force=force)
+                if cluster.user and not found.workspace:
+                    workspace.make(server, cluster, node)
                 _start(server, cluster, node, bundle)
             report(NodeDone(node, _summary(found, differs)))
 

@@ -56,29 +56,31 @@ def find_masters(engine: DockerClient, cluster: Cluster, *, ended: bool = True) 
 
 
 def start(engine: DockerClient, cluster: Cluster, spec: JobSpec) -> Container:
-    """Starts the job's supervisor beside the worker: with its image, network, workspace and bundle,
-    so that the two cannot differ."""
+    """Starts the job's supervisor beside the worker: with its image, user, network, workspace and
+    bundle, so that the two cannot differ."""
     from docker.types import LogConfig
 
     worker = find_worker(engine, cluster)
     remove_ended(engine, cluster)
+    user = str(worker.attrs["Config"]["User"])
     master = engine.containers.create(
         worker.attrs["Image"],
         ["dsk-supervisor"],
         name=f"dsk-{cluster.name}-job-{spec.job}",
         labels={CLUSTER: cluster.name, ROLE: "master", JOB: spec.job},
+        user=user or None,
         network_mode=_network_of(worker),
         mounts=_mounts(worker),
-        # It reads the bundle and writes the job's folder, whoever on the server owns them.
         cap_drop=["ALL"],
-        cap_add=["DAC_OVERRIDE", "FOWNER"],
+        # Root reads the bundle and writes the job's folder, whoever on the server owns them.
+        cap_add=[] if user else ["DAC_OVERRIDE", "FOWNER"],
         security_opt=["no-new-privileges"],
         log_config=LogConfig(type=LogConfig.types.JSON, config=LOG_OPTIONS),
         healthcheck={"test": ["NONE"]},
     )
     try:
         # Inside the container only, for its lifetime: the specification may hold secrets.
-        master.put_archive("/", _archive(str(paths.spec(paths.RUN)), spec.to_json().encode()))
+        master.put_archive("/", _archive(spec, user))
         master.start()
     except BaseException:
         master.remove(force=True)
@@ -108,10 +110,17 @@ def _mounts(worker: Container) -> list[Any]:
     ]
 
 
-def _archive(path: str, data: bytes) -> bytes:
+def _archive(spec: JobSpec, user: str) -> bytes:
+    """The specification in a folder that is the supervisor's own; `user` is uid:gid, "" root."""
+    uid, gid = map(int, user.split(":")) if user else (0, 0)
+    data = spec.to_json().encode()
+    folder, file = (tarfile.TarInfo(str(path)[1:]) for path in (paths.RUN, paths.spec(paths.RUN)))
+    folder.type, folder.mode = tarfile.DIRTYPE, 0o700
+    file.size, file.mode = len(data), 0o600
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
-        info = tarfile.TarInfo(path.lstrip("/"))
-        info.size, info.mode = len(data), 0o600
-        archive.addfile(info, io.BytesIO(data))
+        for entry in (folder, file):
+            entry.uid, entry.gid = uid, gid
+        archive.addfile(folder)
+        archive.addfile(file, io.BytesIO(data))
     return buffer.getvalue()

@@ -10,6 +10,7 @@ from dsk.checks.worker import RUNNING, stale
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
 from dsk.errors import DskError
+from dsk.fleet import workspace
 from dsk.fleet.contact import open_fleet
 from dsk.fleet.inside import Inside
 from dsk.text import Text
@@ -48,8 +49,8 @@ def _mend(cluster: Cluster, node: Node, server: Server, facts: Facts) -> Iterato
             files=", ".join(here.open_files)
         )
     if not here.workspace:
+        workspace.make(server, cluster, node)
         folder = str(cluster.workspace_source(node))
-        _run(server, ["mkdir", "-p", folder])
         yield Text("made the folder {folder}", "已建立目录 {folder}").filled(folder=folder)
     for container in stale(facts, node.index):
         _run(server, ["docker", "rm", "--force", "--volumes", container.name])

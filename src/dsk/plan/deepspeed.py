@@ -55,13 +55,13 @@ def command(spec: JobSpec, *, master_port: int | str, attempt: int) -> list[str]
     ]
 
 
-def runner_env(accelerator: str, path: str, *, ssh_config: Path) -> dict[str, str]:
+def runner_env(accelerator: str, path: str, home: str, *, ssh_config: Path) -> dict[str, str]:
     """The runner's whole environment. It exports what starts with NCCL, PYTHON, MLFLOW, … on the
     ranks' command lines, for everybody to see: the job's own variables travel by SSH instead, as
     `ssh_config` says. pdsh splits these arguments on blanks; the runner adds the port to them."""
     return {
         "PATH": path,
-        "HOME": "/root",
+        "HOME": home,
         "LANG": "C.UTF-8",
         "DS_ACCELERATOR": accelerator,
         "PDSH_SSH_ARGS_APPEND": f"-F {ssh_config}",

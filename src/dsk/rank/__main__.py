@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 
+from dsk.rank import traced
 from dsk.rank.reporter import Reporter
 from dsk.wire import paths
 from dsk.wire.jobspec import ONE_STEP
@@ -19,6 +20,7 @@ def main() -> None:
     # `-m` puts the working folder there: a user's datasets.py must not stand for the library.
     if sys.path[0] == str(Path.cwd()):
         del sys.path[0]
+    traced.allow()
     one_step = ONE_STEP in sys.argv
     if one_step:
         sys.argv.remove(ONE_STEP)

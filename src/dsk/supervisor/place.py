@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +44,11 @@ class Place:
 
     folder: Path
     remedies: Remedies
+
+    @property
+    def login(self) -> str:
+        """The workers': all of a cluster run as one user, and so does this."""
+        return pwd.getpwuid(os.geteuid()).pw_name
 
     @property
     def spec(self) -> Path:

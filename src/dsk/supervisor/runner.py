@@ -36,7 +36,7 @@ class Runner(Launcher):
         self._tell = tell
         self._port = master_port
         self._env = deepspeed.runner_env(
-            spec.accelerator, os.environ["PATH"], ssh_config=ssh_config
+            spec.accelerator, os.environ["PATH"], str(Path.home()), ssh_config=ssh_config
         )
         self._process: subprocess.Popen[str] | None = None
 

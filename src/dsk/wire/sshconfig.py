@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 def ssh_config(
     folder: str,
     port: int,
+    login: str,
     *,
     hosts: Sequence[str] = ("*",),
     env: Mapping[str, str] | None = None,
@@ -20,7 +21,7 @@ def ssh_config(
     lines = [
         f"Host {' '.join(hosts)}",
         f"Port {port}",
-        "User root",
+        f"User {login}",
         f"IdentityFile {folder}/id_ed25519",
         "IdentitiesOnly yes",
         f"UserKnownHostsFile {folder}/known_hosts",

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from dsk.bundle.compose import _overlays, _values, compose_file
-from dsk.cluster.model import Cluster, Demo, Network
+from dsk.cluster.model import Cluster, Demo, Network, User
 
 TEMPLATES = Path(__file__).parents[3] / "compose"
 
@@ -51,6 +51,17 @@ def test_infiniband(cluster: Cluster) -> None:
     assert "IPC_LOCK" not in worker(cluster)["cap_add"]
 
 
+def test_a_user(cluster: Cluster) -> None:
+    service = worker(replace(cluster, user=User(1234, 100), network=Network(infiniband="on")))
+    assert service["user"] == "1234:100"
+    assert service["cap_drop"] == ["ALL"]
+    assert "cap_add" not in service
+    assert service["tmpfs"] == ["/run/dsk:mode=0700,uid=1234,gid=100"]
+    mounts = {mount["target"]: mount for mount in service["volumes"]}
+    assert all(mounts[f"/etc/{name}"]["read_only"] for name in ("passwd", "group"))
+    assert not {"user", "tmpfs"} & worker(cluster).keys()
+
+
 def test_demo(cluster: Cluster, demo: Demo) -> None:
     service = worker(replace(cluster, demo=demo, accelerator="cpu"))
     assert "network_mode" not in service
@@ -72,7 +83,7 @@ def docker_compose(*arguments: str, env: dict[str, str] | None = None) -> dict[s
 
 
 @needs_compose
-@pytest.mark.parametrize("variant", ["plain", "cpu", "rdma", "demo"])
+@pytest.mark.parametrize("variant", ["plain", "cpu", "rdma", "demo", "user"])
 def test_docker_compose_makes_the_same_of_the_templates(
     cluster: Cluster, demo: Demo, tmp_path: Path, variant: str
 ) -> None:
@@ -82,6 +93,7 @@ def test_docker_compose_makes_the_same_of_the_templates(
         "cpu": replace(cluster, accelerator="cpu"),
         "rdma": replace(cluster, network=Network(infiniband="on")),
         "demo": replace(cluster, demo=demo, accelerator="cpu"),
+        "user": replace(cluster, user=User(1234, 100), network=Network(infiniband="on")),
     }[variant]
     node = cluster.nodes[1]
     values = {name: str(value) for name, value in _values(cluster, node, "sha256:1").items()}

@@ -11,7 +11,7 @@ import yaml
 
 from dsk.bundle import Keys, digest, render
 from dsk.bundle.deepspeed import deepspeed_env
-from dsk.cluster.model import Cluster
+from dsk.cluster.model import Cluster, User
 
 COMMON = {
     "compose.yaml",
@@ -36,6 +36,23 @@ def test_only_the_master_gets_what_only_it_needs(cluster: Cluster, keys: Keys) -
 def test_modes(cluster: Cluster, keys: Keys) -> None:
     for bundle in render(cluster, keys).values():
         assert {path for path, file in bundle.items() if file.mode != 0o600} == {"compose.yaml"}
+
+
+def test_a_user_has_a_name_and_a_home(cluster: Cluster, keys: Keys) -> None:
+    """As getpwuid() and getgrgid() look it up: the first line with the number."""
+    bundles = render(replace(cluster, user=User(65534, 0)), keys)
+    for bundle in bundles.values():
+        assert COMMON | {"passwd", "group"} <= set(bundle)
+        lines = [line.split(":") for line in bundle["passwd"].text.splitlines()]
+        assert {len(fields) for fields in lines} == {7}
+        mine = next(fields for fields in lines if fields[2] == "65534")
+        assert (mine[0], mine[3], mine[6]) == ("dsk", "0", "/bin/bash")
+        assert {fields[0] for fields in lines} == {"root", "dsk", "sshd", "nobody"}
+        groups = [line.split(":") for line in bundle["group"].text.splitlines()]
+        assert {len(fields) for fields in groups} == {4}
+        assert ["tty", "x", "5", ""] in groups
+    assert "User dsk\n" in bundles[0]["ssh/config"].text
+    assert "User root\n" in render(cluster, keys)[0]["ssh/config"].text
 
 
 def parse_hostfile(text: str) -> dict[str, int]:
@@ -120,6 +137,7 @@ def test_the_label_tells_configurations_apart(cluster: Cluster, keys: Keys) -> N
 
     assert label(cluster) == label(replace(cluster))
     assert label(cluster) != label(replace(cluster, worker_port=2223))
+    assert label(cluster) != label(replace(cluster, user=User(1000, 1000)))
     assert label(cluster) != label(replace(cluster, env={"NCCL_DEBUG": "INFO"}))
 
 

@@ -20,6 +20,7 @@ from dsk.checks.facts import (
     Workspace,
 )
 from dsk.checks.registry import CHECKS, chosen, judge_all
+from dsk.cluster.model import User
 from dsk.errors import UserError
 from dsk.text import Text
 from dsk.wire import PROTOCOL
@@ -158,3 +159,18 @@ def test_names() -> None:
     assert len(set(names)) == len(names)
     with pytest.raises(UserError, match="no check nonsense"):
         chosen(["nonsense"])
+
+
+def test_a_workspace_that_the_workers_user_may_not_write(facts: Facts) -> None:
+    def fix(user: User | None, problem: str) -> Text:
+        changed = replace(facts, cluster=replace(facts.cluster, user=user))
+        seen = replace(GOOD, workspace=Workspace(problem=problem))
+        found = next(iter(workspace.judge(workers(changed, seen))))
+        assert found.state == "failed" and found.fix
+        return found.fix
+
+    denied = fix(User(1234, 100), "permission denied")
+    for language in ("en", "zh"):
+        assert "chown 1234:100 /workspace" in denied.in_language(language)
+    assert "chown" not in fix(User(1234, 100), "read-only file system").in_language("en")
+    assert "chown" not in fix(None, "permission denied").in_language("en")

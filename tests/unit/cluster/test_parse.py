@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 import yaml
 
-from dsk.cluster.model import Local, SshTarget
+from dsk.cluster.model import Local, SshTarget, User
 from dsk.cluster.parse import load, parse
 from dsk.cluster.schema import json_schema
 from dsk.errors import UserError
@@ -106,6 +106,23 @@ def test_workspaces(path: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "user"),
+    [
+        ('"1000:1000"', User(1000, 1000)),
+        # YAML 1.1 would read 61000, and 20 from the next.
+        ("1000:1000", User(1000, 1000)),
+        ("1234:0", User(1234, 0)),
+        ("2147483647:5", User(2147483647, 5)),
+        ("", None),
+    ],
+)
+def test_whom_the_workers_run_as(text: str, user: User | None) -> None:
+    cluster = parse(f"{GOOD}user: {text}\n", FILE)
+    assert cluster.user == user
+    assert cluster.login == ("dsk" if user else "root")
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("", ["dsk.yaml: the file is empty"]),
@@ -145,6 +162,13 @@ def test_workspaces(path: str) -> None:
         (GOOD + "workspace: /opt\n", ["would hide /opt/venv"]),
         (GOOD + "workspace: /a:b\n", ["a mount cannot take"]),
         (GOOD + 'workspace: "/a\\nb"\n', ["a mount cannot take"]),
+        (GOOD + "user: 1000\n", ["dsk.yaml:5: user: '1000' is not uid:gid", '"1000:1000"']),
+        (GOOD + "user: 010:10\n", ["'010:10' is not uid:gid"]),
+        (GOOD + "user: 2147483648:1\n", ["'2147483648:1' is not uid:gid"]),
+        (GOOD + "user: ada:users\n", ["'ada:users' is not uid:gid"]),
+        (GOOD + "user: [1, 2]\n", ["user: [1, 2] should be a valid string"]),
+        (GOOD + "user: 0:0\n", ["user: root is what is meant where", "delete the line"]),
+        (GOOD + "user: root\n", ["user: root is what is meant where"]),
         (GOOD + "worker_port: 0\n", ["worker_port: 0", "equal to 1"]),
         (GOOD + "worker_port: 22\n", ["dsk.yaml:5: worker_port: 22 is the port of nodes[0]'s"]),
         (GOOD + "accelerator: npu\n", ["accelerator: 'npu' should be 'cuda' or 'cpu'"]),
@@ -193,6 +217,11 @@ def test_where_the_servers_are_containers_their_sshd_is_the_workers() -> None:
     assert cluster.nodes[1].server == SshTarget(
         "root", "10.0.0.12", 22, Path("/c/.dsk/keys/cluster")
     )
+
+
+def test_a_container_chooses_its_user_itself() -> None:
+    said = error(GOOD + 'in_place: true\nuser: "1000:1000"\n')
+    assert "dsk.yaml:6: user: with in_place, workers run as their container does" in said
 
 
 def test_a_server_that_is_a_container_has_no_ssh_of_its_own() -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import subprocess
 from pathlib import Path
+
+import pytest
 
 from dsk.fleet.probe import SCRIPT, Probe, parse
 
@@ -45,6 +48,8 @@ FACTS = {
     "listening": fact("listening", "0B00580A:08AE\n00000000:0016"),
     "infiniband": fact("infiniband", code=1),
     "workspace": fact("workspace"),
+    "unwritable": fact("unwritable"),
+    "login": fact("login", "0:0"),
 }
 
 
@@ -81,6 +86,27 @@ def content(inspected: str) -> str:
     return image.content
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: files of another user")
+def test_what_the_workers_user_may_not_write(tmp_path: Path) -> None:
+    for name in (".dsk", ".cache"):
+        (tmp_path / name).mkdir()
+
+    def unwritable(user: str) -> tuple[str, ...]:
+        words = ["img", "lab", "node0", "10.0.0.11", str(tmp_path), user]
+        done = subprocess.run(
+            ["/bin/sh", "-c", SCRIPT, "dsk", *words], input="", capture_output=True, text=True,
+            check=True,
+        )  # fmt: skip
+        return parse(done.stdout, files=0).unwritable
+
+    assert unwritable("1234:100") == (".", ".dsk", ".cache")
+    os.chown(tmp_path, 1234, 5)
+    os.chown(tmp_path / ".dsk", 5, 100)
+    (tmp_path / ".dsk").chmod(0o070)
+    assert unwritable("1234:100") == (".cache",)
+    assert unwritable("") == ()
+
+
 def test_the_script_tells_every_fact_on_a_machine_without_docker(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     for tool in ("base64", "tr", "awk", "ls", "wc", "find", "sha256sum"):
@@ -96,5 +122,5 @@ def test_the_script_tells_every_fact_on_a_machine_without_docker(tmp_path: Path)
     )
     found = parse(done.stdout, files=0)
     assert found.docker.returncode == 127
-    assert found.workspace
+    assert found.workspace and found.unwritable == ()
     assert found.image is None and found.worker is None and found.holder is None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
-from dsk.cluster.model import Cluster, Local, Node
+from dsk.cluster.model import Cluster, Local, Node, User
 from dsk.connect import Completed
 from dsk.errors import Unreachable, UserError
 from dsk.fleet.probe import Probe, Worker
@@ -90,3 +90,24 @@ def test_the_running_worker_is_what_holds_its_port() -> None:
     worker = Worker(running=True, restarting=False, config="x", image="y")
     listening = frozenset({("10.0.0.12", 2222)})
     assert problem(CLUSTER, NODE, replace(GOOD, worker=worker, listening=listening)) is None
+
+
+def test_only_root_and_the_user_itself_can_give_the_user_its_keys() -> None:
+    cluster = replace(CLUSTER, user=User(1234, 100))
+    for login in ("0:0", "1234:5"):
+        assert problem(cluster, NODE, replace(GOOD, login=login)) is None
+    found = problem(cluster, NODE, replace(GOOD, login="1000:1001"))
+    assert isinstance(found, UserError)
+    assert "as uid 1000" in found.message and "as 1234:100" in found.message
+    assert 'user: "1000:1001"' in str(found.fix) and "as uid 1234" in str(found.fix)
+    assert problem(CLUSTER, NODE, replace(GOOD, login="1000:1001")) is None
+
+
+def test_a_workspace_that_the_user_may_not_write() -> None:
+    cluster = replace(CLUSTER, user=User(1234, 100), workspace=PurePosixPath("/my data"))
+    found = problem(cluster, NODE, replace(GOOD, unwritable=(".", ".dsk")))
+    assert isinstance(found, UserError)
+    assert "may not write /my data, /my data/.dsk" in found.message
+    assert found.fix == (
+        "there, as root: chown 1234:100 '/my data' && chown -R 1234:100 '/my data/.dsk'"
+    )

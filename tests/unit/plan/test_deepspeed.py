@@ -47,7 +47,7 @@ def test_the_command_names_what_deepspeed_would_guess_and_no_path_with_a_blank()
 
 
 def test_the_runner_gets_none_of_the_jobs_environment() -> None:
-    env = deepspeed.runner_env("cuda", "/usr/bin", ssh_config=Path("/run/dsk/c"))
+    env = deepspeed.runner_env("cuda", "/usr/bin", "/root", ssh_config=Path("/run/dsk/c"))
     assert "HF_TOKEN" not in env
     assert env["PDSH_SSH_ARGS_APPEND"] == "-F /run/dsk/c"
     assert deepspeed.rank_env(SPEC) == {"HF_TOKEN": "x y", "DSK_JOB": SPEC.job}

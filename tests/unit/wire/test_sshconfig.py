@@ -22,8 +22,8 @@ def _read_back(tmp_path: Path, text: str) -> dict[str, list[str]]:
 
 
 def test_only_the_clusters_key_and_known_hosts(tmp_path: Path) -> None:
-    values = _read_back(tmp_path, ssh_config("/keys", 2222))
-    assert values["port"] == ["2222"]
+    values = _read_back(tmp_path, ssh_config("/keys", 2222, "dsk"))
+    assert (values["user"], values["port"]) == (["dsk"], ["2222"])
     assert values["stricthostkeychecking"] == ["true"]
     assert values["batchmode"] == ["yes"]
     assert values["identityfile"] == ["/keys/id_ed25519"]
@@ -34,5 +34,5 @@ def test_only_the_clusters_key_and_known_hosts(tmp_path: Path) -> None:
 
 def test_every_variable_arrives_whatever_it_holds(tmp_path: Path) -> None:
     env = {"A": "plain", "B": "two words", "C": 'quo"te', "D": "back\\slash", "E": "", "F": "雪 #x"}
-    values = _read_back(tmp_path, ssh_config("/keys", 2222, env=env))
+    values = _read_back(tmp_path, ssh_config("/keys", 2222, "dsk", env=env))
     assert sorted(values["setenv"]) == sorted(f"{name}={value}" for name, value in env.items())
