@@ -87,7 +87,7 @@ def made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     (tmp_path / "accelerators/abacus.env").write_text(
         "MAKER=Babylon\nTOOL=beads\nDEEPSPEED=abacus\nBACKEND=pebbles\nVISIBLE_DEVICES=BEADS\n"
         "OVERLAY=abacus\nSERVER_DEVICES='ls -d /dev/null /dev/zero'\n"
-        "WORKER_DEVICES='ls -d /dev/null /dev/zero /dev/tty'\nWORKER_DEVICE='.*/(null|zero)'\n"
+        "WORKER_DEVICES='ls -d /dev/null /dev/zero /dev/tty'\nDEVICE_LINE='.*/(null|zero)'\n"
     )
     shutil.copytree(ROOT / "compose", tmp_path / "compose")
     (tmp_path / "compose/abacus.yaml").write_text(
