@@ -4,6 +4,8 @@
 
 # Ours, not the platform's: /run may be a tmpfs, and the host key has to outlive a restart.
 readonly OWN=/var/lib/dsk/bundle
+KINDS="$(echo /opt/venv/lib/python3*/site-packages/dsk/assets/accelerators)"
+readonly KINDS
 readonly PUBLIC_KEY='^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com) [A-Za-z0-9+/]+={0,2}( .*)?$'
 readonly ADDRESSES='^[0-9]+(\.[0-9]+){3}(/[0-9]+)?(,[0-9]+(\.[0-9]+){3}(/[0-9]+)?)*$'
 readonly PRIVATE='^(10\.|192\.168\.|172\.(1[6-9]|2[0-9]|3[01])\.|100\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\.)'
@@ -59,8 +61,20 @@ lan_address() {
     printf '%s' "${all[0]}"
 }
 
+# The kind of accelerator whose devices are here, by the files that dsk knows them from.
 accelerator() {
-    if nvidia-smi -L 2>/dev/null | grep -q '^GPU '; then echo cuda; else echo cpu; fi
+    local file
+    for file in "$KINDS"/*.env; do
+        if (
+            # shellcheck source=/dev/null
+            source "$file"
+            [[ -n ${WORKER_DEVICES:-} ]] && sh -c "$WORKER_DEVICES" 2>/dev/null | grep -qxE "$DEVICE_LINE"
+        ); then
+            basename "$file" .env
+            return
+        fi
+    done
+    echo cpu
 }
 
 inherit
@@ -72,12 +86,17 @@ DSK_WORKER_PORT=${DSK_WORKER_PORT:-2222}
 # Nobody has said which one is the master: the interface is the one that has this address.
 DSK_MASTER=${DSK_MASTER:-$DSK_HOST}
 DSK_WORKSPACE=${DSK_WORKSPACE:-/workspace}
-if [[ -z ${DS_ACCELERATOR:-} ]]; then
-    DS_ACCELERATOR="$(accelerator)"
-    note "accelerator $DS_ACCELERATOR, by what nvidia-smi finds; DS_ACCELERATOR says otherwise"
+DSK_ACCELERATOR=${DSK_ACCELERATOR:-${DS_ACCELERATOR:-}}
+if [[ -z $DSK_ACCELERATOR ]]; then
+    DSK_ACCELERATOR="$(accelerator)"
+    note "accelerator $DSK_ACCELERATOR, by the devices that are here; DSK_ACCELERATOR says otherwise"
 fi
+[[ -r $KINDS/$DSK_ACCELERATOR.env ]] ||
+    err "DSK_ACCELERATOR is '$DSK_ACCELERATOR'; it may be $(basename -s .env -a "$KINDS"/*.env | paste -sd' ')"
+# shellcheck source=/dev/null
+DS_ACCELERATOR="$(source "$KINDS/$DSK_ACCELERATOR.env" && echo "$DEEPSPEED")"
 DSK_ROLE=worker
-export DSK_ROLE DSK_HOST DSK_WORKER_PORT DSK_MASTER DSK_WORKSPACE DS_ACCELERATOR
+export DSK_ROLE DSK_HOST DSK_WORKER_PORT DSK_MASTER DSK_WORKSPACE DSK_ACCELERATOR DS_ACCELERATOR
 # It may hold several lines, which a session's environment cannot.
 unset DSK_AUTHORIZED_KEY
 mkdir -p "$DSK_WORKSPACE" || err "the workspace $DSK_WORKSPACE (DSK_WORKSPACE) cannot be made"

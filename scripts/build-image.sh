@@ -81,7 +81,8 @@ if [[ -n $revision ]] && ! git diff --quiet HEAD -- "${inputs[@]}"; then revisio
 labels=()
 if [[ $content == stack ]]; then
     # shellcheck source=/dev/null
-    labels=(--label "dsk.cuda=$(. "stacks/$stack/stack.env" && echo "${CUDA_VERSION:-}")"
+    labels=(--label "dsk.accelerator=$(. "stacks/$stack/stack.env" && echo "$ACCELERATOR")"
+        --label "dsk.cuda=$(. "stacks/$stack/stack.env" && echo "${CUDA_VERSION:-}")"
         --label "dsk.min-driver=$(. "stacks/$stack/stack.env" && echo "${MIN_DRIVER_VERSION:-}")")
 fi
 version="$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' src/dsk/__init__.py)"

@@ -32,6 +32,7 @@ def stack(settings: dict[str, str], name: str) -> dict[str, Any]:
     return {
         "name": name,
         "python": platform.python_version(),
+        "accelerator": settings["ACCELERATOR"],
         "cuda": torch.version.cuda,
         **{package: version(package) for package in PACKAGES},
         "train_entry": settings["TRAIN_ENTRY"].split(),

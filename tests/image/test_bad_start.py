@@ -194,6 +194,8 @@ def test_logins_are_taken_from_the_allowed_addresses_only(image: Image) -> None:
         ("GPU 0: NVIDIA H200 (UUID: GPU-1)", {}, "DS_ACCELERATOR=cuda"),
         ("No devices were found", {}, "DS_ACCELERATOR=cpu"),
         ("GPU 0: NVIDIA H200 (UUID: GPU-1)", {"DS_ACCELERATOR": "cpu"}, "DS_ACCELERATOR=cpu"),
+        ("No devices were found", {"DSK_ACCELERATOR": "npu"}, "DS_ACCELERATOR=npu"),
+        ("No devices were found", {"DSK_ACCELERATOR": "rocm"}, "DS_ACCELERATOR=cuda"),
     ],
 )
 def test_the_accelerator_is_what_nvidia_smi_finds(
@@ -208,6 +210,12 @@ def test_the_accelerator_is_what_nvidia_smi_finds(
     done = image.run(["sh", "-c", script], env=settings, options=["--network=none"])
     assert f'"{accelerator}"' in done.stdout
     assert ("dsk worker: accelerator" in done.stdout) == (not env)
+
+
+def test_an_accelerator_that_nobody_knows(image: Image) -> None:
+    said = alone(image, ["10.1.0.1"], DSK_ACCELERATOR="tpu")
+    assert "DSK_ACCELERATOR is 'tpu'; it may be cpu cuda npu rocm" in said
+    assert "sshd on" not in said
 
 
 def test_there_is_no_host_key_before_the_first_start(image: Image) -> None:

@@ -207,7 +207,8 @@ def test_a_login_that_is_not_root(lab: Lab, sync: Cluster) -> None:
         done = sync.dsk("image", "sync", code=1)
     finally:
         second.run(["chmod", mode, "/var/run/docker.sock"])
-        second.run(["userdel", "--remove", "guest"])
+        # Forced: the session that has just ended may not be gone yet.
+        second.run(["userdel", "--force", "--remove", "guest"])
         sync.change(nodes=[{"host": node.host, "slots": 1} for node in lab.nodes])
     assert "this login is not root" in done.err and "NOPASSWD" in done.err
 

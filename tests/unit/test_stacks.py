@@ -19,6 +19,7 @@ FILES = {
     *("stack.env", "trim.txt", "recipe-keys.json"),
 }
 SETTINGS = {
+    "ACCELERATOR",
     *("LLAMAFACTORY_VERSION", "LLAMAFACTORY_PATCH", "LLAMAFACTORY_DATA_VERSION"),
     *("DEEPSPEED_VERSION", "DEEPSPEED_PATCH", "TRAIN_ENTRY"),
 }

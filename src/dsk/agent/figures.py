@@ -8,20 +8,21 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from dsk.accelerators import accelerator, here
 from dsk.agent import processes
 from dsk.wire import paths
 from dsk.wire.progress import Progress
 from dsk.wire.report import GpuReport, HostReport, NodeReport, RankReport
 
 GPU_LIMIT_S = 5.0
-GPU_FIELDS = ("index", "utilization.gpu", "memory.used", "memory.total", "temperature.gpu")
 MIB = 1 << 20
 
 
 def report(number: int, workspace: str, job: str, pids: Mapping[int, int | None]) -> NodeReport:
     """`pids`: each rank's process, None where it has ended."""
     ranks = tuple(_rank(job, rank, pid) for rank, pid in sorted(pids.items()))
-    gpus = _gpus() if os.environ.get("DS_ACCELERATOR") == "cuda" else ()
+    command = accelerator(here()).figures
+    gpus = _gpus(command) if command else ()
     return NodeReport(number, ranks, _host(workspace), gpus)
 
 
@@ -56,12 +57,11 @@ def _bytes(kibibytes: str) -> int:
     return int(kibibytes.split(maxsplit=1)[0]) * 1024
 
 
-def _gpus() -> tuple[GpuReport, ...]:
-    """Empty where nvidia-smi has nothing to say within GPU_LIMIT_S."""
-    query = ["nvidia-smi", f"--query-gpu={','.join((*GPU_FIELDS, 'power.draw'))}"]
+def _gpus(command: str) -> tuple[GpuReport, ...]:
+    """Empty where the maker's tool has nothing to say within GPU_LIMIT_S."""
     try:
         done = subprocess.run(
-            [*query, "--format=csv,noheader,nounits"],
+            ["sh", "-c", f"exec {command}"],
             capture_output=True,
             text=True,
             timeout=GPU_LIMIT_S,
@@ -73,7 +73,7 @@ def _gpus() -> tuple[GpuReport, ...]:
 
 
 def gpu_reports(listing: str) -> tuple[GpuReport, ...]:
-    """From nvidia-smi's CSV: memory in MiB, `[N/A]` for what the GPU does not tell."""
+    """From CSV as nvidia-smi prints it: memory in MiB, `[N/A]` for what the GPU does not tell."""
     found = []
     for row in csv.reader(listing.splitlines(), skipinitialspace=True):
         used, memory_used, memory_total, temperature, power = map(_number, row[1:])

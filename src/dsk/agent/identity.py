@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 from pathlib import Path
+from re import fullmatch
 from typing import Any
 
 from dsk import __version__
+from dsk.accelerators import accelerator, here
 from dsk.wire import PROTOCOL, paths
+
+LIMIT_S = 30
 
 
 def identity(workspace: str) -> dict[str, Any]:
@@ -22,7 +27,7 @@ def identity(workspace: str) -> dict[str, Any]:
         "stack": json.loads(Path(paths.STACK).read_text()),
         "hostname": socket.gethostname(),
         "interface": os.environ.get("GLOO_SOCKET_IFNAME", ""),
-        "accelerator": os.environ.get("DS_ACCELERATOR", ""),
+        "accelerator": here(),
         "workspace": Path(workspace).is_dir() and os.access(workspace, os.W_OK),
     }
 
@@ -33,19 +38,23 @@ def accelerators(kind: str) -> dict[str, Any]:
     Asks the driver, as a container can lose its GPUs while it runs (systemd's daemon-reload); a
     CPU node has as many slots as its user says.
     """
-    if kind == "cpu":
+    known = accelerator(kind)
+    command = known.worker_devices
+    if not command:
         return {"count": None, "problem": ""}
-    try:
-        listing = subprocess.run(
-            ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30, check=False
-        )
-    except FileNotFoundError:
+    program = command.split(maxsplit=1)[0]
+    if not shutil.which(program):
         return {
             "count": 0,
-            "problem": "nvidia-smi is not in the worker: it was started without GPUs",
+            "problem": f"{program} is not in the worker: it was started without GPUs",
         }
+    try:
+        listing = subprocess.run(
+            ["sh", "-c", command], capture_output=True, text=True, timeout=LIMIT_S, check=False
+        )
     except subprocess.TimeoutExpired:
-        return {"count": 0, "problem": "nvidia-smi did not answer within 30 s"}
-    gpus = [line for line in listing.stdout.splitlines() if line.startswith("GPU ")]
-    problem = (listing.stdout + listing.stderr).strip() if listing.returncode or not gpus else ""
-    return {"count": len(gpus), "problem": problem}
+        return {"count": 0, "problem": f"{program} did not answer within {LIMIT_S} s"}
+    found = [line for line in listing.stdout.splitlines() if fullmatch(known.device_line, line)]
+    said = (listing.stdout + listing.stderr).strip()
+    problem = said or "no device is there: it was started without them"
+    return {"count": len(found), "problem": problem if listing.returncode or not found else ""}

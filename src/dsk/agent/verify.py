@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import distributions
 from pathlib import Path
 
 from dsk import __version__
+from dsk.accelerators import accelerator
 from dsk.agent import content_id, records
 from dsk.wire import paths
 from dsk.wire.imagefacts import NO_STACK, ImageFacts
 
 PROOF_LIMIT_S = 600.0
 DPKG_LIMIT_S = 60.0
-
-# What is proved: the program, and the accelerator for DeepSpeed. No GPU is needed for "cuda".
-PROOFS: Mapping[str, tuple[str, str]] = {
-    "read_args": ("read_args.py", "cpu"),
-    "ops for CPU": ("ops.py", "cpu"),
-    "ops for CUDA": ("ops.py", "cuda"),
-}
 
 
 def facts(*, deep: bool) -> ImageFacts:
@@ -74,17 +68,22 @@ def _pairs(text: str) -> dict[str, str]:
 
 
 def _proofs() -> dict[str, str]:
-    with ThreadPoolExecutor(len(PROOFS)) as pool:
-        problems = pool.map(lambda proof: _problem(*proof), PROOFS.values())
-        return dict(zip(PROOFS, problems, strict=True))
+    """Programs, each with the accelerator for DeepSpeed. No device is needed."""
+    built_for = json.loads(Path(paths.STACK).read_text())["accelerator"]
+    proofs = {"read_args": ("read_args.py", "cpu")}
+    for device in ("cpu", accelerator(built_for).deepspeed):
+        proofs[f"ops for {device.upper()}"] = ("ops.py", device)
+    with ThreadPoolExecutor(len(proofs)) as pool:
+        problems = pool.map(lambda proof: _problem(*proof), proofs.values())
+        return dict(zip(proofs, problems, strict=True))
 
 
-def _problem(program: str, accelerator: str) -> str:
+def _problem(program: str, device: str) -> str:
     """What a proof complains of, in one line; empty where it holds."""
     try:
         done = subprocess.run(
             [sys.executable, "-I", str(paths.PROOFS / program)],
-            env={**os.environ, "DS_ACCELERATOR": accelerator},
+            env={**os.environ, "DS_ACCELERATOR": device},
             capture_output=True,
             text=True,
             errors="replace",

@@ -14,6 +14,7 @@ from dsk.cluster.model import Cluster, Node
 HEADER = "# Made by dsk: change dsk.yaml and render again. To start by hand: docker compose up -d\n"
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
+_SLOT = "${DSK_SLOT}"
 _RESET = object()
 
 
@@ -29,15 +30,16 @@ def compose_file(cluster: Cluster, node: Node, *, config: str) -> str:
     merged: dict[str, Any] = {}
     for name in _overlays(cluster):
         merged = merge(merged, _template(name))
-    filled = fill(merged, _values(cluster, node, config))
+    filled = fill(each_slot(merged, node.slots), _values(cluster, node, config))
     body = yaml.safe_dump(filled, sort_keys=False, allow_unicode=True, width=1000)
     return HEADER + body
 
 
 def _overlays(cluster: Cluster) -> list[str]:
     chosen = ["worker"]
-    if cluster.accelerator == "cuda":
-        chosen.append("demo-gpu" if cluster.demo else "gpu")
+    devices = cluster.devices.demo_overlay if cluster.demo else cluster.devices.overlay
+    if devices:
+        chosen.append(devices)
     # "auto" hands in no devices: Compose refuses to start where they are missing, and rendering
     # asks no node. `dsk up` says where InfiniBand is left unused.
     if cluster.network.infiniband == "on":
@@ -66,7 +68,8 @@ def _values(cluster: Cluster, node: Node, config: str) -> dict[str, str | int]:
         "DSK_INFINIBAND": cluster.network.infiniband,
         "DSK_WORKSPACE": str(cluster.workspace),
         "DSK_WORKSPACE_SOURCE": str(cluster.workspace_source(node)),
-        "DS_ACCELERATOR": cluster.accelerator,
+        "DSK_ACCELERATOR": cluster.accelerator,
+        "DS_ACCELERATOR": cluster.devices.deepspeed,
         "DSK_DEMO_NETWORK": cluster.demo.network if cluster.demo else "",
         "DSK_USER": str(cluster.user or ""),
         "DSK_UID": str(cluster.user.uid if cluster.user else ""),
@@ -99,6 +102,21 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
         else:
             merged[key] = value
     return merged
+
+
+def each_slot(template: Any, slots: int) -> Any:
+    """An item of a list that names ${DSK_SLOT} stands there once for each slot, from 0 on."""
+    if isinstance(template, dict):
+        return {key: each_slot(value, slots) for key, value in template.items()}
+    if not isinstance(template, list):
+        return template
+    items = []
+    for item in template:
+        if isinstance(item, str) and _SLOT in item:
+            items += [item.replace(_SLOT, str(slot)) for slot in range(slots)]
+        else:
+            items.append(each_slot(item, slots))
+    return items
 
 
 def fill(template: Any, values: Mapping[str, str | int]) -> Any:

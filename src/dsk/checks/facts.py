@@ -116,7 +116,7 @@ class ServerFacts:
     thorough: bool = True
     engine: str = ""
     engine_problem: Text | None = None
-    nvidia_runtime: bool = False
+    runtime: bool = False
     driver: str = ""
     gpu_devices: int = 0
     gpus: tuple[Gpu, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dsk.checks.facts import Facts, ServerFacts, Xid
-from dsk.checks.gpus import NO_GPUS_WANTED
+from dsk.checks.gpus import not_looked_at
 from dsk.checks.model import Finding, State
 from dsk.text import Text
 
@@ -21,8 +21,8 @@ DEAD = {48, 64, 79, 95, 110, 119, 120, 136, 140}
 
 def judge(facts: Facts) -> Iterator[Finding]:
     for node, server in facts.servers.items():
-        if facts.cluster.accelerator == "cpu":
-            yield Finding("gpu-health", "skipped", NO_GPUS_WANTED, node)
+        if reason := not_looked_at(facts.cluster.devices):
+            yield Finding("gpu-health", "skipped", reason, node)
         elif not server.gpus and not server.xids:
             why = Text("nvidia-smi shows no GPU", "nvidia-smi 没有显示 GPU")
             yield Finding("gpu-health", "skipped", why, node, seen=server.gpu_problem)

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dsk.accelerators import Accelerator
 from dsk.checks.facts import Facts, ServerFacts
 from dsk.checks.model import Finding
 from dsk.cluster.model import Node
 from dsk.text import Text
 
 NO_GPUS_WANTED = Text("accelerator: cpu in dsk.yaml", "dsk.yaml 里是 accelerator: cpu")
+_NOT_READ = Text("what {maker}'s tools say is not read yet", "尚不能读取 {maker} 工具的输出")
+
+
+def not_looked_at(devices: Accelerator) -> Text | None:
+    """Why nothing is known of each GPU by itself; None where it is."""
+    if not devices.server_devices:
+        return NO_GPUS_WANTED
+    return None if devices.server_look else _NOT_READ.filled(maker=devices.maker)
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
     for node in facts.cluster.nodes:
         if node.index in facts.servers:
             server = facts.servers[node.index]
-            on_cpu = facts.cluster.accelerator == "cpu"
+            on_cpu = not facts.cluster.devices.server_devices
             # A container that was given some of the GPUs sees the others in /proc all the same.
             devices = 0 if facts.cluster.in_place else server.gpu_devices
             yield _cpus(node, server) if on_cpu else _gpus(node, server, devices)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dsk.checks.facts import Facts, Gpu, ServerFacts
-from dsk.checks.gpus import NO_GPUS_WANTED
+from dsk.checks.gpus import not_looked_at
 from dsk.checks.model import Finding
 from dsk.checks.sizes import GIB, gib
 from dsk.text import Text
@@ -19,8 +19,8 @@ def judge(facts: Facts) -> Iterator[Finding]:
         server = facts.servers.get(node.index)
         if server is None:
             continue
-        if facts.cluster.accelerator == "cpu":
-            yield Finding("gpu-use", "skipped", NO_GPUS_WANTED, node.index)
+        if reason := not_looked_at(facts.cluster.devices):
+            yield Finding("gpu-use", "skipped", reason, node.index)
         elif not server.gpus:
             why = Text("nvidia-smi shows no GPU", "nvidia-smi 没有显示 GPU")
             yield Finding("gpu-use", "skipped", why, node.index, seen=server.gpu_problem)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dsk.accelerators import names
 from dsk.cli.context import Context, pass_context
 from dsk.cluster.model import DEFAULT_WORKSPACE
 from dsk.errors import UserError
@@ -33,7 +34,7 @@ NO_SLOTS = 1
 @click.option("--name", default="lab", show_default=True, help="The cluster's name.")
 @click.option("--image", help="The workers' image.")
 @click.option("--workspace", help="Absolute path on every node; by default where there is room.")
-@click.option("--accelerator", type=click.Choice(["cuda", "cpu"]), help="cuda if not given.")
+@click.option("--accelerator", type=click.Choice(names()), help="cuda if not given.")
 @click.option("--user", help="Login on the servers.  [default: root]")
 @click.option("--port", type=int, help="Port of the servers' sshd.  [default: 22]")
 @click.option("--key", help="Private key for the servers.")
@@ -155,7 +156,7 @@ def _ask_servers(cluster: Cluster, values: dict[str, Any], slots: Mapping[str, i
     """Completes `values` with what the servers say, and tells what they do not."""
     from dsk.fleet.discover import discover, propose_workspace
 
-    outcomes = discover(cluster.nodes, cluster.state_dir / "known_hosts")
+    outcomes = discover(cluster, cluster.state_dir / "known_hosts")
     for outcome in outcomes:
         click.echo(f"{outcome.node}: {_told(outcome)}")
     unknown = []

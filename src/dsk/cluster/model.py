@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-Accelerator = Literal["cuda", "cpu"]
+from dsk.accelerators import Accelerator, accelerator
+
 InfiniBand = Literal["auto", "on", "off"]
 
 DEFAULT_IMAGE = "dsk:cu128"
+DEFAULT_ACCELERATOR = "cuda"
 DEFAULT_WORKSPACE = PurePosixPath("/workspace")
 DEFAULT_WORKER_PORT = 2222
 DEFAULT_SHM_SIZE = "16gb"
@@ -105,7 +107,7 @@ class Cluster:
     workspace: PurePosixPath = DEFAULT_WORKSPACE
     user: User | None = None
     worker_port: int = DEFAULT_WORKER_PORT
-    accelerator: Accelerator = "cuda"
+    accelerator: str = DEFAULT_ACCELERATOR
     shm_size: str = DEFAULT_SHM_SIZE
     network: Network = Network()
     env: Mapping[str, str] = field(default_factory=dict)
@@ -115,6 +117,11 @@ class Cluster:
     @property
     def master(self) -> Node:
         return self.nodes[0]
+
+    @property
+    def devices(self) -> Accelerator:
+        """What is known of the kind of accelerator that the ranks compute on."""
+        return accelerator(self.accelerator)
 
     @property
     def world_size(self) -> int:

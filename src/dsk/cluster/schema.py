@@ -6,13 +6,14 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 
+from dsk import accelerators
 from dsk.cluster import values
 from dsk.cluster.model import (
+    DEFAULT_ACCELERATOR,
     DEFAULT_IMAGE,
     DEFAULT_SHM_SIZE,
     DEFAULT_WORKER_PORT,
     DEFAULT_WORKSPACE,
-    Accelerator,
     InfiniBand,
 )
 
@@ -115,8 +116,11 @@ class ClusterModel(_Model):
         Field(description="Port of the workers' sshd, on the node's LAN address only."),
     ] = DEFAULT_WORKER_PORT
     accelerator: Annotated[
-        Accelerator, Field(description="What the ranks compute on; never guessed.")
-    ] = "cuda"
+        str,
+        AfterValidator(values.accelerator),
+        WithJsonSchema({"enum": list(accelerators.names()), "type": "string"}),
+        Field(description="What the ranks compute on; never guessed."),
+    ] = DEFAULT_ACCELERATOR
     shm_size: Annotated[
         str,
         AfterValidator(values.size),

@@ -9,6 +9,8 @@ import ipaddress
 import re
 from pathlib import PurePosixPath
 
+from dsk import accelerators
+
 NAME_LENGTH = 30
 INTERFACE_LENGTH = 15  # IFNAMSIZ without the final zero
 
@@ -46,7 +48,10 @@ _RESERVED = {
         ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "LOCAL_SIZE"), _LAUNCHER
     ),
     **dict.fromkeys(("CROSS_RANK", "CROSS_SIZE"), _LAUNCHER),
-    "CUDA_VISIBLE_DEVICES": f"{_LAUNCHER}; choose GPUs with slots: or dsk launch --include",
+    **dict.fromkeys(
+        (accelerators.accelerator(name).visible_devices for name in accelerators.names()),
+        f"{_LAUNCHER}; choose GPUs with slots: or dsk launch --include",
+    ),
     "DS_ACCELERATOR": "write accelerator: instead",
     "NCCL_SOCKET_IFNAME": "each node has its own; write network: {interface: NAME} instead",
     "GLOO_SOCKET_IFNAME": "each node has its own; write network: {interface: NAME} instead",
@@ -149,6 +154,10 @@ def interface(value: str) -> str:
     if not _INTERFACE.fullmatch(value):
         raise ValueError(f"{value!r} is no interface's name; write one such as eth0, or auto")
     return value
+
+
+def accelerator(value: str) -> str:
+    return accelerators.accelerator(value).name
 
 
 def size(value: str) -> str:

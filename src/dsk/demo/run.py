@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from dsk.cluster.model import Accelerator, Cluster, Local
+from dsk.cluster.model import Cluster, Local
 from dsk.connect import open_server, side_by_side
 from dsk.demo import site, training
 from dsk.errors import JobFailed, UserError
@@ -51,9 +51,7 @@ class Demo:
         self.seconds[name] = time.monotonic() - begin
 
 
-def run(
-    image: str, accelerator: Accelerator, report: Report, show: Callable[[Event], None]
-) -> Demo:
+def run(image: str, accelerator: str, report: Report, show: Callable[[Event], None]) -> Demo:
     """Raises DskError. What was started is left for `clean`, whatever happens."""
     with open_server(Local(), Path()) as server:
         engine = server.engine()
@@ -100,7 +98,7 @@ def _check_image(engine: DockerClient, image: str) -> None:
         ) from None
 
 
-def _cluster(engine: DockerClient, image: str, accelerator: Accelerator) -> Cluster:
+def _cluster(engine: DockerClient, image: str, accelerator: str) -> Cluster:
     taken = [
         config["Subnet"]
         for network in engine.networks.list()

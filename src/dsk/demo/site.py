@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from dsk.cluster.model import Accelerator, Cluster, Demo, Local, Node
+from dsk.cluster.model import Cluster, Demo, Local, Node
 from dsk.errors import DskError, UserError
 
 NAME = "demo"
@@ -50,7 +50,7 @@ def free_subnet(taken: Iterable[str]) -> str:
     raise DskError(f"no free subnet of {SUBNETS[0]} to {SUBNETS[-1]} for the demo's two nodes")
 
 
-def cluster(place: Path, subnet: str, image: str, accelerator: Accelerator) -> Cluster:
+def cluster(place: Path, subnet: str, image: str, accelerator: str) -> Cluster:
     """The demo's cluster: what dsk.yaml would say, were two such nodes two servers."""
     hosts = list(ipaddress.ip_network(subnet).hosts())
     return Cluster(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from dsk.cluster.model import DEFAULT_WORKSPACE, Node
+from dsk.cluster.model import DEFAULT_WORKSPACE, Cluster, Node
 from dsk.connect import open_server, side_by_side
 from dsk.connect.outcome import Outcome
 
@@ -15,7 +15,7 @@ LIMIT_S = 30.0
 # Lines `gpus N`, `interface NAME` (none where the server does not have the address), and a line
 # `disk KILOBYTES MOUNT` for each file system that could hold a workspace.
 SCRIPT = r"""
-printf 'gpus %s\n' "$(ls /proc/driver/nvidia/gpus 2>/dev/null | wc -l)"
+printf 'gpus %s\n' "$(sh -c "$2" 2>/dev/null | wc -l)"
 ip -4 -o addr show to "$1" 2>/dev/null | awk '{ print "interface", $2; exit }'
 df -PkT 2>/dev/null | awk -v DISKS='^(ext|xfs|btrfs|zfs|nfs|ceph|lustre|fuse)' '
 NR > 1 && ($7 == "/" || $2 ~ DISKS) {
@@ -34,15 +34,16 @@ class Found:
     disks: Mapping[str, int]
 
 
-def discover(nodes: Sequence[Node], known_hosts: Path) -> tuple[Outcome[Found], ...]:
+def discover(cluster: Cluster, known_hosts: Path) -> tuple[Outcome[Found], ...]:
     """Asks all servers side by side; one that cannot be asked has its error in its outcome."""
 
     def look(node: Node) -> Found:
         with open_server(node.server, known_hosts, where=str(node)) as server:
-            done = server.run(["sh", "-c", SCRIPT, "dsk", node.host], timeout=LIMIT_S)
+            argv = ["sh", "-c", SCRIPT, "dsk", node.host, cluster.devices.server_devices]
+            done = server.run(argv, timeout=LIMIT_S)
             return parse(done.text)
 
-    return side_by_side(nodes, look)
+    return side_by_side(cluster.nodes, look)
 
 
 def parse(output: str) -> Found:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
+from dsk.accelerators import Accelerator
 from dsk.bundle import Bundle
 from dsk.bundle.compose import project
 from dsk.checks.facts import Clock, Container, Disk, Gpu, Listener, ServerFacts
@@ -25,7 +26,7 @@ KIB = 1024
 SCRIPT = (
     FACT
     + r"""
-image=$1 cluster=$2 node=$3 worker=$4 workspace=$5 slow=$6
+image=$1 cluster=$2 node=$3 worker=$4 workspace=$5 slow=$6 devices=$7 driver=$8 look=$9
 bundle=$HOME/.dsk/$cluster/$node
 differs() { cd "$bundle" 2>/dev/null && sha256sum --check --strict --quiet 2>/dev/null; true; }
 open() { cd "$bundle" 2>/dev/null && find . -perm /077 ! -name compose.yaml -printf '%m %p\n'; }
@@ -35,7 +36,7 @@ nearest() {
   while [ "$place" ] && [ ! -d "$place" ]; do place=${place%/*}; done
   df -PB1 "${place:-/}"
 }
-gpus() { ls /proc/driver/nvidia/gpus 2>/dev/null | wc -l; }
+devices() { sh -c "$devices" 2>/dev/null | wc -l; }
 log() { dmesg 2>/dev/null || journalctl -k -b --no-pager 2>/dev/null; }
 kernel() { log | grep -F 'NVRM: Xid' | tail -n 50; }
 owners() {
@@ -49,8 +50,8 @@ fact open open
 fact docker docker version --format '{{.Server.Version}}'
 fact image docker image inspect --format '{{json .}}' "$image"
 fact worker docker container inspect --format '{{.State.Status}} {{.Image}}' "$worker"
-fact gpus gpus
-fact driver cat /proc/driver/nvidia/version
+fact devices devices
+fact driver sh -c "$driver"
 fact listening ss -Hltnp
 fact workspace test -d "$workspace"
 fact room nearest "$workspace"
@@ -64,7 +65,7 @@ if [ "$slow" ]; then
   fact containers docker ps --all --no-trunc --filter "label=dsk.cluster=$cluster" --format \
     '{{.Names}}|{{.Label "dsk.role"}}|{{.Label "dsk.host"}}|{{.State}}|{{.Label "dsk.job"}}'
   fact health health
-  fact smi nvidia-smi -q -x
+  fact look sh -c "$look"
   fact kernel kernel
   fact holders holders
   fact computing computing
@@ -84,9 +85,11 @@ def examine(
     clock = _clock(server)
     argv = ["sh", "-c", SCRIPT, "dsk", cluster.image, cluster.name, node.name]
     argv += [project(cluster, node), str(cluster.workspace_source(node)), "1" if thorough else ""]
+    devices = cluster.devices
+    argv += [devices.server_devices, devices.server_driver, devices.server_look]
     done = server.run(argv, input=checksums(bundle or {}), timeout=LIMIT_S)
     facts = read_facts(done.stdout.decode(errors="replace"))
-    found = parse(facts, clock, known_bundle=bundle is not None)
+    found = parse(facts, clock, devices, known_bundle=bundle is not None)
     return replace(found, engine_problem=None, worker=RUNNING) if cluster.in_place else found
 
 
@@ -97,7 +100,9 @@ def _clock(server: Server) -> Clock:
     return Clock(float(done.text or after) - (before + after) / 2, (after - before) / 2)
 
 
-def parse(facts: Mapping[str, Completed], clock: Clock, *, known_bundle: bool) -> ServerFacts:
+def parse(
+    facts: Mapping[str, Completed], clock: Clock, devices: Accelerator, *, known_bundle: bool
+) -> ServerFacts:
     """Of SCRIPT's facts. Pure."""
     docker = facts["docker"]
     broken = engine_error(docker.error, "").told if docker.returncode else None
@@ -112,8 +117,8 @@ def parse(facts: Mapping[str, Completed], clock: Clock, *, known_bundle: bool) -
         thorough=False,
         engine="" if broken else docker.text,
         engine_problem=broken,
-        driver=driver.version(facts["driver"].text),
-        gpu_devices=int(facts["gpus"].text or 0),
+        driver=driver.version(devices, facts["driver"].text),
+        gpu_devices=int(facts["devices"].text or 0),
         image=image.id if image else "",
         cuda=labels.get(driver.CUDA, ""),
         min_driver=labels.get(driver.MIN_DRIVER, ""),
@@ -128,10 +133,12 @@ def parse(facts: Mapping[str, Completed], clock: Clock, *, known_bundle: bool) -
         files=_differing(facts) if known_bundle else None,
         open_files=_open_files(facts),
     )
-    return _thorough(facts, quick) if "smi" in facts else quick
+    return _thorough(facts, quick, devices) if "look" in facts else quick
 
 
-def _thorough(facts: Mapping[str, Completed], quick: ServerFacts) -> ServerFacts:
+def _thorough(
+    facts: Mapping[str, Completed], quick: ServerFacts, devices: Accelerator
+) -> ServerFacts:
     names = _pairs(facts["names"].text)
 
     def containers(owners: Completed) -> dict[int, str]:
@@ -139,7 +146,10 @@ def _thorough(facts: Mapping[str, Completed], quick: ServerFacts) -> ServerFacts
         ids = _pairs(owners.text).items()
         return {int(pid): names[full] for pid, full in ids if full in names}
 
-    gpus, gpu_problem = _gpus(facts["smi"], containers(facts["computing"]))
+    gpus: tuple[Gpu, ...] = ()
+    gpu_problem = ""
+    if devices.server_look:
+        gpus, gpu_problem = _gpus(facts["look"], containers(facts["computing"]))
     disks = {**quick.disks}
     engine = None if quick.engine_problem else _disk(facts["engine_room"].text)
     if engine and engine not in disks.values():
@@ -148,7 +158,7 @@ def _thorough(facts: Mapping[str, Completed], quick: ServerFacts) -> ServerFacts
     return replace(
         quick,
         thorough=True,
-        nvidia_runtime='"nvidia"' in facts["runtimes"].text or facts["hook"].returncode == 0,
+        runtime=f'"{devices.runtime}"' in facts["runtimes"].text or facts["hook"].returncode == 0,
         gpus=gpus,
         gpu_problem=gpu_problem,
         xids=nvidia.xids(facts["kernel"].text),

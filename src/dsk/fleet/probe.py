@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dsk.accelerators import Accelerator
 from dsk.bundle import Bundle
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Completed, Server
@@ -30,7 +31,7 @@ fact() {
 SCRIPT = (
     FACT
     + r"""
-image=$1 cluster=$2 node=$3 host=$4 workspace=$5 user=$6
+image=$1 cluster=$2 node=$3 host=$4 workspace=$5 user=$6 devices=$7 driver=$8
 # By its address: with a node taken out of dsk.yaml, those behind it have other numbers.
 worker=$(docker ps --all --quiet --filter label=dsk.role=worker \
   --filter "label=dsk.cluster=$cluster" --filter "label=dsk.host=$host" 2>/dev/null | head -n 1)
@@ -49,7 +50,7 @@ unwritable() {
   for place in . .dsk .cache; do [ ! -e $place ] || $as test -w $place || echo $place; done
 }
 login() { echo "$(id -u):$(id -g)"; }
-gpus() { ls /proc/driver/nvidia/gpus 2>/dev/null | wc -l; }
+devices() { sh -c "$devices" 2>/dev/null | wc -l; }
 listening() { awk '$4 == "0A" { print $2 }' /proc/net/tcp; }
 fact files files
 fact docker docker version --format '{{.Server.Version}}'
@@ -59,8 +60,8 @@ fact image docker image inspect --format '{{json .}}' "$image"
 fact worker docker container inspect --format '{{json .}}' "$worker"
 fact holder docker exec "$worker" dsk-agent holder
 fact hook command -v nvidia-container-runtime-hook
-fact gpus gpus
-fact driver cat /proc/driver/nvidia/version
+fact devices devices
+fact driver sh -c "$driver"
 fact listening listening
 fact infiniband test -e /dev/infiniband
 fact workspace test -d "$workspace"
@@ -112,14 +113,15 @@ class Worker:
 class Probe:
     """`docker` and `compose` are how `docker version` and `docker compose version` ended;
     `same_files`: the bundle lies there as it should; `holder`: the job that has the worker;
-    `listening`: local addresses and ports of the server's IPv4 listeners; `driver`: the NVIDIA
-    driver's version, empty where none is loaded; `login`: dsk's own uid:gid there; `unwritable`:
-    what the workers' user may not write, as paths in the workspace."""
+    `listening`: local addresses and ports of the server's IPv4 listeners; `devices`: how many
+    accelerators the driver has; `runtime`: the engine has the one that hands them in; `driver`: its
+    version, empty where none is known; `login`: dsk's own uid:gid there; `unwritable`: what the
+    workers' user may not write, as paths in the workspace."""
 
     docker: Completed
     compose: Completed
-    nvidia_toolkit: bool
-    gpus: int
+    runtime: bool
+    devices: int
     infiniband: bool
     workspace: bool
     image: Image | None
@@ -136,8 +138,10 @@ def probe(server: Server, cluster: Cluster, node: Node, bundle: Bundle) -> Probe
     """Raises Unreachable."""
     argv = ["sh", "-c", SCRIPT, "dsk", cluster.image, cluster.name, node.name, node.host]
     argv += [str(cluster.workspace_source(node)), str(cluster.user or "")]
+    devices = cluster.devices
+    argv += [devices.server_devices, devices.server_driver]
     done = server.run(argv, input=checksums(bundle), timeout=LIMIT_S)
-    return parse(done.stdout.decode(errors="replace"), len(bundle))
+    return parse(done.stdout.decode(errors="replace"), len(bundle), devices)
 
 
 def checksums(bundle: Bundle) -> bytes:
@@ -148,7 +152,7 @@ def checksums(bundle: Bundle) -> bytes:
     ).encode()
 
 
-def parse(output: str, files: int) -> Probe:
+def parse(output: str, files: int, devices: Accelerator) -> Probe:
     """Reads SCRIPT's output; `files` is the number of files in the bundle."""
     facts = read_facts(output)
     worker = facts["worker"]
@@ -156,8 +160,8 @@ def parse(output: str, files: int) -> Probe:
     return Probe(
         docker=facts["docker"],
         compose=facts["compose"],
-        nvidia_toolkit='"nvidia"' in facts["runtimes"].text or facts["hook"].returncode == 0,
-        gpus=int(facts["gpus"].text or 0),
+        runtime=f'"{devices.runtime}"' in facts["runtimes"].text or facts["hook"].returncode == 0,
+        devices=int(facts["devices"].text or 0),
         infiniband=facts["infiniband"].returncode == 0,
         workspace=facts["workspace"].returncode == 0,
         image=_ok(facts["image"], Image.inspected),
@@ -165,7 +169,7 @@ def parse(output: str, files: int) -> Probe:
         holder=(holder.text or None) if holder.returncode == 0 else None,
         same_files=facts["files"].text.split() == [str(files), "0"],
         listening=frozenset(map(_address, facts["listening"].text.split())),
-        driver=driver.version(facts["driver"].text),
+        driver=driver.version(devices, facts["driver"].text),
         login=facts["login"].text,
         unwritable=tuple(facts["unwritable"].text.split()),
     )

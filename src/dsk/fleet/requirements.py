@@ -15,11 +15,6 @@ COMPOSE_PLUGIN = (
     "there: sudo apt-get install docker-compose-plugin (Docker's own packages) or "
     f"docker-compose-v2 (Ubuntu's); otherwise {INSTALL}"
 )
-TOOLKIT = (
-    "there: sudo apt-get install nvidia-container-toolkit && sudo nvidia-ctk runtime configure "
-    "--runtime=docker && sudo systemctl restart docker (the package's source: "
-    "https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/install-guide.html)"
-)
 
 
 def problem(cluster: Cluster, node: Node, probe: Probe) -> DskError | None:
@@ -29,7 +24,7 @@ def problem(cluster: Cluster, node: Node, probe: Probe) -> DskError | None:
         return engine_error(probe.docker.error, where)
     if probe.compose.returncode or probe.compose.text.lstrip("v").startswith("1."):
         return DskError("Docker Compose v2 is missing", where=where, fix=COMPOSE_PLUGIN)
-    if cluster.accelerator == "cuda" and (found := _gpu_problem(cluster, node, probe)):
+    if cluster.devices.server_devices and (found := _gpu_problem(cluster, node, probe)):
         return found
     if cluster.user and (found := _user_problem(cluster, node, probe, cluster.user)):
         return found
@@ -65,26 +60,34 @@ def _user_problem(cluster: Cluster, node: Node, probe: Probe, user: User) -> Use
 
 def _gpu_problem(cluster: Cluster, node: Node, probe: Probe) -> DskError | None:
     where = str(node)
-    if probe.gpus == 0:
+    devices = cluster.devices
+    if probe.devices == 0:
         return DskError(
-            "no NVIDIA driver is loaded there",
+            f"no {devices.maker} driver is loaded there",
             where=where,
-            fix="install the driver (nvidia-smi must work), or set accelerator: cpu in dsk.yaml",
+            fix=f"install the driver ({devices.tool} must work), or set accelerator: cpu in"
+            " dsk.yaml",
         )
-    if cluster.demo and probe.gpus < cluster.world_size:
+    if cluster.demo and probe.devices < cluster.world_size:
         return DskError(
-            f"--gpus needs {cluster.world_size} GPUs on this machine, which has {probe.gpus}",
+            f"--gpus needs {cluster.world_size} GPUs on this machine, which has {probe.devices}",
             fix="dsk demo, which trains on CPUs",
         )
-    if probe.gpus < node.slots:
+    if probe.devices < node.slots:
         return UserError(
-            f"slots: {node.slots}, but the server has {probe.gpus} GPU(s)",
+            f"slots: {node.slots}, but the server has {probe.devices} GPU(s)",
             where=where,
-            fix=f"set slots: {probe.gpus} in dsk.yaml (nodes[{node.index}])",
+            fix=f"set slots: {probe.devices} in dsk.yaml (nodes[{node.index}])",
         )
-    if not probe.nvidia_toolkit:
-        return DskError("the NVIDIA container toolkit is missing", where=where, fix=TOOLKIT)
-    return driver.problem(probe.image.labels, probe.driver, where) if probe.image else None
+    if devices.runtime and not probe.runtime:
+        return DskError(
+            f"the {devices.maker} container toolkit is missing",
+            where=where,
+            fix=f"there: {devices.runtime_install}",
+        )
+    if not probe.image:
+        return None
+    return driver.problem(devices, probe.image.labels, probe.driver, where)
 
 
 def _port_problem(cluster: Cluster, node: Node, probe: Probe) -> DskError | None:

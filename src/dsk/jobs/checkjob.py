@@ -33,7 +33,7 @@ def job_facts(request: Request, master: Inside, each: Each, *, deep: bool) -> Jo
     model = str(values["model_name_or_path"])
     known = master.ask("model", path=model)
     config = known["config"] if posixpath.isabs(model) else {}
-    on_gpu = request.cluster.accelerator == "cuda"
+    on_gpu = bool(request.cluster.devices.worker_devices)
     return JobFacts(
         values=values,
         repos=tuple(planned.recipe.repos),

@@ -47,7 +47,7 @@ Make = Callable[[Sequence[Node]], JobSpec]
 
 
 def collectives(cluster: Cluster) -> Make:
-    probe = GPU_PROBE if cluster.accelerator == "cuda" else CPU_PROBE
+    probe = GPU_PROBE if cluster.devices.worker_devices else CPU_PROBE
 
     def make(nodes: Sequence[Node]) -> JobSpec:
         now = time.time()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dsk.accelerators import accelerator
 from dsk.plan import deepspeed
 from dsk.wire import paths
 from dsk.wire.jobspec import JobNode, JobSpec
@@ -45,8 +46,7 @@ def argv(spec: JobSpec, local_rank: int | str) -> list[str]:
 def contract(
     spec: JobSpec, node: JobNode, rank: int, local_rank: int, master_port: int
 ) -> dict[str, str]:
-    """What launch.py sets, whatever was set before. Both accelerators count the slots by
-    CUDA_VISIBLE_DEVICES."""
+    """What launch.py sets, whatever was set before."""
     return {
         "MASTER_ADDR": spec.nodes[0].host,
         "MASTER_PORT": str(master_port),
@@ -56,5 +56,5 @@ def contract(
         "LOCAL_SIZE": str(len(node.slots)),
         "CROSS_RANK": str(spec.nodes.index(node)),
         "CROSS_SIZE": str(len(spec.nodes)),
-        "CUDA_VISIBLE_DEVICES": ",".join(map(str, node.slots)),
+        accelerator(spec.accelerator).visible_devices: ",".join(map(str, node.slots)),
     }

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import torch
 import torch.distributed as dist
 
+from dsk.accelerators import accelerator, here
 from dsk.wire.collectives import Measured, Probe, bus_factor
 
 MIB = 1 << 20
@@ -52,11 +53,12 @@ Prepared = tuple[Callable[[], object], Callable[[], None]]
 def run(probe: Probe, at: Stage) -> Iterator[Measured]:
     """What this rank is to report: the first of a group does. Raises WrongResult, or what torch
     raises; `at.stage` then says during what."""
-    on_gpu = os.environ.get("DS_ACCELERATOR") == "cuda"
-    backend = "nccl" if on_gpu else "gloo"
-    device = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if on_gpu else torch.device("cpu")
-    if on_gpu:
-        torch.cuda.set_device(device)
+    kind = accelerator(here())
+    backend = kind.backend
+    device = torch.device("cpu")
+    if kind.worker_devices:
+        device = torch.device(kind.deepspeed, int(os.environ["LOCAL_RANK"]))
+        torch.get_device_module(device).set_device(device)
     at.stage = f"connecting to {os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
     dist.init_process_group(backend, timeout=timedelta(seconds=probe.limit))
     at.stage = "connecting to the other ranks"
@@ -108,8 +110,7 @@ def _measure(prepared: Prepared, group: Group, wanted: float) -> float:
 def _time(call: Callable[[], object], group: Group) -> float:
     begin = time.perf_counter()
     call()
-    if group.device.type == "cuda":
-        torch.cuda.synchronize()
+    torch.get_device_module(group.device).synchronize()
     return time.perf_counter() - begin
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from types import MappingProxyType
-from typing import Literal
 
 from dsk.recipe.batch import Batch
 from dsk.recipe.commas import split_commas
@@ -40,7 +39,7 @@ class Site:
     """
 
     workspace: str
-    accelerator: Literal["cuda", "cpu"]
+    accelerator: str
     nodes: int
     world_size: int
     shared_workspace: bool | None = None

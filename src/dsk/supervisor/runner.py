@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from dsk.accelerators import accelerator
 from dsk.plan import deepspeed
 from dsk.supervisor.heard import Heard, LauncherEnded, LauncherLine, RankEnded
 from dsk.supervisor.launcher import Launcher
@@ -36,7 +37,10 @@ class Runner(Launcher):
         self._tell = tell
         self._port = master_port
         self._env = deepspeed.runner_env(
-            spec.accelerator, os.environ["PATH"], str(Path.home()), ssh_config=ssh_config
+            accelerator(spec.accelerator).deepspeed,
+            os.environ["PATH"],
+            str(Path.home()),
+            ssh_config=ssh_config,
         )
         self._process: subprocess.Popen[str] | None = None
 

@@ -44,6 +44,17 @@ def test_gpus(cluster: Cluster) -> None:
     assert "deploy" not in worker(replace(cluster, accelerator="cpu"))
 
 
+def test_other_accelerators(cluster: Cluster) -> None:
+    rocm = worker(replace(cluster, accelerator="rocm"))
+    assert rocm["devices"] == ["/dev/kfd", "/dev/dri"] and "deploy" not in rocm
+    assert rocm["environment"]["DSK_ACCELERATOR"] == "rocm"
+    assert rocm["environment"]["DS_ACCELERATOR"] == "cuda"
+    npu = worker(replace(cluster, accelerator="npu"))
+    assert npu["devices"][:3] == ["/dev/davinci0", "/dev/davinci1", "/dev/davinci_manager"]
+    assert "/usr/local/Ascend/driver" in [mount["target"] for mount in npu["volumes"]]
+    assert npu["environment"]["DS_ACCELERATOR"] == "npu"
+
+
 def test_infiniband(cluster: Cluster) -> None:
     on = worker(replace(cluster, network=Network(infiniband="on")))
     assert on["devices"] == ["/dev/infiniband:/dev/infiniband"]

@@ -146,9 +146,9 @@ def test_a_container_has_the_gpus_that_it_was_given(facts: Facts) -> None:
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"driver": ""}, "no NVIDIA driver"),
+        ({"driver": "", "gpu_devices": 0}, "no NVIDIA driver"),
         ({"driver": "470.82.01"}, "too old for the image's CUDA 12.8, which needs 525.60.13"),
-        ({"nvidia_runtime": False}, "container toolkit is missing"),
+        ({"runtime": False}, "container toolkit is missing"),
     ],
 )
 def test_driver(facts: Facts, changed: dict[str, object], says: str) -> None:

@@ -171,7 +171,7 @@ def test_whom_the_workers_run_as(text: str, user: User | None) -> None:
         (GOOD + "user: root\n", ["user: root is what is meant where"]),
         (GOOD + "worker_port: 0\n", ["worker_port: 0", "equal to 1"]),
         (GOOD + "worker_port: 22\n", ["dsk.yaml:5: worker_port: 22 is the port of nodes[0]'s"]),
-        (GOOD + "accelerator: npu\n", ["accelerator: 'npu' should be 'cuda' or 'cpu'"]),
+        (GOOD + "accelerator: tpu\n", ["'tpu' should be one of cpu, cuda, npu, rocm"]),
         (GOOD + "shm_size: big\n", ["'big' is no size"]),
         (GOOD + 'network: {interface: "eth0;rm"}\n', ["no interface's name"]),
         (GOOD + "network: {infiniband: maybe}\n", ["infiniband: 'maybe'", "'auto', 'on' or 'off'"]),

@@ -6,10 +6,12 @@ import base64
 import subprocess
 from pathlib import Path
 
+from dsk.accelerators import accelerator
 from dsk.checks.facts import Clock, Container, Disk, Listener, ServerFacts
 from dsk.fleet.examine import SCRIPT, parse
 from dsk.fleet.probe import read_facts
 
+CUDA = accelerator("cuda")
 CLOCK = Clock(0.0, 0.01)
 FULL_ID = "e" * 64
 DF = "Filesystem 1-blocks Used Available Capacity Mounted on\n/dev/sda1 100 40 60 40% /data\n"
@@ -29,7 +31,7 @@ QUICK = {
     "docker": fact("docker", "27.0.3"),
     "image": fact("image", code=1),
     "worker": fact("worker", "running sha256:1"),
-    "gpus": fact("gpus", "0"),
+    "devices": fact("devices", "0"),
     "driver": fact("driver", code=1),
     "listening": fact("listening", SS),
     "workspace": fact("workspace"),
@@ -43,7 +45,7 @@ SLOW = {
     "hook": fact("hook", code=127),
     "containers": fact("containers", "dsk-lab-node0|worker|10.0.0.11|running|"),
     "health": fact("health", "Permission denied (publickey).", 255),
-    "smi": fact("smi", "sh: nvidia-smi: not found", 127),
+    "look": fact("look", "sh: nvidia-smi: not found", 127),
     "kernel": fact("kernel", "NVRM: Xid (PCI:0000:44:00): 79, GPU has fallen off the bus", 0),
     "holders": fact("holders", f"812 {FULL_ID}\n900 "),
     "computing": fact("computing"),
@@ -53,7 +55,7 @@ SLOW = {
 
 def read(*, known: bool = True, slow: bool = True, **changed: str) -> ServerFacts:
     told = {**QUICK, **(SLOW if slow else {}), **changed}
-    return parse(read_facts("\n".join(told.values())), CLOCK, known_bundle=known)
+    return parse(read_facts("\n".join(told.values())), CLOCK, CUDA, known_bundle=known)
 
 
 def test_what_a_launch_asks() -> None:
@@ -70,7 +72,7 @@ def test_what_a_launch_asks() -> None:
 
 def test_everything() -> None:
     found = read()
-    assert found.thorough and found.nvidia_runtime
+    assert found.thorough and found.runtime
     assert found.health == "Permission denied (publickey)."
     assert found.containers == (Container("dsk-lab-node0", "worker", "10.0.0.11", "running"),)
     assert found.disks["engine"].path == "/var"
@@ -108,6 +110,7 @@ def test_the_script_on_a_machine_without_docker(tmp_path: Path) -> None:
     (bundle / "hostfile").write_text("changed")
     (bundle / "hostfile").chmod(0o640)
     words = ["img", "lab", "node0", "dsk-lab-node0", f"{tmp_path}/not/made/yet", "1"]
+    words += [CUDA.server_devices, CUDA.server_driver, CUDA.server_look]
     done = subprocess.run(
         ["/bin/sh", "-c", SCRIPT, "dsk", *words],
         env={"HOME": str(tmp_path), "PATH": str(tmp_path / "bin")},
@@ -116,7 +119,7 @@ def test_the_script_on_a_machine_without_docker(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    found = parse(read_facts(done.stdout), CLOCK, known_bundle=True)
+    found = parse(read_facts(done.stdout), CLOCK, CUDA, known_bundle=True)
     assert found.engine_problem is not None
     assert "not installed" in found.engine_problem.in_language("en")
     assert found.worker == "missing" and not found.workspace

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from dsk.accelerators import accelerator
 from dsk.fleet.probe import SCRIPT, Probe, parse
 
+CUDA = accelerator("cuda")
+COMMANDS = [CUDA.server_devices, CUDA.server_driver]
 IMAGE = json.dumps(
     {
         "Id": "sha256:1",
@@ -43,7 +46,7 @@ FACTS = {
     "worker": fact("worker", WORKER),
     "holder": fact("holder", "20261124-1"),
     "hook": fact("hook", code=1),
-    "gpus": fact("gpus", "4"),
+    "devices": fact("devices", "4"),
     "driver": fact("driver", "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat"),
     "listening": fact("listening", "0B00580A:08AE\n00000000:0016"),
     "infiniband": fact("infiniband", code=1),
@@ -54,12 +57,12 @@ FACTS = {
 
 
 def read(**changed: str) -> Probe:
-    return parse("\n".join({**FACTS, **changed}.values()), files=4)
+    return parse("\n".join({**FACTS, **changed}.values()), files=4, devices=CUDA)
 
 
 def test_everything_is_read() -> None:
     found = read()
-    assert found.nvidia_toolkit and found.gpus == 4 and not found.infiniband
+    assert found.runtime and found.devices == 4 and not found.infiniband
     assert found.driver == "535.104.05"
     assert found.image and found.image.size == 5
     assert found.worker and found.worker.running and found.worker.config == "c"
@@ -92,12 +95,12 @@ def test_what_the_workers_user_may_not_write(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
 
     def unwritable(user: str) -> tuple[str, ...]:
-        words = ["img", "lab", "node0", "10.0.0.11", str(tmp_path), user]
+        words = ["img", "lab", "node0", "10.0.0.11", str(tmp_path), user, "", ""]
         done = subprocess.run(
             ["/bin/sh", "-c", SCRIPT, "dsk", *words], input="", capture_output=True, text=True,
             check=True,
         )  # fmt: skip
-        return parse(done.stdout, files=0).unwritable
+        return parse(done.stdout, files=0, devices=CUDA).unwritable
 
     assert unwritable("1234:100") == (".", ".dsk", ".cache")
     os.chown(tmp_path, 1234, 5)
@@ -113,14 +116,26 @@ def test_the_script_tells_every_fact_on_a_machine_without_docker(tmp_path: Path)
         program = subprocess.run(["which", tool], capture_output=True, text=True, check=True)
         (tmp_path / "bin" / tool).symlink_to(program.stdout.strip())
     done = subprocess.run(
-        ["/bin/sh", "-c", SCRIPT, "dsk", "img", "lab", "node0", "10.0.0.11", str(tmp_path)],
+        [
+            "/bin/sh",
+            "-c",
+            SCRIPT,
+            "dsk",
+            "img",
+            "lab",
+            "node0",
+            "10.0.0.11",
+            str(tmp_path),
+            "",
+            *COMMANDS,
+        ],
         env={"HOME": str(tmp_path), "PATH": str(tmp_path / "bin")},
         input="",
         capture_output=True,
         text=True,
         check=True,
     )
-    found = parse(done.stdout, files=0)
+    found = parse(done.stdout, files=0, devices=CUDA)
     assert found.docker.returncode == 127
     assert found.workspace and found.unwritable == ()
     assert found.image is None and found.worker is None and found.holder is None

@@ -18,8 +18,8 @@ CLUSTER = Cluster("lab", (Node(0, "10.0.0.11", 2, Local()), NODE), Path("dsk.yam
 GOOD = Probe(
     docker=Completed(0, b"27.0", b""),
     compose=Completed(0, b"2.26.1", b""),
-    nvidia_toolkit=True,
-    gpus=2,
+    runtime=True,
+    devices=2,
     infiniband=False,
     workspace=True,
     image=None,
@@ -54,9 +54,9 @@ def test_a_server_that_has_everything() -> None:
         ),
         ({"compose": failed("unknown command")}, "Compose v2", "docker-compose-plugin"),
         ({"compose": Completed(0, b"1.29.2", b"")}, "Compose v2", "docker-compose-plugin"),
-        ({"gpus": 0}, "no NVIDIA driver", "accelerator: cpu"),
-        ({"gpus": 1}, "slots: 2, but the server has 1", "slots: 1 in dsk.yaml (nodes[1])"),
-        ({"nvidia_toolkit": False}, "container toolkit", "nvidia-ctk runtime configure"),
+        ({"devices": 0}, "no NVIDIA driver", "accelerator: cpu"),
+        ({"devices": 1}, "slots: 2, but the server has 1", "slots: 1 in dsk.yaml (nodes[1])"),
+        ({"runtime": False}, "container toolkit", "nvidia-ctk runtime configure"),
         (
             {"listening": frozenset({("10.0.0.12", 2222)})},
             "port 2222 on 10.0.0.12 is already in use",
@@ -78,11 +78,11 @@ def test_exit_codes() -> None:
         CLUSTER, NODE, replace(GOOD, docker=failed("Cannot connect to the Docker daemon"))
     )
     assert isinstance(dead, Unreachable)
-    assert isinstance(problem(CLUSTER, NODE, replace(GOOD, gpus=1)), UserError)
+    assert isinstance(problem(CLUSTER, NODE, replace(GOOD, devices=1)), UserError)
 
 
 def test_a_cpu_cluster_needs_no_gpu() -> None:
-    without = replace(GOOD, gpus=0, nvidia_toolkit=False)
+    without = replace(GOOD, devices=0, runtime=False)
     assert problem(replace(CLUSTER, accelerator="cpu"), NODE, without) is None
 
 

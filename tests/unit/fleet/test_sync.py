@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dsk.accelerators import accelerator
 from dsk.cluster.model import Cluster, Local, Node
 from dsk.errors import DskError, Unreachable
 from dsk.fleet.probe import Image
@@ -34,14 +35,16 @@ def test_what_a_server_says() -> None:
     }
     nvidia = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat\nGCC version: 12"
     lines = ["linux/amd64", "1000", json.dumps(image), '["a","b"]', "null", "", nvidia]
-    there = parse("\n".join(lines))
+    there = parse("\n".join(lines), accelerator("cuda"))
     assert there.image and there.image.layers == ("a", "b") and there.image.labels == LABELS
     assert there.free == 1024_000 and there.driver == "535.104.05"
     assert there.stacks == (("a", "b"), ())
 
 
 def test_an_empty_engine_without_a_driver() -> None:
-    assert parse("linux/amd64\n1000\nnull") == There("linux/amd64", 1024_000, None, (), "")
+    assert parse("linux/amd64\n1000\nnull", accelerator("cpu")) == There(
+        "linux/amd64", 1024_000, None, (), ""
+    )
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def _withdraw(cluster: Cluster, node: Node, server: Server) -> None:
 def _distribute(
     cluster: Cluster, fleet: Fleet, nodes: Sequence[Node], report: Report
 ) -> frozenset[int]:
-    there = fleet.each(lambda node, server: look(server, cluster.image, str(node)))
+    there = fleet.each(lambda node, server: look(server, cluster, str(node)))
     master = cluster.master
     try:
         if failed := fleet.error(master):

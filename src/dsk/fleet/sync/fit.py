@@ -36,8 +36,8 @@ def mismatch(cluster: Cluster, node: Node, image: Image, there: There) -> DskErr
             fix="all nodes of a cluster have one processor architecture; take this one out of "
             "dsk.yaml, or build the image on such a machine",
         )
-    if cluster.accelerator == "cuda":
-        return driver.problem(image.labels, there.driver, where)
+    if cluster.devices.server_devices:
+        return driver.problem(cluster.devices, image.labels, there.driver, where)
     return None
 
 

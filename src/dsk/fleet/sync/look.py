@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dsk.accelerators import Accelerator
+from dsk.cluster.model import Cluster
 from dsk.connect import Server
 from dsk.connect.engine import engine_error
 from dsk.fleet import driver
@@ -14,7 +16,7 @@ from dsk.fleet.probe import Image
 LIMIT_S = 60.0
 
 # Lines: platform, free kilobytes at the engine's folder, the image or `null`, the layers of each
-# image that is there, an empty one, and what the NVIDIA driver says of itself.
+# image that is there, an empty one, and what the accelerator's driver says of itself.
 SCRIPT = r"""
 docker version --format '{{.Server.Os}}/{{.Server.Arch}}' || exit 1
 df -Pk "$(docker info --format '{{.DockerRootDir}}')" | awk 'NR == 2 { print $4 }'
@@ -23,7 +25,7 @@ printf '%s\n' "$image"
 docker image ls --quiet --no-trunc | sort -u |
   xargs -r docker image inspect --format '{{json .RootFS.Layers}}' 2>/dev/null
 echo
-cat /proc/driver/nvidia/version 2>/dev/null
+sh -c "$2" 2>/dev/null
 exit 0
 """
 
@@ -46,24 +48,25 @@ class There:
         return max((_common(stack, layers) for stack in self.stacks), default=0)
 
 
-def look(server: Server, reference: str, where: str) -> There:
+def look(server: Server, cluster: Cluster, where: str) -> There:
     """Raises Unreachable."""
-    done = server.run(["sh", "-c", SCRIPT, "dsk", reference], timeout=LIMIT_S)
+    argv = ["sh", "-c", SCRIPT, "dsk", cluster.image, cluster.devices.server_driver]
+    done = server.run(argv, timeout=LIMIT_S)
     if done.returncode:
         raise engine_error(done.error, where)
-    return parse(done.text)
+    return parse(done.text, cluster.devices)
 
 
-def parse(output: str) -> There:
+def parse(output: str, devices: Accelerator) -> There:
     """Reads SCRIPT's output."""
-    told, _, nvidia = output.partition("\n\n")
+    told, _, said = output.partition("\n\n")
     platform, free, image, *stacks = told.splitlines()
     return There(
         platform,
         int(free or 0) * 1024,
         None if image == "null" else Image.inspected(image),
         tuple(tuple(json.loads(stack) or ()) for stack in stacks),
-        driver.version(nvidia),
+        driver.version(devices, said),
     )
 
 
