@@ -4,10 +4,11 @@ may use it."""
 from __future__ import annotations
 
 import os
-import shlex
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+
+from dsk import variables
 
 _FILES = files("dsk.assets") / "accelerators"
 _SUFFIX = ".env"
@@ -65,8 +66,7 @@ def accelerator(name: str) -> Accelerator:
     """Raises ValueError where there is none of that name."""
     if name not in names():
         raise ValueError(f"'{name}' should be one of {', '.join(names())}")
-    words = shlex.split((_FILES / f"{name}{_SUFFIX}").read_text(encoding="utf-8"), comments=True)
-    values = dict(word.split("=", 1) for word in words)
+    values = variables.parse((_FILES / f"{name}{_SUFFIX}").read_text(encoding="utf-8"))
     return Accelerator(name, **{key.lower(): value for key, value in values.items()})
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 
 import pytest
 
+from dsk import variables
 from dsk.recipe import KnownKeys
 
 ROOT = Path(__file__).parents[2]
@@ -47,8 +47,7 @@ def pins(file: Path) -> dict[str, str]:
 
 
 def settings(stack: Path) -> dict[str, str]:
-    words = shlex.split((stack / "stack.env").read_text(), comments=True)
-    return dict(word.split("=", 1) for word in words)
+    return variables.parse((stack / "stack.env").read_text())
 
 
 @every_stack

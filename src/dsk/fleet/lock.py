@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 
-from dsk import __version__
+from dsk import __version__, variables
 
 # Built from their patched sources, and so not in requirements.txt: name to variable of stack.env.
 FROM_SOURCE = {
@@ -39,8 +38,7 @@ def locked(stack: str) -> Lock | None:
     if stack not in known_stacks():
         return None
     folder = files("dsk.assets") / "stacks" / stack
-    words = shlex.split((folder / "stack.env").read_text(encoding="utf-8"), comments=True)
-    settings = dict(word.split("=", 1) for word in words)
+    settings = variables.parse((folder / "stack.env").read_text(encoding="utf-8"))
     python = {name: settings[variable] for name, variable in FROM_SOURCE.items()}
     for lock in LOCKS:
         python |= pinned((folder / lock).read_text(encoding="utf-8"))

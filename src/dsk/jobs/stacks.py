@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import dataclass
 from importlib.resources import files
 
+from dsk import variables
 from dsk.cluster.model import DEFAULT_IMAGE
 from dsk.recipe import KnownKeys
 
@@ -47,8 +47,7 @@ def shipped_stacks() -> list[str]:
 
 def _read(name: str) -> Stack:
     keys = _STACKS / name / RECIPE_KEYS
-    words = shlex.split((_STACKS / name / "stack.env").read_text(encoding="utf-8"), comments=True)
-    settings = dict(word.split("=", 1) for word in words)
+    settings = variables.parse((_STACKS / name / "stack.env").read_text(encoding="utf-8"))
     return Stack(
         name,
         KnownKeys.from_json(keys.read_text(encoding="utf-8"), where=str(keys)),
