@@ -68,7 +68,7 @@ accelerator() {
         if (
             # shellcheck source=/dev/null
             source "$file"
-            [[ -n ${WORKER_DEVICES:-} ]] && sh -c "$WORKER_DEVICES" 2>/dev/null | grep -qxE "$DEVICE_LINE"
+            [[ -n ${WORKER_DEVICES:-} ]] && sh -c "$WORKER_DEVICES" 2>/dev/null | grep -xE "$DEVICE_LINE" >/dev/null
         ); then
             basename "$file" .env
             return

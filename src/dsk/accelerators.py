@@ -22,12 +22,15 @@ class Accelerator:
     (DS_ACCELERATOR), `backend` torch.distributed's of its collectives, `visible_devices` the
     variable that chooses devices. `overlay` and `demo_overlay` are files of compose/.
 
-    Commands are for `sh -c`. On a server, `server_devices` prints a line a device, `server_driver`
-    what the regular expression `driver_version` finds the driver's version in, and `server_look`
-    all that is known of the GPUs, as `nvidia-smi -q -x` has it. `runtime` is the engine's that
-    hands devices in, "" where Compose does; `runtime_install` are commands. In a worker,
-    `worker_devices` prints lines of which those that match `device_line` are devices; "" has none
-    to count. `figures` prints index, use in %, memory used and there in MiB, °C and W of each.
+    On a server, for `sh -c`: `server_devices` prints a line a device, `server_driver` what the
+    regular expression `driver_version` finds the driver's version in, and `server_look` all that is
+    known of the GPUs, as `nvidia-smi -q -x` has it. `runtime` is the engine's that hands devices
+    in, "" where Compose does; `runtime_install` are commands.
+
+    In a worker, programs with their arguments, without a shell that would outlive its limit for
+    one that hangs: `worker_devices` prints lines of which those that match `device_line` are
+    devices; "" has none to count. `figures` prints index, use in %, memory used and there in MiB,
+    °C and W of each.
     """
 
     name: str

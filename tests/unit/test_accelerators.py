@@ -63,16 +63,16 @@ def test_amd_devices_are_those_with_simd_units(tmp_path: Path) -> None:
         )
     (tmp_path / "dev").mkdir()
     (tmp_path / "dev/kfd").touch()
-    command = accelerator("rocm").server_devices
-    command = command.replace("/sys", f"{tmp_path}/sys").replace("/dev", f"{tmp_path}/dev")
-    assert len(listed(command)) == 2
+    for command in (accelerator("rocm").server_devices, accelerator("rocm").worker_devices):
+        there = command.replace("/sys", f"{tmp_path}/sys").replace("/dev", f"{tmp_path}/dev")
+        assert len(listed(there)) == 2
 
 
 def test_ascend_devices_are_numbered(tmp_path: Path) -> None:
     for name in ("davinci0", "davinci1", "davinci_manager", "devmm_svm", "hisi_hdc", "null"):
         (tmp_path / name).touch()
-    command = accelerator("npu").server_devices.replace("/dev", str(tmp_path))
-    assert listed(command) == ["davinci0", "davinci1"]
+    for command in (accelerator("npu").server_devices, accelerator("npu").worker_devices):
+        assert listed(command.replace("/dev", str(tmp_path))) == ["davinci0", "davinci1"]
 
 
 def listed(command: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shlex
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -61,7 +62,7 @@ def _gpus(command: str) -> tuple[GpuReport, ...]:
     """Empty where the maker's tool has nothing to say within GPU_LIMIT_S."""
     try:
         done = subprocess.run(
-            ["sh", "-c", f"exec {command}"],
+            shlex.split(command),
             capture_output=True,
             text=True,
             timeout=GPU_LIMIT_S,

@@ -14,7 +14,6 @@ from dsk.digest import sha256
 from dsk.wire.transfer import PARTIAL, Entry, Listing
 
 HASHING_THREADS = 4
-CHUNK = 1 << 20
 OWN = ".dsk"
 """dsk's own folder at the top of a workspace: each node's own, never copied."""
 

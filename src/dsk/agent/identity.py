@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import shlex
 import socket
 import subprocess
 from pathlib import Path
@@ -39,19 +39,16 @@ def accelerators(kind: str) -> dict[str, Any]:
     CPU node has as many slots as its user says.
     """
     known = accelerator(kind)
-    command = known.worker_devices
-    if not command:
+    if not (argv := shlex.split(known.worker_devices)):
         return {"count": None, "problem": ""}
-    program = command.split(maxsplit=1)[0]
-    if not shutil.which(program):
+    program = argv[0]
+    try:
+        listing = subprocess.run(argv, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    except FileNotFoundError:
         return {
             "count": 0,
             "problem": f"{program} is not in the worker: it was started without GPUs",
         }
-    try:
-        listing = subprocess.run(
-            ["sh", "-c", command], capture_output=True, text=True, timeout=LIMIT_S, check=False
-        )
     except subprocess.TimeoutExpired:
         return {"count": 0, "problem": f"{program} did not answer within {LIMIT_S} s"}
     found = [line for line in listing.stdout.splitlines() if fullmatch(known.device_line, line)]
