@@ -94,7 +94,7 @@ def docker_compose(*arguments: str, env: dict[str, str] | None = None) -> dict[s
 
 
 @needs_compose
-@pytest.mark.parametrize("variant", ["plain", "cpu", "rdma", "demo", "user"])
+@pytest.mark.parametrize("variant", ["plain", "cpu", "rocm", "npu", "rdma", "demo", "user"])
 def test_docker_compose_makes_the_same_of_the_templates(
     cluster: Cluster, demo: Demo, tmp_path: Path, variant: str
 ) -> None:
@@ -102,6 +102,13 @@ def test_docker_compose_makes_the_same_of_the_templates(
     cluster = {
         "plain": cluster,
         "cpu": replace(cluster, accelerator="cpu"),
+        "rocm": replace(cluster, accelerator="rocm"),
+        # Compose itself cannot say something once for each slot.
+        "npu": replace(
+            cluster,
+            accelerator="npu",
+            nodes=tuple(replace(node, slots=1) for node in cluster.nodes),
+        ),
         "rdma": replace(cluster, network=Network(infiniband="on")),
         "demo": replace(cluster, demo=demo, accelerator="cpu"),
         "user": replace(cluster, user=User(1234, 100), network=Network(infiniband="on")),
@@ -111,7 +118,7 @@ def test_docker_compose_makes_the_same_of_the_templates(
     files = [part for name in _overlays(cluster) for part in ("-f", f"{TEMPLATES}/{name}.yaml")]
     path = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/root"}
     from_templates = docker_compose(
-        "--project-directory", str(tmp_path), *files, env={**path, **values}
+        "--project-directory", str(tmp_path), *files, env={"DSK_SLOT": "0", **path, **values}
     )
 
     rendered = tmp_path / "compose.yaml"
