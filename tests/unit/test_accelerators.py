@@ -16,6 +16,7 @@ import yaml
 from dsk import accelerators
 from dsk.accelerators import Accelerator, accelerator, names
 from dsk.agent import identity
+from dsk.agent.examine.look import look
 from dsk.bundle import compose
 from dsk.cluster.model import Cluster, Local, Node
 from dsk.plan import direct
@@ -116,6 +117,16 @@ def test_a_new_kind_is_files_alone(made_up: str) -> None:
         recipe_local=RecipeText("{}"), output_dir="/w/o", needed=(), env={}, version="0",
     )  # fmt: skip
     assert direct.contract(spec, node, 0, 0, 29500)["BEADS"] == "0,1"
+
+
+def test_a_check_looks_for_the_kind_and_not_for_deepspeeds_name_of_it(
+    made_up: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which is another kind's, as ROCm's is cuda."""
+    monkeypatch.setenv("DSK_ACCELERATOR", made_up)
+    monkeypatch.setenv("DS_ACCELERATOR", "cuda")
+    found = look()
+    assert (found["accelerator"], found["gpus"], found["gpu_problem"]) == (made_up, 2, "")
 
 
 def test_one_that_there_is_not() -> None:

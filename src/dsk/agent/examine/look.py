@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from dsk.accelerators import here
 from dsk.agent import lock
 from dsk.agent.identity import accelerators
 from dsk.wire import PROTOCOL, paths
@@ -22,7 +23,7 @@ PACKAGES = (
 
 def look() -> dict[str, Any]:
     """Everything but the workspace."""
-    kind = os.environ.get("DS_ACCELERATOR", "")
+    kind = here()
     found = accelerators(kind)
     return {
         "protocol": PROTOCOL,
