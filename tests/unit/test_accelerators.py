@@ -62,6 +62,8 @@ def test_amd_devices_are_those_with_simd_units(tmp_path: Path) -> None:
         (node / "properties").write_text(
             f"cpu_cores_count 0\nsimd_count {units}\nmem_banks_count 1\n"
         )
+    # One that this container was not given cannot be read: here a folder, as root reads any file.
+    (tmp_path / "sys/class/kfd/kfd/topology/nodes/3/properties").mkdir(parents=True)
     (tmp_path / "dev").mkdir()
     (tmp_path / "dev/kfd").touch()
     for command in (accelerator("rocm").server_devices, accelerator("rocm").worker_devices):
