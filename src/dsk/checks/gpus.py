@@ -28,11 +28,13 @@ def judge(facts: Facts) -> Iterator[Finding]:
             on_cpu = not facts.cluster.devices.server_devices
             # A container that was given some of the GPUs sees the others in /proc all the same.
             devices = 0 if facts.cluster.in_place else server.gpu_devices
-            yield _cpus(node, server) if on_cpu else _gpus(node, server, devices)
+            maker = facts.cluster.devices.maker
+            yield _cpus(node, server) if on_cpu else _gpus(node, server, devices, maker)
 
 
-def _gpus(node: Node, server: ServerFacts, devices: int) -> Finding:
-    """`devices`: how many the driver has, 0 where that is not known."""
+def _gpus(node: Node, server: ServerFacts, devices: int, maker: str) -> Finding:
+    """`devices`: how many the driver has, 0 where that is not known. `maker` stands for names that
+    no tool tells."""
     here = max(len(server.gpus), devices)
     if here < node.slots:
         text = Text(
@@ -51,7 +53,7 @@ def _gpus(node: Node, server: ServerFacts, devices: int) -> Finding:
             "nvidia-smi 只显示 {here} 块 GPU 中的 {shown} 块：有一块没有响应",
         ).filled(shown=len(server.gpus), here=server.gpu_devices)
         return Finding("gpus", "warning", text, node.index, fix=_REBOOT)
-    names = ", ".join(sorted({gpu.name for gpu in server.gpus}))
+    names = ", ".join(sorted({gpu.name for gpu in server.gpus})) or maker
     text = Text("{here} GPU(s) {names}", "{here} 块 GPU {names}").filled(here=here, names=names)
     return Finding("gpus", "ok", text, node.index, None, str(here), str(node.slots))
 

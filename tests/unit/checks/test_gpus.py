@@ -9,6 +9,7 @@ import pytest
 from dsk.checks import driver, gpuhealth, gpus, gpuuse
 from dsk.checks.facts import Container, Facts, Gpu, GpuProcess
 from dsk.checks.model import Finding
+from dsk.cluster.model import Cluster
 from dsk.fleet import nvidia
 from tests.unit.checks.conftest import recorded, with_server
 
@@ -154,3 +155,8 @@ def test_a_container_has_the_gpus_that_it_was_given(facts: Facts) -> None:
 def test_driver(facts: Facts, changed: dict[str, object], says: str) -> None:
     ((state, text),) = of_node(list(driver.judge(with_server(facts, 1, **changed))))
     assert state == "failed" and says in text
+
+
+def test_gpus_that_no_tool_names_are_their_makers(facts: Facts, cluster: Cluster) -> None:
+    found = of_node(list(gpus.judge(replace(facts, cluster=replace(cluster, accelerator="rocm")))))
+    assert found == [("ok", "4 GPU(s) AMD")]
