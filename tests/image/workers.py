@@ -64,10 +64,16 @@ class Workers:
 
 
 @contextlib.contextmanager
-def running(folder: Path, image: str, user: User | None = None) -> Iterator[Workers]:
+def running(
+    folder: Path, image: str, user: User | None = None, accelerator: str = "cpu"
+) -> Iterator[Workers]:
     # Compose projects are named `dsk-` and the cluster.
     name = NAMES.removeprefix("dsk-")
-    cluster = replace(_cluster(name, NAMES, _make_network(NAMES), folder, image), user=user)
+    cluster = replace(
+        _cluster(name, NAMES, _make_network(NAMES), folder, image),
+        user=user,
+        accelerator=accelerator,
+    )
     made = Workers(cluster, folder)
     try:
         bundles = render(cluster, _keys(cluster, folder / "keys"))
@@ -102,7 +108,6 @@ def _cluster(name: str, network: str, subnet: str, folder: Path, image: str) -> 
         nodes=tuple(Node(i, f"{first}.{10 + i}", 1, Local()) for i in range(2)),
         file=folder / "dsk.yaml",
         image=image,
-        accelerator="cpu",
         shm_size="64mb",
         env={"AWKWARD": AWKWARD},
         demo=Demo(network, subnet, workspaces),

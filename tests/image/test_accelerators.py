@@ -1,0 +1,102 @@
+"""A kind of accelerator that two files make, in real workers: devices, a tool that lists them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dsk import accelerators
+from dsk.bundle import compose
+from tests.image.engine import Image
+from tests.image.workers import Workers, running
+
+ROOT = Path(__file__).parents[2]
+KIND = "abacus"
+FILE = """\
+MAKER=Babylon
+TOOL=beads
+DEEPSPEED=cpu
+BACKEND=gloo
+VISIBLE_DEVICES=BEADS
+DEMO_OVERLAY=abacus
+WORKER_DEVICES='beads -L'
+DEVICE_LINE='Bead [0-9]+'
+FIGURES='beads --figures'
+"""
+TOOL = """#!/bin/sh
+for bead in /dev/bead[0-9]*; do
+    [ -c "$bead" ] || continue
+    case $1 in
+        -L) echo "Bead ${bead#/dev/bead}" ;;
+        --figures) echo "${bead#/dev/bead}, 37, 100, 1000, 41, [N/A]" ;;
+    esac
+done
+echo abacus 1.0 >&2
+"""
+ASK = """\
+import json
+from dsk.accelerators import accelerator, here
+from dsk.agent import figures, identity
+gpus = [[gpu.index, gpu.used] for gpu in figures.report(0, "/", "", {}).gpus]
+print(json.dumps([here(), accelerator(here()).backend, identity.accelerators(here()), gpus]))
+"""
+
+
+@pytest.fixture(scope="module")
+def workers(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workers]:
+    """The image that was built without the kind is handed its file, as a rebuilt one would hold."""
+    folder = tmp_path_factory.mktemp("accelerators")
+    for part in ("accelerators", "compose"):
+        shutil.copytree(ROOT / part, folder / part)
+    file = folder / f"accelerators/{KIND}.env"
+    file.write_text(FILE)
+    tool = folder / "beads"
+    tool.write_text(TOOL)
+    tool.chmod(0o755)
+    where = "import dsk.assets as assets; print(assets.__path__[0], end='')"
+    inside = image.run(["python", "-c", where]).stdout
+    mounts = [f"{file}:{inside}/accelerators/{KIND}.env:ro", f"{tool}:/usr/local/bin/beads:ro"]
+    overlay = {"devices": ["/dev/null:/dev/bead${DSK_SLOT}"], "volumes": mounts}
+    text = yaml.safe_dump({"services": {"worker": overlay}})
+    (folder / f"compose/{KIND}.yaml").write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(accelerators, "_FILES", folder / "accelerators")
+        patch.setattr(compose, "files", lambda _package: folder)
+        forget()
+        try:
+            place = folder / "workers"
+            place.mkdir()
+            with running(place, image.reference, accelerator=KIND) as made:
+                yield made
+        finally:
+            forget()
+
+
+def forget() -> None:
+    for cached in (accelerators.names, accelerators.accelerator):
+        cached.cache_clear()
+
+
+def test_two_files_are_a_kind(workers: Workers) -> None:
+    """As a job's supervisor asks: in a session over SSH."""
+    script = workers.folder / "node0/workspace/ask.py"
+    script.write_text(ASK)
+    said = workers.ssh(workers.host(0), "python", f"{workers.cluster.workspace}/ask.py").stdout
+    kind, backend, found, figures = json.loads(said)
+    assert (kind, backend) == (KIND, "gloo")
+    assert found == {"count": 1, "problem": ""}
+    assert figures == [[0, 37.0]]
+    env = workers.ssh(workers.host(0), "env").stdout.splitlines()
+    assert {f"DSK_ACCELERATOR={KIND}", "DS_ACCELERATOR=cpu"} <= set(env)
+
+
+def test_a_worker_that_lost_its_devices(workers: Workers) -> None:
+    workers.exec(1, "rm", "/dev/bead0")
+    ask = "import json; from dsk.agent.identity import accelerators as a; "
+    said = workers.exec(1, "python", "-c", f"{ask}print(json.dumps(a('{KIND}')))").stdout
+    assert json.loads(said) == {"count": 0, "problem": "abacus 1.0"}
