@@ -1,7 +1,8 @@
-"""GPU memory of one rank: what `dsk check` estimates beside what PyTorch's allocator measured.
+"""GPU memory of a rank: what `dsk check` estimates beside what PyTorch's allocator measured.
 
 Real training steps of LLaMA-Factory with random weights, every sequence exactly `cutoff_len` long,
-one rank. On a machine with a GPU, in a Python that has the whole stack and dsk, as the image's:
+one rank or several, each with a GPU. On a machine with GPUs, in a Python that has the whole stack
+and dsk, as the image's:
 
     docker run --rm --gpus all --ipc=host -v "$PWD:/dsk" -e PYTHONPATH=/dsk/src dsk:cu128 \
         python /dsk/bench/gpu_memory.py [--answers FILE.json] [--only WORD] [--llamafactory DIR]
@@ -67,6 +68,7 @@ class Setting:
     cutoff: int = 1024
     kind: str = "full"
     checkpointing: bool = True
+    ranks: int = 1
     fitted: bool = True
     """Whether the formula's constants were chosen with it; the others prove them."""
     more: dict[str, Any] = field(default_factory=dict)
@@ -74,7 +76,11 @@ class Setting:
     @property
     def name(self) -> str:
         words = [self.model, self.preset or "none", self.kind, f"{self.batch}x{self.cutoff}"]
-        return "-".join([*words, *([] if self.checkpointing else ["all-activations"])])
+        if not self.checkpointing:
+            words.append("all-activations")
+        if self.ranks > 1:
+            words.append(f"{self.ranks}-ranks")
+        return "-".join(words)
 
     def recipe(self, llamafactory: Path) -> dict[str, Any]:
         keys: dict[str, Any] = {
@@ -125,11 +131,21 @@ SETTINGS = (
     Setting("llama", "z2", 4, cutoff=2048, fitted=False),
     Setting("llama", "z3", 1),
     Setting("llama", "z2", 8, kind="lora", checkpointing=False),
+    Setting("0.5B", "z2", 4, ranks=2, fitted=False),
+    Setting("0.5B", "z3", 4, ranks=2, fitted=False),
+    Setting("0.5B", "z0", 4, ranks=2, fitted=False),
+    Setting("0.5B", "", 4, ranks=2, fitted=False),
+    Setting("0.5B", "z2_offload", 4, ranks=2, fitted=False),
+    Setting("0.5B", "z3_offload", 4, ranks=2, fitted=False),
+    Setting("1.5B", "z2", 1, ranks=2, fitted=False),
+    Setting("1.5B", "z3", 1, ranks=2, fitted=False),
+    Setting("1.5B", "z3", 8, kind="lora", ranks=2, fitted=False),
+    Setting("llama", "z3", 1, ranks=2, fitted=False),
 )
 
 
 class Room:
-    """Bytes of the GPU that settings running side by side share."""
+    """Bytes of each GPU that settings running side by side share."""
 
     def __init__(self, total: int) -> None:
         self._free = total
@@ -153,15 +169,20 @@ def main() -> None:
     parser.add_argument("--only", default="", help="settings whose name holds this")
     parser.add_argument("--jobs", type=int, default=5)
     options = parser.parse_args()
-    chosen = [setting for setting in SETTINGS if options.only in setting.name]
+    sizes = gpu_bytes()
+    chosen = [
+        setting
+        for setting in SETTINGS
+        if options.only in setting.name and setting.ranks <= len(sizes)
+    ]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_data(folder)
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda model: make_model(folder, model), {s.model for s in chosen}))
-        total = gpu_bytes()
+        total = min(sizes)
         room = Room(total)
-        answers: dict[str, dict[str, Any]] = {}
+        answers: dict[str, dict[str, int]] = {}
 
         def run(setting: Setting) -> None:
             need = int(expected(setting, options.llamafactory).peak * 1.2) + GIB
@@ -183,10 +204,10 @@ def main() -> None:
 
 def expected(setting: Setting, llamafactory: Path) -> Estimate:
     shape = ModelShape.from_config(CONFIGS[setting.model])
-    return estimate_for(setting.recipe(llamafactory), shape, world_size=1)
+    return estimate_for(setting.recipe(llamafactory), shape, world_size=setting.ranks)
 
 
-def show(chosen: list[Setting], answers: dict[str, dict[str, Any]], llamafactory: Path) -> None:
+def show(chosen: list[Setting], answers: dict[str, dict[str, int]], llamafactory: Path) -> None:
     print(f"{'setting':<42} {'GiB estimated':>13} {'measured':>9} {'ratio':>6}  reserved")
     for setting in chosen:
         if setting.name not in answers:
@@ -199,12 +220,13 @@ def show(chosen: list[Setting], answers: dict[str, dict[str, Any]], llamafactory
         )
 
 
-def save(path: Path, chosen: list[Setting], answers: dict[str, dict[str, Any]]) -> None:
+def save(path: Path, chosen: list[Setting], answers: dict[str, dict[str, int]]) -> None:
     """As tests/unit/recipe/measured_memory.json, which the estimate is tested on."""
     runs = [
         {
             "name": setting.name,
             "model": setting.model,
+            "ranks": setting.ranks,
             "fitted": setting.fitted,
             "recipe": setting.recipe(Path("/opt/llamafactory")),
             "bytes": answers[setting.name],
@@ -215,12 +237,13 @@ def save(path: Path, chosen: list[Setting], answers: dict[str, dict[str, Any]]) 
     path.write_text(json.dumps({"models": CONFIGS, "runs": runs}, indent=1) + "\n")
 
 
-def gpu_bytes() -> int:
+def gpu_bytes() -> list[int]:
+    """Of each GPU."""
     done = subprocess.run(
-        ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits", "--id=0"],
+        ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    return int(done.stdout) << 20
+    return [int(line) << 20 for line in done.stdout.splitlines()]
 
 
 def make_data(folder: Path) -> None:
@@ -243,7 +266,8 @@ def make_model(folder: Path, model: str) -> None:
         sys.exit(f"{model}: {known} parameters by the formula, {counted} by PyTorch")
 
 
-def measure(folder: Path, setting: Setting, llamafactory: Path) -> dict[str, Any]:
+def measure(folder: Path, setting: Setting, llamafactory: Path) -> dict[str, int]:
+    """In bytes; of several ranks the highest."""
     own = folder / setting.name
     own.mkdir()
     recipe = {
@@ -258,31 +282,36 @@ def measure(folder: Path, setting: Setting, llamafactory: Path) -> dict[str, Any
         "report_to": "none",
         "output_dir": str(own / "output"),
     }
-    answer = own / "answer.json"
     asked = own / "setting.json"
-    asked.write_text(json.dumps({"recipe": recipe, "answer": str(answer)}))
+    asked.write_text(json.dumps({"recipe": recipe, "answers": str(own)}))
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     env = {
-        **os.environ, "RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1",
+        **os.environ, "WORLD_SIZE": str(setting.ranks), "LOCAL_WORLD_SIZE": str(setting.ranks),
         "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "DS_ACCELERATOR": "cuda",
         "HF_DATASETS_CACHE": str(own / "cache"), "DISABLE_VERSION_CHECK": "1",
         "PYTHONPATH": f"{llamafactory / 'src'}:{os.environ.get('PYTHONPATH', '')}",
     }  # fmt: skip
     began = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, str(INSIDE / "peak.py"), str(asked)],
-        cwd=own, env=env, capture_output=True, text=True, errors="replace", timeout=LIMIT_S,
-        check=False,
-    )  # fmt: skip
-    if done.returncode:
-        print(f"{setting.name}:\n{done.stdout[-500:]}\n{done.stderr[-1500:]}", file=sys.stderr)
-        done.check_returncode()
-    found: dict[str, Any] = json.loads(answer.read_text())
+
+    def rank(number: int) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, str(INSIDE / "peak.py"), str(asked)],
+            cwd=own, env={**env, "RANK": str(number), "LOCAL_RANK": str(number)},
+            capture_output=True, text=True, errors="replace", timeout=LIMIT_S, check=False,
+        )  # fmt: skip
+
+    with ThreadPoolExecutor(setting.ranks) as pool:
+        ended = list(pool.map(rank, range(setting.ranks)))
+    for done in ended:
+        if done.returncode:
+            print(f"{setting.name}:\n{done.stdout[-500:]}\n{done.stderr[-1500:]}", file=sys.stderr)
+            done.check_returncode()
+    found = [json.loads(path.read_text()) for path in own.glob("rank*.json")]
     shutil.rmtree(own)  # LLaMA-Factory saves the model at the end
     print(f"{setting.name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
-    return found
+    return {key: max(each[key] for each in found) for key in found[0]}
 
 
 if __name__ == "__main__":

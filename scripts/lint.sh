@@ -13,7 +13,7 @@ check() {
     "$@" || failed+=("$name")
 }
 
-mapfile -t shell_files < <(grep -rIlE '^(#!/usr/bin/env bash|#!/bin/(ba)?sh|# shellcheck shell=)' scripts entrypoint tests/lab tests/image .ci)
+mapfile -t shell_files < <(grep -rIlE '^(#!/usr/bin/env bash|#!/bin/(ba)?sh|# shellcheck shell=)' scripts entrypoint tests .ci)
 shopt -s nullglob
 workflows=(.github/workflows/*.yml)
 

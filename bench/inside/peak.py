@@ -1,11 +1,13 @@
-"""`python peak.py SETTING.json`, on a GPU, in a Python with the stack: a few steps in one rank.
+"""`python peak.py SETTING.json`, on a GPU, in a Python with the stack: a few steps of one rank.
 
-The file holds LLaMA-Factory's arguments as `recipe`, and `answer`: where what was measured goes.
+The file holds LLaMA-Factory's arguments as `recipe`, and `answers`: the folder where what was
+measured goes, as rankN.json. RANK and the like are in the environment.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -40,7 +42,8 @@ def main(path: str) -> None:
     setting = json.loads(Path(path).read_text())
     peaks = Peaks()
     run_exp(args=setting["recipe"], callbacks=[peaks])
-    Path(setting["answer"]).write_text(json.dumps(peaks.found))
+    answer = Path(setting["answers"]) / f"rank{os.environ['RANK']}.json"
+    answer.write_text(json.dumps(peaks.found))
 
 
 if __name__ == "__main__":
