@@ -118,13 +118,13 @@ def test_status_has_the_gpus_figures(servers: Servers, figures: list[str]) -> No
 
 
 def reports_of_training(servers: Servers) -> list[dict[str, Any]]:
-    """Each node's, once all ranks train."""
+    """Each node's, once all ranks have done a step: before, a GPU is not yet used in full."""
     job = json.loads(servers.dsk("status", "--json"))["jobs"][-1]
     assert job["state"] in ("starting", "running"), servers.dsk("logs")
     reports = [node["report"] for node in job["node_states"] if node["report"]]
     ranks = [rank for report in reports for rank in report["ranks"]]
-    phases = [rank["progress"] and rank["progress"]["phase"] for rank in ranks]
-    return reports if phases == ["training"] * 2 else []
+    steps = [(rank["progress"] and rank["progress"]["step"]) or 0 for rank in ranks]
+    return reports if len(steps) == 2 and all(steps) else []
 
 
 def test_a_rank_out_of_gpu_memory_is_named(servers: Servers) -> None:

@@ -24,6 +24,8 @@ driver="$root/usr/local/nvidia"
 mkdir -p "$driver/lib64"
 ldconfig -p | sed -n 's/^\t\(libcuda\|libnvidia-[a-z-]*\)\.so\.[0-9]* (.*x86-64.*) => //p' |
     while read -r library; do cp -L "$library" "$driver/lib64/"; done
+# By this name Triton links it; the toolkit makes that link too.
+ln -sf libcuda.so.1 "$driver/lib64/libcuda.so"
 cp -L "$(command -v nvidia-smi)" "$root/usr/local/bin/"
 echo /usr/local/nvidia/lib64 >"$root/etc/ld.so.conf.d/nvidia.conf"
 chroot "$root" ldconfig

@@ -171,13 +171,13 @@ def _weights(setting: Setting, shape: ModelShape) -> int:
 
 
 def _optimizer(setting: Setting, shape: ModelShape) -> int:
-    """Adam's moments and, under DeepSpeed, the weights in fp32; with ZeRO-3 the gradients too,
-    whose buffer stays."""
+    """Adam's moments and, under DeepSpeed, the weights in fp32. With them the buffer of gradients
+    that stays: ZeRO-3's, and in data parallel without DeepSpeed that of torch's buckets."""
     trained = _trained(setting, shape)
     if setting.offload_optimizer:
         return 0
     if setting.stage is None:
-        return ADAM * trained
+        return (ADAM + (FULL if setting.world_size > 1 else 0)) * trained
     buffer = HALF if setting.stage == 3 else 0
     return (FULL + ADAM + buffer) * trained // _share(setting, 1)
 
@@ -216,8 +216,7 @@ def _gradients(setting: Setting, shape: ModelShape) -> int:
     """At the end of the backward pass, without what `_optimizer` counts already."""
     trained = _trained(setting, shape)
     if setting.stage is None:
-        # Data parallel: torch's buckets hold them once more.
-        return FULL * trained * (2 if setting.world_size > 1 else 1)
+        return FULL * trained
     bucket = HALF * min(trained, REDUCE_BUCKET)
     if setting.offload_optimizer or setting.stage == 3:
         return bucket
@@ -234,5 +233,6 @@ def _step(setting: Setting, shape: ModelShape) -> int:
     own = trained // _share(setting, 1)
     if setting.stage == 3:
         return (FULL + HALF) * min(own, LIVE_PARAMETERS)
-    # Gradients in bf16 and in fp32, and the new weights in bf16.
-    return (HALF + FULL + HALF) * own
+    # Gradients in bf16 and in fp32; ZeRO-2 has the new weights in bf16 beside the old ones.
+    new_weights = HALF if setting.stage else 0
+    return (HALF + FULL + new_weights) * own

@@ -1,4 +1,4 @@
-"""The estimate beside what PyTorch's allocator measured (bench/gpu_memory.py, one H100 80GB)."""
+"""The estimate beside what PyTorch's allocator measured (bench/gpu_memory.py, two H100 80GB)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RECIPE: dict[str, Any] = {
 def test_the_estimate_is_within_15_percent_of_the_measured_peak(name: str) -> None:
     run = RUNS[name]
     shape = ModelShape.from_config(MEASURED["models"][run["model"]])
-    estimate = estimate_for(run["recipe"], shape, world_size=1)
+    estimate = estimate_for(run["recipe"], shape, world_size=run["ranks"])
     measured = max(run["bytes"]["allocated"], run["bytes"]["start_peak"])
     assert estimate.peak == pytest.approx(measured, rel=0.15)
 
@@ -36,7 +36,8 @@ def test_the_estimate_is_within_15_percent_of_the_measured_peak(name: str) -> No
 def test_settings_that_the_constants_were_not_chosen_with_are_among_them() -> None:
     proving = [run for run in RUNS.values() if not run["fitted"]]
     assert len(proving) >= 4
-    assert {run["model"] for run in proving} == {"1.5B", "llama"}
+    assert {run["model"] for run in proving} == {"0.5B", "1.5B", "llama"}
+    assert {run["ranks"] for run in proving} == {1, 2}
 
 
 def test_another_card_and_another_day() -> None:
