@@ -12,6 +12,8 @@ import yaml
 
 from dsk import accelerators
 from dsk.bundle import compose
+from dsk.checks.registry import chosen, judge_all
+from dsk.jobs.check import Measuring
 from tests.image.engine import Image
 from tests.image.workers import Workers, running
 
@@ -95,8 +97,12 @@ def test_two_files_are_a_kind(workers: Workers) -> None:
     assert {f"DSK_ACCELERATOR={KIND}", "DS_ACCELERATOR=cpu"} <= set(env)
 
 
-def test_a_worker_that_lost_its_devices(workers: Workers) -> None:
+def test_a_worker_that_lost_its_devices_is_found_by_check(workers: Workers) -> None:
     workers.exec(1, "rm", "/dev/bead0")
-    ask = "import json; from dsk.agent.identity import accelerators as a; "
-    said = workers.exec(1, "python", "-c", f"{ask}print(json.dumps(a('{KIND}')))").stdout
-    assert json.loads(said) == {"count": 0, "problem": "abacus 1.0"}
+    (check,) = chosen(["worker-gpus"])
+    found = judge_all(Measuring(workers.cluster).run(check.needs), [check])
+    said = [(each.node, each.state, each.text.in_language("en")) for each in found]
+    assert said == [
+        (0, "ok", "the worker sees 1 GPU(s)"),
+        (1, "failed", "slots: 1, but the worker sees 0 GPU(s) (abacus 1.0)"),
+    ]

@@ -25,6 +25,7 @@ from dsk.checks import (
     template,
     trials,
     worker,
+    workergpus,
     workerport,
     workspace,
 )
@@ -74,6 +75,7 @@ CHECKS: Sequence[Check] = (
     Check("clock", clock.judge, ("server",), quick=True),
     Check("worker", worker.judge, ("server",), quick=True),
     Check("worker-port", workerport.judge, ("server",), quick=True),
+    Check("worker-gpus", workergpus.judge, ("worker",)),
     Check("image", content.judge, ("worker",)),
     Check("workspace", workspace.judge, ("worker", "server")),
     Check("modes", modes.judge, ("server", "worker")),

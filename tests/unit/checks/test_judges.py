@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dsk.checks import clock, content, inputs, login, room, template, workspace
+from dsk.checks import clock, content, inputs, login, room, template, workergpus, workspace
 from dsk.checks.facts import (
     Clock,
     Disk,
@@ -53,6 +53,17 @@ def test_the_odd_image_out_is_named(facts: Facts) -> None:
     other = replace(GOOD, content_id="sha256:bbbb")
     found = list(content.judge(workers(facts, other, GOOD, GOOD)))
     assert [each.state for each in found] == ["failed", "ok", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("seen", "state"), [(4, "ok"), (8, "ok"), (3, "failed"), (0, "failed"), (None, "skipped")]
+)
+def test_the_gpus_that_a_worker_sees(facts: Facts, seen: int | None, state: str) -> None:
+    lost = "Failed to initialize NVML: Unknown Error"
+    worker = replace(GOOD, gpus=seen, gpu_problem="" if seen else lost)
+    (found,) = workergpus.judge(workers(facts, worker))
+    assert found.state == state
+    assert (lost in found.text.in_language("en")) == (seen == 0)
 
 
 def test_package_by_package(facts: Facts) -> None:

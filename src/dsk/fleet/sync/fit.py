@@ -9,8 +9,8 @@ from dsk.fleet.probe import Image
 from dsk.fleet.sync.look import There
 
 GB = 1e9
-# The image, and its largest layer, not compressed at worst, while it is unpacked: of dsk:cu128 that
-# is three fifths.
+# The image, and its layers as they came, which an engine keeps until it has unpacked them: of
+# dsk:cu128, compressed, at worst three fifths.
 ROOM_TO_RECEIVE = 1.6
 # What `docker save` writes before it says a word, and the layers, not compressed at worst.
 ROOM_TO_SERVE = 2.0

@@ -1,0 +1,56 @@
+"""Accelerators that each worker sees: a server's and its container's may differ.
+
+NVIDIA's are lost to a container when the server's systemd is reloaded: `Failed to initialize NVML:
+Unknown Error` (NVIDIA/nvidia-container-toolkit issue 48).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dsk.checks.facts import Facts, WorkerFacts
+from dsk.checks.gpus import NO_GPUS_WANTED
+from dsk.checks.model import Finding
+from dsk.cluster.model import Node
+from dsk.text import Text
+
+
+def judge(facts: Facts) -> Iterator[Finding]:
+    for node in facts.cluster.nodes:
+        worker = facts.workers.get(node.index)
+        if worker is None:
+            continue
+        if not facts.cluster.devices.worker_devices:
+            yield Finding("worker-gpus", "skipped", NO_GPUS_WANTED, node.index)
+        elif worker.gpus is None:
+            text = Text("it computes on {kind}", "它用 {kind} 计算").filled(kind=worker.accelerator)
+            yield Finding("worker-gpus", "skipped", text, node.index)
+        else:
+            yield _finding(node, worker, worker.gpus, in_place=facts.cluster.in_place)
+
+
+def _finding(node: Node, worker: WorkerFacts, seen: int, *, in_place: bool) -> Finding:
+    numbers = str(seen), str(node.slots)
+    if seen >= node.slots:
+        text = Text("the worker sees {seen} GPU(s)", "worker 能看到 {seen} 块 GPU")
+        return Finding("worker-gpus", "ok", text.filled(seen=seen), node.index, None, *numbers)
+    text = Text(
+        "slots: {slots}, but the worker sees {seen} GPU(s){problem}",
+        "slots: {slots}，但 worker 只能看到 {seen} 块 GPU{problem}",
+    ).filled(
+        slots=node.slots,
+        seen=seen,
+        problem=f" ({worker.gpu_problem})" if worker.gpu_problem else "",
+    )
+    fix = _GIVE if in_place else _ANEW
+    return Finding("worker-gpus", "failed", text, node.index, None, *numbers, fix)
+
+
+_ANEW = Text(
+    "dsk up --force, which starts the worker anew; or lower the node's slots in dsk.yaml",
+    "dsk up --force 重建 worker；或在 dsk.yaml 里减小该节点的 slots",
+)
+_GIVE = Text(
+    "lower the node's slots in dsk.yaml, or give its container the GPUs",
+    "在 dsk.yaml 里减小该节点的 slots，或给它的容器分配 GPU",
+)
