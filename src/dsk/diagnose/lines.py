@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO
 
 from dsk.wire.events import Event, Failure, Output
@@ -50,7 +50,8 @@ def of_events(events: Iterable[Event]) -> Iterator[Line]:
     for number, event in enumerate(events, start=1):
         if isinstance(event, Output):
             place = Place(event.node, None, event.rank)
-            yield Line(number, plain(event.line[:MAX_LINE]), place, event.at)
+            text, place = of_rank(plain(event.line[:MAX_LINE]), place)
+            yield Line(number, text, place, event.at)
         elif isinstance(event, Failure):
             place = Place(event.node, None, event.rank)
             yield Line(number, event.cause, place, event.at, True, event.fix)
@@ -108,10 +109,17 @@ def _attribute(text: str, hosts: set[str]) -> tuple[str, Place]:
         if name in hosts or _ADDRESS.fullmatch(name) or _LAUNCH.match(rest):
             hosts.add(name)
             host, text = name, rest
-    if text.startswith("[") and (match := _RANK.match(text)):
-        rank = _number(match["rank"] or match["mpi"])
-        text = text[match.end() :]
-    return text, Place(node, host, rank)
+    return of_rank(text, Place(node, host, rank))
+
+
+def of_rank(text: str, place: Place) -> tuple[str, Place]:
+    """The line without torch's or mpirun's word on whose it is, which counts where nobody else has
+    said it: torch puts `[rank1]: ` before each line of a traceback once its ranks know each other.
+    """
+    if not text.startswith("[") or not (match := _RANK.match(text)):
+        return text, place
+    rank = _number(match["rank"] or match["mpi"]) if place.rank is None else place.rank
+    return text[match.end() :], replace(place, rank=rank)
 
 
 def _number(digits: str | None) -> int | None:

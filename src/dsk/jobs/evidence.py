@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from dsk.diagnose import Diagnosis, Judge, Line, Place, load, of_events
-from dsk.diagnose.lines import plain
+from dsk.diagnose.lines import of_rank, plain
 from dsk.errors import DskError, UserError
 from dsk.fleet import ranklogs
 from dsk.jobs import history
@@ -91,9 +91,10 @@ class Heard:
         """What the nodes have and the supervisor never heard: it lost the connection, or left
         lines out."""
         for log in logs:
-            texts = [plain(text) for text in log.lines]
+            place = Place(log.node.index, None, log.rank)
+            texts = [of_rank(plain(text), place)[0] for text in log.lines]
             last = self._texts.get(log.rank)
             start = len(texts) - texts[::-1].index(last) if last in texts else 0
             for text in texts[start:]:
                 self._number += 1
-                yield Line(self._number, text, Place(log.node.index, None, log.rank))
+                yield Line(self._number, text, place)

@@ -70,6 +70,28 @@ def test_an_unknown_error_shows_the_first_traceback_of_its_rank() -> None:
     assert found.crash.lines == CRASH
 
 
+def test_torchs_word_on_whose_line_it_is_hides_no_traceback_of_a_job() -> None:
+    """In a job the supervisor says whose each line is, and torch's prefix stands there as well."""
+    crash = [f"[rank1]: {line}" for line in CRASH]
+    failed = Failure(3.0, "rank 1 exited with code 1", node=1, rank=1)
+    alone = job(*out(1.0, 1, 1, *crash), failed)
+    assert alone.crash and alone.crash.lines == CRASH
+    later = job(*out(1.0, 1, 1, *crash), *out(2.0, 0, 0, f"[rank0]: {FULL}"), failed)
+    assert later.id is None and later.crash
+
+
+def test_what_is_tried_again_is_no_cause() -> None:
+    tried = (
+        "'(MaxRetryError(\"HTTPSConnectionPool(host='hub.example', port=443): Max retries exceeded "
+        "with url: /a/resolve/main/merges.txt (Caused by NewConnectionError('unreachable'))\"))' "
+        "thrown while requesting HEAD https://hub.example/a/resolve/main/merges.txt"
+    )
+    assert pasted(tried, "Retrying in 1s [Retry 1/5].", FULL).id == "disk-full"
+    given_up = pasted(f"[rank0]: requests.exceptions.ConnectionError: {tried[1:]}")
+    assert given_up.id == "hub-unreachable"
+    assert given_up.cause and "from hub.example, which" in given_up.cause.in_language("en")
+
+
 def test_a_chain_of_exceptions_is_one_traceback() -> None:
     link = "The above exception was the direct cause of the following exception:"
     found = pasted(*CRASH, "", link, "", *CRASH[:3], "OSError: Failed to load tokenizer.", "bye")

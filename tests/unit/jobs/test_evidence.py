@@ -58,6 +58,7 @@ def test_the_ends_of_logs_by_rank() -> None:
     ("log", "beyond"),
     [
         (("a", "b", FULL), [FULL]),
+        (("a", "b", f"[rank1]: {FULL}"), [FULL]),
         (("a", "b"), []),
         (("x", FULL), ["x", FULL]),  # what was heard has been rotated away
     ],
