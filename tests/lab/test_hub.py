@@ -111,7 +111,7 @@ def test_what_is_in_the_cache_needs_no_hub(lab: Lab, up: Cluster, hub: Hub) -> N
 @pytest.mark.parametrize(
     ("repo", "code", "says"),
     [
-        ("someone/absent", 2, "has no repository someone/absent that may be read"),
+        ("someone/absent", 2, "has no repository someone/absent that may be read with this token"),
         (GATED, 2, "someone/gated is gated"),
     ],
 )
