@@ -208,6 +208,7 @@ RUN --mount=type=bind,source=scripts/image/apt-install,target=/build/apt-install
     --mount=type=secret,id=ca \
     /build/apt-install g++ make \
     && dpkg-query -W -f '${Package} ${Version}\n' >/etc/dsk/debian-packages \
+    && dsk-agent content-id --files >/etc/dsk/content-files \
     && dsk-agent content-id >/etc/dsk/content-id
 
 # The last stage is what `docker build .` makes.

@@ -27,15 +27,15 @@ lint: venv ## ruff, mypy, import-linter, shellcheck, hadolint, actionlint, zizmo
 	scripts/lint.sh
 
 image: ## The worker's image, dsk:cu128
-	scripts/engine.sh --base
+	scripts/engine.sh
 	scripts/build-image.sh
 
 image-seed: ## The worker's image of the second stack, dsk:seed
-	scripts/engine.sh --base
+	scripts/engine.sh
 	scripts/build-image.sh seed
 
 base: ## The base image by debootstrap, for where no container registry is reached
-	scripts/engine.sh --base
+	scripts/engine.sh
 	scripts/base.sh
 
 lab: image ## Two hosts on this machine for trying dsk (docs/lab.md); end them with scripts/lab down

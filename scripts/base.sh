@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes dsk-base:bookworm, a minimal Debian, where no container registry can be reached.
+# Makes dsk-base:bookworm, a minimal Debian, where no container registry can be reached. As root: debootstrap needs it, and
+# is installed here where it is missing, so that nothing asks for it where a registry is reached.
 # Usage: scripts/base.sh
 # From the environment or mirrors.env: APT_MIRROR, another Debian mirror than debootstrap's own; HTTP_PROXY, HTTPS_PROXY,
 # NO_PROXY.
@@ -16,6 +17,18 @@ err() {
     exit "${2:-1}"
 }
 
+install_debootstrap() {
+    command -v apt-get >/dev/null ||
+        err "debootstrap or $KEYRING is missing; install your distribution's debootstrap and debian-archive-keyring"
+    echo "base.sh: installing debootstrap"
+    export DEBIAN_FRONTEND=noninteractive
+    local install=(apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300
+        debootstrap debian-archive-keyring)
+    # A new machine has no lists of packages yet.
+    "${install[@]}" >/dev/null 2>&1 || { apt-get update -qq && "${install[@]}" >/dev/null; } ||
+        err "apt-get could not install debootstrap and debian-archive-keyring, its words are above; install them by hand"
+}
+
 if docker image inspect "$IMAGE" >/dev/null 2>&1; then
     echo "base.sh: $IMAGE is there"
     exit 0
@@ -25,12 +38,7 @@ mirrors="$("${BASH_SOURCE[0]%/*}/mirrors.py" APT_MIRROR HTTP_PROXY HTTPS_PROXY N
 eval "$mirrors"
 
 [[ $EUID -eq 0 ]] || err "debootstrap needs root; run it again as root (sudo $0)"
-if ! command -v debootstrap >/dev/null || [[ ! -s $KEYRING ]]; then
-    command -v apt-get >/dev/null ||
-        err "debootstrap or $KEYRING is missing; install your distribution's debootstrap and debian-archive-keyring"
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends debootstrap debian-archive-keyring
-fi
+if ! command -v debootstrap >/dev/null || [[ ! -s $KEYRING ]]; then install_debootstrap; fi
 
 work_root="${TMPDIR:-/tmp}"
 # A run that was killed could not remove its folder. The lock tells such a folder from one in use.

@@ -3,7 +3,6 @@
 #
 #   scripts/engine.sh          the engine and what `make demo` and `make image` need
 #   scripts/engine.sh --lab    also what the lab of two hosts needs (sshd, iproute2); starts no sshd here
-#   scripts/engine.sh --base   also debootstrap, to build the base image where no container registry is reached
 #
 # An engine that answers is used as it is. Otherwise, as root on Debian or Ubuntu, packages of the machine's own release
 # are installed and dockerd is started. Exit codes: 0 ready, 2 this machine or user cannot do that, 3 it did not start.
@@ -172,8 +171,7 @@ main() {
     case $argument in
       # docker-ce recommends pigz, Debian's docker.io does not: an engine unpacks layers with it, if it is there.
       --lab) tools+=(sshd:openssh-server ip:iproute2 tc:iproute2 ps:procps hostname:hostname unpigz:pigz) ;;
-      --base) tools+=(debootstrap:debootstrap) ;;
-      *) fail 2 "unknown argument $argument (there are --lab and --base)" ;;
+      *) fail 2 "unknown argument $argument (there is --lab)" ;;
     esac
   done
   if answers; then

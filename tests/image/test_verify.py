@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,10 @@ RUN sed -i 's/^Version: .*/Version: 9.9.9/' {SITE}/tqdm-*.dist-info/METADATA \
  && rm {SITE}/deepspeed/ops/adam/cpu_adam_op.*.so \
  && echo '# by hand' >>{SITE}/peft/__init__.py
 """
+DOCUMENT = Path(__file__).parents[2] / "docs/image.md"
+DOCUMENTED = f"{NAMES}:documented"
+OTHER_DEBIAN = r"sed -i '/^Package: pdsh$/,/^$/s/^Version: .*/Version: 9.9-1/' /var/lib/dpkg/status"
+FLASH_ATTN = "2.8.3"
 
 pytestmark = pytest.mark.timeout(LIMIT_S)
 
@@ -78,6 +84,40 @@ def test_every_change_is_named(tampered: str) -> None:
     assert "cpu_adam does not load" in found["proof", "ops for CPU"][0]
     assert "cpu_adam does not load" in found["proof", "ops for CUDA"][0]
     assert ("file", f"{SITE}/peft/__init__.py") not in found
+
+
+def documented(image: Image) -> str:
+    """What docs/image.md tells to add to the image: another Debian package, and flash-attn."""
+    blocks = re.findall(r"(?:^    .*\n)+", DOCUMENT.read_text(), re.MULTILINE)
+    recipes = [re.sub("^    ", "", each, flags=re.M) for each in blocks if "FROM dsk:" in each]
+    with_debian, flash_attn = recipes
+    written = with_debian[with_debian.index("RUN dpkg-query") :]
+    _, _, with_wheel = flash_attn.partition("\n")
+    return f"FROM {image.reference}\nRUN {OTHER_DEBIAN}\n{written}{with_wheel}"
+
+
+def stand_in_wheel(folder: Path) -> None:
+    about = f"flash_attn-{FLASH_ATTN}.dist-info"
+    files = {
+        "flash_attn/__init__.py": "",
+        f"{about}/METADATA": f"Metadata-Version: 2.1\nName: flash-attn\nVersion: {FLASH_ATTN}\n",
+        f"{about}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files[f"{about}/RECORD"] = "".join(f"{name},,\n" for name in (*files, f"{about}/RECORD"))
+    with zipfile.ZipFile(folder / f"flash_attn-{FLASH_ATTN}-py3-none-any.whl", "w") as wheel:
+        for name, text in files.items():
+            wheel.writestr(name, text)
+
+
+def test_what_is_added_as_documented_is_all_that_is_named(image: Image, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(documented(image))
+    stand_in_wheel(tmp_path)
+    docker("build", "--network=none", "--tag", DOCUMENTED, str(tmp_path))
+    try:
+        found = findings(verify(DOCUMENTED, "--json", code=1))
+    finally:
+        docker("image", "rm", DOCUMENTED)
+    assert found == {("package", "flash-attn"): (FLASH_ATTN, None)}
 
 
 @pytest.mark.full

@@ -111,7 +111,7 @@ def test_what_is_in_the_cache_needs_no_hub(lab: Lab, up: Cluster, hub: Hub) -> N
 @pytest.mark.parametrize(
     ("repo", "code", "says"),
     [
-        ("someone/absent", 2, "has no repository someone/absent that may be read"),
+        ("someone/absent", 2, "has no repository someone/absent that may be read with this token"),
         (GATED, 2, "someone/gated is gated"),
     ],
 )
@@ -185,12 +185,19 @@ def test_modelscope(lab: Lab, up: Cluster, hub: Hub) -> None:
     try:
         train = up.train(model_name_or_path=REPO, max_steps=1, output_dir="outputs/modelscope")
         done = up.dsk("launch", train)
+        train = up.train(
+            model_name_or_path=REPO, model_revision="v2", max_steps=1, output_dir="outputs/v2"
+        )
+        other = up.dsk("launch", train)
         absent = up.dsk("launch", up.train(model_name_or_path="someone/absent"), code=2)
     finally:
         up.change(env=before)
     folder = f"{WORKSPACE}/.cache/modelscope/dsk/{REPO}"
     assert f"model_name_or_path: {REPO} -> {folder}" in done.out
     assert "node1 has the model" in done.out
+    assert f"model_name_or_path: {REPO} -> {folder}@v2" in other.out
+    assert "node1 has the model" in other.out
+    assert any("Revision=v2" in asked.path for asked in hub.downloads)
     assert {asked.client for asked in hub.requests} == {lab.nodes[0].host}
     assert "ModelScope has no repository someone/absent" in absent.text
 

@@ -115,7 +115,7 @@ def _whole_copy(wanted: Fetch, cache: Path, folder: Path) -> Path | None:
 
 
 def _meaning(error: Exception, wanted: Fetch) -> DskError:
-    from huggingface_hub import constants
+    from huggingface_hub import constants, get_token
     from huggingface_hub import errors as hub
 
     if isinstance(error, DskError):
@@ -132,7 +132,7 @@ def _meaning(error: Exception, wanted: Fetch) -> DskError:
     if isinstance(error, hub.RepositoryNotFoundError):
         return UserError(
             f"{constants.ENDPOINT} has no repository {wanted.repo} that may be read with"
-            f" {'this token' if wanted.token else 'no token'}",
+            f" {'this token' if wanted.token or get_token() else 'no token'}",
             fix="correct the name; for a private one set HF_TOKEN under env in dsk.yaml",
         )
     if refused := disk_error(error):

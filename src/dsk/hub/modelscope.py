@@ -11,7 +11,8 @@ from dsk.hub.disk import check_room, disk_error, size_of, watched
 from dsk.wire.hub import Fetch, Ready, Word
 
 COMPLETE = ".dsk-complete"
-"""In the folder once everything has arrived: what a download that was cut off left has none."""
+"""In the folder once everything has arrived, with the revision: what a download that was cut off
+left has none."""
 
 
 def fetch(wanted: Fetch, tell: Callable[[Word], None]) -> Ready:
@@ -23,6 +24,8 @@ def fetch(wanted: Fetch, tell: Callable[[Word], None]) -> Ready:
     done = folder / COMPLETE
     if done.is_file() and done.read_text() == wanted.revision:
         return Ready((str(folder),), 0)
+    # What it says is no longer true as soon as a file of another revision arrives.
+    done.unlink(missing_ok=True)
     try:
         downloaded = _download(wanted, folder, tell)
     except Exception as error:

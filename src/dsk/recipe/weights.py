@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from urllib.parse import quote
 
 from dsk.recipe.commas import split_commas
 from dsk.recipe.draft import Draft
@@ -20,6 +21,9 @@ ON_MODELSCOPE = ("model_name_or_path", "ref_model", "reward_model")
 
 _REASON = "made absolute: ranks run in another folder"
 _FROM_MODELSCOPE = "downloaded there once by dsk, as LLaMA-Factory would on every rank"
+
+# LLaMA-Factory's default, and what it makes of it for ModelScope.
+_DEFAULT_REVISIONS = ("main", "master")
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w][\w.-]*")
 
@@ -45,7 +49,7 @@ def resolve_weights(draft: Draft) -> None:
             from_hub = value == text and _HUB_ID.fullmatch(value)
             draft.set(key, value, _REASON)
             if from_hub and draft.site.modelscope and key in ON_MODELSCOPE:
-                folder = posixpath.join(draft.site.modelscope, value)
+                folder = posixpath.join(draft.site.modelscope, _with_revision(draft, value))
                 draft.download(value, folder)
                 draft.set(key, folder, _FROM_MODELSCOPE)
             elif from_hub and not draft.site.modelscope:
@@ -58,6 +62,14 @@ def resolve_weights(draft: Draft) -> None:
             for part in parts:
                 if _HUB_ID.fullmatch(part) and not draft.site.modelscope:
                     draft.download(part)
+
+
+def _with_revision(draft: Draft, repo: str) -> str:
+    """The name of the folder. A revision has its own, like a snapshot in the other hub's cache:
+    files of two in one folder would be trained as one model."""
+    revision = str(draft.get("model_revision") or "main")
+    # No repository has an @ in its name, and no folder may have a / in its.
+    return repo if revision in _DEFAULT_REVISIONS else f"{repo}@{quote(revision, safe='')}"
 
 
 def _one(draft: Draft, key: str, value: str) -> str:

@@ -38,6 +38,7 @@ KNOWN = KnownKeys(
             "max_new_tokens",
             "media_dir",
             "model_name_or_path",
+            "model_revision",
             "num_train_epochs",
             "output_dir",
             "per_device_train_batch_size",

@@ -113,3 +113,19 @@ def test_from_modelscope_into_a_folder_of_the_workspace(run: Run) -> None:
     assert recipe.repos == {"Qwen/Qwen2-1.5B": folder}
     assert recipe.values["adapter_name_or_path"] == "me/c"
     assert folder not in recipe.inputs
+
+
+@pytest.mark.parametrize(
+    ("revision", "suffix"),
+    [("main", ""), ("master", ""), ("v2", "@v2"), ("'1.0'", "@1.0"), ("fix/a b", "@fix%2Fa%20b")],
+)
+def test_each_revision_from_modelscope_has_a_folder_of_its_own(
+    run: Run, revision: str, suffix: str
+) -> None:
+    recipe = run(f"model_revision: {revision}\nref_model: me/r\n", modelscope="/workspace/ms")
+    assert recipe.repos == {
+        "Qwen/Qwen2-1.5B": f"/workspace/ms/Qwen/Qwen2-1.5B{suffix}",
+        "me/r": f"/workspace/ms/me/r{suffix}",
+    }
+    assert recipe.values["model_name_or_path"] == recipe.repos["Qwen/Qwen2-1.5B"]
+    assert run("model_revision: v2\n").repos == {"Qwen/Qwen2-1.5B": ""}

@@ -1,0 +1,64 @@
+"""What the Hugging Face hub refuses, with a stand-in for its library."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from dsk.errors import UserError
+from dsk.hub.huggingface import fetch
+from dsk.wire.hub import Fetch
+
+ERRORS = ("GatedRepoError", "RevisionNotFoundError", "RepositoryNotFoundError")
+
+
+@pytest.fixture
+def library(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A huggingface_hub whose hub knows no repository."""
+    package = ModuleType("huggingface_hub")
+    constants = ModuleType("huggingface_hub.constants")
+    errors = ModuleType("huggingface_hub.errors")
+    for name in ERRORS:
+        errors.__dict__[name] = type(name, (Exception,), {})
+
+    class Api:
+        def __init__(self, *, token: str | None) -> None:
+            pass
+
+        def model_info(self, *_: object, **__: object) -> None:
+            raise errors.__dict__["RepositoryNotFoundError"]
+
+    constants.__dict__["ENDPOINT"] = "https://hub.example"
+    package.__dict__.update(
+        constants=constants,
+        errors=errors,
+        HfApi=Api,
+        get_token=lambda: None,
+        snapshot_download=None,
+        try_to_load_from_cache=None,
+    )
+    for module in (package, constants, errors):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    return package
+
+
+@pytest.mark.parametrize(
+    ("given", "of_the_environment", "says"),
+    [(None, None, "no token"), ("hf_x", None, "this token"), (None, "hf_x", "this token")],
+)
+def test_a_repository_that_may_not_be_read(
+    library: ModuleType,
+    tmp_path: Path,
+    given: str | None,
+    of_the_environment: str | None,
+    says: str,
+) -> None:
+    library.__dict__["get_token"] = lambda: of_the_environment
+    with pytest.raises(UserError) as caught:
+        fetch(Fetch("huggingface", "me/model", "main", "", str(tmp_path), given), print)
+    assert caught.value.message == (
+        f"https://hub.example has no repository me/model that may be read with {says}"
+    )
