@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 from dsk.errors import JobFailed, UserError
 from dsk.jobs.follow import events
-from dsk.jobs.place import Place
+from dsk.jobs.place import Place, out_of_hearing
 from dsk.jobs.states import LOST, JobState
 from dsk.jobs.wanted import Since
 from dsk.wire.events import FINAL_STATES, Event, Finished
@@ -76,6 +77,11 @@ def replay(
 ) -> Iterator[Event]:
     """The events of one job from its folder; with `follow` until its supervisor has ended,
     asking for the rest as often as an answer ends before that."""
+    with out_of_hearing(job) if follow else nullcontext():
+        yield from _answers(place, job, since, follow=follow)
+
+
+def _answers(place: Place, job: str, since: Since | None, *, follow: bool) -> Iterator[Event]:
     words = _since_words(since)
     passed = 0.0
     while True:
