@@ -18,9 +18,10 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
 def text(found: Overview, jobs: int) -> str:
-    """With the newest `jobs` of the jobs."""
+    """With the newest `jobs` of the jobs, and all that run."""
     lines = [_worker(worker) for worker in found.workers]
-    shown = found.jobs[-jobs:] if jobs else ()
+    older = found.jobs[: max(0, len(found.jobs) - jobs)]
+    shown = [*filter(_runs, older), *found.jobs[len(older) :]]
     lines += [line for job in shown for line in _job(job)] or ["no jobs yet"]
     return "\n".join(lines)
 
@@ -32,8 +33,12 @@ def _worker(worker: WorkerState) -> str:
     return f"{line}\n  {worker.problem}" if worker.problem else line
 
 
+def _runs(job: JobState) -> bool:
+    return job.state not in FINAL_STATES
+
+
 def _job(job: JobState) -> list[str]:
-    status, runs = job.status, job.state not in FINAL_STATES
+    status, runs = job.status, _runs(job)
     parts = [f"job {status.job}", job.state]
     if status.attempt:
         parts.append(f"attempt {status.attempt + 1}")

@@ -51,9 +51,15 @@ def find(statuses: list[JobStatus], job: str | None) -> JobStatus:
     return found[0]
 
 
+def _newest_alive(statuses: list[JobStatus], running: set[str]) -> str | None:
+    """A launch that was refused beside it is newer, and not the one that is meant."""
+    unfinished = [each.job for each in statuses if each.state not in FINAL_STATES]
+    return next((job for job in reversed(unfinished) if job in running), None)
+
+
 def find_or_await(place: Place, job: str | None) -> JobStatus:
-    """As `find`; a job that is just being started is waited for. Raises UserError, JobFailed where
-    it comes to nothing."""
+    """As `find`, but one that runs goes before those that have ended, and one that is just being
+    started is waited for. Raises UserError, JobFailed where it comes to nothing."""
     deadline = time.monotonic() + STARTS_WITHIN_S
     awaited: set[str] = set()
     while True:
@@ -67,7 +73,7 @@ def find_or_await(place: Place, job: str | None) -> JobStatus:
                 fix="dsk launch without --detach shows why",
             )
         if not starting or time.monotonic() > deadline:
-            return find(known, job)
+            return find(known, job or _newest_alive(known, running))
         awaited = starting
         time.sleep(LOOK_S)
 

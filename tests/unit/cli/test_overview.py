@@ -62,6 +62,13 @@ def test_a_lost_job_has_no_time_left() -> None:
     assert "left" not in shown(STATUS, "lost")[0]
 
 
+def test_a_job_that_runs_is_shown_however_many_were_refused_after_it() -> None:
+    refused = [JobState(replace(STATUS, job=f"r{n}", state="failed"), "failed") for n in range(4)]
+    found = Overview((), (refused[0], JobState(STATUS, "running"), *refused[1:]))
+    jobs = [line.split()[1] for line in text(found, 2).splitlines() if line.startswith("job ")]
+    assert jobs == ["j1", "r2", "r3"]
+
+
 def test_no_jobs() -> None:
     assert text(Overview((), ()), 5) == "no jobs yet"
 

@@ -14,7 +14,7 @@ from dsk.errors import JobFailed, UserError
 from dsk.jobs import history
 from dsk.jobs.place import Place
 from dsk.jobs.wanted import Since
-from dsk.wire.events import Event, Finished, Output, encode
+from dsk.wire.events import Event, Finished, Output, State, encode
 from dsk.wire.status import JobStatus
 
 DONE = Finished(9.0, "succeeded", 0, 8.0, "/jobs/j1", "/out")
@@ -86,7 +86,12 @@ class Looks:
 
     def output_of(self, argv: Sequence[str]) -> str:
         _, written = self._looks.pop(0)
-        return json.dumps([replace(STATUS, job=job).to_raw() for job in written])
+        return json.dumps([self.written(job).to_raw() for job in written])
+
+    def written(self, job: str) -> JobStatus:
+        """With a `!` the job has failed."""
+        state: State = "failed" if job.endswith("!") else "running"
+        return replace(STATUS, job=job.rstrip("!"), state=state)
 
 
 def found(job: str | None, *looks: tuple[list[str], list[str]]) -> str:
@@ -97,6 +102,14 @@ def test_a_job_that_is_being_started_is_waited_for() -> None:
     assert found("j2", (["j2"], ["j1"]), (["j2"], ["j1"]), (["j2"], ["j1", "j2"])) == "j2"
     assert found(None, (["j2"], ["j1"]), ([], ["j1", "j2"])) == "j2", "the newest one is meant"
     assert found("j1", (["j2"], ["j1"])) == "j1"
+
+
+def test_a_running_job_goes_before_a_newer_one_that_was_refused() -> None:
+    assert found(None, (["j1"], ["j1", "j2!", "j3!"])) == "j1"
+    assert found(None, (["j2", "j1"], ["j1", "j2!"])) == "j1", "the other is just ending"
+    assert found(None, (["j2", "j1"], ["j1"]), (["j1"], ["j1", "j2!"])) == "j1"
+    assert found("j2", (["j1"], ["j1", "j2!"])) == "j2"
+    assert found(None, ([], ["j1!", "j2!"])) == "j2"
 
 
 def test_a_job_that_came_to_nothing_is_told() -> None:
