@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -12,12 +13,14 @@ from dsk.jobs.follow import events
 from dsk.jobs.place import Place, out_of_hearing
 from dsk.jobs.states import LOST, JobState
 from dsk.jobs.wanted import Since
-from dsk.wire.events import FINAL_STATES, Event, Finished
+from dsk.wire.events import FINAL_STATES, Event, Finished, Notice, Phase
 from dsk.wire.status import JobStatus
 
 STARTS_WITHIN_S = 60.0
 """From a job's start until its folder is there."""
 LOOK_S = 0.5
+OF_A_NODE = re.compile(r"node\d+ \(")
+"""How a supervisor begins what it says of one node; its other notices are of its own disk."""
 
 
 def statuses(place: Place) -> list[JobStatus]:
@@ -104,6 +107,28 @@ def _answers(place: Place, job: str, since: Since | None, *, follow: bool) -> It
         passed = last
         words = _since_words(Since(at=passed)) if passed else words
         time.sleep(LOOK_S)
+
+
+def left_over(place: Place, job: str, since: Since) -> list[str]:
+    """What a job that was ending `since` then left on the nodes, in its supervisor's words. Raises
+    JobFailed where that did not live to say so."""
+    left: list[str] = []
+    for event in replay(place, job, since=since):
+        if isinstance(event, Phase):
+            left.clear()
+        elif isinstance(event, Notice) and OF_A_NODE.match(event.text):
+            left.append(event.text)
+        elif isinstance(event, Finished):
+            return left
+    raise gone(job)
+
+
+def gone(job: str) -> JobFailed:
+    return JobFailed(
+        "its supervisor is gone without a last word",
+        where=f"job {job}",
+        fix="the workers end what is left by themselves; look with dsk status",
+    )
 
 
 def _words(place: Place, job: str, more: list[str], *, follow: bool) -> list[str]:

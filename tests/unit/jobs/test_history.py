@@ -14,7 +14,7 @@ from dsk.errors import JobFailed, UserError
 from dsk.jobs import history
 from dsk.jobs.place import Place
 from dsk.jobs.wanted import Since
-from dsk.wire.events import Event, Finished, Output, State, encode
+from dsk.wire.events import Event, Finished, Notice, Output, Phase, State, encode
 from dsk.wire.status import JobStatus
 
 DONE = Finished(9.0, "succeeded", 0, 8.0, "/jobs/j1", "/out")
@@ -69,6 +69,27 @@ def test_without_following_one_answer_is_all() -> None:
     place = Answers([line(1.5)])
     assert replay(place) == [line(1.5)]
     assert "--follow" not in place.asked[0]
+
+
+ENDING = Phase(5.0, "stopping", "ending what is left of the job on every node")
+LOST = "node1 (10.0.0.12): no answer; its agent ends the ranks there"
+FULL = "/w/stream.jsonl is not written while this lasts: No space left on device"
+
+
+def left_over(*events: Event) -> list[str]:
+    return history.left_over(cast(Place, Answers(list(events))), "j1", Since(ago=60))
+
+
+def test_what_is_left_on_the_nodes_is_what_the_supervisor_said_last() -> None:
+    early = Notice(1.0, "node1 (10.0.0.12): not its end")
+    said = [early, ENDING, Notice(6.0, FULL), line(6.5), Notice(7.0, LOST), DONE]
+    assert left_over(*said) == [LOST]
+    assert left_over(early, ENDING, DONE) == []
+
+
+def test_without_its_last_word_nobody_knows_what_is_left() -> None:
+    with pytest.raises(JobFailed, match="gone without a last word"):
+        left_over(ENDING, Notice(7.0, LOST))
 
 
 STATUS = JobStatus("j1", "lab", "running", ("10.0.0.1",), 1, 1.0, 1.0, "/out")
