@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from dsk.cli.fold import numbers
 from dsk.jobs.overview import Overview
-from dsk.jobs.states import JobState, WorkerState
+from dsk.jobs.states import LOST, JobState, WorkerState
 from dsk.wire.events import FINAL_STATES
 from dsk.wire.report import GpuReport, HostReport, NodeReport, RankReport
 from dsk.wire.status import JobStatus, NodeStatus
@@ -34,7 +34,7 @@ def _worker(worker: WorkerState) -> str:
 
 
 def _runs(job: JobState) -> bool:
-    return job.state not in FINAL_STATES
+    return job.state not in (*FINAL_STATES, LOST)
 
 
 def _job(job: JobState) -> list[str]:
@@ -53,13 +53,19 @@ def _job(job: JobState) -> list[str]:
     if job.state == "running" and status.seconds_left is not None:
         parts.append(f"{duration(status.seconds_left)} left")
     parts.append(f"{'for' if runs else 'after'} {duration(status.updated - status.started)}")
-    parts.append(time.strftime("started %Y-%m-%d %H:%M:%S", time.localtime(status.started)))
+    parts.append(f"started {_moment(status.started)}")
+    if job.state == LOST:
+        parts.append(f"last heard of {_moment(status.updated)}")
     lines = ["  ".join(parts)]
     if status.cause:
         lines.append(f"  {status.cause}")
     if runs:
         lines += [_node(node, status) for node in status.node_states]
     return lines
+
+
+def _moment(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
 
 
 def _node(node: NodeStatus, status: JobStatus) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -58,8 +59,11 @@ def test_a_job_that_has_ended_says_why_and_no_more_of_its_nodes() -> None:
     assert cause == "  rank 1 raised"
 
 
-def test_a_lost_job_has_no_time_left() -> None:
-    assert "left" not in shown(STATUS, "lost")[0]
+def test_a_lost_job_does_not_look_alive() -> None:
+    [job] = shown(STATUS, "lost")
+    heard = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(STATUS.updated))
+    assert job.startswith("job j1  lost  step 40/100  loss 1.2346  after 3 min 20 s  started ")
+    assert job.endswith(f"  last heard of {heard}")
 
 
 def test_a_job_that_runs_is_shown_however_many_were_refused_after_it() -> None:
