@@ -10,9 +10,10 @@ from contextlib import nullcontext
 
 from dsk.errors import JobFailed, UserError
 from dsk.jobs.follow import events
-from dsk.jobs.place import Place, out_of_hearing
+from dsk.jobs.place import Place, Supervisor, out_of_hearing
 from dsk.jobs.states import LOST, JobState
 from dsk.jobs.wanted import Since
+from dsk.wire import paths
 from dsk.wire.events import FINAL_STATES, Event, Finished, Notice, Phase
 from dsk.wire.status import JobStatus
 
@@ -60,13 +61,19 @@ def _newest_alive(statuses: list[JobStatus], running: set[str]) -> str | None:
     return next((job for job in reversed(unfinished) if job in running), None)
 
 
+def _is_trial(supervisor: Supervisor) -> bool:
+    """One that dsk starts to try the nodes is no job that anybody asks for: its folder is among
+    the probes, and no status is looked for there."""
+    return supervisor.job.startswith(paths.PROBE)
+
+
 def find_or_await(place: Place, job: str | None) -> JobStatus:
     """As `find`, but one that runs goes before those that have ended, and one that is just being
     started is waited for. Raises UserError, JobFailed where it comes to nothing."""
     deadline = time.monotonic() + STARTS_WITHIN_S
     awaited: set[str] = set()
     while True:
-        running = {supervisor.job for supervisor in place.running()}
+        running = {supervisor.job for supervisor in place.running() if not _is_trial(supervisor)}
         known = statuses(place)
         written = {status.job for status in known}
         starting = {each for each in running - written if job in (None, each)}

@@ -133,6 +133,13 @@ def test_a_running_job_goes_before_a_newer_one_that_was_refused() -> None:
     assert found(None, ([], ["j1!", "j2!"])) == "j2"
 
 
+def test_trials_of_the_nodes_are_no_jobs() -> None:
+    assert found(None, (["probe-j3", "j1"], ["j1", "j2!"])) == "j1"
+    assert found(None, (["probe-j3"], ["j1!"])) == "j1"
+    with pytest.raises(UserError, match="there is no job probe-j3"):
+        found("probe-j3", (["probe-j3"], ["j1!"]))
+
+
 def test_a_job_that_came_to_nothing_is_told() -> None:
     with pytest.raises(JobFailed, match="j2 ended before"):
         found("j2", (["j2"], ["j1"]), ([], ["j1"]))
