@@ -59,6 +59,11 @@ def test_a_job_that_has_ended_says_why_and_no_more_of_its_nodes() -> None:
     assert cause == "  rank 1 raised"
 
 
+def test_a_cause_that_a_rank_printed_cannot_move_the_cursor() -> None:
+    failed = replace(STATUS, state="failed", cause="rank 1 raised: \x1b[2J\rE\nnode1: \x08no")
+    assert shown(failed, "failed")[1:] == ["  rank 1 raised: E", "node1: no"]
+
+
 def test_a_lost_job_does_not_look_alive() -> None:
     [job] = shown(STATUS, "lost")
     heard = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(STATUS.updated))
