@@ -148,16 +148,18 @@ def test_a_detached_job_is_alone_is_followed_and_is_stopped(servers: Servers) ->
 
     second = servers.dsk("launch", "train.yaml", code=1)
     assert LOCKED_BY.format(job=job) in second and f"dsk stop {job}" in second
-    state = json.loads(servers.dsk("status", "--json"))["jobs"][-1]["state"]
-    assert state in ("starting", "running")
+    *_, first, refused = json.loads(servers.dsk("status", "--json"))["jobs"]
+    assert first["job"] == job and first["state"] in ("starting", "running")
+    assert refused["state"] == "failed" and job in refused["cause"]
+    assert job in servers.dsk("diagnose", refused["job"])
 
     following = subprocess.Popen(
-        servers.argv("logs", "-f", job), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        servers.argv("logs", "-f"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     assert f"job {job} has ended on all nodes" in servers.dsk("stop")
     assert "stopped after" in following.communicate(timeout=60)[0]
     nothing_left(servers, job)
-    assert json.loads(servers.dsk("status", "--json"))["jobs"][-1]["exit_code"] == 130
+    assert json.loads(servers.dsk("status", "--json"))["jobs"][-2]["exit_code"] == 130
 
 
 def test_ctrl_c_stops_the_job(servers: Servers) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -30,9 +31,11 @@ def data(cluster: Cluster) -> Iterator[str]:
 
 
 def nothing_runs(cluster: Cluster, done: Result) -> bool:
+    job = re.findall(r"^job (\S+):", done.text, re.M)[0]
     jobs = json.loads(cluster.dsk("status", "--json").out)["jobs"]
-    assert jobs[-1]["state"] == "failed", done.text
-    return cluster.processes_of(str(jobs[-1]["job"])) == []
+    assert (jobs[-1]["job"], jobs[-1]["state"]) == (job, "failed"), done.text
+    assert jobs[-1]["exit_code"] == done.code
+    return cluster.processes_of(job) == []
 
 
 def test_a_rank_that_raises_is_named_and_ends_the_job_everywhere(

@@ -41,6 +41,12 @@ def test_a_second_launch_is_refused_and_names_the_first(
     refused = cluster.dsk("launch", cluster.train("second.yaml"), code=1)
     assert job in refused.text
     assert f"dsk stop {job}" in refused.text
+    detached = cluster.dsk("launch", "--detach", cluster.train("second.yaml"), code=1)
+    assert f"dsk stop {job}" in detached.text and "goes on" not in detached.text
+    assert job_state(cluster, job) == "running"
+    assert running_job(cluster) != job, "the refused ones are kept"
+    newest, named = cluster.dsk("logs", "--json").out, cluster.dsk("logs", "--json", job).out
+    assert named.startswith(newest), "without a name the one that runs is meant"
     assert cluster.processes_of(job)
     down = cluster.dsk("down", code=2)
     assert job in down.err

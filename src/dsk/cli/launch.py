@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import nullcontext, suppress
+import time
+from contextlib import nullcontext
 from queue import Empty
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from dsk.jobs.planning import Plan
 
 DETACHED = "the job goes on; follow it with: dsk logs -f {job}   end it with: dsk stop {job}"
+PHASES_UNTIL_CHECKED = 2
+"""The first is that of connecting to the workers and looking at them."""
 
 
 @click.command()
@@ -103,11 +106,11 @@ def command(
             tell_of_servers()
         supervisor = place.start(planned.spec)
         _announce(planned, as_json=as_json)
-        if detach:
-            _await_its_folder(supervisor)
+        if detach and _passes_its_checks(supervisor):
             job = planned.spec.job
             click.echo(json.dumps({"job": job}) if as_json else DETACHED.format(job=job))
             return
+        # Also one that was to be detached and is not to be: its end is shown as any other's.
         spec = planned.spec
         shows = JsonLines() if as_json else Screen(spec.world_size, len(request.cluster.nodes))
         sys.exit(follow(supervisor, shows, explain=not as_json))
@@ -125,13 +128,28 @@ def _explain(recent: Recent, job: str) -> None:
     click.echo(short(recent.diagnosis(), job, preferred()))
 
 
-def _await_its_folder(supervisor: Supervisor) -> None:
-    """So that `dsk status` knows the job from now on: its first word comes after that."""
+def _passes_its_checks(supervisor: Supervisor) -> bool:
+    """Whether the job goes on once its workers are connected, found fit and locked: `dsk status`
+    knows it from then on. Whoever does not want to wait, or not any longer, takes it for so."""
     from dsk.cli.listen import listen
     from dsk.jobs.history import STARTS_WITHIN_S
+    from dsk.wire.events import Finished, Phase
 
-    with suppress(Empty):
-        listen(supervisor.events()).get(timeout=STARTS_WITHIN_S)
+    heard = listen(supervisor.events())
+    deadline = time.monotonic() + STARTS_WITHIN_S
+    phases = 0
+    while phases < PHASES_UNTIL_CHECKED:
+        try:
+            event = heard.get(timeout=max(0.0, deadline - time.monotonic()))
+        except (Empty, KeyboardInterrupt):
+            click.echo("note: its workers are still being looked at", err=True)
+            return True
+        if isinstance(event, Exception):
+            raise event
+        if event is None or isinstance(event, Finished):
+            return False
+        phases += isinstance(event, Phase)
+    return True
 
 
 def _announce(planned: Plan, *, as_json: bool) -> None:

@@ -36,7 +36,6 @@ def command(
     """
     from dsk.cli.listen import JsonLines, listen, show_all
     from dsk.cli.screen import Screen
-    from dsk.errors import JobFailed
     from dsk.jobs import history
     from dsk.jobs.wanted import since, wanted
 
@@ -50,8 +49,4 @@ def command(
         screen = JsonLines() if as_json else Screen(status.world_size, nodes, shown=shown)
         finished = show_all(listen(filter(chosen, events)), screen)
         if follow and finished is None:
-            raise JobFailed(
-                "its supervisor is gone without a last word",
-                where=f"job {status.job}",
-                fix="the workers end what is left by themselves; look with dsk status",
-            )
+            raise history.gone(status.job)

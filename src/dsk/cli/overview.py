@@ -6,9 +6,10 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from dsk.cli.controls import coloured_lines
 from dsk.cli.fold import numbers
 from dsk.jobs.overview import Overview
-from dsk.jobs.states import JobState, WorkerState
+from dsk.jobs.states import LOST, JobState, WorkerState
 from dsk.wire.events import FINAL_STATES
 from dsk.wire.report import GpuReport, HostReport, NodeReport, RankReport
 from dsk.wire.status import JobStatus, NodeStatus
@@ -18,9 +19,10 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 
 
 def text(found: Overview, jobs: int) -> str:
-    """With the newest `jobs` of the jobs."""
+    """With the newest `jobs` of the jobs, and all that run."""
     lines = [_worker(worker) for worker in found.workers]
-    shown = found.jobs[-jobs:] if jobs else ()
+    older = found.jobs[: max(0, len(found.jobs) - jobs)]
+    shown = [*filter(_runs, older), *found.jobs[len(older) :]]
     lines += [line for job in shown for line in _job(job)] or ["no jobs yet"]
     return "\n".join(lines)
 
@@ -32,8 +34,12 @@ def _worker(worker: WorkerState) -> str:
     return f"{line}\n  {worker.problem}" if worker.problem else line
 
 
+def _runs(job: JobState) -> bool:
+    return job.state not in (*FINAL_STATES, LOST)
+
+
 def _job(job: JobState) -> list[str]:
-    status, runs = job.status, job.state not in FINAL_STATES
+    status, runs = job.status, _runs(job)
     parts = [f"job {status.job}", job.state]
     if status.attempt:
         parts.append(f"attempt {status.attempt + 1}")
@@ -48,13 +54,19 @@ def _job(job: JobState) -> list[str]:
     if job.state == "running" and status.seconds_left is not None:
         parts.append(f"{duration(status.seconds_left)} left")
     parts.append(f"{'for' if runs else 'after'} {duration(status.updated - status.started)}")
-    parts.append(time.strftime("started %Y-%m-%d %H:%M:%S", time.localtime(status.started)))
+    parts.append(f"started {_moment(status.started)}")
+    if job.state == LOST:
+        parts.append(f"last heard of {_moment(status.updated)}")
     lines = ["  ".join(parts)]
     if status.cause:
-        lines.append(f"  {status.cause}")
+        lines.append(f"  {coloured_lines(status.cause)}")
     if runs:
         lines += [_node(node, status) for node in status.node_states]
     return lines
+
+
+def _moment(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
 
 
 def _node(node: NodeStatus, status: JobStatus) -> str:

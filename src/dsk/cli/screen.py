@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 import time
@@ -11,6 +10,7 @@ import time
 import click
 
 from dsk.cli import events
+from dsk.cli.controls import coloured
 from dsk.cli.fold import Fold, Folded, numbers
 from dsk.wire.events import Event, Exited, Output, Step
 
@@ -20,13 +20,6 @@ BAR_LASTS_S = 30.0
 BAR_END = "%|"
 """In a line with an end it is how tqdm's bar looked last; other lines are printed above a bar."""
 CLEAR = "\r\x1b[K"
-END_OF_COLOURS = "\x1b[0m"
-_CONTROLS = re.compile(
-    r"\x1b\[[0-9;:?]*[@-ln-~]"  # moves the cursor, clears; `m` colours, and may stay
-    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"
-    r"|\x1b(?!\[[0-9;:]*m)"
-    r"|[\x00-\x08\x0a-\x1a\x1c-\x1f\x7f-\x9f]"
-)
 
 
 class Screen:
@@ -88,9 +81,7 @@ class Screen:
         return f"[all {self._world_size} ranks]"
 
     def _line(self, who: str, line: str) -> str:
-        text = _CONTROLS.sub("", line)
-        end = END_OF_COLOURS if "\x1b" in text else ""
-        return f"{click.style(who.ljust(self._width), fg='cyan')} {text}{end}"
+        return f"{click.style(who.ljust(self._width), fg='cyan')} {coloured(line)}"
 
     def _show_bar(self) -> None:
         """The lowest rank's: the others' are much the same."""
@@ -101,7 +92,7 @@ class Screen:
         who = events.place(bar.node, bar.rank)
         if self._draws:
             self._clear()
-            text = click.unstyle(_CONTROLS.sub("", bar.line))
+            text = click.unstyle(coloured(bar.line))
             click.echo(_cut(f"{who.ljust(self._width)} {text}"), nl=False)
             self._drawn = True
         elif bar.at - self._bar_at >= BAR_EVERY_S:

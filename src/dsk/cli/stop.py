@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import click
 
 from dsk.cli.context import Context, in_place_option, pass_context
@@ -12,10 +14,22 @@ from dsk.cli.context import Context, in_place_option, pass_context
 @in_place_option
 @pass_context
 def command(context: Context, job: str | None) -> None:
-    """End JOB, or the one that runs, on all nodes."""
-    from dsk.jobs.place import find
+    """End JOB, or the one that runs, on all nodes. Exit code 1 where something is left."""
+    from dsk.errors import JobFailed
+    from dsk.jobs import history
+    from dsk.jobs.place import STOP_LIMIT_S, find
+    from dsk.jobs.wanted import Since
 
     with context.place() as place:
         supervisor = find(place, job)
+        asked = time.monotonic()
         supervisor.stop()
+        # It may have been ending already, for as long at most.
+        ago = time.monotonic() - asked + STOP_LIMIT_S
+        if left := history.left_over(place, supervisor.job, Since(ago=ago)):
+            raise JobFailed(
+                f"job {supervisor.job} has ended, but not everywhere:\n" + "\n".join(left),
+                fix="a node out of reach ends its ranks by itself within 30 s; a process that does "
+                "not end waits for a disk or a GPU: look with dsk exec -- ps -ef",
+            )
         click.echo(f"job {supervisor.job} has ended on all nodes")

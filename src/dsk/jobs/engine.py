@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import open_server
-from dsk.errors import JobFailed
+from dsk.errors import JobFailed, Unreachable
 from dsk.jobs import history, master
 from dsk.jobs.follow import events
-from dsk.jobs.place import STOP_LIMIT_S, Place, Supervisor
+from dsk.jobs.place import STOP_LIMIT_S, Place, Supervisor, out_of_hearing
 from dsk.jobs.states import MISSING, RUNNING, JobState, WorkerState
-from dsk.wire.events import Event
+from dsk.wire.events import Event, Finished
 from dsk.wire.jobspec import JobSpec
 
 if TYPE_CHECKING:
@@ -25,42 +25,100 @@ ENGINE_KNOWS_WITHIN_S = 30
 CONFLICT = 409
 
 
+@contextmanager
+def asking(where: str) -> Iterator[None]:
+    """What the engine is asked. Raises Unreachable where the way to it is lost, JobFailed where it
+    refuses."""
+    from http.client import HTTPException
+
+    from docker.errors import APIError, DockerException
+    from urllib3.exceptions import HTTPError
+
+    try:
+        yield
+    except (OSError, DockerException, HTTPError, HTTPException) as error:  # requests' are OSErrors
+        if isinstance(error, APIError) and error.is_client_error():
+            raise JobFailed(
+                f"the Docker engine refuses: {error.explanation}", where=where, fix="dsk status"
+            ) from error
+        raise Unreachable(
+            f"the connection to the Docker engine is lost: {error}",
+            where=where,
+            fix="are the server and its engine up? dsk status",
+        ) from error
+
+
 class MasterContainer(Supervisor):
-    def __init__(self, container: Container) -> None:
+    def __init__(self, container: Container, where: str) -> None:
         self.job = str(container.labels[master.JOB])
         self._container = container
+        self._where = where
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        with out_of_hearing(self.job), asking(self._where):
+            yield
 
     def events(self) -> Iterator[Event]:
-        return events(self._container.logs(stream=True, follow=True))
+        last: Event | None = None
+        with self._asking():
+            for last in events(self._container.logs(stream=True, follow=True)):
+                yield last
+        if not isinstance(last, Finished):
+            # docker-py ends the stream without a word where the connection is lost.
+            self.exit_code()
 
     def exit_code(self) -> int:
-        return int(self._container.wait(timeout=ENGINE_KNOWS_WITHIN_S)["StatusCode"])
+        with self._asking():
+            return int(self._container.wait(timeout=ENGINE_KNOWS_WITHIN_S)["StatusCode"])
 
     def request_stop(self) -> None:
-        from docker.errors import APIError
-
-        try:
-            self._container.kill(signal="SIGTERM")
-        except APIError as error:
-            if error.status_code != CONFLICT:  # it has just ended by itself
-                raise
+        self._kill("SIGTERM")
 
     def stop(self) -> None:
-        from docker.errors import APIError
-        from requests.exceptions import ConnectionError, ReadTimeout  # noqa: A004
-
         self.request_stop()
-        try:
-            self._container.wait(timeout=STOP_LIMIT_S)
-        except (ConnectionError, ReadTimeout) as error:
-            try:
-                self._container.kill(signal="SIGKILL")
-            except APIError:
-                return
+        if self._ends_within(STOP_LIMIT_S):
+            return
+        if self._kill("SIGKILL"):
             raise JobFailed(
                 f"the supervisor did not end within {STOP_LIMIT_S:.0f} s and was killed",
                 fix="the workers end what is left by themselves; look with dsk status",
-            ) from error
+            )
+
+    def _kill(self, signal: str) -> bool:
+        """Whether there was something to signal: not where it has just ended by itself."""
+        from docker.errors import APIError
+
+        with self._asking():
+            try:
+                self._container.kill(signal=signal)
+            except APIError as error:
+                if error.status_code != CONFLICT:
+                    raise
+                return False
+        return True
+
+    def _ends_within(self, limit: float) -> bool:
+        from requests.exceptions import RequestException
+
+        with self._asking():
+            try:
+                self._container.wait(timeout=limit)
+            except RequestException as error:
+                if not _is_timeout(error):
+                    raise
+                return False
+        return True
+
+
+def _is_timeout(error: Exception) -> bool:
+    """Whether the engine did not answer in time, which requests tells in two ways, and not that the
+    connection to it is lost."""
+    from requests.exceptions import ReadTimeout
+    from urllib3.exceptions import ReadTimeoutError
+
+    cause = error.args[0] if error.args else None
+    return isinstance(error, ReadTimeout) or isinstance(cause, ReadTimeoutError)
 
 
 class EnginePlace(Place):
@@ -79,7 +137,8 @@ class EnginePlace(Place):
         """No jobs while the master's worker is not running."""
         with open_server(node.server, cluster.state_dir / "known_hosts", where=str(node)) as server:
             engine = server.engine()
-            worker = master.worker_of(engine, cluster, node)
+            with asking(str(node)):
+                worker = master.worker_of(engine, cluster, node)
             if worker is None:
                 return WorkerState(node, MISSING), ()
             if worker.status != RUNNING:
@@ -88,23 +147,34 @@ class EnginePlace(Place):
             jobs = history.states(cls(engine, cluster)) if node == cluster.master else ()
             return WorkerState(node, RUNNING, health), jobs
 
+    def _asking(self) -> AbstractContextManager[None]:
+        return asking(str(self.cluster.master))
+
     @cached_property
     def _worker(self) -> Container:
         return master.find_worker(self._engine, self.cluster)
 
     def output_of(self, argv: Sequence[str]) -> str:
-        return master.output_of(self._worker, list(argv))
+        with self._asking():
+            return master.output_of(self._worker, list(argv))
 
-    def stream(self, argv: Sequence[str]) -> Iterable[bytes]:
-        chunks = self._worker.exec_run(list(argv), stream=True, stderr=False).output
-        return cast("Iterator[bytes]", chunks)
+    def stream(self, argv: Sequence[str]) -> Iterator[bytes]:
+        with self._asking():
+            chunks = self._worker.exec_run(list(argv), stream=True, stderr=False).output
+            yield from cast("Iterator[bytes]", chunks)
 
     def exists(self, path: str) -> bool:
-        return bool(self._worker.exec_run(["test", "-e", path]).exit_code == 0)
+        with self._asking():
+            return bool(self._worker.exec_run(["test", "-e", path]).exit_code == 0)
 
     def start(self, spec: JobSpec) -> Supervisor:
-        return MasterContainer(master.start(self._engine, self.cluster, spec))
+        with self._asking():
+            return self._supervisor(master.start(self._engine, self.cluster, spec))
 
     def running(self) -> list[Supervisor]:
-        found = master.find_masters(self._engine, self.cluster, ended=False)
-        return [MasterContainer(container) for container in found]
+        with self._asking():
+            found = master.find_masters(self._engine, self.cluster, ended=False)
+        return [self._supervisor(container) for container in found]
+
+    def _supervisor(self, container: Container) -> Supervisor:
+        return MasterContainer(container, str(self.cluster.master))

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 from dsk.errors import JobFailed, UserError
 from dsk.jobs.follow import events
-from dsk.jobs.place import Place
+from dsk.jobs.place import Place, Supervisor, out_of_hearing
 from dsk.jobs.states import LOST, JobState
 from dsk.jobs.wanted import Since
-from dsk.wire.events import FINAL_STATES, Event, Finished
+from dsk.wire import paths
+from dsk.wire.events import FINAL_STATES, Event, Finished, Notice, Phase
 from dsk.wire.status import JobStatus
 
 STARTS_WITHIN_S = 60.0
 """From a job's start until its folder is there."""
 LOOK_S = 0.5
+OF_A_NODE = re.compile(r"node\d+ \(")
+"""How a supervisor begins what it says of one node; its other notices are of its own disk."""
 
 
 def statuses(place: Place) -> list[JobStatus]:
@@ -50,13 +55,25 @@ def find(statuses: list[JobStatus], job: str | None) -> JobStatus:
     return found[0]
 
 
+def _newest_alive(statuses: list[JobStatus], running: set[str]) -> str | None:
+    """A launch that was refused beside it is newer, and not the one that is meant."""
+    unfinished = [each.job for each in statuses if each.state not in FINAL_STATES]
+    return next((job for job in reversed(unfinished) if job in running), None)
+
+
+def _is_trial(supervisor: Supervisor) -> bool:
+    """One that dsk starts to try the nodes is no job that anybody asks for: its folder is among
+    the probes, and no status is looked for there."""
+    return supervisor.job.startswith(paths.PROBE)
+
+
 def find_or_await(place: Place, job: str | None) -> JobStatus:
-    """As `find`; a job that is just being started is waited for. Raises UserError, JobFailed where
-    it comes to nothing."""
+    """As `find`, but one that runs goes before those that have ended, and one that is just being
+    started is waited for. Raises UserError, JobFailed where it comes to nothing."""
     deadline = time.monotonic() + STARTS_WITHIN_S
     awaited: set[str] = set()
     while True:
-        running = {supervisor.job for supervisor in place.running()}
+        running = {supervisor.job for supervisor in place.running() if not _is_trial(supervisor)}
         known = statuses(place)
         written = {status.job for status in known}
         starting = {each for each in running - written if job in (None, each)}
@@ -66,7 +83,7 @@ def find_or_await(place: Place, job: str | None) -> JobStatus:
                 fix="dsk launch without --detach shows why",
             )
         if not starting or time.monotonic() > deadline:
-            return find(known, job)
+            return find(known, job or _newest_alive(known, running))
         awaited = starting
         time.sleep(LOOK_S)
 
@@ -76,6 +93,11 @@ def replay(
 ) -> Iterator[Event]:
     """The events of one job from its folder; with `follow` until its supervisor has ended,
     asking for the rest as often as an answer ends before that."""
+    with out_of_hearing(job) if follow else nullcontext():
+        yield from _answers(place, job, since, follow=follow)
+
+
+def _answers(place: Place, job: str, since: Since | None, *, follow: bool) -> Iterator[Event]:
     words = _since_words(since)
     passed = 0.0
     while True:
@@ -92,6 +114,28 @@ def replay(
         passed = last
         words = _since_words(Since(at=passed)) if passed else words
         time.sleep(LOOK_S)
+
+
+def left_over(place: Place, job: str, since: Since) -> list[str]:
+    """What a job that was ending `since` then left on the nodes, in its supervisor's words. Raises
+    JobFailed where that did not live to say so."""
+    left: list[str] = []
+    for event in replay(place, job, since=since):
+        if isinstance(event, Phase):
+            left.clear()
+        elif isinstance(event, Notice) and OF_A_NODE.match(event.text):
+            left.append(event.text)
+        elif isinstance(event, Finished):
+            return left
+    raise gone(job)
+
+
+def gone(job: str) -> JobFailed:
+    return JobFailed(
+        "its supervisor is gone without a last word",
+        where=f"job {job}",
+        fix="the workers end what is left by themselves; look with dsk status",
+    )
 
 
 def _words(place: Place, job: str, more: list[str], *, follow: bool) -> list[str]:

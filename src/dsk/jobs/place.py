@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 
 from dsk.cluster.model import Cluster, Node
-from dsk.errors import UserError
+from dsk.errors import Unreachable, UserError
 from dsk.jobs.states import JobState, WorkerState
 from dsk.wire.events import Event
 from dsk.wire.jobspec import JobSpec
@@ -23,11 +23,11 @@ class Supervisor(ABC):
 
     @abstractmethod
     def events(self) -> Iterator[Event]:
-        """From its start to its end."""
+        """From its start to its end. Raises Unreachable where they come no more and it lives."""
 
     @abstractmethod
     def exit_code(self) -> int:
-        """The ended supervisor's own."""
+        """The ended supervisor's own. Raises Unreachable where it cannot be asked for, or lives."""
 
     @abstractmethod
     def request_stop(self) -> None:
@@ -71,6 +71,19 @@ class Place(ABC):
     @abstractmethod
     def running(self) -> list[Supervisor]:
         """The newest first."""
+
+
+@contextmanager
+def out_of_hearing(job: str) -> Iterator[None]:
+    """For what is asked about a job that runs: Unreachable then says that it goes on."""
+    try:
+        yield
+    except Unreachable as error:
+        raise Unreachable(
+            f"{error.message}; job {job} does not depend on that and goes on",
+            where=error.where,
+            fix=f"once the server can be reached: dsk logs -f {job}",
+        ) from error
 
 
 def find(place: Place, job: str | None) -> Supervisor:

@@ -6,7 +6,7 @@ import queue
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from dsk.errors import DskError, JobFailed
@@ -205,6 +205,9 @@ class Job:
         self._record.tell(Phase(time.time(), state, text))
 
     def _finish(self, state: State, exit_code: int) -> int:
+        # Also of a job that was refused before it had a folder. Without one its output has it all.
+        with suppress(JobFailed, OSError):
+            self._record.open(Path(paths.job_folder(self._spec.workspace, self._spec.job)))
         self._record.tell(
             Finished(
                 time.time(),

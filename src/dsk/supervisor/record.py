@@ -36,6 +36,9 @@ class Record:
         self._pace = Pace()
 
     def open(self, folder: Path) -> None:
+        """Raises JobFailed where there can be no such folder. Once is enough."""
+        if self._folder is not None:
+            return
         self._folder = JobFolder(folder)
         early, self._early = self._early, []
         for event in early:

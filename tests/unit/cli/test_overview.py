@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -58,8 +59,23 @@ def test_a_job_that_has_ended_says_why_and_no_more_of_its_nodes() -> None:
     assert cause == "  rank 1 raised"
 
 
-def test_a_lost_job_has_no_time_left() -> None:
-    assert "left" not in shown(STATUS, "lost")[0]
+def test_a_cause_that_a_rank_printed_cannot_move_the_cursor() -> None:
+    failed = replace(STATUS, state="failed", cause="rank 1 raised: \x1b[2J\rE\nnode1: \x08no")
+    assert shown(failed, "failed")[1:] == ["  rank 1 raised: E", "node1: no"]
+
+
+def test_a_lost_job_does_not_look_alive() -> None:
+    [job] = shown(STATUS, "lost")
+    heard = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(STATUS.updated))
+    assert job.startswith("job j1  lost  step 40/100  loss 1.2346  after 3 min 20 s  started ")
+    assert job.endswith(f"  last heard of {heard}")
+
+
+def test_a_job_that_runs_is_shown_however_many_were_refused_after_it() -> None:
+    refused = [JobState(replace(STATUS, job=f"r{n}", state="failed"), "failed") for n in range(4)]
+    found = Overview((), (refused[0], JobState(STATUS, "running"), *refused[1:]))
+    jobs = [line.split()[1] for line in text(found, 2).splitlines() if line.startswith("job ")]
+    assert jobs == ["j1", "r2", "r3"]
 
 
 def test_no_jobs() -> None:

@@ -10,9 +10,13 @@ import click
 import pexpect
 import pytest
 
+from dsk.cli.controls import coloured
 from dsk.cli.screen import BAR_EVERY_S, CLEAR, Screen
-from dsk.wire.events import Event, Finished, Output, Phase, encode
+from dsk.wire.events import Event, Failure, Finished, Output, Phase, encode
 
+MOVES = "\x1b[2J\x1b]0;title\x07a\x1b[31mred\x1b[0m\x08\x1b7b\tc\x9b2J"
+STAYS = "ared7b\tc2J"
+"""MOVES in a pipe, where colours are dropped too."""
 DONE = Finished(99.0, "succeeded", 0, 98.0, "/jobs/j", "/out")
 
 
@@ -53,9 +57,29 @@ def test_a_bar_in_a_pipe_is_a_line_now_and_then(capsys: pytest.CaptureFixture[st
 
 
 def test_what_a_rank_prints_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
-    line = "\x1b[2J\x1b]0;title\x07a\x1b[31mred\x1b[0m\x08\x1b7b\tc\x9b2J"
-    [shown] = in_a_pipe(capsys, Output(1.0, 0, 0, line), ranks=1)
-    assert shown == "[node0 rank 0] ared7b\tc2J"
+    [shown] = in_a_pipe(capsys, Output(1.0, 0, 0, MOVES), ranks=1)
+    assert shown == f"[node0 rank 0] {STAYS}"
+
+
+def test_nor_can_what_a_launcher_prints_or_a_failure_quotes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shown = in_a_pipe(
+        capsys,
+        Output(1.0, 1, None, MOVES),
+        Failure(2.0, f"rank 1 exited with 1: {MOVES}\nnode1: {MOVES}", lines=(MOVES,)),
+    )
+    assert shown == [
+        f"[node1]        {STAYS}",
+        f"failed: rank 1 exited with 1: {STAYS}",
+        f"node1: {STAYS}",
+        f"  | {STAYS}",
+    ]
+
+
+def test_a_colour_ends_with_its_line() -> None:
+    assert coloured("\x1b[31mred") == "\x1b[31mred\x1b[0m"
+    assert coloured("none") == "none"
 
 
 PROGRAM = """

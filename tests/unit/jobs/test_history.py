@@ -14,7 +14,7 @@ from dsk.errors import JobFailed, UserError
 from dsk.jobs import history
 from dsk.jobs.place import Place
 from dsk.jobs.wanted import Since
-from dsk.wire.events import Event, Finished, Output, encode
+from dsk.wire.events import Event, Finished, Notice, Output, Phase, State, encode
 from dsk.wire.status import JobStatus
 
 DONE = Finished(9.0, "succeeded", 0, 8.0, "/jobs/j1", "/out")
@@ -71,6 +71,27 @@ def test_without_following_one_answer_is_all() -> None:
     assert "--follow" not in place.asked[0]
 
 
+ENDING = Phase(5.0, "stopping", "ending what is left of the job on every node")
+LOST = "node1 (10.0.0.12): no answer; its agent ends the ranks there"
+FULL = "/w/stream.jsonl is not written while this lasts: No space left on device"
+
+
+def left_over(*events: Event) -> list[str]:
+    return history.left_over(cast(Place, Answers(list(events))), "j1", Since(ago=60))
+
+
+def test_what_is_left_on_the_nodes_is_what_the_supervisor_said_last() -> None:
+    early = Notice(1.0, "node1 (10.0.0.12): not its end")
+    said = [early, ENDING, Notice(6.0, FULL), line(6.5), Notice(7.0, LOST), DONE]
+    assert left_over(*said) == [LOST]
+    assert left_over(early, ENDING, DONE) == []
+
+
+def test_without_its_last_word_nobody_knows_what_is_left() -> None:
+    with pytest.raises(JobFailed, match="gone without a last word"):
+        left_over(ENDING, Notice(7.0, LOST))
+
+
 STATUS = JobStatus("j1", "lab", "running", ("10.0.0.1",), 1, 1.0, 1.0, "/out")
 
 
@@ -86,7 +107,12 @@ class Looks:
 
     def output_of(self, argv: Sequence[str]) -> str:
         _, written = self._looks.pop(0)
-        return json.dumps([replace(STATUS, job=job).to_raw() for job in written])
+        return json.dumps([self.written(job).to_raw() for job in written])
+
+    def written(self, job: str) -> JobStatus:
+        """With a `!` the job has failed."""
+        state: State = "failed" if job.endswith("!") else "running"
+        return replace(STATUS, job=job.rstrip("!"), state=state)
 
 
 def found(job: str | None, *looks: tuple[list[str], list[str]]) -> str:
@@ -97,6 +123,21 @@ def test_a_job_that_is_being_started_is_waited_for() -> None:
     assert found("j2", (["j2"], ["j1"]), (["j2"], ["j1"]), (["j2"], ["j1", "j2"])) == "j2"
     assert found(None, (["j2"], ["j1"]), ([], ["j1", "j2"])) == "j2", "the newest one is meant"
     assert found("j1", (["j2"], ["j1"])) == "j1"
+
+
+def test_a_running_job_goes_before_a_newer_one_that_was_refused() -> None:
+    assert found(None, (["j1"], ["j1", "j2!", "j3!"])) == "j1"
+    assert found(None, (["j2", "j1"], ["j1", "j2!"])) == "j1", "the other is just ending"
+    assert found(None, (["j2", "j1"], ["j1"]), (["j1"], ["j1", "j2!"])) == "j1"
+    assert found("j2", (["j1"], ["j1", "j2!"])) == "j2"
+    assert found(None, ([], ["j1!", "j2!"])) == "j2"
+
+
+def test_trials_of_the_nodes_are_no_jobs() -> None:
+    assert found(None, (["probe-j3", "j1"], ["j1", "j2!"])) == "j1"
+    assert found(None, (["probe-j3"], ["j1!"])) == "j1"
+    with pytest.raises(UserError, match="there is no job probe-j3"):
+        found("probe-j3", (["probe-j3"], ["j1!"]))
 
 
 def test_a_job_that_came_to_nothing_is_told() -> None:

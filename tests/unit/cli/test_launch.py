@@ -1,0 +1,88 @@
+"""`dsk launch --detach`: it returns when it is known whether the job goes on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from dsk.cli import launch
+from dsk.errors import Unreachable
+from dsk.jobs import history
+from dsk.jobs.place import Supervisor
+from dsk.wire.events import Event, Failure, Finished, Notice, Phase
+
+CONNECTS = Phase(1.0, "starting", "connecting to 2 workers")
+STARTS = Phase(2.0, "starting", "starting 2 ranks, rendezvous at 10.0.0.11:29500")
+BUSY = Failure(2.0, "node0 (10.0.0.11): job j1 is running here", fix="dsk stop j1")
+REFUSED = Finished(3.0, "failed", 1, 2.0, "/jobs/j2", "/out")
+
+
+class Saying(Supervisor):
+    """Says `events`, then goes on in silence where it `goes_on`, or raises `error`."""
+
+    job = "j2"
+
+    def __init__(
+        self, *events: Event, goes_on: bool = False, error: Exception | None = None
+    ) -> None:
+        self._events = events
+        self._goes_on = goes_on
+        self._error = error
+
+    def events(self) -> Iterator[Event]:
+        yield from self._events
+        if self._error:
+            raise self._error
+        if self._goes_on:
+            threading.Event().wait()
+
+    def exit_code(self) -> int:
+        return 1
+
+    def request_stop(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+class Shown(list[Event]):
+    def show(self, event: Event) -> None:
+        self.append(event)
+
+    def tick(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def test_a_job_past_its_checks_goes_on() -> None:
+    disk = Notice(1.5, "the workspace /w is one disk that all nodes share")
+    assert launch._passes_its_checks(Saying(CONNECTS, disk, STARTS, goes_on=True))
+
+
+def test_a_job_that_is_refused_ends_as_in_the_foreground(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    supervisor = Saying(CONNECTS, BUSY, REFUSED)
+    assert not launch._passes_its_checks(supervisor)
+    shown = Shown()
+    assert launch.follow(supervisor, shown, explain=True) == 1
+    assert shown == [CONNECTS, BUSY, REFUSED]
+    assert "dsk diagnose j2" in capsys.readouterr().out
+
+
+def test_a_supervisor_without_a_last_word_is_no_job_that_goes_on() -> None:
+    assert not launch._passes_its_checks(Saying(CONNECTS))
+
+
+def test_a_lost_way_is_told() -> None:
+    with pytest.raises(Unreachable):
+        launch._passes_its_checks(Saying(CONNECTS, error=Unreachable("lost")))
+
+
+def test_the_wait_has_a_limit(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(history, "STARTS_WITHIN_S", 0.2)
+    assert launch._passes_its_checks(Saying(CONNECTS, goes_on=True))
+    assert "still being looked at" in capsys.readouterr().err
