@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dsk.cluster.model import Cluster, Local
 from dsk.connect import Server, open_server
-from dsk.errors import DskError, UserError
+from dsk.errors import DskError, Unreachable, UserError
 from dsk.fleet.probe import Image
 
 INSPECT_LIMIT_S = 30.0
@@ -46,6 +46,22 @@ def here(cluster: Cluster) -> Source | None:
     server = open_server(Local(), Path())
     found = inspect(server, cluster.image)
     return Source(server, found, "this machine") if found else None
+
+
+def hint(cluster: Cluster, masters: Image) -> str | None:
+    """Where this machine has another image under the name than the master: how to send it."""
+    if isinstance(cluster.master.server, Local):
+        return None
+    try:
+        mine = here(cluster)
+    except Unreachable:  # an engine here that hangs is of no interest to the nodes
+        return None
+    if mine is None or mine.image.content == masters.content:
+        return None
+    return (
+        f"this machine has another {cluster.image}, and the master's counts; to send this one: "
+        f"dsk image save FILE, then: dsk image load FILE --to {cluster.master.name}"
+    )
 
 
 def compare(server: Server, reference: str, wanted: Image, where: str, sender: str) -> None:

@@ -103,10 +103,8 @@ def _at_master(cluster: Cluster, server: Server, there: There, report: Report) -
         report(NodeDone(master, f"pulled {exact}"))
         return AtMaster(found, exact, there)
     if source.server is server:
-        mine = image.here(cluster)
-        if mine and mine.image.content != source.image.content:
-            how = f"on the master: docker image rm --force {cluster.image}"
-            report(Said(f"this machine has another {cluster.image}; to send that one, first {how}"))
+        if text := image.hint(cluster, source.image):
+            report(Said(text))
     else:
         if unfit := fit.problem(cluster, master, source.image, there):
             raise unfit
