@@ -22,6 +22,11 @@ class Source:
     name: str
 
 
+def by_digest(reference: str) -> bool:
+    """Only a pull from its registry can give an engine such a name: `docker save` leaves it out."""
+    return "@" in reference
+
+
 def inspect(server: Server, reference: str) -> Image | None:
     """Raises Unreachable."""
     argv = ["docker", "image", "inspect", "--format", "{{json .}}", reference]
@@ -30,9 +35,15 @@ def inspect(server: Server, reference: str) -> Image | None:
 
 
 def find_source(cluster: Cluster, master: Server | None, has: Image | None) -> Source:
-    """The master's engine, else this machine's. Raises UserError where neither has the image."""
+    """The master's engine, else this machine's. Raises UserError where neither can give it."""
     if master is not None and has is not None:
         return Source(master, has, str(cluster.master))
+    if by_digest(cluster.image):
+        raise UserError(
+            f"the master does not have the image {cluster.image}, which only a registry can give",
+            where=str(cluster.master),
+            fix="name the registry too (HOST/NAME@sha256:…), or the image by a tag",
+        )
     if found := here(cluster):
         return found
     raise UserError(

@@ -85,7 +85,7 @@ class AtMaster:
 def _at_master(cluster: Cluster, server: Server, there: There, report: Report) -> AtMaster:
     """The master's image, fetched where it lacks it. Raises DskError."""
     master = cluster.master
-    exact = cluster.image if public.by_digest(cluster.image) else None
+    exact = cluster.image if image.by_digest(cluster.image) else None
     try:
         source = image.find_source(cluster, server, there.image)
     except UserError:
@@ -131,7 +131,7 @@ def _pull_themselves(
     left = []
     for node in _good(fleet, nodes):
         if error := refused[node.index]:
-            if public.by_digest(cluster.image):
+            if image.by_digest(cluster.image):
                 error.fix = "only its registry can give a node an image by digest: let the node "
                 error.fix += "reach it (docker login there), or name the image by a tag"
                 fleet.fail(node, error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
+from dsk.fleet import image
 from dsk.fleet.sync.receive import pull_error
 
 PULL_LIMIT_S = 4 * 3600.0
@@ -24,11 +25,6 @@ def in_a_registry(reference: str) -> bool:
     return "/" in reference
 
 
-def by_digest(reference: str) -> bool:
-    """Only a pull from its registry can give an engine such a name."""
-    return "@" in reference
-
-
 def resolve(server: Server, cluster: Cluster, node: Node) -> str:
     """Pulls the image on the master; its reference by digest. Raises DskError."""
     done = server.run(["sh", "-c", PULL, "dsk", cluster.image], timeout=PULL_LIMIT_S)
@@ -39,7 +35,7 @@ def resolve(server: Server, cluster: Cluster, node: Node) -> str:
 
 def pick(reference: str, digests: list[str]) -> str:
     """The one of an image's references by digest that is of this reference's repository. Pure."""
-    if by_digest(reference):
+    if image.by_digest(reference):
         return reference
     repository = reference.rpartition(":")[0] if ":" in reference.rpartition("/")[2] else reference
     return next((one for one in digests if one.partition("@")[0] == repository), reference)
@@ -47,7 +43,7 @@ def pick(reference: str, digests: list[str]) -> str:
 
 def take(server: Server, cluster: Cluster, node: Node, exact: str) -> None:
     """The same on another node, by digest. Raises DskError."""
-    if by_digest(cluster.image):
+    if image.by_digest(cluster.image):
         argv = ["docker", "pull", "--quiet", exact]
     else:
         argv = ["sh", "-c", NAME, "dsk", exact, cluster.image]
