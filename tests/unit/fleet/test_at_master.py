@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from dsk.fleet import image
 from dsk.fleet.image import Source
 from dsk.fleet.probe import Image
 from dsk.fleet.report import NodeDone, Said, Transferred
-from dsk.fleet.sync import hop, public
+from dsk.fleet.sync import fit, hop, public
 from dsk.fleet.sync.distribute import _at_master
 from dsk.fleet.sync.look import There
 
@@ -24,6 +25,7 @@ TAG, DIGEST = "team/dsk:1", "team/dsk@sha256:9"
 CLUSTER = Cluster("lab", (MASTER,), Path("dsk.yaml"), image=TAG)
 IMAGE = Image("sha256:1", "content", 9_000_000_000, "linux/amd64", ("a", "b", "c"))
 LACKS = There("linux/amd64", 40_000_000_000, None, (), "")
+HAS = replace(LACKS, free=12_000_000_000, image=IMAGE)
 SERVER = LocalServer("node0")
 
 Told = list[Said | Transferred | NodeDone]
@@ -42,6 +44,9 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Told:
     monkeypatch.setattr(image, "inspect", lambda *_: IMAGE)
     monkeypatch.setattr(hop, "to_master", note("sent from here"))
     monkeypatch.setattr(public, "resolve", note("pulled there"))
+    # By its name: `dsk.fleet.sync.distribute` is the function.
+    module = import_module("dsk.fleet.sync.distribute")
+    monkeypatch.setattr(module, "look", lambda *_: HAS)
     return told
 
 
@@ -60,3 +65,11 @@ def test_a_digest_without_a_registry(told: Told) -> None:
     with pytest.raises(UserError, match="which only a registry can give") as raised:
         _at_master(cluster, SERVER, LACKS, told.append)
     assert raised.value.where == "node0 (10.0.0.11)" and told == []
+
+
+@pytest.mark.parametrize("reference", [TAG, DIGEST])
+def test_its_room_to_serve_is_what_the_image_leaves(told: Told, reference: str) -> None:
+    found = _at_master(replace(CLUSTER, image=reference), SERVER, LACKS, told.append)
+    assert fit.cannot_serve(MASTER, found.image, LACKS) is None
+    refused = fit.cannot_serve(MASTER, found.image, found.there)
+    assert refused and "needs, to send it, 18.0 GB, 12.0 GB are free" in refused.message

@@ -75,7 +75,7 @@ def _distribute(
 
 @dataclass(frozen=True)
 class AtMaster:
-    """`exact` is the reference by which the others can pull it too; `there`: the master before."""
+    """`exact` is the reference by which the others can pull it too; `there`: the master with it."""
 
     image: Image
     exact: str | None
@@ -101,7 +101,7 @@ def _at_master(cluster: Cluster, server: Server, there: There, report: Report) -
         if unfit := fit.mismatch(cluster, master, found, there):
             raise unfit from None
         report(NodeDone(master, f"pulled {exact}"))
-        return AtMaster(found, exact, there)
+        return AtMaster(found, exact, look(server, cluster, str(master)))
     if source.server is server:
         if text := image.hint(cluster, source.image):
             report(Said(text))
@@ -109,6 +109,7 @@ def _at_master(cluster: Cluster, server: Server, there: There, report: Report) -
         if unfit := fit.problem(cluster, master, source.image, there):
             raise unfit
         hop.to_master(cluster, server, source, report)
+        there = look(server, cluster, str(master))
     return AtMaster(source.image, exact, there)
 
 
