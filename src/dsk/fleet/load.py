@@ -14,7 +14,7 @@ from dsk.cluster.model import Cluster, Local, Node
 from dsk.connect import Server, open_server, processes
 from dsk.connect.engine import engine_error
 from dsk.errors import DskError, Unreachable, UserError
-from dsk.fleet import archive
+from dsk.fleet import archive, room
 from dsk.fleet.archive import GB, Manifest, Progress
 from dsk.fleet.contact import open_fleet
 from dsk.fleet.probe import Image
@@ -24,14 +24,16 @@ LOOK_LIMIT_S = 60.0
 LOAD_LIMIT_S = 3600.0
 STALL_LIMIT_S = 1800.0
 
-# Three lines: the engine's architecture, KiB free where it keeps images (nothing where that is not
-# on this server), and what it has under the name, if anything.
-LOOK = r"""
+# Three lines: the engine's architecture, KiB free, and what it has under the name, if anything.
+LOOK = (
+    r"""
 docker version --format '{{.Server.Arch}}' || exit
-root=$(docker info --format '{{.DockerRootDir}}') || exit
-df -Pk "$root" 2>/dev/null | awk 'NR == 2 { print $4; found = 1 } END { if (!found) print "" }'
+"""
+    + room.FREE
+    + r"""
 docker image inspect --format '{{json .}}' "$1" 2>/dev/null || :
 """
+)
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def parse(output: str) -> Engine:
     architecture, free, image = [*output.split("\n", 2), "", ""][:3]
     return Engine(
         architecture,
-        int(free) * 1024 if free else None,
+        room.read(free),
         Image.inspected(image) if image.strip() else None,
     )
 

@@ -160,7 +160,7 @@ OTHER = Image("sha256:1", "other", 1)
 
 def test_what_the_engine_says_is_read() -> None:
     assert parse("amd64\n1024\n") == Engine("amd64", 1024 * 1024, None)
-    assert parse("amd64\n\n") == Engine("amd64", None, None)
+    assert parse("amd64\n-\n") == Engine("amd64", None, None)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,14 +11,16 @@ import pytest
 
 from dsk.accelerators import accelerator
 from dsk.cluster.model import Cluster, Local, Node
+from dsk.connect.local import LocalServer
 from dsk.errors import DskError, Unreachable
 from dsk.fleet.probe import Image
 from dsk.fleet.sync import fit, public
-from dsk.fleet.sync.look import There, parse
+from dsk.fleet.sync.look import There, look, parse
 from dsk.fleet.sync.receive import NoRoom, pull_error
 
 NODE = Node(1, "10.0.0.12", 2, Local())
 CLUSTER = Cluster("lab", (Node(0, "10.0.0.11", 2, Local()), NODE), Path("dsk.yaml"))
+CPU = replace(CLUSTER, accelerator="cpu")
 LABELS = {"dsk.cuda": "12.8", "dsk.min-driver": "525.60.13"}
 IMAGE = Image("sha256:1", "content", 9_000_000_000, "linux/amd64", ("a", "b", "c"), LABELS)
 ROOMY = There("linux/amd64", 100_000_000_000, None, (), "535.104.05")
@@ -45,6 +48,44 @@ def test_an_empty_engine_without_a_driver() -> None:
     assert parse("linux/amd64\n1000\nnull", accelerator("cpu")) == There(
         "linux/amd64", 1024_000, None, (), ""
     )
+
+
+DOCKER = """#!/bin/sh
+case "$*" in
+*Server.Os*) echo linux/amd64 ;;
+*DockerRootDir*) echo "$ROOT" ;;
+"image ls"*) echo sha256:1 ;;
+*RootFS.Layers*) echo '["a","b"]' ;;
+*) exit 1 ;;
+esac
+"""
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A `docker` that has one image, not the cluster's; the folder is its data's."""
+    program = tmp_path / "docker"
+    program.write_text(DOCKER)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("ROOT", str(tmp_path))
+    return tmp_path
+
+
+def test_the_room_of_an_engine(engine: Path) -> None:
+    there = look(LocalServer("node1"), CPU, "node1")
+    assert there.free and there.image is None and there.stacks == (("a", "b"),)
+
+
+def test_an_engine_whose_data_is_not_on_this_server(
+    engine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with Docker Desktop: how much room it has is not known, which is not none."""
+    monkeypatch.setenv("ROOT", str(engine / "elsewhere"))
+    there = look(LocalServer("node1"), CPU, "node1")
+    assert there == There("linux/amd64", None, None, (("a", "b"),), "")
+    assert fit.cannot_serve(NODE, IMAGE, there) is None
+    assert fit.problem(CPU, NODE, IMAGE, there) is None
 
 
 @pytest.mark.parametrize(
@@ -75,8 +116,7 @@ def test_what_does_not_fit(there: There, words: tuple[str, ...]) -> None:
 
 
 def test_the_driver_is_of_no_interest_on_processors() -> None:
-    cpu = replace(CLUSTER, accelerator="cpu")
-    assert fit.problem(cpu, NODE, IMAGE, replace(ROOMY, driver="470.1")) is None
+    assert fit.problem(CPU, NODE, IMAGE, replace(ROOMY, driver="470.1")) is None
 
 
 def test_a_node_with_most_layers_needs_little_room() -> None:

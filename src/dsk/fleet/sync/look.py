@@ -10,16 +10,19 @@ from dsk.accelerators import Accelerator
 from dsk.cluster.model import Cluster
 from dsk.connect import Server
 from dsk.connect.engine import engine_error
-from dsk.fleet import driver
+from dsk.fleet import driver, room
 from dsk.fleet.probe import Image
 
 LIMIT_S = 60.0
 
-# Lines: platform, free kilobytes at the engine's folder, the image or `null`, the layers of each
-# image that is there, an empty one, and what the accelerator's driver says of itself.
-SCRIPT = r"""
+# Lines: platform, KiB free, the image or `null`, the layers of each image that is there, an empty
+# one, and what the accelerator's driver says of itself.
+SCRIPT = (
+    r"""
 docker version --format '{{.Server.Os}}/{{.Server.Arch}}' || exit 1
-df -Pk "$(docker info --format '{{.DockerRootDir}}')" | awk 'NR == 2 { print $4 }'
+"""
+    + room.FREE
+    + r"""
 image=$(docker image inspect --format '{{json .}}' "$1" 2>/dev/null) || image=null
 printf '%s\n' "$image"
 docker image ls --quiet --no-trunc | sort -u |
@@ -28,14 +31,16 @@ echo
 sh -c "$2" 2>/dev/null
 exit 0
 """
+)
 
 
 @dataclass(frozen=True)
 class There:
-    """`free` in bytes; `stacks`: the layers of each image there; `driver` empty where none is."""
+    """`free` in bytes, None where unknown; `stacks`: the layers of each image there; `driver` empty
+    where none is."""
 
     platform: str
-    free: int
+    free: int | None
     image: Image | None
     stacks: tuple[tuple[str, ...], ...]
     driver: str
@@ -63,7 +68,7 @@ def parse(output: str, devices: Accelerator) -> There:
     platform, free, image, *stacks = told.splitlines()
     return There(
         platform,
-        int(free or 0) * 1024,
+        room.read(free),
         None if image == "null" else Image.inspected(image),
         tuple(tuple(json.loads(stack) or ()) for stack in stacks),
         driver.version(devices, said),
