@@ -14,7 +14,7 @@ from dsk.cluster.model import Cluster, Local, Node
 from dsk.connect import Server, open_server, processes
 from dsk.connect.engine import engine_error
 from dsk.errors import DskError, Unreachable, UserError
-from dsk.fleet import archive, room
+from dsk.fleet import archive, room, stall
 from dsk.fleet.archive import GB, Manifest, Progress
 from dsk.fleet.contact import open_fleet
 from dsk.fleet.probe import Image
@@ -22,7 +22,6 @@ from dsk.fleet.probe import Image
 LOOK_LIMIT_S = 60.0
 # After the last byte the engine still unpacks, on a slow disk.
 LOAD_LIMIT_S = 3600.0
-STALL_LIMIT_S = 1800.0
 
 # Three lines: the engine's architecture, KiB free, and what it has under the name, if anything.
 LOOK = (
@@ -179,9 +178,8 @@ def _put(pipe: IO[bytes], chunk: bytes, where: str) -> None:
     """Writes to a pipe that does not block. Raises Unreachable where nobody takes anything."""
     left = memoryview(chunk)
     while left:
-        if not select.select([], [pipe], [], STALL_LIMIT_S)[1]:
-            limit = f"{STALL_LIMIT_S / 60:.0f} min"
-            raise Unreachable(f"docker load has taken nothing for {limit}", where=where)
+        if not select.select([], [pipe], [], stall.LIMIT_S)[1]:
+            raise stall.stalled("docker load has taken", where)
         left = left[os.write(pipe.fileno(), left) :]
 
 

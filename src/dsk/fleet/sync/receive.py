@@ -13,7 +13,7 @@ from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
 from dsk.connect.engine import pull
 from dsk.errors import DskError, Unreachable
-from dsk.fleet import image
+from dsk.fleet import image, stall
 from dsk.fleet.report import NodeDone, Report, Transferred
 from dsk.fleet.sync import admission
 from dsk.fleet.sync.registry import Registry, repository
@@ -92,6 +92,7 @@ def _pull_all(server: Server, registry: Registry, progress: _Progress) -> Ready:
     with ThreadPoolExecutor(max_workers=PULLS_AT_ONCE) as pool:
         ready = registry.after(0)
         while True:
+            progress.heard()
             pulls.append(pool.submit(_pull, engine, server.where, registry, ready, progress))
             if ready.whole:
                 break
@@ -107,7 +108,10 @@ def _pull(
     try:
         for event in pull(engine, _source(registry), ready.digest):
             registry.check()
-            progress.take(event)
+            if event is not None:
+                progress.take(event)
+            elif progress.silent_s > stall.LIMIT_S:
+                raise stall.stalled("docker pull has said", where)
     except OSError as error:
         registry.check()
         raise pull_error(str(error), where, registry.cluster.image) from None
@@ -158,8 +162,19 @@ class _Progress:
         self._reported = 0.0
         self._done: dict[str, int] = {}
         self._there: set[str] = set()
+        self._heard = self._begin
+
+    def heard(self) -> None:
+        """The engine has said something, or is about to."""
+        self._heard = time.monotonic()
+
+    @property
+    def silent_s(self) -> float:
+        """Of all pulls: one of them may wait for its turn as long as the others take."""
+        return time.monotonic() - self._heard
 
     def take(self, event: Mapping[str, Any]) -> None:
+        self.heard()
         with self._lock:
             if not self._count(event):
                 return
