@@ -135,6 +135,23 @@ def test_a_damaged_file_reaches_no_node(lab: Lab, carried: Cluster) -> None:
     assert not any(map(has, lab.nodes))
 
 
+def test_an_image_for_other_accelerators_is_not_sent(lab: Lab, carried: Cluster) -> None:
+    """What the image needs stands in the archive, as does the driver that it needs."""
+    text = f"FROM {SMALL}\nLABEL dsk.accelerator=rocm\n"
+    docker("build", "--network=none", f"--tag={CARRIED}", "-", text=text)
+    try:
+        carried.dsk("image", "save", "rocm.tar.zst")
+    finally:
+        docker("image", "rm", CARRIED)
+    carried.change(accelerator="cuda")
+    try:
+        done = carried.dsk("image", "load", "rocm.tar.zst", "--to", "1", code=2)
+    finally:
+        carried.change(accelerator="cpu")
+    assert NODE1 in done.err and "the image's stack is for rocm" in done.err
+    assert not has(lab.nodes[1])
+
+
 @pytest.mark.full
 def test_a_node_that_is_not_there(lab: Lab, carried: Cluster) -> None:
     lab.nodes[1].link_down()

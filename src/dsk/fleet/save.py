@@ -14,7 +14,7 @@ from dsk.cluster.model import Local
 from dsk.connect import Server, open_server, processes
 from dsk.connect.engine import engine_error
 from dsk.errors import DskError, Unreachable, UserError
-from dsk.fleet import archive, stall
+from dsk.fleet import archive, driver, stall
 from dsk.fleet.archive import CHUNK, GB, Manifest, Progress
 from dsk.fleet.probe import Image
 
@@ -72,7 +72,8 @@ def _described(server: Server, reference: str) -> Manifest:
             fix=f"docker tag {reference} NAME:TAG, then: dsk image save --image NAME:TAG FILE",
         )
     image = Image.inspected(done.text)
-    return Manifest(reference, image.content, told["Architecture"], image.size)
+    labels = {name: image.labels[name] for name in driver.LABELS if name in image.labels}
+    return Manifest(reference, image.content, told["Architecture"], image.size, labels=labels)
 
 
 def is_tag(reference: str, tags: Sequence[str]) -> bool:

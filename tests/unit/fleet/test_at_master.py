@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from dsk.cluster.model import Cluster, Node, SshTarget
+from dsk.connect import Completed
 from dsk.connect.local import LocalServer
-from dsk.errors import UserError
+from dsk.errors import DskError, UserError
 from dsk.fleet import image
 from dsk.fleet.image import Source
 from dsk.fleet.probe import Image
@@ -73,3 +74,22 @@ def test_its_room_to_serve_is_what_the_image_leaves(told: Told, reference: str) 
     assert fit.cannot_serve(MASTER, found.image, LACKS) is None
     refused = fit.cannot_serve(MASTER, found.image, found.there)
     assert refused and "needs, to send it, 18.0 GB, 12.0 GB are free" in refused.message
+
+
+def test_what_the_master_pulled_in_vain_is_removed(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A registry does not tell before what driver an image needs."""
+    ran: list[list[str]] = []
+
+    def run(_: LocalServer, argv: list[str], **__: object) -> Completed:
+        ran.append(argv)
+        return Completed(0, b"", b"")
+
+    monkeypatch.setattr(LocalServer, "run", run)
+    needs = replace(IMAGE, labels={"dsk.min-driver": "525.60.13"})
+    monkeypatch.setattr(image, "inspect", lambda *_: needs)
+    cluster = replace(CLUSTER, image=DIGEST, accelerator="cuda")
+    with pytest.raises(DskError, match=r"driver 470\.82\.01 is too old"):
+        _at_master(cluster, SERVER, replace(LACKS, driver="470.82.01"), told.append)
+    assert ran == [["docker", "image", "rm", DIGEST]]

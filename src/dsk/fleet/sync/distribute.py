@@ -99,6 +99,7 @@ def _at_master(cluster: Cluster, server: Server, there: There, report: Report) -
                 f"{cluster.image} was pulled and is not there", where=str(master)
             ) from None
         if unfit := fit.mismatch(cluster, master, found, there):
+            public.remove(server, cluster)
             raise unfit from None
         report(NodeDone(master, f"pulled {exact}"))
         return AtMaster(found, exact, look(server, cluster, str(master)))

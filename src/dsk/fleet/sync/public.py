@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
+from dsk.errors import Unreachable
 from dsk.fleet import image
 from dsk.fleet.sync.receive import pull_error
 
 PULL_LIMIT_S = 4 * 3600.0
+REMOVE_LIMIT_S = 120.0
 
 # The docker program, not the engine's API: it knows the login's ~/.docker/config.json. Prints the
 # references by digest that the image then has.
@@ -31,6 +35,12 @@ def resolve(server: Server, cluster: Cluster, node: Node) -> str:
     if done.returncode:
         raise pull_error(done.error, str(node), cluster.image)
     return pick(cluster.image, done.text.split())
+
+
+def remove(server: Server, cluster: Cluster) -> None:
+    """Takes away what was pulled in vain, as far as that can be done; why it was in vain counts."""
+    with contextlib.suppress(Unreachable):
+        server.run(["docker", "image", "rm", cluster.image], timeout=REMOVE_LIMIT_S)
 
 
 def pick(reference: str, digests: list[str]) -> str:
