@@ -15,7 +15,7 @@ from dsk.connect import engine as engines
 from dsk.errors import DskError, Unreachable
 from dsk.fleet import stall
 from dsk.fleet.report import NodeDone, Said, Transferred
-from dsk.fleet.sync.receive import _Progress, _pull
+from dsk.fleet.sync.receive import _Engine, _Progress, _pull
 from dsk.fleet.sync.registry import Registry
 from dsk.wire.registry import Ready
 
@@ -58,11 +58,11 @@ class Serves:
             raise DskError("the registry there ended")
 
 
-def take(engine: Engine, registry: Serves) -> list[Said | Transferred | NodeDone]:
+def take(engine: Engine, registry: Serves, proxy: str = "") -> list[Said | Transferred | NodeDone]:
     told: list[Said | Transferred | NodeDone] = []
     serves = cast("Registry", registry)
     progress = _Progress(NODE, serves, told.append)
-    _pull(cast("Any", engine), "node1", serves, READY, progress)
+    _pull(_Engine(cast("Any", engine), "node1", proxy), serves, READY, progress)
     return told
 
 
@@ -94,6 +94,12 @@ def test_an_engine_that_fails(last: Event | Exception) -> None:
 
     with pytest.raises(Unreachable, match="no route"):
         take(Engine(events()), Serves())
+
+
+def test_an_engine_that_asks_its_proxy_for_the_master() -> None:
+    refused = iter([{"error": "Service Unavailable"}])
+    with pytest.raises(Unreachable, match="asks the proxy http://proxy:3128"):
+        take(Engine(refused), Serves(), "http://proxy:3128")
 
 
 def test_an_engine_that_hangs(hangs: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,7 +68,8 @@ def _distribute(
     if found.exact:
         lacking = _pull_themselves(cluster, fleet, found, lacking, report)
     if lacking:
-        _over_the_lan(cluster, fleet, found, lacking, report)
+        proxies = {node: there[node.index].proxy_to(master.host) for node in lacking}
+        _over_the_lan(cluster, fleet, found, proxies, report)
     new = {node.index for node in _good(fleet, others)}
     return frozenset(new if there[master.index].image else new | {master.index})
 
@@ -144,16 +145,19 @@ def _pull_themselves(
 
 
 def _over_the_lan(
-    cluster: Cluster, fleet: Fleet, found: AtMaster, nodes: Sequence[Node], report: Report
+    cluster: Cluster, fleet: Fleet, found: AtMaster, proxies: Mapping[Node, str], report: Report
 ) -> None:
-    master = cluster.master
+    """To these nodes, each with the proxy that its engine asks for the master, if any."""
+    master, nodes = cluster.master, list(proxies)
     names = ", ".join(node.name for node in nodes)
     try:
         if error := fit.cannot_serve(master, found.image, found.there):
             raise error
         report(Said(f"sending {cluster.image} from {master.name} to {names}"))
         with Registry(fleet.servers[master.index], cluster, found.image) as registry:
-            fleet.each(lambda node, server: receive(server, node, registry, report), nodes)
+            fleet.each(
+                lambda node, server: receive(server, node, registry, report, proxies[node]), nodes
+            )
     except DskError as error:
         for node in _good(fleet, nodes):
             fleet.fail(node, error)
