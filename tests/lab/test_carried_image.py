@@ -109,6 +109,23 @@ def test_straight_to_the_nodes(lab: Lab, carried: Cluster) -> None:
     places(carried, code=0)
 
 
+def test_a_new_image_made_where_dsk_runs(lab: Lab, carried: Cluster) -> None:
+    """As docs/guide/operations.md has it: the master's counts, and dsk up names the other one."""
+    carried.dsk("image", "load", "image.tar.zst", "--to", "0", "--to", "1")
+    assert "this machine has another" not in carried.dsk("up").out
+    docker("build", "--network=none", f"--tag={CARRIED}", "-", text=f"FROM {SMALL}\nENV CARRIED=2")
+    said = carried.dsk("up").out
+    assert f"this machine has another {CARRIED}" in said and "--to node0" in said
+    assert said.count("unchanged") == 2
+
+    carried.dsk("image", "save", "new.tar.zst")
+    carried.dsk("image", "load", "new.tar.zst", "--to", "node0")
+    assert "sending" in carried.dsk("image", "sync").out
+    said = carried.dsk("up").out
+    assert "this machine has another" not in said and said.count("started anew") == 2
+    assert carried.dsk("exec", "--", "printenv", "CARRIED").out.count("2\n") == 2
+
+
 def test_a_damaged_file_reaches_no_node(lab: Lab, carried: Cluster) -> None:
     data = bytearray((carried.folder / "image.tar.zst").read_bytes())
     data[-1000] ^= 1
@@ -116,6 +133,23 @@ def test_a_damaged_file_reaches_no_node(lab: Lab, carried: Cluster) -> None:
     said = carried.dsk("image", "load", "damaged.tar.zst", "--to", "0", "--to", "1", code=2).err
     assert said.count("is damaged") == 1
     assert not any(map(has, lab.nodes))
+
+
+def test_an_image_for_other_accelerators_is_not_sent(lab: Lab, carried: Cluster) -> None:
+    """What the image needs stands in the archive, as does the driver that it needs."""
+    text = f"FROM {SMALL}\nLABEL dsk.accelerator=rocm\n"
+    docker("build", "--network=none", f"--tag={CARRIED}", "-", text=text)
+    try:
+        carried.dsk("image", "save", "rocm.tar.zst")
+    finally:
+        docker("image", "rm", CARRIED)
+    carried.change(accelerator="cuda")
+    try:
+        done = carried.dsk("image", "load", "rocm.tar.zst", "--to", "1", code=2)
+    finally:
+        carried.change(accelerator="cpu")
+    assert NODE1 in done.err and "the image's stack is for rocm" in done.err
+    assert not has(lab.nodes[1])
 
 
 @pytest.mark.full

@@ -213,6 +213,25 @@ def test_a_login_that_is_not_root(lab: Lab, sync: Cluster) -> None:
     assert "this login is not root" in done.err and "NOPASSWD" in done.err
 
 
+@pytest.mark.full
+def test_an_engine_that_asks_its_proxy_for_the_master(lab: Lab, sync: Cluster) -> None:
+    first, second = lab.nodes
+    proxy = f"http://{first.host}:9"
+    second.stop_engine()
+    try:
+        second.start_engine(HTTPS_PROXY=proxy, NO_PROXY="localhost")
+        refused = sync.dsk("image", "sync", code=3)
+        second.stop_engine()
+        second.start_engine(HTTPS_PROXY=proxy, NO_PROXY="localhost,10.88.0.0/24")
+        sync.dsk("image", "sync")
+    finally:
+        second.stop_engine()
+        second.start_engine()
+    assert f"node1 (10.88.0.12): its engine asks the proxy {proxy}" in refused.err
+    assert "NO_PROXY" in refused.err
+    assert identity(second, WANTED) == identity(first, WANTED)
+
+
 @pytest.fixture
 def small_disk(lab: Lab) -> Iterator[Node]:
     """The second host with an empty engine on a disk of 2 GB."""

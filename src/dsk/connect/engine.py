@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
+from queue import Empty, Queue
 from typing import TYPE_CHECKING, Any
 
 from dsk.errors import DskError, Unreachable
@@ -11,6 +13,9 @@ from dsk.text import Text
 if TYPE_CHECKING:
     from docker import DockerClient
 
+Event = Mapping[str, Any]
+
+SILENCE_S = 1.0
 GUIDE = "https://docs.docker.com/engine/install/"
 INSTALL = f"install Docker Engine with Compose v2: {GUIDE}"
 
@@ -28,11 +33,44 @@ def open_engine(url: str) -> DockerClient:
     return client
 
 
-def pull(engine: DockerClient, repository: str, digest: str) -> Iterator[Mapping[str, Any]]:
+def pull(engine: DockerClient, repository: str, digest: str) -> Iterator[Event | None]:
     """Pulls an image by digest and yields the engine's events: `id`, `status`, `progressDetail`.
 
-    Raises OSError with the engine's words, also where the way to it is lost.
+    None each second without one: docker-py waits for the next without any limit, and how long that
+    may be is the caller's to say. Raises OSError with the engine's words, also where the way to it
+    is lost.
     """
+    news: Queue[Event | Exception | None] = Queue()
+    left = threading.Event()
+
+    def read() -> None:
+        try:
+            for event in _pull(engine, repository, digest):
+                if left.is_set():
+                    return
+                news.put(event)
+            news.put(None)
+        except Exception as error:
+            news.put(error)
+
+    threading.Thread(target=read, daemon=True).start()
+    try:
+        while True:
+            try:
+                found = news.get(timeout=SILENCE_S)
+            except Empty:
+                yield None
+                continue
+            if found is None:
+                return
+            if isinstance(found, Exception):
+                raise found
+            yield found
+    finally:
+        left.set()
+
+
+def _pull(engine: DockerClient, repository: str, digest: str) -> Iterator[Event]:
     from http.client import HTTPException
 
     from docker.errors import DockerException

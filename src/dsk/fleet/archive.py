@@ -11,8 +11,8 @@ import fcntl
 import json
 import os
 import struct
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -21,7 +21,9 @@ from dsk.errors import UserError
 if TYPE_CHECKING:
     from zstandard import ZstdCompressionWriter
 
-FORMAT = 1
+FORMAT = 2
+# 1 has no labels.
+READS = (1, FORMAT)
 KIND = "dsk image"
 SKIPPABLE = 0x184D2A5D
 FRAME = struct.Struct("<II")
@@ -42,7 +44,7 @@ Progress = Callable[[str, int, int], None]
 class Manifest:
     """`content` is fleet.probe.Image's: the same on every engine that has this image. `size` is
     what the image takes there in bytes, `tar` and `packed` the lengths of `docker save`'s tar and
-    of this file."""
+    of this file, `labels` those of the image that say what driver it needs."""
 
     reference: str
     content: str
@@ -50,6 +52,7 @@ class Manifest:
     size: int
     tar: int = 0
     packed: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def page(self) -> bytes:
         told = json.dumps({"kind": KIND, "format": FORMAT, **asdict(self)}, indent=1)
@@ -137,9 +140,9 @@ def _parse(page: bytes, where: str) -> Manifest:
             fix="`dsk image save FILE` writes one; a tar of `docker save` is for `docker load`",
         )
     version = told.pop("format", None)
-    if version != FORMAT:
+    if version not in READS:
         raise UserError(
-            f"is of format {version}, and this dsk reads {FORMAT}",
+            f"is of format {version}, and this dsk reads up to {FORMAT}",
             where=where,
             fix="use the dsk that wrote it, or: zstd -dc FILE | docker load",
         )

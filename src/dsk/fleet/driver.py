@@ -11,7 +11,8 @@ from dsk.errors import DskError, UserError
 CUDA = "dsk.cuda"
 MIN_DRIVER = "dsk.min-driver"
 ACCELERATOR = "dsk.accelerator"
-"""Labels of the image, from its stack's stack.env."""
+LABELS = (ACCELERATOR, CUDA, MIN_DRIVER)
+"""Of the image, from its stack's stack.env."""
 
 
 def version(devices: Accelerator, text: str) -> str:

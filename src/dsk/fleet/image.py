@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dsk.cluster.model import Cluster, Local
 from dsk.connect import Server, open_server
-from dsk.errors import DskError, UserError
+from dsk.errors import DskError, Unreachable, UserError
 from dsk.fleet.probe import Image
 
 INSPECT_LIMIT_S = 30.0
@@ -22,6 +22,11 @@ class Source:
     name: str
 
 
+def by_digest(reference: str) -> bool:
+    """Only a pull from its registry can give an engine such a name: `docker save` leaves it out."""
+    return "@" in reference
+
+
 def inspect(server: Server, reference: str) -> Image | None:
     """Raises Unreachable."""
     argv = ["docker", "image", "inspect", "--format", "{{json .}}", reference]
@@ -30,9 +35,15 @@ def inspect(server: Server, reference: str) -> Image | None:
 
 
 def find_source(cluster: Cluster, master: Server | None, has: Image | None) -> Source:
-    """The master's engine, else this machine's. Raises UserError where neither has the image."""
+    """The master's engine, else this machine's. Raises UserError where neither can give it."""
     if master is not None and has is not None:
         return Source(master, has, str(cluster.master))
+    if by_digest(cluster.image):
+        raise UserError(
+            f"the master does not have the image {cluster.image}, which only a registry can give",
+            where=str(cluster.master),
+            fix="name the registry too (HOST/NAME@sha256:…), or the image by a tag",
+        )
     if found := here(cluster):
         return found
     raise UserError(
@@ -46,6 +57,22 @@ def here(cluster: Cluster) -> Source | None:
     server = open_server(Local(), Path())
     found = inspect(server, cluster.image)
     return Source(server, found, "this machine") if found else None
+
+
+def hint(cluster: Cluster, masters: Image) -> str | None:
+    """Where this machine has another image under the name than the master: how to send it."""
+    if isinstance(cluster.master.server, Local):
+        return None
+    try:
+        mine = here(cluster)
+    except Unreachable:  # an engine here that hangs is of no interest to the nodes
+        return None
+    if mine is None or mine.image.content == masters.content:
+        return None
+    return (
+        f"this machine has another {cluster.image}, and the master's counts; to send this one: "
+        f"dsk image save FILE, then: dsk image load FILE --to {cluster.master.name}"
+    )
 
 
 def compare(server: Server, reference: str, wanted: Image, where: str, sender: str) -> None:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from dsk.accelerators import Accelerator
 from dsk.cluster.model import Cluster, Local, Node
 from dsk.connect import Server, open_server, processes
 from dsk.connect.engine import engine_error
 from dsk.errors import DskError, Unreachable, UserError
-from dsk.fleet import archive
+from dsk.fleet import archive, driver, room, stall
 from dsk.fleet.archive import GB, Manifest, Progress
 from dsk.fleet.contact import open_fleet
 from dsk.fleet.probe import Image
@@ -22,32 +23,42 @@ from dsk.fleet.probe import Image
 LOOK_LIMIT_S = 60.0
 # After the last byte the engine still unpacks, on a slow disk.
 LOAD_LIMIT_S = 3600.0
-STALL_LIMIT_S = 1800.0
 
-# Three lines: the engine's architecture, KiB free where it keeps images (nothing where that is not
-# on this server), and what it has under the name, if anything.
-LOOK = r"""
+# Of a server that need not be a node no driver is asked.
+ANY = Accelerator("")
+
+# Lines: the engine's architecture, KiB free, what it has under the name, if anything, and what the
+# accelerator's driver says of itself.
+LOOK = (
+    r"""
 docker version --format '{{.Server.Arch}}' || exit
-root=$(docker info --format '{{.DockerRootDir}}') || exit
-df -Pk "$root" 2>/dev/null | awk 'NR == 2 { print $4; found = 1 } END { if (!found) print "" }'
-docker image inspect --format '{{json .}}' "$1" 2>/dev/null || :
 """
+    + room.FREE
+    + r"""
+image=$(docker image inspect --format '{{json .}}' "$1" 2>/dev/null) || image=
+printf '%s\n' "$image"
+sh -c "$2" 2>/dev/null
+exit 0
+"""
+)
 
 
 @dataclass(frozen=True)
 class Engine:
-    """`free` in bytes, None where unknown; `has`: the image under the archive's name."""
+    """`free` in bytes, None where unknown; `has`: the image under the archive's name; `driver`
+    empty where none is known."""
 
     architecture: str
     free: int | None
     has: Image | None
+    driver: str = ""
 
 
 def load_here(file: Path, progress: Progress) -> str:
     """Gives the archive to this machine's engine; what came of it, in words. Raises DskError."""
     manifest = archive.read_manifest(file)
     with open_server(Local(), Path()) as server:
-        engine = _fit(server, manifest)
+        engine = _fit(server, manifest, ANY)
         if _same(engine.has, manifest):
             return _there(manifest)
         _check(file, manifest, progress)
@@ -64,7 +75,7 @@ def load_nodes(
     """
     manifest = archive.read_manifest(file)
     with open_fleet(cluster, nodes) as fleet:
-        engines = fleet.each(lambda _, server: _fit(server, manifest))
+        engines = fleet.each(lambda _, server: _fit(server, manifest, cluster.devices))
         lacking = [node for node in fleet.good if not _same(engines[node.index].has, manifest)]
         if lacking:
             _check(file, manifest, progress)
@@ -89,33 +100,35 @@ def _check(file: Path, manifest: Manifest, progress: Progress) -> None:
     archive.check(file, manifest, lambda done: progress("checked", done, manifest.tar))
 
 
-def _look(server: Server, manifest: Manifest) -> Engine:
-    done = server.run(["sh", "-c", LOOK, "dsk", manifest.reference], timeout=LOOK_LIMIT_S)
+def _look(server: Server, manifest: Manifest, devices: Accelerator) -> Engine:
+    argv = ["sh", "-c", LOOK, "dsk", manifest.reference, devices.server_driver]
+    done = server.run(argv, timeout=LOOK_LIMIT_S)
     if done.returncode:
         raise engine_error(done.error, server.where)
-    return parse(done.stdout.decode(errors="replace"))
+    return parse(done.stdout.decode(errors="replace"), devices)
 
 
-def _fit(server: Server, manifest: Manifest) -> Engine:
-    """Raises DskError where the engine cannot take the image."""
-    engine = _look(server, manifest)
-    if error := unfit(engine, manifest, server.where):
+def _fit(server: Server, manifest: Manifest, devices: Accelerator) -> Engine:
+    """Raises DskError where the engine cannot take the image, or its server not run it."""
+    engine = _look(server, manifest, devices)
+    if error := unfit(engine, manifest, server.where, devices):
         raise error
     return engine
 
 
-def parse(output: str) -> Engine:
+def parse(output: str, devices: Accelerator) -> Engine:
     """Reads LOOK's output. Pure."""
-    architecture, free, image = [*output.split("\n", 2), "", ""][:3]
+    architecture, free, image, said = [*output.split("\n", 3), "", "", ""][:4]
     return Engine(
         architecture,
-        int(free) * 1024 if free else None,
-        Image.inspected(image) if image.strip() else None,
+        room.read(free),
+        Image.inspected(image) if image else None,
+        driver.version(devices, said),
     )
 
 
-def unfit(engine: Engine, manifest: Manifest, where: str) -> DskError | None:
-    """Why the engine cannot take the image. Pure."""
+def unfit(engine: Engine, manifest: Manifest, where: str, devices: Accelerator) -> DskError | None:
+    """Why the engine cannot take the image, or its server not run it. Pure."""
     if engine.architecture != manifest.architecture:
         return UserError(
             f"this server is {engine.architecture}, and the image {manifest.reference} is for "
@@ -125,6 +138,10 @@ def unfit(engine: Engine, manifest: Manifest, where: str) -> DskError | None:
         )
     if _same(engine.has, manifest):
         return None
+    if devices.server_devices and (
+        found := driver.problem(devices, manifest.labels, engine.driver, where)
+    ):
+        return found
     # The engine unpacks the whole tar, then its layers from there. Of another image of this name
     # the large ones are mostly there.
     needed = manifest.tar * (1 if engine.has else 2)
@@ -164,7 +181,7 @@ def _load(
         processes.end(loader)
     if code:
         raise _load_error(said, where)
-    if not _same(_look(server, manifest).has, manifest):
+    if not _same(_look(server, manifest, ANY).has, manifest):
         raise DskError(
             f"the image {manifest.reference} there is not the one of {file}",
             where=where,
@@ -177,9 +194,8 @@ def _put(pipe: IO[bytes], chunk: bytes, where: str) -> None:
     """Writes to a pipe that does not block. Raises Unreachable where nobody takes anything."""
     left = memoryview(chunk)
     while left:
-        if not select.select([], [pipe], [], STALL_LIMIT_S)[1]:
-            limit = f"{STALL_LIMIT_S / 60:.0f} min"
-            raise Unreachable(f"docker load has taken nothing for {limit}", where=where)
+        if not select.select([], [pipe], [], stall.LIMIT_S)[1]:
+            raise stall.stalled("docker load has taken", where)
         left = left[os.write(pipe.fileno(), left) :]
 
 

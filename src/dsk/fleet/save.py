@@ -14,13 +14,11 @@ from dsk.cluster.model import Local
 from dsk.connect import Server, open_server, processes
 from dsk.connect.engine import engine_error
 from dsk.errors import DskError, Unreachable, UserError
-from dsk.fleet import archive
+from dsk.fleet import archive, driver, stall
 from dsk.fleet.archive import CHUNK, GB, Manifest, Progress
 from dsk.fleet.probe import Image
 
 INSPECT_LIMIT_S = 60.0
-# A slow engine packs a whole image before the first byte of `docker save`.
-STALL_LIMIT_S = 1800.0
 # What a packed image takes of its size, with room to spare (measured: docs/decisions/0009).
 PACKED_PART = 0.6
 NO_SUCH_IMAGE = "no such image"
@@ -74,7 +72,8 @@ def _described(server: Server, reference: str) -> Manifest:
             fix=f"docker tag {reference} NAME:TAG, then: dsk image save --image NAME:TAG FILE",
         )
     image = Image.inspected(done.text)
-    return Manifest(reference, image.content, told["Architecture"], image.size)
+    labels = {name: image.labels[name] for name in driver.LABELS if name in image.labels}
+    return Manifest(reference, image.content, told["Architecture"], image.size, labels=labels)
 
 
 def is_tag(reference: str, tags: Sequence[str]) -> bool:
@@ -101,9 +100,8 @@ def _saved(server: Server, reference: str) -> Iterator[bytes]:
     assert saver.stderr  # noqa: S101 - popen's default
     try:
         while True:
-            if not select.select([saver.stdout], [], [], STALL_LIMIT_S)[0]:
-                limit = f"{STALL_LIMIT_S / 60:.0f} min"
-                raise Unreachable(f"docker save has sent nothing for {limit}", where=server.where)
+            if not select.select([saver.stdout], [], [], stall.LIMIT_S)[0]:
+                raise stall.stalled("docker save has sent", server.where)
             chunk = os.read(saver.stdout.fileno(), CHUNK)
             if not chunk:
                 break

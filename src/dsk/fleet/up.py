@@ -8,7 +8,7 @@ from dsk.bundle import Bundle, render
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
 from dsk.errors import DskError, UserError
-from dsk.fleet import network, place, worker, workspace
+from dsk.fleet import image, network, place, worker, workspace
 from dsk.fleet.contact import Fleet, Trust, open_fleet, trust_nobody
 from dsk.fleet.keys import ensure_keys
 from dsk.fleet.probe import Probe, probe
@@ -73,8 +73,16 @@ def _distribute(
     """Gives the image to the nodes that lack it or have another under its name: those nodes."""
     contents = {found.image.content if found.image else None for found in probes.values()}
     if len(contents) <= 1 and None not in contents:
+        _hint_at_another(cluster, probes, report)
         return frozenset()
     return distribute(cluster, fleet, fleet.good, report)
+
+
+def _hint_at_another(cluster: Cluster, probes: Mapping[int, Probe], report: Report) -> None:
+    """What `distribute` says too: a new image that was built here only is not taken."""
+    master = probes.get(cluster.master.index)
+    if master and master.image and (text := image.hint(cluster, master.image)):
+        report(Said(text))
 
 
 def _differences(found: Probe, bundle: Bundle, *, new_image: bool) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import subprocess
 import time
@@ -155,11 +156,14 @@ class Node:
         except OSError:
             return False
 
-    def start_engine(self) -> None:
-        """Start dockerd where it does not run, and wait until it answers; at most 60 s."""
+    def start_engine(self, **environment: str) -> None:
+        """Start dockerd where it does not run, with these variables, and wait until it answers; at
+        most 60 s."""
         if self.engine_answers():
             return
-        command = f"exec {ENGINE} /{CGROUPS}/{self.hostname} >>/var/log/dockerd.log 2>&1 </dev/null"
+        env = shlex.join(["env", *(f"{name}={value}" for name, value in environment.items())])
+        engine = f"{env} {ENGINE} /{CGROUPS}/{self.hostname}"
+        command = f"exec {engine} >>/var/log/dockerd.log 2>&1 </dev/null"
         self.run(["setsid", "--fork", "sh", "-c", command])
         try:
             wait_until(self.engine_answers, f"dockerd on {self.hostname}", seconds=60)

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import fcntl
+import json
+import os
 import random
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
+from dsk.accelerators import accelerator
+from dsk.connect.local import LocalServer
 from dsk.errors import UserError
 from dsk.fleet import archive
 from dsk.fleet.archive import PAGE, Manifest
 from dsk.fleet.load import Engine, parse, unfit
 from dsk.fleet.probe import Image
+from dsk.fleet.save import _described as described
 from dsk.fleet.save import is_tag
 
-BLANK = Manifest("dsk:cu128", "content", "amd64", 3_000_000)
+CUDA = accelerator("cuda")
+LABELS = {"dsk.accelerator": "cuda", "dsk.cuda": "12.8", "dsk.min-driver": "525.60.13"}
+BLANK = Manifest("dsk:cu128", "content", "amd64", 3_000_000, labels=LABELS)
 TAR = [random.Random(7).randbytes(1 << 20), bytes(1 << 20), b"end"]
 
 
@@ -40,6 +48,7 @@ def read(file: Path) -> bytes:
 def test_what_was_written_is_read(file: Path) -> None:
     found = archive.read_manifest(file)
     assert (found.reference, found.content, found.size) == ("dsk:cu128", "content", 3_000_000)
+    assert found.labels == LABELS
     assert found.tar == sum(map(len, TAR))
     assert found.packed == file.stat().st_size
     assert read(file) == b"".join(TAR)
@@ -128,11 +137,21 @@ def test_other_files(tmp_path: Path, text: bytes) -> None:
 
 def test_a_newer_format_and_a_missing_file(file: Path) -> None:
     data = file.read_bytes()
-    file.write_bytes(data.replace(b'"format": 1', b'"format": 2'))
-    with pytest.raises(UserError, match="is of format 2"):
+    file.write_bytes(data.replace(b'"format": 2', b'"format": 3'))
+    with pytest.raises(UserError, match="is of format 3"):
         archive.read_manifest(file)
     with pytest.raises(UserError, match="cannot be read: No such file"):
         archive.read_manifest(file.with_name("none"))
+
+
+def test_an_older_one_without_labels_is_read(file: Path) -> None:
+    data = file.read_bytes()
+    told = {"kind": "dsk image", "format": 1, **asdict(archive.read_manifest(file))}
+    del told["labels"]
+    page = data[:8] + json.dumps(told).encode().ljust(PAGE - 8)
+    file.write_bytes(page + data[PAGE:])
+    assert archive.read_manifest(file).labels == {}
+    assert read(file) == b"".join(TAR)
 
 
 @pytest.mark.parametrize(
@@ -152,6 +171,25 @@ def test_only_a_tag_can_be_saved(reference: str, tag: bool) -> None:
     assert is_tag(reference, tags) == tag
 
 
+def test_an_archive_says_what_driver_its_image_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {
+        "Id": "sha256:1",
+        "RepoTags": ["dsk:cu128"],
+        "RootFS": {"Layers": ["a"]},
+        "Config": {"Env": [], "Labels": {**LABELS, "org.opencontainers.image.title": "dsk"}},
+        "Created": "2026-01-01T00:00:00Z",
+        "Size": 5,
+        "Architecture": "amd64",
+    }
+    program = tmp_path / "docker"
+    program.write_text(f"#!/bin/sh\ncat <<'E'\n{json.dumps(told)}\nE\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert described(LocalServer("this machine"), "dsk:cu128").labels == LABELS
+
+
 # ---- the engine that is to take it -----------------------------------------------------------
 
 WHOLE = Manifest("dsk:cu128", "content", "amd64", 8_000_000_000, 8_000_000_000, 4_000_000_000)
@@ -159,8 +197,10 @@ OTHER = Image("sha256:1", "other", 1)
 
 
 def test_what_the_engine_says_is_read() -> None:
-    assert parse("amd64\n1024\n") == Engine("amd64", 1024 * 1024, None)
-    assert parse("amd64\n\n") == Engine("amd64", None, None)
+    assert parse("amd64\n1024\n\n", CUDA) == Engine("amd64", 1024 * 1024, None)
+    assert parse("amd64\n-\n\n", CUDA) == Engine("amd64", None, None)
+    nvidia = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  470.82.01  Sat\nGCC version: 12"
+    assert parse(f"amd64\n-\n\n{nvidia}\n", CUDA) == Engine("amd64", None, None, "470.82.01")
 
 
 @pytest.mark.parametrize(
@@ -176,7 +216,30 @@ def test_what_the_engine_says_is_read() -> None:
     ],
 )
 def test_what_an_engine_cannot_take(engine: Engine, said: str | None) -> None:
-    error = unfit(engine, WHOLE, "node1")
+    error = unfit(engine, WHOLE, "node1", CUDA)
     assert (error is None) == (said is None)
     if error:
         assert said and said in error.message
+
+
+@pytest.mark.parametrize(
+    ("kind", "there", "has", "said"),
+    [
+        ("cuda", "470.82.01", None, "driver 470.82.01 is too old"),
+        ("cuda", "535.104.05", None, None),
+        ("cuda", "", None, None),
+        ("cpu", "470.82.01", None, None),
+        ("rocm", "6.8.5", None, "stack is for cuda"),
+        ("cuda", "470.82.01", Image("sha256:2", "content", 1), None),
+    ],
+)
+def test_a_driver_that_is_too_old_is_said_before(
+    kind: str, there: str, has: Image | None, said: str | None
+) -> None:
+    manifest = replace(WHOLE, labels=LABELS)
+    engine = Engine("amd64", None, has, there)
+    error = unfit(engine, manifest, "node1", accelerator(kind))
+    assert (error is None) == (said is None)
+    if error:
+        assert said and said in error.message and error.where == "node1"
+    assert unfit(engine, replace(manifest, labels={}), "node1", CUDA) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,14 +11,16 @@ import pytest
 
 from dsk.accelerators import accelerator
 from dsk.cluster.model import Cluster, Local, Node
+from dsk.connect.local import LocalServer
 from dsk.errors import DskError, Unreachable
 from dsk.fleet.probe import Image
 from dsk.fleet.sync import fit, public
-from dsk.fleet.sync.look import There, parse
+from dsk.fleet.sync.look import There, look, parse
 from dsk.fleet.sync.receive import NoRoom, pull_error
 
 NODE = Node(1, "10.0.0.12", 2, Local())
 CLUSTER = Cluster("lab", (Node(0, "10.0.0.11", 2, Local()), NODE), Path("dsk.yaml"))
+CPU = replace(CLUSTER, accelerator="cpu")
 LABELS = {"dsk.cuda": "12.8", "dsk.min-driver": "525.60.13"}
 IMAGE = Image("sha256:1", "content", 9_000_000_000, "linux/amd64", ("a", "b", "c"), LABELS)
 ROOMY = There("linux/amd64", 100_000_000_000, None, (), "535.104.05")
@@ -34,17 +37,100 @@ def test_what_a_server_says() -> None:
         "Architecture": "amd64",
     }
     nvidia = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat\nGCC version: 12"
-    lines = ["linux/amd64", "1000", json.dumps(image), '["a","b"]', "null", "", nvidia]
+    lines = [
+        "linux/amd64",
+        "1000",
+        "http://p:3128 10.0.0.0/8, b.c",
+        json.dumps(image),
+        '["a","b"]',
+        "null",
+        "",
+        nvidia,
+    ]
     there = parse("\n".join(lines), accelerator("cuda"))
     assert there.image and there.image.layers == ("a", "b") and there.image.labels == LABELS
     assert there.free == 1024_000 and there.driver == "535.104.05"
     assert there.stacks == (("a", "b"), ())
+    assert (there.proxy, there.no_proxy) == ("http://p:3128", "10.0.0.0/8, b.c")
 
 
 def test_an_empty_engine_without_a_driver() -> None:
-    assert parse("linux/amd64\n1000\nnull", accelerator("cpu")) == There(
+    assert parse("linux/amd64\n1000\n \nnull", accelerator("cpu")) == There(
         "linux/amd64", 1024_000, None, (), ""
     )
+
+
+DOCKER = """#!/bin/sh
+case "$*" in
+*Server.Os*) echo linux/amd64 ;;
+*HTTPSProxy*) echo "$PROXIES" ;;
+*DockerRootDir*) echo "$ROOT" ;;
+"image ls"*) echo sha256:1 ;;
+*RootFS.Layers*) echo '["a","b"]' ;;
+*) exit 1 ;;
+esac
+"""
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A `docker` that has one image, not the cluster's; the folder is its data's."""
+    program = tmp_path / "docker"
+    program.write_text(DOCKER)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("ROOT", str(tmp_path))
+    monkeypatch.setenv("PROXIES", " ")
+    return tmp_path
+
+
+def test_the_room_of_an_engine(engine: Path) -> None:
+    there = look(LocalServer("node1"), CPU, "node1")
+    assert there.free and there.image is None and there.stacks == (("a", "b"),)
+
+
+def test_the_proxy_of_an_engine(engine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROXIES", "http://proxy:3128 localhost")
+    there = look(LocalServer("node1"), CPU, "node1")
+    assert there.proxy_to("10.0.0.11") == "http://proxy:3128" and there.stacks == (("a", "b"),)
+
+
+@pytest.mark.parametrize(
+    ("no_proxy", "by_itself"),
+    [
+        ("", False),
+        ("localhost,.example.com,127.0.0.0/8", False),
+        ("10.0.0.1,10.0.0.111", False),
+        ("10.0.0.11:80", False),
+        ("localhost, 10.0.0.11", True),
+        ("10.0.0.0/24", True),
+        ("10.0.0.1/8", True),
+        ("*", True),
+    ],
+)
+def test_whether_an_engine_asks_its_proxy_for_the_master(no_proxy: str, by_itself: bool) -> None:
+    there = replace(ROOMY, proxy="http://proxy:3128", no_proxy=no_proxy)
+    assert there.proxy_to("10.0.0.11") == ("" if by_itself else "http://proxy:3128")
+    assert replace(there, proxy="").proxy_to("10.0.0.11") == ""
+
+
+@pytest.mark.parametrize("said", ["Service Unavailable", "denied", "connection refused"])
+def test_a_pull_that_went_to_a_proxy(said: str) -> None:
+    found = pull_error(said, "node1", "a/b:c", "http://proxy:3128")
+    assert "asks the proxy http://proxy:3128" in found.message and said in found.message
+    assert found.fix and "NO_PROXY" in found.fix
+    assert type(pull_error("no space left", "node1", "a/b:c", "http://proxy:3128")) is NoRoom
+
+
+def test_an_engine_whose_data_is_not_on_this_server(
+    engine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with Docker Desktop: how much room it has is not known, which is not none."""
+    monkeypatch.setenv("ROOT", str(engine / "elsewhere"))
+    there = look(LocalServer("node1"), CPU, "node1")
+    assert there == There("linux/amd64", None, None, (("a", "b"),), "")
+    assert fit.cannot_serve(NODE, IMAGE, there) is None
+    assert fit.problem(CPU, NODE, IMAGE, there) is None
 
 
 @pytest.mark.parametrize(
@@ -75,8 +161,7 @@ def test_what_does_not_fit(there: There, words: tuple[str, ...]) -> None:
 
 
 def test_the_driver_is_of_no_interest_on_processors() -> None:
-    cpu = replace(CLUSTER, accelerator="cpu")
-    assert fit.problem(cpu, NODE, IMAGE, replace(ROOMY, driver="470.1")) is None
+    assert fit.problem(CPU, NODE, IMAGE, replace(ROOMY, driver="470.1")) is None
 
 
 def test_a_node_with_most_layers_needs_little_room() -> None:

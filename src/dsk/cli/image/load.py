@@ -17,7 +17,8 @@ def command(context: Context, file: Path, *, hosts: tuple[str, ...]) -> None:
     """Give the image in FILE to this machine's engine, or to nodes.
 
     All of FILE is checked before an engine sees any of it. `dsk up` then gives the image to the
-    nodes that lack it. No dsk.yaml is needed without --to.
+    nodes that lack it; where they have another of that name, the master's counts (--to node0). No
+    dsk.yaml is needed without --to.
     """
     from dsk.cli.errors import finish
     from dsk.cli.progress import Progress

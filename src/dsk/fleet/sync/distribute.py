@@ -68,14 +68,15 @@ def _distribute(
     if found.exact:
         lacking = _pull_themselves(cluster, fleet, found, lacking, report)
     if lacking:
-        _over_the_lan(cluster, fleet, found, lacking, report)
+        proxies = {node: there[node.index].proxy_to(master.host) for node in lacking}
+        _over_the_lan(cluster, fleet, found, proxies, report)
     new = {node.index for node in _good(fleet, others)}
     return frozenset(new if there[master.index].image else new | {master.index})
 
 
 @dataclass(frozen=True)
 class AtMaster:
-    """`exact` is the reference by which the others can pull it too; `there`: the master before."""
+    """`exact` is the reference by which the others can pull it too; `there`: the master with it."""
 
     image: Image
     exact: str | None
@@ -85,7 +86,7 @@ class AtMaster:
 def _at_master(cluster: Cluster, server: Server, there: There, report: Report) -> AtMaster:
     """The master's image, fetched where it lacks it. Raises DskError."""
     master = cluster.master
-    exact = cluster.image if public.by_digest(cluster.image) else None
+    exact = cluster.image if image.by_digest(cluster.image) else None
     try:
         source = image.find_source(cluster, server, there.image)
     except UserError:
@@ -99,18 +100,18 @@ def _at_master(cluster: Cluster, server: Server, there: There, report: Report) -
                 f"{cluster.image} was pulled and is not there", where=str(master)
             ) from None
         if unfit := fit.mismatch(cluster, master, found, there):
+            public.remove(server, cluster)
             raise unfit from None
         report(NodeDone(master, f"pulled {exact}"))
-        return AtMaster(found, exact, there)
+        return AtMaster(found, exact, look(server, cluster, str(master)))
     if source.server is server:
-        mine = image.here(cluster)
-        if mine and mine.image.content != source.image.content:
-            how = f"on the master: docker image rm --force {cluster.image}"
-            report(Said(f"this machine has another {cluster.image}; to send that one, first {how}"))
+        if text := image.hint(cluster, source.image):
+            report(Said(text))
     else:
         if unfit := fit.problem(cluster, master, source.image, there):
             raise unfit
         hop.to_master(cluster, server, source, report)
+        there = look(server, cluster, str(master))
     return AtMaster(source.image, exact, there)
 
 
@@ -133,7 +134,7 @@ def _pull_themselves(
     left = []
     for node in _good(fleet, nodes):
         if error := refused[node.index]:
-            if public.by_digest(cluster.image):
+            if image.by_digest(cluster.image):
                 error.fix = "only its registry can give a node an image by digest: let the node "
                 error.fix += "reach it (docker login there), or name the image by a tag"
                 fleet.fail(node, error)
@@ -144,16 +145,19 @@ def _pull_themselves(
 
 
 def _over_the_lan(
-    cluster: Cluster, fleet: Fleet, found: AtMaster, nodes: Sequence[Node], report: Report
+    cluster: Cluster, fleet: Fleet, found: AtMaster, proxies: Mapping[Node, str], report: Report
 ) -> None:
-    master = cluster.master
+    """To these nodes, each with the proxy that its engine asks for the master, if any."""
+    master, nodes = cluster.master, list(proxies)
     names = ", ".join(node.name for node in nodes)
     try:
         if error := fit.cannot_serve(master, found.image, found.there):
             raise error
         report(Said(f"sending {cluster.image} from {master.name} to {names}"))
         with Registry(fleet.servers[master.index], cluster, found.image) as registry:
-            fleet.each(lambda node, server: receive(server, node, registry, report), nodes)
+            fleet.each(
+                lambda node, server: receive(server, node, registry, report, proxies[node]), nodes
+            )
     except DskError as error:
         for node in _good(fleet, nodes):
             fleet.fail(node, error)

@@ -47,7 +47,7 @@ def cannot_serve(node: Node, image: Image, there: There) -> DskError | None:
 
 
 def _no_room(verb: str, needed: float, there: There, where: str) -> DskError | None:
-    if there.free >= needed:
+    if there.free is None or there.free >= needed:
         return None
     return DskError(
         f"the image {verb} {needed / GB:.1f} GB, {there.free / GB:.1f} GB are free there",

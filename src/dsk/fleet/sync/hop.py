@@ -8,15 +8,12 @@ import time
 
 from dsk.cluster.model import Cluster
 from dsk.connect import Server, processes
-from dsk.errors import DskError, Unreachable
-from dsk.fleet import image
+from dsk.errors import DskError
+from dsk.fleet import image, stall
 from dsk.fleet.image import Source
 from dsk.fleet.report import Report, Said, Transferred
 
 CHUNK = 1 << 20
-# A slow engine packs a whole image before the first byte of `docker save`, and unpacks it after the
-# last byte of `docker load`.
-STALL_LIMIT_S = 1800.0
 REPORT_EVERY_S = 0.5
 
 
@@ -48,15 +45,15 @@ def _pump(
     done, reported = 0, 0.0
     os.set_blocking(loader.stdin.fileno(), False)
     while True:
-        if not select.select([saver.stdout], [], [], STALL_LIMIT_S)[0]:
-            raise _stalled("docker save has sent", source.name)
+        if not select.select([saver.stdout], [], [], stall.LIMIT_S)[0]:
+            raise stall.stalled("docker save has sent", source.name)
         rest = memoryview(os.read(saver.stdout.fileno(), CHUNK))
         if not rest:
             break
         done += len(rest)
         while rest:
-            if not select.select([], [loader.stdin], [], STALL_LIMIT_S)[1]:
-                raise _stalled("docker load has taken", str(cluster.master))
+            if not select.select([], [loader.stdin], [], stall.LIMIT_S)[1]:
+                raise stall.stalled("docker load has taken", str(cluster.master))
             try:
                 rest = rest[os.write(loader.stdin.fileno(), rest) :]
             except BlockingIOError:
@@ -71,15 +68,11 @@ def _pump(
     return True
 
 
-def _stalled(what: str, where: str) -> Unreachable:
-    return Unreachable(f"{what} nothing for {STALL_LIMIT_S / 60:.0f} min", where=where)
-
-
 def _finish(process: processes.Popen[bytes], what: str, where: str) -> None:
     try:
-        code = process.wait(STALL_LIMIT_S)
+        code = process.wait(stall.LIMIT_S)
     except processes.TimeoutExpired:
-        raise _stalled(what, where) from None
+        raise stall.stalled(what, where) from None
     if code and process.stderr:
         said = process.stderr.read().decode(errors="replace").strip()
         fix = "make room on its disk" if "no space left" in said else None

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
+from dsk.errors import Unreachable
+from dsk.fleet import image
 from dsk.fleet.sync.receive import pull_error
 
 PULL_LIMIT_S = 4 * 3600.0
+REMOVE_LIMIT_S = 120.0
 
 # The docker program, not the engine's API: it knows the login's ~/.docker/config.json. Prints the
 # references by digest that the image then has.
@@ -24,11 +29,6 @@ def in_a_registry(reference: str) -> bool:
     return "/" in reference
 
 
-def by_digest(reference: str) -> bool:
-    """Only a pull from its registry can give an engine such a name."""
-    return "@" in reference
-
-
 def resolve(server: Server, cluster: Cluster, node: Node) -> str:
     """Pulls the image on the master; its reference by digest. Raises DskError."""
     done = server.run(["sh", "-c", PULL, "dsk", cluster.image], timeout=PULL_LIMIT_S)
@@ -37,9 +37,15 @@ def resolve(server: Server, cluster: Cluster, node: Node) -> str:
     return pick(cluster.image, done.text.split())
 
 
+def remove(server: Server, cluster: Cluster) -> None:
+    """Takes away what was pulled in vain, as far as that can be done; why it was in vain counts."""
+    with contextlib.suppress(Unreachable):
+        server.run(["docker", "image", "rm", cluster.image], timeout=REMOVE_LIMIT_S)
+
+
 def pick(reference: str, digests: list[str]) -> str:
     """The one of an image's references by digest that is of this reference's repository. Pure."""
-    if by_digest(reference):
+    if image.by_digest(reference):
         return reference
     repository = reference.rpartition(":")[0] if ":" in reference.rpartition("/")[2] else reference
     return next((one for one in digests if one.partition("@")[0] == repository), reference)
@@ -47,7 +53,7 @@ def pick(reference: str, digests: list[str]) -> str:
 
 def take(server: Server, cluster: Cluster, node: Node, exact: str) -> None:
     """The same on another node, by digest. Raises DskError."""
-    if by_digest(cluster.image):
+    if image.by_digest(cluster.image):
         argv = ["docker", "pull", "--quiet", exact]
     else:
         argv = ["sh", "-c", NAME, "dsk", exact, cluster.image]

@@ -7,13 +7,14 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
 from dsk.connect.engine import pull
 from dsk.errors import DskError, Unreachable
-from dsk.fleet import image
+from dsk.fleet import image, stall
 from dsk.fleet.report import NodeDone, Report, Transferred
 from dsk.fleet.sync import admission
 from dsk.fleet.sync.registry import Registry, repository
@@ -38,16 +39,18 @@ class NoRoom(DskError):
     """The node's disk is full."""
 
 
-def receive(server: Server, node: Node, registry: Registry, report: Report) -> None:
+def receive(server: Server, node: Node, registry: Registry, report: Report, proxy: str) -> None:
     """The image under its name, or not at all. Raises DskError.
 
+    `proxy` is what the node's engine asks for the master, empty where it asks none.
     What a pull that failed for want of the network has got stays, for the next one to go on.
     """
     cluster = registry.cluster
     with _admitted(server, node, registry):
         progress = _Progress(node, registry, report)
         try:
-            whole = _pull_all(server, registry, progress)
+            engine = _Engine(server.engine(), server.where, proxy)
+            whole = _pull_all(engine, registry, progress)
             _name(server, node, registry, whole)
         except NoRoom:
             # An engine without any room cannot even take away; the next run does it then.
@@ -83,16 +86,26 @@ def _source(registry: Registry) -> str:
     return f"{registry.opened.address}/{repository(registry.cluster)}"
 
 
-def _pull_all(server: Server, registry: Registry, progress: _Progress) -> Ready:
+@dataclass(frozen=True)
+class _Engine:
+    """The node's, `where` in errors."""
+
+    client: DockerClient
+    where: str
+    proxy: str
+
+
+def _pull_all(engine: _Engine, registry: Registry, progress: _Progress) -> Ready:
     """Every group as soon as it is ready, all of them at once; the last, which is the image.
 
     The engine fetches a layer that several pulls want once, and unpacks one while others come.
     """
-    engine, pulls = server.engine(), []
+    pulls = []
     with ThreadPoolExecutor(max_workers=PULLS_AT_ONCE) as pool:
         ready = registry.after(0)
         while True:
-            pulls.append(pool.submit(_pull, engine, server.where, registry, ready, progress))
+            progress.heard()
+            pulls.append(pool.submit(_pull, engine, registry, ready, progress))
             if ready.whole:
                 break
             ready = registry.after(ready.layers)
@@ -101,16 +114,17 @@ def _pull_all(server: Server, registry: Registry, progress: _Progress) -> Ready:
     return ready
 
 
-def _pull(
-    engine: DockerClient, where: str, registry: Registry, ready: Ready, progress: _Progress
-) -> None:
+def _pull(engine: _Engine, registry: Registry, ready: Ready, progress: _Progress) -> None:
     try:
-        for event in pull(engine, _source(registry), ready.digest):
+        for event in pull(engine.client, _source(registry), ready.digest):
             registry.check()
-            progress.take(event)
+            if event is not None:
+                progress.take(event)
+            elif progress.silent_s > stall.LIMIT_S:
+                raise stall.stalled("docker pull has said", engine.where)
     except OSError as error:
         registry.check()
-        raise pull_error(str(error), where, registry.cluster.image) from None
+        raise pull_error(str(error), engine.where, registry.cluster.image, engine.proxy) from None
 
 
 def _name(server: Server, node: Node, registry: Registry, ready: Ready) -> None:
@@ -120,8 +134,8 @@ def _name(server: Server, node: Node, registry: Registry, ready: Ready) -> None:
         raise DskError(f"docker tag failed: {done.error}", where=str(node))
 
 
-def pull_error(said: str, where: str, reference: str) -> DskError:
-    """What an engine's words mean when a pull failed. Pure."""
+def pull_error(said: str, where: str, reference: str, proxy: str = "") -> DskError:
+    """What an engine's words mean when a pull, by this proxy if any, failed. Pure."""
     text = said.lower()
     if "no space left" in text or "disk quota exceeded" in text:
         return NoRoom(
@@ -134,6 +148,13 @@ def pull_error(said: str, where: str, reference: str) -> DskError:
             f"the certificate of the sync is not valid by this server's clock: {said}",
             where=where,
             fix="set the clocks of all servers (there: timedatectl set-ntp true)",
+        )
+    if proxy:
+        return Unreachable(
+            f"its engine asks the proxy {proxy} for the master, and got nothing: {said}",
+            where=where,
+            fix="put the LAN's addresses into NO_PROXY of that engine (no-proxy under proxies in "
+            "/etc/docker/daemon.json, or its service's environment), and restart it",
         )
     if "unauthorized" in text or "denied" in text or "no basic auth" in text:
         return DskError(
@@ -158,8 +179,19 @@ class _Progress:
         self._reported = 0.0
         self._done: dict[str, int] = {}
         self._there: set[str] = set()
+        self._heard = self._begin
+
+    def heard(self) -> None:
+        """The engine has said something, or is about to."""
+        self._heard = time.monotonic()
+
+    @property
+    def silent_s(self) -> float:
+        """Of all pulls: one of them may wait for its turn as long as the others take."""
+        return time.monotonic() - self._heard
 
     def take(self, event: Mapping[str, Any]) -> None:
+        self.heard()
         with self._lock:
             if not self._count(event):
                 return
