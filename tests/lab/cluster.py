@@ -139,6 +139,13 @@ class Cluster:
         script = f"grep -lz '^DSK_JOB={job}$' /proc/[0-9]*/environ 2>/dev/null || true"
         return self.dsk("exec", "--", "bash", "-c", script).out.split()
 
+    def wait_until_gone(self, job: str) -> None:
+        """Agents whose supervisor is gone end their ranks by themselves."""
+        deadline = time.monotonic() + 30
+        while (left := self.processes_of(job)) and time.monotonic() < deadline:
+            time.sleep(1)
+        assert left == []
+
 
 class Running:
     """A dsk in the background, its output in a file that is read while it runs."""

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
-from hosts import Lab
+from hosts import Lab, Node
 from tests.lab.cluster import Cluster, Running
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+
+MASTER, WORKER = "dsk-lab-node0", "dsk-lab-node1"
+OTHER_KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 
 def diagnosed(cluster: Cluster, *words: str) -> dict[str, Any]:
@@ -84,6 +88,75 @@ def test_a_node_whose_link_goes_down(lab: Lab, cluster: Cluster, training: Runni
         assert "node1" in done.err
     finally:
         lab.nodes[1].link_up()
+
+
+Fault = Callable[[Lab], AbstractContextManager[None]]
+
+
+@contextmanager
+def no_worker(lab: Lab) -> Iterator[None]:
+    lab.nodes[1].docker("stop", WORKER)
+    try:
+        yield
+    finally:
+        lab.nodes[1].docker("start", WORKER)
+
+
+@contextmanager
+def another_key(lab: Lab) -> Iterator[None]:
+    with edited(lab.nodes[1], WORKER, "/run/dsk/authorized_keys", "1s/AAAA[^ ]*/AAAA/"):
+        yield
+
+
+@contextmanager
+def another_host_key(lab: Lab) -> Iterator[None]:
+    host = lab.nodes[1].host
+    edit = f"/{host}/s/AAAA[^ ]*$/{OTHER_KEY}/"
+    with edited(lab.nodes[0], MASTER, "/root/.ssh/known_hosts", edit):
+        yield
+
+
+@contextmanager
+def edited(node: Node, container: str, path: str, edit: str) -> Iterator[None]:
+    node.docker("exec", container, "sed", "-i.good", edit, path)
+    try:
+        yield
+    finally:
+        node.docker("exec", container, "mv", f"{path}.good", path)
+
+
+@contextmanager
+def ranks_cannot_connect(lab: Lab) -> Iterator[None]:
+    first, second = lab.nodes
+    rule = ["INPUT", "-s", second.host, "-p", "tcp", "--dport", "29500:65535", "-j", "DROP"]
+    first.run(["iptables", "-I", *rule])
+    try:
+        yield
+    finally:
+        first.run(["iptables", "-D", *rule])
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("fault", "code", "says"),
+    [
+        (no_worker, 3, "Connection refused"),
+        (another_key, 3, "key"),
+        (another_host_key, 3, "host key"),
+        (ranks_cannot_connect, 1, "node0"),
+    ],
+)
+def test_what_check_would_have_found_is_named_after_a_launch_without_it(
+    lab: Lab, cluster: Cluster, fault: Fault, code: int, says: str
+) -> None:
+    words = ("launch", "--no-check", "--limit", "loading=60", cluster.train())
+    with fault(lab):
+        done = cluster.dsk(*words, code=code, timeout=200)
+        job = json.loads(cluster.dsk("status", "--json").out)["jobs"][-1]["job"]
+        found = diagnosed(cluster, job)
+    assert job in done.text
+    assert says in found["cause"], found
+    assert "node1" in found["cause"] or found["node"] == 1, found
 
 
 def test_without_a_cluster_a_log_is_enough(tmp_path: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -103,8 +102,5 @@ def test_a_supervisor_that_is_killed_leaves_nothing_running(
     master = lab.nodes[0].docker("ps", "--quiet", "--filter", "label=dsk.role=master").strip()
     lab.nodes[0].docker("kill", master)
     assert long_job.wait(60) != 0
-    deadline = time.monotonic() + 30
-    while cluster.processes_of(job) and time.monotonic() < deadline:
-        time.sleep(1)
-    assert cluster.processes_of(job) == []
+    cluster.wait_until_gone(job)
     assert job_state(cluster, job) == "lost"

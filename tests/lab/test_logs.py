@@ -144,3 +144,4 @@ def test_following_ends_where_the_supervisor_was_killed(
     lab.nodes[0].docker("kill", master)
     assert following.wait(30) == 1
     assert "gone without a last word" in following.text
+    cluster.wait_until_gone(long_job)
