@@ -37,6 +37,8 @@ class Ranks:
         changed: threading.Condition,
         progress: Callable[[int], Progress | None],
     ) -> None:
+        """Raises OSError where there can be no `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._progress = progress
         self._changed = changed
@@ -50,7 +52,6 @@ class Ranks:
     ) -> None:
         """`env` is laid over this agent's own environment: the session's, with the node's NIC.
         Raises OSError."""
-        self._folder.mkdir(parents=True, exist_ok=True)
         process = subprocess.Popen(
             argv,
             env={**os.environ, **env},
