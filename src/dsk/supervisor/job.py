@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
+import traceback
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -13,7 +14,7 @@ from dsk.errors import DskError, JobFailed
 from dsk.files import write_atomic
 from dsk.plan import deepspeed
 from dsk.supervisor import hub, prepare, stacks
-from dsk.supervisor.attempt import Attempt
+from dsk.supervisor.attempt import KEPT_LINES, Attempt
 from dsk.supervisor.heard import Heard
 from dsk.supervisor.launcher import Direct, Launcher
 from dsk.supervisor.place import Place
@@ -57,6 +58,9 @@ class Job:
             failure = Failure(time.time(), _text(error), fix=error.fix)
             self._record.tell(failure)
             return self._finish("failed", error.exit_code)
+        except Exception as error:
+            # A disk, or a mistake of dsk's own: whoever waits for the job hears of it all the same.
+            failure = _unexpected(error)
         if failure is None:
             return self._finish("succeeded", 0)
         self._record.tell(failure)
@@ -164,8 +168,10 @@ class Job:
         at = time.time()
         self._phase("stopping", f"no progress for {stall.seconds:.0f} s; looking where ranks stand")
         folder = paths.stacks(paths.job_folder(self._spec.workspace, self._spec.job), attempt)
-        elsewhere = stacks.astray(stacks.gather(workers, Path(folder)))
-        return stacks.failure(stall, elsewhere, at=at, folder=str(folder))
+        found = stacks.gather(workers)
+        if problem := stacks.keep(found, Path(folder)):
+            self._record.tell(Notice(time.time(), problem))
+        return stacks.failure(stall, stacks.astray(found), at=at, folder=str(folder))
 
     def _launcher(self, workers: Workers, port: int) -> Launcher:
         if self._spec.launcher == "direct":
@@ -216,6 +222,17 @@ class Job:
             )
         )
         return exit_code
+
+
+def _unexpected(error: Exception) -> Failure:
+    """With the end of its traceback, by which it can be found."""
+    lines = "".join(traceback.format_exception(error)).splitlines()
+    return Failure(
+        time.time(),
+        f"the supervisor itself failed: {type(error).__name__}: {error}",
+        fix="has the master's disk room, and can it be written? if so, report these lines",
+        lines=tuple(lines[-KEPT_LINES:]),
+    )
 
 
 def _text(error: DskError) -> str:
