@@ -14,13 +14,6 @@ from dsk.wire.jobspec import JobSpec, ProtocolMismatch
 from dsk.wire.status import JobStatus
 
 
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    # One request is enough: a second must not cut off the ending of the ranks.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
-    raise StopRequested
-
-
 def main() -> int:
     folder = sys.argv[1:]
     here = place.beside_worker(Path(folder[0])) if folder else place.in_master_container()
@@ -43,10 +36,15 @@ def main() -> int:
         launcher=spec.launcher,
     )
     record = Record(status, sys.stdout)
+    job = Job(spec, record, here)
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        job.interrupt(StopRequested())
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _stop)
+        signal.signal(number, stop)
     try:
-        return Job(spec, record, here).run()
+        return job.run()
     finally:
         record.close()
 

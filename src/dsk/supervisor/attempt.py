@@ -72,12 +72,9 @@ class Attempt:
                 save = now + SAVE_EVERY_S
 
     def drain(self) -> None:
-        """What was still under way when the attempt ended: the ranks' last lines."""
-        while True:
-            try:
-                self.hear(self._heard.get_nowait())
-            except queue.Empty:
-                return
+        """What had come by now: ranks that still run may say more for ever."""
+        for _ in range(self._heard.qsize()):
+            self.hear(self._heard.get_nowait())
 
     def complete(self, failure: Failure) -> Failure:
         """The failure with the last lines of whom it names, and the exception among them."""
