@@ -237,6 +237,23 @@ def test_engine_restarted(lab: Lab, cluster: Cluster, start: Start) -> None:
 
 
 @full
+def test_masters_engine_restarted(lab: Lab, cluster: Cluster, start: Start) -> None:
+    """It takes the supervisor with it, and `dsk launch` may not hear the supervisor's last word."""
+    trial = start()
+    trial.reach()
+    try:
+        trial.strike(lab.nodes[0].stop_engine)
+        gone = lambda: not trial.processes.all()  # noqa: E731
+        wait_until(gone, "every process of the job to end", seconds=45)
+    finally:
+        lab.nodes[0].start_engine()
+        cluster.dsk("up")
+    (failure,) = trial.events("failure")
+    assert "ended by SIGTERM" in failure["cause"]
+    assert trial.events("finished")[-1]["state"] == "failed"
+
+
+@full
 def test_sshd_killed(lab: Lab, start: Start) -> None:
     trial = start()
     trial.reach()

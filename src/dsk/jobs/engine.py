@@ -16,6 +16,7 @@ from dsk.jobs.place import STOP_LIMIT_S, Place, Supervisor
 from dsk.jobs.states import MISSING, RUNNING, JobState, WorkerState
 from dsk.wire.events import Event
 from dsk.wire.jobspec import JobSpec
+from dsk.wire.signals import STOP
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -40,7 +41,7 @@ class MasterContainer(Supervisor):
         from docker.errors import APIError
 
         try:
-            self._container.kill(signal="SIGTERM")
+            self._container.kill(signal=STOP.name)
         except APIError as error:
             if error.status_code != CONFLICT:  # it has just ended by itself
                 raise

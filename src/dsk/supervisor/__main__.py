@@ -8,9 +8,10 @@ from pathlib import Path
 from types import FrameType
 
 from dsk.supervisor import place
-from dsk.supervisor.job import Job, StopRequested
+from dsk.supervisor.job import Job, StopRequested, Terminated
 from dsk.supervisor.record import Record
 from dsk.wire.jobspec import JobSpec, ProtocolMismatch
+from dsk.wire.signals import STOP
 from dsk.wire.status import JobStatus
 
 
@@ -38,11 +39,12 @@ def main() -> int:
     record = Record(status, sys.stdout)
     job = Job(spec, record, here)
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        job.interrupt(StopRequested())
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        job.interrupt(StopRequested() if number == STOP else Terminated())
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    # Whatever was inherited: a program that a shell has put in the background ignores SIGINT.
+    for number in (signal.SIGTERM, STOP):
+        signal.signal(number, interrupt)
     try:
         return job.run()
     finally:

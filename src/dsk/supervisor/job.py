@@ -35,10 +35,23 @@ INTERRUPTED = 130
 MASTER_INDEX = 0
 CATCH_UP_LIMIT_S = 5.0
 LAST_WORDS_LIMIT_S = 1.0
+TERMINATED = (
+    "the supervisor was ended by SIGTERM, as when the master's engine, server or container is shut"
+    " down"
+)
+AFTER_TERMINATED = "is the master back? look with dsk status, then launch again"
 
 
-class StopRequested(BaseException):
-    """Raised in the main thread by the signal that ends the job."""
+class Interrupted(BaseException):
+    """Raised in the main thread by a signal that ends the job."""
+
+
+class StopRequested(Interrupted):
+    """By the user."""
+
+
+class Terminated(Interrupted):
+    """By the engine or the server that the supervisor runs on."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +81,12 @@ class Job:
             self._end(started)
         return self._finish(end)
 
-    def interrupt(self, stop: StopRequested) -> None:
-        """For a signal's handler, in the main thread: raises `stop`, unless the job is being ended
-        already. Nothing is to cut that off, or to take the place of why."""
+    def interrupt(self, why: Interrupted) -> None:
+        """For a signal's handler, in the main thread: raises `why`, unless the job is being ended
+        already. Nothing is to cut that off, or to take the place of its reason."""
         if not self._ending:
             self._ending = True
-            raise stop
+            raise why
 
     def _outcome(self, started: ExitStack) -> _End:
         exit_code = JobFailed.exit_code
@@ -81,6 +94,8 @@ class Job:
             failure = self._run(started)
         except StopRequested:
             return _End("stopped", INTERRUPTED)
+        except Terminated:
+            failure = Failure(time.time(), TERMINATED, fix=AFTER_TERMINATED)
         except DskError as error:
             self._ending = True
             failure, exit_code = Failure(time.time(), _text(error), fix=error.fix), error.exit_code
