@@ -57,7 +57,8 @@ class Attempt:
         self._launcher_last: deque[str] = deque(maxlen=KEPT_LINES)
 
     def watch(self) -> Failure | Stall | None:
-        """None once every rank has ended with 0."""
+        """From the ranks' start on. None once every rank has ended with 0."""
+        self._stalls.begin(time.monotonic())
         save = time.monotonic() + SAVE_EVERY_S
         while True:
             with contextlib.suppress(queue.Empty):
@@ -126,6 +127,7 @@ class Attempt:
 
     def _ranks_lines(self, message: Lines) -> None:
         self._runs()
+        self._stalls.printed(time.monotonic())
         for rank, text in message.lines:
             line, bar = text.removeprefix(BAR), text.startswith(BAR)
             if not bar:

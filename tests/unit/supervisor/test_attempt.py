@@ -15,6 +15,7 @@ from dsk.supervisor.agree import disagreements
 from dsk.supervisor.attempt import Attempt
 from dsk.supervisor.heard import Heard, LauncherEnded, Lines, Lost, RankEnded, Reach, Reported
 from dsk.supervisor.record import Record
+from dsk.supervisor.stalls import Stall
 from dsk.wire import PROTOCOL, events
 from dsk.wire.progress import Progress
 from dsk.wire.report import HostReport, NodeReport, RankReport
@@ -98,6 +99,12 @@ def test_a_rank_may_end_long_before_another_does(record: Record) -> None:
         replace(_ended(1, 0, ago=30), progress=Progress("training", 9, 1.0, 9, 9)),
     ]
     assert _attempt(record, *done, _ended(0)).watch() is None
+
+
+def test_ranks_that_never_say_anything_do_not_run_for_ever(record: Record) -> None:
+    spec = replace(SPEC, limits={"loading": 0.3})
+    stall = Attempt(spec, record, queue.Queue()).watch()
+    assert isinstance(stall, Stall) and stall.phase == "loading"
 
 
 def test_a_lost_node_ends_it(record: Record) -> None:
