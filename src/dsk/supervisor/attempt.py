@@ -156,7 +156,7 @@ class Attempt:
             self._stalls.ended(ended.rank)
             if ended.progress:
                 self._record.rank_ended(ended.rank, ended.progress)
-        if ended.code == 0 and not _trains(ended.progress):
+        if ended.code == 0 and not _left_early(ended.progress):
             self._succeeded += 1
             return
         if not self._failed:
@@ -173,8 +173,8 @@ class Attempt:
             fix = "give it more memory, or lower what a rank needs: batch size, cutoff_len, workers"
         elif name := _signal_name(ended.code):
             cause = f"{where} was ended by signal {-ended.code} ({name})"
-        elif ended.code == 0:
-            cause = f"{where} ended early, with 0, in the midst of training"
+        elif ended.code == 0 and ended.progress:
+            cause = f"{where} ended early, with 0, in the midst of {ended.progress.phase}"
         else:
             cause = f"{where} exited with {ended.code}"
             if ended.oom:
@@ -192,13 +192,13 @@ def _cut_off(first: Reach, then: Failure) -> Failure:
     )
 
 
-def _trains(progress: Progress | None) -> bool:
-    """With steps still before it."""
-    return (
-        progress is not None
-        and progress.phase == "training"
-        and (progress.step is None or progress.step != progress.steps)
-    )
+def _left_early(progress: Progress | None) -> bool:
+    """By its last word the rank had still something to do. One that has no word of itself, such as
+    a probe's, is taken at its exit code."""
+    if progress is None or progress.phase == "ending":
+        return False
+    all_steps = progress.step is not None and progress.step == progress.steps
+    return not (progress.phase == "training" and all_steps)
 
 
 def _signal_name(code: int) -> str | None:

@@ -17,7 +17,8 @@ from dsk.supervisor.heard import Heard, LauncherEnded, Lines, Lost, RankEnded, R
 from dsk.supervisor.record import Record
 from dsk.supervisor.stalls import Stall
 from dsk.wire import PROTOCOL, events
-from dsk.wire.progress import Progress
+from dsk.wire.events import Failure
+from dsk.wire.progress import Progress, RankPhase
 from dsk.wire.report import HostReport, NodeReport, RankReport
 from dsk.wire.status import JobStatus
 from tests.unit.wire.test_messages import SPEC
@@ -91,6 +92,17 @@ def test_a_rank_that_ends_early_with_0_is_named_not_who_failed_of_it(record: Rec
     assert failure is not None
     assert (failure.rank, failure.node, failure.code) == (2, 1, 0)
     assert "ended early, with 0, in the midst of training" in failure.cause
+
+
+@pytest.mark.parametrize("phase", ["loading", "tokenizing", "evaluating", "saving"])
+def test_a_rank_that_ends_with_0_before_its_end_has_failed(
+    record: Record, phase: RankPhase
+) -> None:
+    early = replace(_ended(2, 0), progress=Progress(phase, 4, 1.0, 9, 9))
+    failure = _attempt(record, _ended(0), _ended(1), early).watch()
+    assert isinstance(failure, Failure)
+    assert (failure.rank, failure.code) == (2, 0)
+    assert failure.cause.endswith(f"ended early, with 0, in the midst of {phase}")
 
 
 def test_a_rank_may_end_long_before_another_does(record: Record) -> None:
