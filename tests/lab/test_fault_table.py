@@ -116,7 +116,7 @@ def test_rank_killed(start: Start, rank: int, number: signal.Signals) -> None:
     [
         ("raise", "rank 1 raises", "a fault of the test"),
         pytest.param("exit-3", "rank 1 exits with 3", "exited with 3", marks=full),
-        pytest.param("exit-0", "rank 1 exits with 0 early", "", marks=full),
+        pytest.param("exit-0", "rank 1 exits with 0 early", "midst of training", marks=full),
     ],
 )
 def test_rank_ends_by_itself(start: Start, kind: str, fault: str, says: str) -> None:
@@ -234,6 +234,23 @@ def test_engine_restarted(lab: Lab, cluster: Cluster, start: Start) -> None:
     finally:
         lab.nodes[1].start_engine()
         cluster.dsk("up")
+
+
+@full
+def test_masters_engine_restarted(lab: Lab, cluster: Cluster, start: Start) -> None:
+    """It takes the supervisor with it, and `dsk launch` may not hear the supervisor's last word."""
+    trial = start()
+    trial.reach()
+    try:
+        trial.strike(lab.nodes[0].stop_engine)
+        gone = lambda: not trial.processes.all()  # noqa: E731
+        wait_until(gone, "every process of the job to end", seconds=45)
+    finally:
+        lab.nodes[0].start_engine()
+        cluster.dsk("up")
+    (failure,) = trial.events("failure")
+    assert "ended by SIGTERM" in failure["cause"]
+    assert trial.events("finished")[-1]["state"] == "failed"
 
 
 @full

@@ -88,7 +88,8 @@ class Daemon:
             stack.enter_context(contextlib.suppress(OSError, ValueError))
             requests = stack.enter_context(connection.makefile("rb"))
             out = stack.enter_context(connection.makefile("wb"))
-            Session(self._ops, out, waiting=Job.WAITING, heard=self._heard).serve(requests)
+            # Any op may take long, by a slow disk or driver; the news must not wait for it.
+            Session(self._ops, out, beside=True, heard=self._heard).serve(requests)
 
     def _heard(self) -> None:
         self._heard_at = time.monotonic()

@@ -25,9 +25,7 @@ MOST_LINES = 500
 
 
 class Job:
-    """`ops` are wire.session's JOB_OPS; those in WAITING take their time."""
-
-    WAITING = frozenset({"news", "stacks", "end", "close"})
+    """`ops` are wire.session's JOB_OPS, each of which may be asked while others are answered."""
 
     def __init__(self, workspace: str, job: str) -> None:
         self._workspace = workspace
@@ -37,6 +35,8 @@ class Job:
         self._ranks: Ranks | None = None
         self._logs: RankLogs | None = None
         self._ended = False
+        self._starting = threading.Lock()
+        self._refuses = False
         self._report: NodeReport | None = None
         self._closing = threading.Lock()
         self.closed = threading.Event()
@@ -77,18 +77,27 @@ class Job:
         """Starts `ranks`, each with `rank`, `argv` and `env`. All or none: raises OSError."""
         self._begin()
         progress = partial(figures.progress, self._job)
-        self._ranks = Ranks(self._folder(attempt), self._changed, progress)
+        started = Ranks(self._folder(attempt), self._changed, progress)
+        self._ranks = started
         try:
             for each in ranks:
-                self._ranks.start(each["rank"], each["argv"], each["env"], folder=Path(paths.LINKS))
+                self._start_one(started, each)
         except OSError:
             self._end()
             raise
+
+    def _start_one(self, ranks: Ranks, rank: Mapping[str, Any]) -> None:
+        # An end that comes meanwhile finds the rank, or keeps it from being started.
+        with self._starting:
+            if self._refuses:
+                raise InterruptedError("the job was ended while its ranks were being started")
+            ranks.start(rank["rank"], rank["argv"], rank["env"], folder=Path(paths.LINKS))
 
     def _begin(self) -> None:
         self._forget_progress()
         Path(paths.PROGRESS, self._job).mkdir(parents=True, exist_ok=True)
         self._ranks, self._logs, self._ended = None, None, False
+        self._refuses = False
 
     def _forget_progress(self) -> None:
         shutil.rmtree(Path(paths.PROGRESS, self._job), ignore_errors=True)
@@ -152,6 +161,8 @@ class Job:
 
     def _end(self) -> int:
         """Ends the job's processes; how many would not end."""
+        with self._starting:
+            self._refuses = True
         left = processes.end(lambda: processes.of_job(self._job) | processes.descendants())
         self._ended = True
         return left

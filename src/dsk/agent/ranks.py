@@ -37,6 +37,8 @@ class Ranks:
         changed: threading.Condition,
         progress: Callable[[int], Progress | None],
     ) -> None:
+        """Raises OSError where there can be no `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._progress = progress
         self._changed = changed
@@ -50,7 +52,6 @@ class Ranks:
     ) -> None:
         """`env` is laid over this agent's own environment: the session's, with the node's NIC.
         Raises OSError."""
-        self._folder.mkdir(parents=True, exist_ok=True)
         process = subprocess.Popen(
             argv,
             env={**os.environ, **env},
@@ -60,15 +61,16 @@ class Ranks:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        self._processes[rank] = process
+        # A rank is known by its process: whoever asks meanwhile must find the rest of it.
         self._outputs[rank] = RankOutput(rank, cast("BinaryIO", process.stdout), self._folder)
+        self._processes[rank] = process
         # A thread a rank: its end is known at once, and the order of several as it was.
         threading.Thread(target=self._wait, args=(rank,), daemon=True).start()
 
     def pids(self) -> dict[int, int | None]:
         return {
             rank: None if rank in self._ended else process.pid
-            for rank, process in self._processes.items()
+            for rank, process in list(self._processes.items())
         }
 
     def lines(self, rank: int, offset: int, limit: int) -> tuple[list[Line], int]:

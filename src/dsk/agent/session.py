@@ -40,20 +40,20 @@ def _marker(workspace: str, name: str, action: str) -> bool:
 
 
 class Session:
-    """One connection. The ops in `waiting` are answered by threads of their own: others may be
-    asked meanwhile."""
+    """One connection. With `beside` each question is answered by a thread of its own: none keeps
+    another waiting, and whoever needs an order waits for the answer before it asks again."""
 
     def __init__(
         self,
         ops: Mapping[str, Op],
         out: IO[bytes],
         *,
-        waiting: frozenset[str] = frozenset(),
+        beside: bool = False,
         heard: Callable[[], None] = lambda: None,
     ) -> None:
         self._ops = ops
         self._out = out
-        self._waiting = waiting
+        self._beside = beside
         self._heard = heard
         self._sending = threading.Lock()
 
@@ -64,7 +64,7 @@ class Session:
         for line in requests:
             self._heard()
             request = session.decode(line)
-            if request.get("op") in self._waiting:
+            if self._beside:
                 late = [thread for thread in late if thread.is_alive()]
                 late.append(
                     threading.Thread(target=self._answer_late, args=(request,), daemon=True)

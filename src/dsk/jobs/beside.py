@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from signal import SIGKILL, SIGTERM
+from signal import SIGKILL
 
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server, open_server, processes
@@ -22,6 +22,7 @@ from dsk.jobs.states import RUNNING, UNREACHABLE, JobState, WorkerState
 from dsk.wire import paths
 from dsk.wire.events import Event
 from dsk.wire.jobspec import JobSpec
+from dsk.wire.signals import STOP
 
 LIMIT_S = 30.0
 KILLED_WITHIN_S = 5.0
@@ -41,7 +42,7 @@ class SupervisorProcess(Supervisor):
         return JobFailed.exit_code if code is None or code < 0 else code
 
     def request_stop(self) -> None:
-        self._process.signal(SIGTERM)
+        self._process.signal(STOP)
 
     def stop(self) -> None:
         self.request_stop()

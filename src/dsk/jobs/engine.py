@@ -16,6 +16,7 @@ from dsk.jobs.place import STOP_LIMIT_S, Place, Supervisor, out_of_hearing
 from dsk.jobs.states import MISSING, RUNNING, JobState, WorkerState
 from dsk.wire.events import Event, Finished
 from dsk.wire.jobspec import JobSpec
+from dsk.wire.signals import STOP
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -73,7 +74,7 @@ class MasterContainer(Supervisor):
             return int(self._container.wait(timeout=ENGINE_KNOWS_WITHIN_S)["StatusCode"])
 
     def request_stop(self) -> None:
-        self._kill("SIGTERM")
+        self._kill(STOP.name)
 
     def stop(self) -> None:
         self.request_stop()

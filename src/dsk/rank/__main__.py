@@ -46,7 +46,7 @@ def _train_reporting(reporter: Reporter, *, one_step: bool) -> None:
         if one_step:
             from dsk.rank.onestep import EndAfterTraining
 
-            callbacks.append(EndAfterTraining())
+            callbacks.append(EndAfterTraining(reporter))
         _train(callbacks)
         reporter.enter("ending")
     finally:

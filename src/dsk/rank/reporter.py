@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -70,6 +71,9 @@ class Reporter:
                 self._draft.replace(self._path)
             except OSError as error:
                 self._say_once(error)
+                # An earlier word would be taken for the last one: none is better.
+                with contextlib.suppress(OSError):
+                    self._path.unlink()
 
     def _say_once(self, error: OSError) -> None:
         if not self._failed:

@@ -8,17 +8,11 @@ from pathlib import Path
 from types import FrameType
 
 from dsk.supervisor import place
-from dsk.supervisor.job import Job, StopRequested
+from dsk.supervisor.job import Job, StopRequested, Terminated
 from dsk.supervisor.record import Record
 from dsk.wire.jobspec import JobSpec, ProtocolMismatch
+from dsk.wire.signals import STOP
 from dsk.wire.status import JobStatus
-
-
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    # One request is enough: a second must not cut off the ending of the ranks.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
-    raise StopRequested
 
 
 def main() -> int:
@@ -43,10 +37,16 @@ def main() -> int:
         launcher=spec.launcher,
     )
     record = Record(status, sys.stdout)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _stop)
+    job = Job(spec, record, here)
+
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        job.interrupt(StopRequested() if number == STOP else Terminated())
+
+    # Whatever was inherited: a program that a shell has put in the background ignores SIGINT.
+    for number in (signal.SIGTERM, STOP):
+        signal.signal(number, interrupt)
     try:
-        return Job(spec, record, here).run()
+        return job.run()
     finally:
         record.close()
 

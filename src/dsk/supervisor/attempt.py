@@ -57,7 +57,8 @@ class Attempt:
         self._launcher_last: deque[str] = deque(maxlen=KEPT_LINES)
 
     def watch(self) -> Failure | Stall | None:
-        """None once every rank has ended with 0."""
+        """From the ranks' start on. None once every rank has ended with 0."""
+        self._stalls.begin(time.monotonic())
         save = time.monotonic() + SAVE_EVERY_S
         while True:
             with contextlib.suppress(queue.Empty):
@@ -72,12 +73,9 @@ class Attempt:
                 save = now + SAVE_EVERY_S
 
     def drain(self) -> None:
-        """What was still under way when the attempt ended: the ranks' last lines."""
-        while True:
-            try:
-                self.hear(self._heard.get_nowait())
-            except queue.Empty:
-                return
+        """What had come by now: ranks that still run may say more for ever."""
+        for _ in range(self._heard.qsize()):
+            self.hear(self._heard.get_nowait())
 
     def complete(self, failure: Failure) -> Failure:
         """The failure with the last lines of whom it names, and the exception among them."""
@@ -129,6 +127,7 @@ class Attempt:
 
     def _ranks_lines(self, message: Lines) -> None:
         self._runs()
+        self._stalls.printed(time.monotonic())
         for rank, text in message.lines:
             line, bar = text.removeprefix(BAR), text.startswith(BAR)
             if not bar:
@@ -157,7 +156,7 @@ class Attempt:
             self._stalls.ended(ended.rank)
             if ended.progress:
                 self._record.rank_ended(ended.rank, ended.progress)
-        if ended.code == 0 and not _trains(ended.progress):
+        if ended.code == 0 and not _left_early(ended.progress):
             self._succeeded += 1
             return
         if not self._failed:
@@ -174,8 +173,8 @@ class Attempt:
             fix = "give it more memory, or lower what a rank needs: batch size, cutoff_len, workers"
         elif name := _signal_name(ended.code):
             cause = f"{where} was ended by signal {-ended.code} ({name})"
-        elif ended.code == 0:
-            cause = f"{where} ended early, with 0, in the midst of training"
+        elif ended.code == 0 and ended.progress:
+            cause = f"{where} ended early, with 0, in the midst of {ended.progress.phase}"
         else:
             cause = f"{where} exited with {ended.code}"
             if ended.oom:
@@ -193,13 +192,13 @@ def _cut_off(first: Reach, then: Failure) -> Failure:
     )
 
 
-def _trains(progress: Progress | None) -> bool:
-    """With steps still before it."""
-    return (
-        progress is not None
-        and progress.phase == "training"
-        and (progress.step is None or progress.step != progress.steps)
-    )
+def _left_early(progress: Progress | None) -> bool:
+    """By its last word the rank had still something to do. One that has no word of itself, such as
+    a probe's, is taken at its exit code."""
+    if progress is None or progress.phase == "ending":
+        return False
+    all_steps = progress.step is not None and progress.step == progress.steps
+    return not (progress.phase == "training" and all_steps)
 
 
 def _signal_name(code: int) -> str | None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import queue
 import time
+import traceback
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from dsk.errors import DskError, JobFailed
 from dsk.files import write_atomic
 from dsk.plan import deepspeed
 from dsk.supervisor import hub, prepare, stacks
-from dsk.supervisor.attempt import Attempt
+from dsk.supervisor.attempt import KEPT_LINES, Attempt
 from dsk.supervisor.heard import Heard
 from dsk.supervisor.launcher import Direct, Launcher
 from dsk.supervisor.place import Place
@@ -32,10 +34,30 @@ from dsk.wire.sshconfig import ssh_config
 INTERRUPTED = 130
 MASTER_INDEX = 0
 CATCH_UP_LIMIT_S = 5.0
+LAST_WORDS_LIMIT_S = 1.0
+TERMINATED = (
+    "the supervisor was ended by SIGTERM, as when the master's engine, server or container is shut"
+    " down"
+)
+AFTER_TERMINATED = "is the master back? look with dsk status, then launch again"
 
 
-class StopRequested(BaseException):
-    """Raised in the main thread by the signal that ends the job."""
+class Interrupted(BaseException):
+    """Raised in the main thread by a signal that ends the job."""
+
+
+class StopRequested(Interrupted):
+    """By the user."""
+
+
+class Terminated(Interrupted):
+    """By the engine or the server that the supervisor runs on."""
+
+
+@dataclass(frozen=True)
+class _End:
+    state: State
+    exit_code: int
 
 
 class Job:
@@ -46,44 +68,76 @@ class Job:
         self._began = time.monotonic()
         self._heard: queue.Queue[Heard] = queue.Queue()
         self._watches: list[Watch] = []
+        self._ending = False
+        """Its outcome is known."""
 
     def run(self) -> int:
-        """Returns dsk's exit code; everything that the job started has then ended."""
+        """Returns dsk's exit code; everything that the job started has then ended. Why it failed is
+        told before that: to end what is left can take a while."""
+        started = ExitStack()
         try:
-            failure = self._run()
-        except StopRequested:
-            return self._finish("stopped", INTERRUPTED)
-        except DskError as error:
-            failure = Failure(time.time(), _text(error), fix=error.fix)
-            self._record.tell(failure)
-            return self._finish("failed", error.exit_code)
-        if failure is None:
-            return self._finish("succeeded", 0)
-        self._record.tell(failure)
-        return self._finish("failed", JobFailed.exit_code)
+            end = self._outcome(started)
+        finally:
+            self._end(started)
+        return self._finish(end)
 
-    def _run(self) -> Failure | None:
+    def interrupt(self, why: Interrupted) -> None:
+        """For a signal's handler, in the main thread: raises `why`, unless the job is being ended
+        already. Nothing is to cut that off, or to take the place of its reason."""
+        if not self._ending:
+            self._ending = True
+            raise why
+
+    def _outcome(self, started: ExitStack) -> _End:
+        exit_code = JobFailed.exit_code
+        try:
+            failure = self._run(started)
+        except StopRequested:
+            return _End("stopped", INTERRUPTED)
+        except Terminated:
+            failure = Failure(time.time(), TERMINATED, fix=AFTER_TERMINATED)
+        except DskError as error:
+            self._ending = True
+            failure, exit_code = Failure(time.time(), _text(error), fix=error.fix), error.exit_code
+        except Exception as error:
+            # A disk, or a mistake of dsk's own: whoever waits for the job hears of it all the same.
+            self._ending = True
+            failure = _unexpected(error)
+        if failure is None:
+            return _End("succeeded", 0)
+        self._record.tell(failure)
+        return _End("failed", exit_code)
+
+    def _end(self, started: ExitStack) -> None:
+        try:
+            started.close()
+        except Exception as error:
+            # What became of the job is known: this changes nothing in it.
+            text = f"not all of the job could be put away: {type(error).__name__}: {error}"
+            self._record.tell(Notice(time.time(), text))
+
+    def _run(self, started: ExitStack) -> Failure | None:
+        """`started` ends what was started, the last first."""
         spec = self._spec
         self._write_ssh_configs()
-        with ExitStack() as stack:
-            self._phase("starting", f"connecting to {_count(len(spec.nodes), 'worker')}")
-            workers = self._connect(stack)
-            prepare.check_workers(spec, workers, self._place.remedies)
-            prepare.take_locks(workers)
-            self._record.open(Path(paths.job_folder(spec.workspace, spec.job)))
-            self._link_folder(stack)
-            shared = prepare.is_shared(workers)
-            recipe = prepare.choose_recipe(spec, self._record, shared=shared)
-            prepare.check_needed(spec, workers)
-            if spec.hub:
-                self._provide_models(spec.hub, workers, shared=shared)
-            files = prepare.put_files(spec, recipe.yaml, workers)
-            # The runner reads it here, also where this node has no part in the job; without one it
-            # would go on alone.
-            self._write_hostfile()
-            first = next(iter(workers))
-            port = first.ask("free_port", host=spec.nodes[0].host)
-            return self._attempt(workers, port, files)
+        self._phase("starting", f"connecting to {_count(len(spec.nodes), 'worker')}")
+        workers = self._connect(started)
+        prepare.check_workers(spec, workers, self._place.remedies)
+        prepare.take_locks(workers)
+        self._record.open(Path(paths.job_folder(spec.workspace, spec.job)))
+        self._link_folder(started)
+        shared = prepare.is_shared(workers)
+        recipe = prepare.choose_recipe(spec, self._record, shared=shared)
+        prepare.check_needed(spec, workers)
+        if spec.hub:
+            self._provide_models(spec.hub, workers, shared=shared)
+        files = prepare.put_files(spec, recipe.yaml, workers)
+        # The runner reads it here, also where this node has no part in the job; without one it
+        # would go on alone.
+        self._write_hostfile()
+        first = next(iter(workers))
+        port = first.ask("free_port", host=spec.nodes[0].host)
+        return self._attempt(started, workers, port, files)
 
     def _connect(self, stack: ExitStack) -> Workers:
         place = self._place
@@ -132,7 +186,9 @@ class Job:
             )
         self._write_rank_config()
 
-    def _attempt(self, workers: Workers, port: int, files: Mapping[str, str]) -> Failure | None:
+    def _attempt(
+        self, started: ExitStack, workers: Workers, port: int, files: Mapping[str, str]
+    ) -> Failure | None:
         spec, number = self._spec, 0
         self._phase(
             "starting",
@@ -144,28 +200,40 @@ class Job:
         for watch in self._watches:
             watch.begin_attempt()
         prepare.check_files(files, workers)
-        try:
-            launcher.start(number)
-            found = attempt.watch()
-            failure = self._hung(found, workers, number) if isinstance(found, Stall) else found
-        finally:
-            # The ranks first: pdsh, and with it the runner, waits for every node for ever.
-            self._phase("stopping", "ending what is left of the job on every node")
-            for problem in workers.end_ranks():
-                self._record.tell(Notice(time.time(), problem))
-            launcher.end()
-            with ThreadPoolExecutor(len(self._watches)) as pool:
-                list(pool.map(lambda watch: watch.catch_up(CATCH_UP_LIMIT_S), self._watches))
-            attempt.drain()
-            self._record.progress()
-        return failure and attempt.complete(failure)
+        started.callback(self._end_attempt, attempt, workers, launcher)
+        launcher.start(number)
+        found = attempt.watch()
+        self._ending = True
+        failure = self._hung(found, workers, number) if isinstance(found, Stall) else found
+        return failure and self._with_last_words(failure, attempt)
+
+    def _with_last_words(self, failure: Failure, attempt: Attempt) -> Failure:
+        """Those of the rank that it names, asked for once more."""
+        for watch in self._watches:
+            if failure.rank is not None and watch.worker.node.index == failure.node:
+                watch.catch_up(LAST_WORDS_LIMIT_S)
+        attempt.drain()
+        return attempt.complete(failure)
+
+    def _end_attempt(self, attempt: Attempt, workers: Workers, launcher: Launcher) -> None:
+        # The ranks first: pdsh, and with it the runner, waits for every node for ever.
+        self._phase("stopping", "ending what is left of the job on every node")
+        for problem in workers.end_ranks():
+            self._record.tell(Notice(time.time(), problem))
+        launcher.end()
+        with ThreadPoolExecutor(len(self._watches)) as pool:
+            list(pool.map(lambda watch: watch.catch_up(CATCH_UP_LIMIT_S), self._watches))
+        attempt.drain()
+        self._record.progress()
 
     def _hung(self, stall: Stall, workers: Workers, attempt: int) -> Failure:
         at = time.time()
         self._phase("stopping", f"no progress for {stall.seconds:.0f} s; looking where ranks stand")
         folder = paths.stacks(paths.job_folder(self._spec.workspace, self._spec.job), attempt)
-        elsewhere = stacks.astray(stacks.gather(workers, Path(folder)))
-        return stacks.failure(stall, elsewhere, at=at, folder=str(folder))
+        found = stacks.gather(workers)
+        if problem := stacks.keep(found, Path(folder)):
+            self._record.tell(Notice(time.time(), problem))
+        return stacks.failure(stall, stacks.astray(found), at=at, folder=str(folder))
 
     def _launcher(self, workers: Workers, port: int) -> Launcher:
         if self._spec.launcher == "direct":
@@ -204,21 +272,32 @@ class Job:
     def _phase(self, state: State, text: str) -> None:
         self._record.tell(Phase(time.time(), state, text))
 
-    def _finish(self, state: State, exit_code: int) -> int:
+    def _finish(self, end: _End) -> int:
         # Also of a job that was refused before it had a folder. Without one its output has it all.
         with suppress(JobFailed, OSError):
             self._record.open(Path(paths.job_folder(self._spec.workspace, self._spec.job)))
         self._record.tell(
             Finished(
                 time.time(),
-                state,
-                exit_code,
+                end.state,
+                end.exit_code,
                 seconds=round(time.monotonic() - self._began, 1),
                 folder=str(paths.job_folder(self._spec.workspace, self._spec.job)),
                 output_dir=self._spec.output_dir,
             )
         )
-        return exit_code
+        return end.exit_code
+
+
+def _unexpected(error: Exception) -> Failure:
+    """With the end of its traceback, by which it can be found."""
+    lines = "".join(traceback.format_exception(error)).splitlines()
+    return Failure(
+        time.time(),
+        f"the supervisor itself failed: {type(error).__name__}: {error}",
+        fix="has the master's disk room, and can it be written? if so, report these lines",
+        lines=tuple(lines[-KEPT_LINES:]),
+    )
 
 
 def _text(error: DskError) -> str:

@@ -51,9 +51,8 @@ class RankStack:
         return any(_WAITS.search(frame) for frame in self.frames[:6])
 
 
-def gather(workers: Workers, folder: Path) -> list[RankStack]:
-    """All ranks' on all nodes, side by side, also written below `folder`; what cannot be had is
-    left out."""
+def gather(workers: Workers) -> list[RankStack]:
+    """All ranks' on all nodes, side by side; what cannot be had is left out."""
 
     def ask(worker: Worker) -> list[RankStack]:
         try:
@@ -62,13 +61,21 @@ def gather(workers: Workers, folder: Path) -> list[RankStack]:
             return []
         return [RankStack(worker.node, **each) for each in raw]
 
-    found = [stack for _, stacks in workers.each(ask) for stack in stacks]
-    folder.mkdir(parents=True, exist_ok=True)
-    for stack in found:
-        name = f"node{stack.node.index}-rank{stack.rank}.txt"
-        state = f"state {stack.state}: stopped\n" if stack.state == STOPPED else ""
-        write_atomic(folder / name, (state + stack.text).encode())
-    return found
+    return [stack for _, stacks in workers.each(ask) for stack in stacks]
+
+
+def keep(stacks: Sequence[RankStack], folder: Path) -> str | None:
+    """Writes them below `folder`; what the user should be told where that fails: they are worth
+    less than the end of the job."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for stack in stacks:
+            name = f"node{stack.node.index}-rank{stack.rank}.txt"
+            state = f"state {stack.state}: stopped\n" if stack.state == STOPPED else ""
+            write_atomic(folder / name, (state + stack.text).encode())
+    except OSError as error:
+        return f"the ranks' stacks cannot all be written to {folder}: {error.strerror}"
+    return None
 
 
 def astray(stacks: Sequence[RankStack]) -> dict[RankStack, str]:

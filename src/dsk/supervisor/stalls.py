@@ -28,17 +28,29 @@ class Stalls:
     while the others wait for it; and one that hangs soon stops them all. So the longest limit
     counts, of the phases that ranks are in.
 
-    A job none of whose ranks has ever said anything is not judged.
+    Until a rank has said how far it is, all are taken to be loading, and what they print is their
+    progress: they may have no place to say it.
     """
 
     def __init__(self, settings: Mapping[str, float | None]) -> None:
         self._settings = settings
         self._now: dict[int, Progress] = {}
         self._moved: float | None = None
+        self._silent = True
         self._step: tuple[int, float] | None = None
         self._step_times: deque[float] = deque(maxlen=STEPS_KEPT)
 
+    def begin(self, now: float) -> None:
+        """The ranks have been started."""
+        self._moved = now
+
+    def printed(self, now: float) -> None:
+        """A rank has."""
+        if self._silent:
+            self._moved = now
+
     def heard(self, rank: int, progress: Progress, now: float) -> None:
+        self._silent = False
         before = self._now.get(rank)
         self._now[rank] = progress
         if before is None or _mark(before) != _mark(progress):
@@ -57,9 +69,11 @@ class Stalls:
         self._now.pop(rank, None)
 
     def check(self, now: float) -> Stall | None:
-        if self._moved is None or not self._now:
+        phases: set[RankPhase] = {progress.phase for progress in self._now.values()}
+        if self._silent:
+            phases = {"loading"}
+        if self._moved is None or not phases:
             return None
-        phases = {progress.phase for progress in self._now.values()}
         by_limit = {phase: self.limit(phase) for phase in phases}
         longest = max(by_limit, key=lambda phase: _or_ever(by_limit[phase]))
         limit, seconds = by_limit[longest], now - self._moved

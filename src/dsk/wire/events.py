@@ -74,8 +74,8 @@ class Exited:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why the attempt ends. `code` is the exit code of the rank or program where there is one;
-    `lines` are the last that it printed."""
+    """Why the attempt ends, told before what is left of it is ended. `code` is the exit code of the
+    rank or program where there is one; `lines` are the last that it printed."""
 
     at: float
     cause: str

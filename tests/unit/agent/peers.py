@@ -31,9 +31,16 @@ class Peer:
         self._numbers = itertools.count()
 
     def ask(self, op: str, **arguments: Any) -> Any:
+        return self.answer(self.send(op, **arguments))
+
+    def send(self, op: str, **arguments: Any) -> int:
+        """The number by which `answer` knows the question."""
         number = next(self._numbers)
         self._file.write(session.encode({"id": number, "op": op, **arguments}))
         self._file.flush()
+        return number
+
+    def answer(self, number: int) -> Any:
         answer = session.decode(self._file.readline())
         assert answer["id"] == number
         assert "error" not in answer, answer

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from dsk.agent import lock
+from dsk.agent.ranks import Ranks
 from dsk.wire import paths
 from dsk.wire.progress import Progress
 from tests.unit.agent.peers import JOB, PYTHON, Agent, Peer, start
@@ -162,6 +163,47 @@ def test_a_daemon_that_is_busy_with_one_question_answers_others(agent: Agent) ->
     assert other.ask("marker", name="n", action="look") is False
     assert time.monotonic() - began < 0.5
     waiting.join()
+
+
+SLOW_S = 1.5
+
+
+@pytest.fixture
+def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Agent]:
+    """One whose disk takes its time over `missing` and over the folder of the ranks' logs."""
+    make = Ranks.__init__
+
+    def slowly(*arguments: Any) -> None:
+        time.sleep(SLOW_S)
+        make(*arguments)
+
+    monkeypatch.setattr("dsk.agent.session.missing", lambda needed: time.sleep(SLOW_S) or needed)
+    monkeypatch.setattr(Ranks, "__init__", slowly)
+    made = Agent(tmp_path / "w", lease=60)
+    yield made
+    made.end()
+
+
+def test_a_long_answer_keeps_no_other_waiting_on_its_own_connection(slow: Agent) -> None:
+    peer = slow.connect()
+    peer.ask("lock")
+    began = time.monotonic()
+    number = peer.send("missing", needed=["x"])
+    assert peer.news(wait=0.0).exits == ()
+    assert time.monotonic() - began < SLOW_S
+    assert peer.answer(number) == ["x"]
+
+
+def test_an_end_comes_before_the_ranks_that_are_still_to_be_started(slow: Agent) -> None:
+    peer = slow.connect()
+    peer.ask("lock")
+    rank = {"rank": 0, "argv": [*PYTHON, "import time; time.sleep(60)"], "env": {}}
+    number = peer.send("start", attempt=0, ranks=[rank])
+    time.sleep(SLOW_S / 3)
+    assert peer.ask("end") == 0
+    with pytest.raises(AssertionError, match="the job was ended"):
+        peer.answer(number)
+    assert peer.news(wait=0.0).exits == ()
 
 
 def reported(peer: Peer) -> dict[str, Any]:

@@ -133,7 +133,7 @@ def test_stopping_out_of_reach_kills_nothing() -> None:
     goes_on(lambda: supervisor(Container(killed=REFUSED)).stop())
     container = Container(waited=REFUSED)
     goes_on(lambda: supervisor(container).stop())
-    assert container.signals == ["SIGTERM"]
+    assert container.signals == ["SIGINT"]
 
 
 @pytest.mark.parametrize("waited", TIMEOUTS)
@@ -141,7 +141,7 @@ def test_a_supervisor_that_does_not_end_is_killed(waited: Exception) -> None:
     container = Container(waited=waited)
     with pytest.raises(JobFailed, match="was killed"):
         supervisor(container).stop()
-    assert container.signals == ["SIGTERM", "SIGKILL"]
+    assert container.signals == ["SIGINT", "SIGKILL"]
 
 
 def test_one_that_has_just_ended_by_itself_is_stopped() -> None:

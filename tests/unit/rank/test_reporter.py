@@ -109,3 +109,15 @@ def test_a_failed_write_harms_nothing_and_is_said_once(
     path.parent.unlink()
     reporter.write()
     assert read(path).phase == "saving"
+
+
+@pytest.mark.usefixtures("capsys")
+def test_an_earlier_word_does_not_stand_for_one_that_cannot_be_written(path: Path) -> None:
+    reporter = Reporter(path)
+    draft = path.with_name(".3")
+    draft.mkdir()
+    reporter.enter("ending")
+    assert not path.exists()
+    draft.rmdir()
+    reporter.write()
+    assert read(path).phase == "ending"

@@ -15,8 +15,10 @@ from dsk.supervisor.agree import disagreements
 from dsk.supervisor.attempt import Attempt
 from dsk.supervisor.heard import Heard, LauncherEnded, Lines, Lost, RankEnded, Reach, Reported
 from dsk.supervisor.record import Record
+from dsk.supervisor.stalls import Stall
 from dsk.wire import PROTOCOL, events
-from dsk.wire.progress import Progress
+from dsk.wire.events import Failure
+from dsk.wire.progress import Progress, RankPhase
 from dsk.wire.report import HostReport, NodeReport, RankReport
 from dsk.wire.status import JobStatus
 from tests.unit.wire.test_messages import SPEC
@@ -92,12 +94,29 @@ def test_a_rank_that_ends_early_with_0_is_named_not_who_failed_of_it(record: Rec
     assert "ended early, with 0, in the midst of training" in failure.cause
 
 
+@pytest.mark.parametrize("phase", ["loading", "tokenizing", "evaluating", "saving"])
+def test_a_rank_that_ends_with_0_before_its_end_has_failed(
+    record: Record, phase: RankPhase
+) -> None:
+    early = replace(_ended(2, 0), progress=Progress(phase, 4, 1.0, 9, 9))
+    failure = _attempt(record, _ended(0), _ended(1), early).watch()
+    assert isinstance(failure, Failure)
+    assert (failure.rank, failure.code) == (2, 0)
+    assert failure.cause.endswith(f"ended early, with 0, in the midst of {phase}")
+
+
 def test_a_rank_may_end_long_before_another_does(record: Record) -> None:
     done = [
         replace(_ended(2, 0, ago=60), progress=Progress("ending", 9, 1.0, 9, 9)),
         replace(_ended(1, 0, ago=30), progress=Progress("training", 9, 1.0, 9, 9)),
     ]
     assert _attempt(record, *done, _ended(0)).watch() is None
+
+
+def test_ranks_that_never_say_anything_do_not_run_for_ever(record: Record) -> None:
+    spec = replace(SPEC, limits={"loading": 0.3})
+    stall = Attempt(spec, record, queue.Queue()).watch()
+    assert isinstance(stall, Stall) and stall.phase == "loading"
 
 
 def test_a_lost_node_ends_it(record: Record) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import io
 import json
@@ -46,6 +47,19 @@ def test_ranks_lines_are_bounded_and_the_other_events_all_kept(
     kept = [*events(older(stream)), *events(stream)]
     assert kept[-1] == Output(499, 0, 0, "line 499")
     assert len(events(tmp_path / "events.jsonl")) == 10
+
+
+def test_a_file_system_without_locks_is_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    written = record(tmp_path)
+    written.tell(DONE)
+    written.close()
+    assert events(tmp_path / "events.jsonl") == [DONE]
 
 
 def test_a_full_disk_is_told_and_no_event_is_lost(small_disk: Path) -> None:

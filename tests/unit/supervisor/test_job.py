@@ -1,83 +1,198 @@
-"""What is kept of a job that never came to its ranks."""
+"""A job's end, however it comes: what is told, in which order, and with which exit code."""
 
 from __future__ import annotations
 
 import io
-import json
+import queue
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
-from dsk.errors import DskError, JobFailed, Unreachable
+from dsk.errors import Unreachable
+from dsk.supervisor.heard import Heard, Lines, RankEnded
 from dsk.supervisor.job import Job, StopRequested
+from dsk.supervisor.launcher import Launcher
 from dsk.supervisor.place import MADE_BY_UP, Place
 from dsk.supervisor.record import Record
-from dsk.wire import paths
-from dsk.wire.events import Failure, Finished, Phase, decode
-from dsk.wire.jobspec import JobNode, JobSpec, RecipeText
+from dsk.supervisor.watch import Watch
+from dsk.supervisor.worker import Worker
+from dsk.supervisor.workers import Workers
+from dsk.wire.events import Event, Failure, Finished, Notice, Phase, decode
+from dsk.wire.jobspec import JobNode
 from dsk.wire.status import JobStatus
+from tests.unit.wire.test_messages import SPEC
 
-BUSY = JobFailed("job j1 is running here", where="node1 (10.0.0.12)", fix="dsk stop j1")
-AWAY = Unreachable("no route to host", where="node1 (10.0.0.12)")
-
-
-def refused(tmp_path: Path, why: BaseException, monkeypatch: pytest.MonkeyPatch) -> tuple[int, str]:
-    """The exit code and the output of a job whose workers cannot be had."""
-
-    def connect(*_: object) -> None:
-        raise why
-
-    monkeypatch.setattr(Job, "_connect", connect)
-    recipe = RecipeText("")
-    spec = JobSpec(
-        job="j2",
-        cluster="lab",
-        created=5.0,
-        nodes=(JobNode(0, "10.0.0.11", (0,), 1),),
-        worker_port=22,
-        workspace=str(tmp_path),
-        accelerator="cpu",
-        recipe_shared=recipe,
-        recipe_local=recipe,
-        output_dir=str(tmp_path / "out"),
-        needed=(),
-        env={},
-        version="0",
-    )
-    (tmp_path / "run").mkdir()
-    out = io.StringIO()
-    status = JobStatus("j2", "lab", "starting", ("10.0.0.11",), 1, 5.0, 5.0, spec.output_dir)
-    record = Record(status, out)
-    code = Job(spec, record, Place(tmp_path / "run", MADE_BY_UP)).run()
-    record.close()
-    return code, out.getvalue()
+ENDING = "ending what is left of the job on every node"
+BAD = RankEnded(SPEC.nodes[1], 2, 3, time.monotonic())
+GOOD = [RankEnded(node, None, 0, 0.0) for node in (SPEC.nodes[0], *SPEC.nodes)]
 
 
-@pytest.mark.parametrize(
-    ("why", "ended"),
-    [(BUSY, ("failed", 1)), (AWAY, ("failed", 3)), (StopRequested(), ("stopped", 130))],
-    ids=["busy", "away", "stopped"],
-)
-def test_a_job_without_workers_is_kept_as_well(
-    why: BaseException, ended: tuple[str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+class Told:
+    """A record whose events can be looked at."""
+
+    def __init__(self) -> None:
+        self._out = io.StringIO()
+        self.record = Record(JobStatus("j", "lab", "starting", (), 3, 1.0, 1.0, "/o"), self._out)
+
+    @property
+    def events(self) -> list[Event]:
+        return [decode(line) for line in self._out.getvalue().splitlines()]
+
+    def at(self, kind: type[Event], text: str = "") -> int:
+        """Where the one event of that kind, and with that text, stands."""
+        (index,) = (
+            index
+            for index, each in enumerate(self.events)
+            if isinstance(each, kind) and text in getattr(each, "text", "")
+        )
+        return index
+
+    @property
+    def end(self) -> tuple[str, int]:
+        last = self.events[-1]
+        assert isinstance(last, Finished)
+        return last.state, last.exit_code
+
+
+class Node:
+    """A worker and its watch, which hears `last` when it is asked once more."""
+
+    def __init__(self, node: JobNode, heard: queue.Queue[Heard], last: list[Heard]) -> None:
+        self.node = node
+        self.worker = self
+        self.name = f"node{node.index}"
+        self.lost = False
+        self._heard = heard
+        self._last = last
+
+    def ask(self, op: str, **_: Any) -> Any:
+        return {"changed": [], "end": 0}[op]
+
+    def begin_attempt(self) -> None:
+        pass
+
+    def catch_up(self, _limit: float) -> None:
+        while self._last:
+            self._heard.put(self._last.pop())
+
+
+class Ranks(Launcher):
+    def __init__(self, at_start: Callable[[], object], at_end: Callable[[], object]) -> None:
+        self._at_start, self._at_end = at_start, at_end
+
+    def start(self, attempt: int) -> None:
+        self._at_start()
+
+    def end(self) -> None:
+        self._at_end()
+
+
+class Small(Job):
+    """One whose ranks say what the test lets them say, from their start to their end."""
+
+    def __init__(self, told: Told, folder: Path, *heard: Heard, last: Heard | None = None) -> None:
+        spec = replace(SPEC, workspace=str(folder))
+        super().__init__(spec, told.record, Place(folder, MADE_BY_UP))
+        for each in heard:
+            self._heard.put(each)
+        self._nodes = [Node(node, self._heard, [last] if last else []) for node in SPEC.nodes]
+        self._watches = cast("list[Watch]", self._nodes)
+        self.at_start: Callable[[], object] = lambda: None
+        self.at_end: Callable[[], object] = lambda: None
+
+    def stop(self) -> None:
+        self.interrupt(StopRequested())
+
+    def _run(self, started: ExitStack) -> Failure | None:
+        return self._attempt(started, Workers(cast("list[Worker]", self._nodes)), 29500, {})
+
+    def _launcher(self, workers: Workers, port: int) -> Launcher:
+        return Ranks(self.at_start, self.at_end)
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+def test_why_it_failed_is_told_before_anything_is_ended(told: Told, tmp_path: Path) -> None:
+    said = Lines(SPEC.nodes[1], ((2, "ValueError: the last word"),))
+    assert Small(told, tmp_path, BAD, last=said).run() == 1
+    found = told.events[told.at(Failure)]
+    assert isinstance(found, Failure)
+    assert (found.rank, found.lines) == (2, ("ValueError: the last word",))
+    assert found.cause.endswith("exited with 3: ValueError: the last word")
+    assert told.at(Failure) < told.at(Phase, ENDING)
+    assert told.end == ("failed", 1)
+
+
+def test_a_stop_while_a_failed_job_is_being_ended_changes_nothing(
+    told: Told, tmp_path: Path
 ) -> None:
-    code, said = refused(tmp_path, why, monkeypatch)
-    folder = Path(paths.job_folder(str(tmp_path), "j2"))
-    kept = json.loads((folder / paths.STATUS).read_text())
-    assert (kept["state"], kept["exit_code"]) == ended == (kept["state"], code)
-    kinds: list[type] = [Phase, Finished]
-    if isinstance(why, DskError):
-        kinds.insert(1, Failure)
-        assert kept["cause"] == f"{why.where}: {why.message}"
-    for name in (paths.EVENTS, paths.STREAM):
-        assert (folder / name).read_text() == said
-    assert [type(decode(line)) for line in said.splitlines()] == kinds
+    job = Small(told, tmp_path, BAD)
+    ended: list[str] = []
+    job.at_end = lambda: (job.stop(), ended.append("all of it"))
+    assert job.run() == 1
+    assert ended == ["all of it"]
+    assert told.at(Failure) and told.end == ("failed", 1)
+    assert told.record.status.cause == "rank 2 on node1 (10.0.0.12) exited with 3"
 
 
-def test_where_there_can_be_no_folder_its_output_still_has_the_last_word(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_stop_while_the_ranks_run_ends_them(told: Told, tmp_path: Path) -> None:
+    job = Small(told, tmp_path)
+    ended: list[str] = []
+    job.at_start = job.stop
+    job.at_end = lambda: (job.stop(), ended.append("all of it"))
+    assert job.run() == 130
+    assert ended == ["all of it"]
+    assert not [each for each in told.events if isinstance(each, Failure)]
+    assert told.end == ("stopped", 130)
+
+
+def test_a_stop_after_every_rank_has_succeeded_comes_too_late(told: Told, tmp_path: Path) -> None:
+    job = Small(told, tmp_path, *GOOD)
+    job.at_end = job.stop
+    assert job.run() == 0
+    assert told.end == ("succeeded", 0)
+
+
+def test_a_rank_that_cannot_be_started_is_told_before_the_others_are_ended(
+    told: Told, tmp_path: Path
 ) -> None:
-    (tmp_path / ".dsk").write_text("a file in the way")
-    code, said = refused(tmp_path, AWAY, monkeypatch)
-    assert code == 3
-    assert isinstance(decode(said.splitlines()[-1]), Finished)
+    def refuse() -> None:
+        raise Unreachable("no answer", where="node1")
+
+    job = Small(told, tmp_path)
+    job.at_start = refuse
+    assert job.run() == 3
+    assert told.at(Failure) < told.at(Phase, ENDING)
+    assert told.end == ("failed", 3)
+
+
+def test_an_error_while_it_is_ended_is_not_why_it_failed(told: Told, tmp_path: Path) -> None:
+    def fail() -> None:
+        raise OSError(5, "Input/output error")
+
+    job = Small(told, tmp_path, BAD)
+    job.at_end = fail
+    assert job.run() == 1
+    assert told.at(Failure) < told.at(Notice, "Input/output error")
+    assert told.end == ("failed", 1)
+
+
+def test_what_nobody_expects_is_a_failure_with_a_last_word(told: Told, tmp_path: Path) -> None:
+    class Unlucky(Small):
+        def _run(self, started: ExitStack) -> Failure | None:
+            raise OSError(28, "No space left on device", "/run/dsk/ssh_config")
+
+    assert Unlucky(told, tmp_path).run() == 1
+    failure = told.events[told.at(Failure)]
+    assert isinstance(failure, Failure)
+    assert "OSError: [Errno 28] No space left on device: '/run/dsk/ssh_config'" in failure.cause
+    assert "in _run" in "\n".join(failure.lines)
+    assert told.end == ("failed", 1)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dsk.supervisor.stacks import RankStack, astray, failure
+from pathlib import Path
+
+from dsk.supervisor.stacks import RankStack, astray, failure, keep
 from dsk.supervisor.stalls import Stall
 from tests.unit.wire.test_messages import SPEC
 
@@ -60,3 +62,15 @@ def test_the_failure_names_rank_place_limit_and_stacks() -> None:
     )
     assert told.fix is not None
     assert "/w/stacks/0" in told.fix and "--limit training=" in told.fix
+
+
+def test_stacks_are_kept_with_who_is_stopped(tmp_path: Path) -> None:
+    assert keep([stack(0, NONE), stack(2, NONE, "T")], tmp_path / "stacks/0") is None
+    texts = {path.name: path.read_text() for path in (tmp_path / "stacks/0").iterdir()}
+    assert texts == {"node0-rank0.txt": NONE, "node1-rank2.txt": f"state T: stopped\n{NONE}"}
+
+
+def test_stacks_that_cannot_be_kept_are_told_of(tmp_path: Path) -> None:
+    (tmp_path / "stacks").write_text("a file in the way")
+    told = keep([stack(0, NONE)], tmp_path / "stacks")
+    assert told is not None and "File exists" in told

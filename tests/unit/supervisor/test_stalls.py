@@ -19,8 +19,24 @@ def training(stalls: Stalls, *, steps: int, seconds: float, begin: float = 0.0) 
     return begin + (steps - 1) * seconds
 
 
-def test_nothing_is_said_of_ranks_that_say_nothing() -> None:
-    assert Stalls({}).check(1e9) is None
+def test_ranks_that_say_nothing_are_taken_to_be_loading() -> None:
+    stalls = Stalls({"loading": 10.0})
+    assert stalls.check(1e9) is None  # none was started
+    stalls.begin(5.0)
+    assert stalls.check(15.0) is None
+    stall = stalls.check(15.5)
+    assert stall is not None
+    assert (stall.phase, stall.seconds, stall.limit) == ("loading", 10.5, 10)
+
+
+def test_what_ranks_print_counts_until_one_says_how_far_it_is() -> None:
+    stalls = Stalls({"loading": 10.0})
+    stalls.begin(0.0)
+    stalls.printed(9.0)
+    assert stalls.check(18.0) is None
+    stalls.heard(0, at("loading", 3), 18.0)
+    stalls.printed(27.0)
+    assert stalls.check(29.0) is not None
 
 
 def test_no_progress_for_longer_than_the_phases_limit() -> None:

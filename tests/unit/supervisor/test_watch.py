@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from dsk.supervisor import watch
-from dsk.supervisor.heard import Heard, Lines, Lost, RankEnded
+from dsk.supervisor.heard import Heard, Lines, Lost, RankEnded, Reach
 from dsk.supervisor.place import MADE_BY_UP
 from dsk.supervisor.watch import Watch
 from dsk.supervisor.worker import Worker
@@ -106,6 +106,28 @@ def test_an_agent_that_is_gone_is_known_at_once(agent: Agent, worker: Worker) ->
     assert isinstance(lost, Lost)
     assert "the worker of node1 (127.0.0.1) was restarted" in lost.why
     assert worker.lost
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Seconds that a node takes over `missing`, more than the watch waits for an answer."""
+    monkeypatch.setattr(watch, "NEWS_WAIT_S", 0.5)
+    monkeypatch.setattr(watch, "ANSWER_LIMIT_S", 2.0)
+    monkeypatch.setattr("dsk.agent.session.missing", lambda needed: time.sleep(4.0) or needed)
+    return 4.0
+
+
+def test_a_question_that_takes_long_does_not_cost_the_connection(
+    slow: float, agent: Agent, worker: Worker
+) -> None:
+    heard: queue.Queue[Heard] = queue.Queue()
+    agent.connect().ask("lock")
+    worker.ask("marker", name="n", action="look")  # logged in
+    watched = Watch(worker, heard.put)
+    assert worker.ask("missing", needed=["x"], limit=5 * slow) == ["x"]
+    watched.stop()
+    told = [heard.get() for _ in range(heard.qsize())]
+    assert not [each for each in told if isinstance(each, Reach | Lost)]
 
 
 def test_a_node_that_does_not_answer_is_given_up(

@@ -1,0 +1,38 @@
+"""Which signal a stop is: not the one that an engine sends when it shuts down."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any, cast
+
+from dsk.connect.background import Background
+from dsk.jobs import master
+from dsk.jobs.beside import SupervisorProcess
+from dsk.jobs.engine import MasterContainer
+
+
+class Taken:
+    """A container, or a program, that takes signals."""
+
+    def __init__(self) -> None:
+        self.labels = {master.JOB: "j"}
+        self.folder = Path("/run/j")
+        self.signals: list[signal.Signals] = []
+
+    def kill(self, signal: str) -> None:
+        self.signals.append(_named(signal))
+
+    def signal(self, number: signal.Signals) -> None:
+        self.signals.append(number)
+
+
+def _named(name: str) -> signal.Signals:
+    return signal.Signals[name]
+
+
+def test_a_stop_is_sigint_wherever_the_supervisor_runs() -> None:
+    taken = Taken()
+    MasterContainer(cast("Any", taken)).request_stop()
+    SupervisorProcess(cast("Background", taken)).request_stop()
+    assert taken.signals == [signal.SIGINT, signal.SIGINT]
