@@ -33,6 +33,6 @@ def _named(name: str) -> signal.Signals:
 
 def test_a_stop_is_sigint_wherever_the_supervisor_runs() -> None:
     taken = Taken()
-    MasterContainer(cast("Any", taken)).request_stop()
+    MasterContainer(cast("Any", taken), "node0").request_stop()
     SupervisorProcess(cast("Background", taken)).request_stop()
     assert taken.signals == [signal.SIGINT, signal.SIGINT]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import queue
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -116,8 +116,10 @@ class Small(Job):
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def told() -> Iterator[Told]:
+    made = Told()
+    yield made
+    made.record.close()
 
 
 def test_why_it_failed_is_told_before_anything_is_ended(told: Told, tmp_path: Path) -> None:
