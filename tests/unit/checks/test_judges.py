@@ -24,6 +24,7 @@ from dsk.cluster.model import User
 from dsk.errors import UserError
 from dsk.text import Text
 from dsk.wire import PROTOCOL
+from dsk.wire.measure import Choice, Interface, Knock, Silent
 from tests.unit.checks.conftest import WORKER, with_server
 
 GOOD = replace(WORKER, protocol=PROTOCOL)
@@ -163,6 +164,59 @@ def test_what_is_not_measured_is_skipped_with_the_reason(facts: Facts) -> None:
         ("image", None, "skipped"),
     ]
     assert found[2].text.in_language("zh") == "关机"
+
+
+NETWORK = ["interface", "mtu", "bandwidth", "latency", "port", "infiniband"]
+
+
+def test_where_nothing_was_measured_nothing_is_well(facts: Facts) -> None:
+    """Such as where the master cannot log in to its own worker."""
+    silent = replace(facts, network=(Silent(0, "Permission denied (publickey)."),))
+    found = judge_all(silent, chosen(["reach", *NETWORK]))
+    assert [(each.check, each.state) for each in found] == [
+        (name, "skipped") for name in ("interface", "reach", *NETWORK[1:])
+    ]
+    assert found[0].text.in_language("zh") == "没有测到任何结果"
+
+
+def test_a_port_that_drops_packets_leaves_one_node_and_nothing_between(facts: Facts) -> None:
+    pair = replace(facts.cluster, nodes=facts.cluster.nodes[:2])
+    eth0 = Interface(0, "eth0", "", ("10.0.0.11/24",), 1500, up=True, carrier=True)
+    measured = (eth0, Choice(0, "eth0", "10.0.0.11", False), Knock(1, "timeout"))
+    dropped = Facts(pair, network=measured)
+    found = judge_all(dropped, chosen(["interface", "reach", "mtu", "bandwidth", "latency"]))
+    states = {each.check: each.state for each in found}
+    assert states == {
+        "interface": "ok",
+        "reach": "failed",
+        "mtu": "skipped",
+        "bandwidth": "skipped",
+        "latency": "skipped",
+    }
+
+
+def test_one_node_alone_needs_no_network(facts: Facts) -> None:
+    single = Facts(replace(facts.cluster, nodes=facts.cluster.nodes[:1]))
+    found = judge_all(single, chosen(["reach", "mtu", "bandwidth", "latency"]))
+    assert {each.state for each in found} == {"ok"} and len(found) == 4
+    assert "one node" in found[0].text.in_language("en")
+
+
+def test_what_stands_on_a_recipe_that_does_not_resolve(facts: Facts) -> None:
+    wrong = replace(facts, job=JobFacts(problem=Text("no such key", "没有这个键")))
+    found = judge_all(wrong, chosen(["recipe", "inputs", "template", "room"]))
+    states = [(each.check, each.state) for each in found]
+    assert states[0] == ("recipe", "failed")
+    assert states[1:] == [(name, "skipped") for name in ("inputs", "template", "room")]
+    assert {each.text.in_language("en") for each in found[1:]} == {"train.yaml does not resolve"}
+
+
+def test_room_without_a_job(facts: Facts) -> None:
+    why = Text("no train.yaml was named", "没有指定 train.yaml")
+    disk = replace(GOOD, workspace=Workspace(disk=Disk("/workspace", 10**12, 10**12)))
+    none = replace(workers(facts, disk), missing={"job": {None: why}})
+    [found] = judge_all(none, chosen(["room"]))
+    assert (found.state, found.text) == ("skipped", why)
 
 
 def test_names() -> None:
