@@ -242,13 +242,14 @@ class Trial:
 @dataclass(frozen=True)
 class Facts:
     """Everything that was measured, by node index. `unreachable` are the servers that did not
-    answer. `missing` says of each measurement why there is none: of a node, or under None of
-    all."""
+    answer, `silent` the workers that run and did not. `missing` says of each measurement why there
+    is none: of a node, or under None of all."""
 
     cluster: Cluster
     servers: Mapping[int, ServerFacts] = field(default_factory=dict)
     unreachable: Mapping[int, DskError] = field(default_factory=dict)
     workers: Mapping[int, WorkerFacts] = field(default_factory=dict)
+    silent: Mapping[int, DskError] = field(default_factory=dict)
     logins: Mapping[int, Login] = field(default_factory=dict)
     network: tuple[Measured, ...] = ()
     job: JobFacts | None = None

@@ -77,7 +77,7 @@ CHECKS: Sequence[Check] = (
     Check("disk", disk.judge, ("server",), quick=True),
     Check("ram", ram.judge, ("server",), quick=True),
     Check("clock", clock.judge, ("server",), quick=True),
-    Check("worker", worker.judge, ("server",), quick=True),
+    Check("worker", worker.judge, ("server", "worker"), quick=True),
     Check("worker-port", workerport.judge, ("server",), quick=True),
     Check("worker-gpus", workergpus.judge, ("worker",)),
     Check("image", content.judge, ("worker",)),
