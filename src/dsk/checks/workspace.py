@@ -6,12 +6,16 @@ import errno
 import os
 from collections.abc import Iterator
 
-from dsk.checks.facts import Facts, Workspace
+from dsk.checks.facts import Facts, ServerFacts, Workspace
 from dsk.checks.model import Finding
 from dsk.text import Text
 
 DENIED = os.strerror(errno.EACCES).lower()
 """As dsk.agent.examine says it."""
+_UP = Text(
+    "dsk up, which makes the folder and starts the worker anew",
+    "dsk up：建立该目录并重建 worker",
+)
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
@@ -23,8 +27,14 @@ def judge(facts: Facts) -> Iterator[Finding]:
                 "the folder {path} is gone from the server: its worker still sees the old one",
                 "服务器上的目录 {path} 已不存在：worker 看到的仍是旧目录",
             ).filled(path=facts.cluster.workspace_source(facts.cluster.nodes[node]))
-            fix = Text("dsk check --fix, then: dsk up", "dsk check --fix，然后：dsk up")
-            yield Finding("workspace", "failed", text, node, fix=fix)
+            yield Finding("workspace", "failed", text, node, fix=_UP)
+        elif server and _moved(server, worker.workspace):
+            text = Text(
+                "the worker writes into another folder than the server's {path}, which was made "
+                "anew or mounted over since it started",
+                "worker 写入的不是服务器上现在的目录 {path}：worker 启动后该目录被重建或被挂载覆盖",
+            ).filled(path=facts.cluster.workspace_source(facts.cluster.nodes[node]))
+            yield Finding("workspace", "failed", text, node, fix=_UP)
         elif worker.workspace.problem:
             text = Text("{path} cannot be written: {why}", "{path} 无法写入：{why}").filled(
                 path=path, why=worker.workspace.problem
@@ -33,6 +43,11 @@ def judge(facts: Facts) -> Iterator[Finding]:
         else:
             yield Finding("workspace", "ok", _kind(node, worker.workspace), node)
     yield from _half_shared(facts)
+
+
+def _moved(server: ServerFacts, workspace: Workspace) -> bool:
+    both_known = bool(server.place and workspace.place)
+    return both_known and server.place != workspace.place
 
 
 def _kind(node: int, workspace: Workspace) -> Text:

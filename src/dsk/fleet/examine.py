@@ -36,6 +36,8 @@ nearest() {
   while [ "$place" ] && [ ! -d "$place" ]; do place=${place%/*}; done
   df -PB1 "${place:-/}"
 }
+# Which folder it is, by device and inode: a worker may have another one.
+place() { [ -d "$workspace" ] || return 1; stat -Lc %d:%i "$workspace" 2>/dev/null; true; }
 devices() { sh -c "$devices" 2>/dev/null | wc -l; }
 log() { dmesg 2>/dev/null || journalctl -k -b --no-pager 2>/dev/null; }
 kernel() { log | grep -F 'NVRM: Xid' | tail -n 50; }
@@ -53,7 +55,7 @@ fact worker docker container inspect --format '{{.State.Status}} {{.Image}}' "$w
 fact devices devices
 fact driver sh -c "$driver"
 fact listening ss -Hltnp
-fact workspace test -d "$workspace"
+fact workspace place
 fact room nearest "$workspace"
 fact memory cat /proc/meminfo
 fact cpus nproc
@@ -125,6 +127,7 @@ def parse(
         worker=worker,
         worker_image=worker_image,
         workspace=facts["workspace"].returncode == 0,
+        place=facts["workspace"].text,
         disks={"workspace": room} if room else {},
         memory=memory.get("MemTotal", 0),
         memory_free=memory.get("MemAvailable", 0),

@@ -52,10 +52,14 @@ class Inside(AbstractContextManager["Inside"]):
         raw = self.ask("look")
         room = raw.pop("workspace")
         disk = Disk(str(self._cluster.workspace), room["total"], room["free"])
-        return WorkerFacts(
-            **raw,
-            workspace=Workspace(room["problem"], disk if room["total"] else None, room["kind"]),
+        # An older image's agent tells no place.
+        workspace = Workspace(
+            room["problem"],
+            disk if room["total"] else None,
+            room["kind"],
+            place=room.get("place", ""),
         )
+        return WorkerFacts(**raw, workspace=workspace)
 
     def logins(self, nodes: Sequence[Node]) -> dict[int, Login]:
         """The master's to these nodes. Raises DskError."""

@@ -31,7 +31,7 @@ fact() {
 SCRIPT = (
     FACT
     + r"""
-image=$1 cluster=$2 node=$3 host=$4 workspace=$5 user=$6 devices=$7 driver=$8
+image=$1 cluster=$2 node=$3 host=$4 workspace=$5 user=$6 devices=$7 driver=$8 inside=$9
 # By its address: with a node taken out of dsk.yaml, those behind it have other numbers.
 worker=$(docker ps --all --quiet --filter label=dsk.role=worker \
   --filter "label=dsk.cluster=$cluster" --filter "label=dsk.host=$host" 2>/dev/null | head -n 1)
@@ -49,6 +49,13 @@ unwritable() {
   fi
   for place in . .dsk .cache; do [ ! -e $place ] || $as test -w $place || echo $place; done
 }
+# Whether the worker has another folder as its workspace than the one that is there now, if any.
+moved() {
+  here=$(LC_ALL=C stat -Lc %d:%i "$workspace" 2>&1)
+  case $here in *'No such file'*) return 0 ;; *[!0-9:]*) return 1 ;; esac
+  there=$(docker exec "$worker" stat -Lc %d:%i "$inside" 2>/dev/null)
+  [ "$there" ] && [ "$here" != "$there" ]
+}
 login() { echo "$(id -u):$(id -g)"; }
 devices() { sh -c "$devices" 2>/dev/null | wc -l; }
 listening() { awk '$4 == "0A" { print $2 }' /proc/net/tcp; }
@@ -65,6 +72,7 @@ fact driver sh -c "$driver"
 fact listening listening
 fact infiniband test -e /dev/infiniband
 fact workspace test -d "$workspace"
+fact moved moved
 fact unwritable unwritable
 fact login login
 """
@@ -114,9 +122,10 @@ class Probe:
     """`docker` and `compose` are how `docker version` and `docker compose version` ended;
     `same_files`: the bundle lies there as it should; `holder`: the job that has the worker;
     `listening`: local addresses and ports of the server's IPv4 listeners; `devices`: how many
-    accelerators the driver has; `runtime`: the engine has the one that hands them in; `driver`: its
-    version, empty where none is known; `login`: dsk's own uid:gid there; `unwritable`: what the
-    workers' user may not write, as paths in the workspace."""
+    accelerators the driver has; `runtime`: the engine has the one that hands them in; `moved`: the
+    worker's workspace is not the folder that is there now; `driver`: its version, empty where none
+    is known; `login`: dsk's own uid:gid there; `unwritable`: what the workers' user may not
+    write, as paths in the workspace."""
 
     docker: Completed
     compose: Completed
@@ -129,6 +138,7 @@ class Probe:
     holder: str | None
     same_files: bool
     listening: frozenset[tuple[str, int]]
+    moved: bool = False
     driver: str = ""
     login: str = "0:0"
     unwritable: tuple[str, ...] = ()
@@ -139,7 +149,7 @@ def probe(server: Server, cluster: Cluster, node: Node, bundle: Bundle) -> Probe
     argv = ["sh", "-c", SCRIPT, "dsk", cluster.image, cluster.name, node.name, node.host]
     argv += [str(cluster.workspace_source(node)), str(cluster.user or "")]
     devices = cluster.devices
-    argv += [devices.server_devices, devices.server_driver]
+    argv += [devices.server_devices, devices.server_driver, str(cluster.workspace)]
     done = server.run(argv, input=checksums(bundle), timeout=LIMIT_S)
     return parse(done.stdout.decode(errors="replace"), len(bundle), devices)
 
@@ -169,6 +179,7 @@ def parse(output: str, files: int, devices: Accelerator) -> Probe:
         holder=(holder.text or None) if holder.returncode == 0 else None,
         same_files=facts["files"].text.split() == [str(files), "0"],
         listening=frozenset(map(_address, facts["listening"].text.split())),
+        moved=facts["moved"].returncode == 0,
         driver=driver.version(devices, facts["driver"].text),
         login=facts["login"].text,
         unwritable=tuple(facts["unwritable"].text.split()),

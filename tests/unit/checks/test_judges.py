@@ -226,6 +226,27 @@ def test_names() -> None:
         chosen(["nonsense"])
 
 
+def test_a_workspace_that_is_not_the_servers(facts: Facts) -> None:
+    """The folder was made anew, or mounted over, while the worker kept the one it had."""
+    facts = with_server(facts, 0, place="8:1234")
+    for seen, state in (("8:1234", "ok"), ("8:999", "failed"), ("", "ok")):
+        worker = replace(GOOD, workspace=Workspace(place=seen))
+        [found] = workspace.judge(workers(facts, worker))
+        assert found.state == state
+    [other] = workspace.judge(workers(facts, replace(GOOD, workspace=Workspace(place="8:999"))))
+    for language in ("en", "zh"):
+        assert other.fix and "dsk up" in other.fix.in_language(language)
+
+
+def test_packages_changed_in_a_container_need_it_anew(facts: Facts) -> None:
+    """`dsk up` sees no difference; where the images differ it does."""
+    installed = replace(GOOD, packages={"torch": "2.8.0"})
+    for other, force in ((installed, True), (replace(installed, content_id="sha256:b"), False)):
+        found = list(content.judge(workers(facts, GOOD, GOOD, other)))
+        assert found[2].fix
+        assert ("dsk up --force" in found[2].fix.in_language("en")) == force
+
+
 def test_a_workspace_that_the_workers_user_may_not_write(facts: Facts) -> None:
     def fix(user: User | None, problem: str) -> Text:
         changed = replace(facts, cluster=replace(facts.cluster, user=user))

@@ -34,7 +34,7 @@ QUICK = {
     "devices": fact("devices", "0"),
     "driver": fact("driver", code=1),
     "listening": fact("listening", SS),
-    "workspace": fact("workspace"),
+    "workspace": fact("workspace", "8:1234"),
     "room": fact("room", DF),
     "memory": fact("memory", "MemTotal:  2048 kB\nMemAvailable: 1024 kB\nHugePages_Total: 0"),
     "cpus": fact("cpus", "8"),
@@ -64,6 +64,7 @@ def test_what_a_launch_asks() -> None:
     assert (found.engine, found.worker, found.worker_image) == ("27.0.3", "running", "sha256:1")
     assert (found.memory, found.memory_free, found.cpus) == (2 << 20, 1 << 20, 8)
     assert found.disks == {"workspace": Disk("/data", 100, 60)}
+    assert found.workspace and found.place == "8:1234"
     assert found.files == ("ssh/config", "hostfile")
     assert found.open_files == {"ssh/authorized_keys": "0644", "hostfile": "0644"}
     sshd = Listener("10.0.0.11", 2222, "sshd", 812)
@@ -104,12 +105,13 @@ def test_the_script_on_a_machine_without_docker(tmp_path: Path) -> None:
     for tool in tools:
         program = subprocess.run(["which", tool], capture_output=True, text=True, check=True)
         (tmp_path / "bin" / tool).symlink_to(program.stdout.strip())
+    workspace = tmp_path / "not/made/yet"
     bundle = tmp_path / ".dsk/lab/node0"
     bundle.mkdir(parents=True)
     bundle.chmod(0o750)
     (bundle / "hostfile").write_text("changed")
     (bundle / "hostfile").chmod(0o640)
-    words = ["img", "lab", "node0", "dsk-lab-node0", f"{tmp_path}/not/made/yet", "1"]
+    words = ["img", "lab", "node0", "dsk-lab-node0", str(workspace), "1"]
     words += [CUDA.server_devices, CUDA.server_driver, CUDA.server_look]
     done = subprocess.run(
         ["/bin/sh", "-c", SCRIPT, "dsk", *words],

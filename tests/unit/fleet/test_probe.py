@@ -51,6 +51,7 @@ FACTS = {
     "listening": fact("listening", "0B00580A:08AE\n00000000:0016"),
     "infiniband": fact("infiniband", code=1),
     "workspace": fact("workspace"),
+    "moved": fact("moved", code=1),
     "unwritable": fact("unwritable"),
     "login": fact("login", "0:0"),
 }
@@ -77,6 +78,40 @@ def test_files_that_differ_or_that_others_may_read() -> None:
     assert not read(files=fact("files", code=1)).same_files
 
 
+@pytest.mark.parametrize(
+    ("folder", "worker_has", "moved"),
+    [
+        ("w", "the same", False),
+        ("w", "8:1234", True),
+        ("w", "", False),  # the worker does not run, or its image has no stat
+        ("gone", "8:1234", True),
+        ("file/w", "8:1234", False),  # it cannot be looked at
+    ],
+)
+def test_a_workspace_that_is_another_folder_now(
+    tmp_path: Path, folder: str, worker_has: str, *, moved: bool
+) -> None:
+    (tmp_path / "w").mkdir()
+    (tmp_path / "file").touch()
+    status = (tmp_path / "w").stat()
+    told = f"{status.st_dev}:{status.st_ino}" if worker_has == "the same" else worker_has
+    docker = tmp_path / "bin/docker"
+    docker.parent.mkdir()
+    docker.write_text(f'#!/bin/sh\n[ "$3" != stat ] || echo "{told}"\n')
+    docker.chmod(0o755)
+    words = ["img", "lab", "node0", "10.0.0.11", str(tmp_path / folder), "", "", "", "/workspace"]
+    done = subprocess.run(
+        ["/bin/sh", "-c", SCRIPT, "dsk", *words],
+        env={"HOME": str(tmp_path), "PATH": f"{docker.parent}:{os.environ['PATH']}"},
+        input="",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told_facts = dict(line.split(" ")[:2] for line in done.stdout.splitlines())
+    assert (told_facts["moved"] == "0") == moved
+
+
 def test_an_image_is_the_same_whatever_engine_holds_it() -> None:
     other = IMAGE.replace("sha256:1", "sha256:2").replace(".123Z", "Z")
     assert content(other) == content(IMAGE)
@@ -95,7 +130,7 @@ def test_what_the_workers_user_may_not_write(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
 
     def unwritable(user: str) -> tuple[str, ...]:
-        words = ["img", "lab", "node0", "10.0.0.11", str(tmp_path), user, "", ""]
+        words = ["img", "lab", "node0", "10.0.0.11", str(tmp_path), user, "", "", ""]
         done = subprocess.run(
             ["/bin/sh", "-c", SCRIPT, "dsk", *words], input="", capture_output=True, text=True,
             check=True,
@@ -128,6 +163,7 @@ def test_the_script_tells_every_fact_on_a_machine_without_docker(tmp_path: Path)
             str(tmp_path),
             "",
             *COMMANDS,
+            "/workspace",
         ],
         env={"HOME": str(tmp_path), "PATH": str(tmp_path / "bin")},
         input="",
