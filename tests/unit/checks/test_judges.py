@@ -96,6 +96,41 @@ def test_shared_by_all_or_by_none(facts: Facts, shared: list[set[int]], states: 
 
 
 @pytest.mark.parametrize(
+    ("seen", "half"),
+    [
+        # node1 cannot write, and so node0 sees no mark of it.
+        ([{0}, {0}], False),
+        ([{0}, set()], False),
+        ([{0}, {0}, {0}], False),
+        ([set(), set(), {2}], False),
+        ([{0, 2}, {0, 2}, {0, 2}], False),
+        ([{0, 2}, set(), {0, 2}], True),
+        ([{0}, {0}, {2}], True),
+    ],
+)
+def test_a_node_that_leaves_no_mark(facts: Facts, seen: list[set[int]], *, half: bool) -> None:
+    found = [
+        replace(
+            GOOD,
+            workspace=Workspace(
+                problem="" if node in marks else "read-only file system",
+                kind="nfs4",
+                shared_with=frozenset(marks),
+            ),
+        )
+        for node, marks in enumerate(seen)
+    ]
+    said = list(workspace.judge(workers(facts, *found)))
+    complaints = [each for each in said if each.node is None]
+    assert [each.state for each in complaints] == ["failed"] * half
+    for each in said:
+        if each.state == "ok":
+            others = [marks for node, marks in enumerate(seen) if node != each.node]
+            with_others = len(seen[each.node or 0]) > 1 or any(each.node in one for one in others)
+            assert ("shared" in each.text.in_language("en")) == with_others
+
+
+@pytest.mark.parametrize(
     ("said", "text"),
     [
         ("", "the login failed: ?"),
