@@ -177,6 +177,56 @@ def test_a_template_that_nobody_knows_and_a_cutoff_too_long(facts: Facts) -> Non
     assert fine.state == "ok"
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "state"),
+    [
+        ("qwen2", "qwen", "ok"),
+        ("llama", "qwen", "warning"),
+        ("qwen2", "llama3", "warning"),
+        ("llama", "llama3", "ok"),
+        ("mistral", "mistral", "ok"),
+        ("mistral", "alpaca", "ok"),  # plain: it fits any
+        ("somebodys", "qwen", "ok"),
+        ("llama", "somebodys", "ok"),
+        (None, "qwen", "ok"),
+    ],
+)
+def test_a_template_of_another_family(facts: Facts, kind: Any, name: str, state: str) -> None:
+    asked = job(values={"template": name}, templates=(name,), config={"model_type": kind})
+    [found] = template.judge(replace(facts, job=asked))
+    assert found.state == state
+    english = found.text.in_language("en")
+    assert found.text.in_language("zh") and "{" not in english
+    if state == "ok":
+        known = kind in ("qwen2", "llama", "mistral") and name in ("qwen", "llama3", "mistral")
+        assert ("is not known here" in english) != known
+    else:
+        assert found.fix and "write template: " in found.fix.in_language("en")
+
+
+def test_what_was_looked_at_is_said(facts: Facts) -> None:
+    def said(**changed: Any) -> str:
+        [found] = template.judge(replace(facts, job=job(**changed)))
+        assert found.state == "ok"
+        return found.text.in_language("en")
+
+    config = {"model_type": "qwen2", "max_position_embeddings": 4096}
+    assert said(config=config) == (
+        "qwen is a template of qwen2 models; cutoff_len 2048 of 4096 positions"
+    )
+    assert "how many positions the model has is not known" in said()
+    nothing = replace(facts, job=job(templates=()))
+    assert list(template.judge(nothing)) == []
+    [skipped] = judge_all(nothing, chosen(["template"]))
+    assert skipped.state == "skipped"
+
+
+def test_positions_of_a_multimodal_model(facts: Facts) -> None:
+    below = {"text_config": {"max_position_embeddings": 1024}}
+    [found] = template.judge(replace(facts, job=job(config=below)))
+    assert found.state == "warning" and "1024 positions" in found.text.in_language("en")
+
+
 def test_room_for_checkpoints(facts: Facts) -> None:
     """7 B weights of 2 bytes: a full checkpoint is 98 GB with the optimizer's states."""
     full = job(values={"finetuning_type": "full"}, weight_bytes=14 * 10**9)
