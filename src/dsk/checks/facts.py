@@ -246,8 +246,8 @@ class Trial:
 @dataclass(frozen=True)
 class Facts:
     """Everything that was measured, by node index. `unreachable` are the servers that did not
-    answer, `silent` the workers that run and did not. `missing` says of each measurement why there
-    is none: of a node, or under None of all."""
+    answer, `silent` the workers that run and did not; `untried`: why trials came to no end.
+    `missing` says of each measurement why there is none: of a node, or under None of all."""
 
     cluster: Cluster
     servers: Mapping[int, ServerFacts] = field(default_factory=dict)
@@ -259,4 +259,5 @@ class Facts:
     job: JobFacts | None = None
     collectives: tuple[Trial, ...] = ()
     smoke: tuple[Trial, ...] = ()
+    untried: Mapping[Need, DskError] = field(default_factory=dict)
     missing: Mapping[Need, Mapping[int | None, Text]] = field(default_factory=dict)

@@ -25,7 +25,7 @@ from dsk.fleet.keys import existing_keys
 from dsk.jobs.checkjob import job_facts
 from dsk.jobs.places import kind_of_place
 from dsk.jobs.planning import Request
-from dsk.jobs.trial import Trials, collectives, one_step
+from dsk.jobs.trial import Busy, Trials, collectives, one_step
 from dsk.text import Text
 
 NO_TRAIN_FILE = Text("no train.yaml was named", "没有指定 train.yaml")
@@ -61,6 +61,7 @@ class Measuring:
         self._deep = deep
         self._missing: defaultdict[Need, dict[int | None, Text]] = defaultdict(dict)
         self._silent: dict[int, DskError] = {}
+        self._untried: dict[Need, DskError] = {}
 
     def run(self, needs: Iterable[Need]) -> Facts:
         """A node that cannot be reached is in the facts, as all else that is missing.
@@ -75,7 +76,9 @@ class Measuring:
             connect_s = CONNECT_S if self._thorough else LAUNCH_CONNECT_S
             opened = open_fleet(self._cluster, self._nodes, connect_s=connect_s)
             fleet = stack.enter_context(opened)
-            facts = Facts(self._cluster, missing=self._missing, silent=self._silent)
+            facts = Facts(
+                self._cluster, missing=self._missing, silent=self._silent, untried=self._untried
+            )
             facts = replace(facts, servers=self._servers(fleet))
             facts = replace(facts, unreachable=self._unreachable(fleet))
             if wanted - {"server", *TRIALS}:
@@ -88,17 +91,27 @@ class Measuring:
                     facts = replace(facts, job=self._job(self._request, fleet, inside))
         # They need the nodes' locks, and the connections are no longer needed.
         if "collectives" in wanted:
-            facts = replace(facts, collectives=self._try([self._nodes], None))
+            facts = replace(facts, collectives=self._try("collectives", [self._nodes], None))
         if "smoke" in wanted and self._request:
-            facts = replace(facts, smoke=self._try([[n] for n in self._nodes], self._request))
+            each = [[node] for node in self._nodes]
+            facts = replace(facts, smoke=self._try("smoke", each, self._request))
         return facts
 
-    def _try(self, groups: Sequence[Sequence[Node]], request: Request | None) -> tuple[Trial, ...]:
-        """One step of `request` on each of the groups; without it, a collectives probe."""
-        with kind_of_place(self._cluster).open(self._cluster) as place:
-            make = one_step(request, place) if request else collectives(self._cluster)
-            with Trials.open(place, make) as trials:
-                return tuple(trials.run(groups))
+    def _try(
+        self, need: Need, groups: Sequence[Sequence[Node]], request: Request | None
+    ) -> tuple[Trial, ...]:
+        """One step of `request` on each of the groups; without it, a collectives probe. What keeps
+        them from being tried takes nothing from all else that was measured."""
+        try:
+            with kind_of_place(self._cluster).open(self._cluster) as place:
+                make = one_step(request, place) if request else collectives(self._cluster)
+                with Trials.open(place, make) as trials:
+                    return tuple(trials.run(groups))
+        except Busy as error:
+            self._missing[need][None] = error.told
+        except DskError as error:
+            self._untried[need] = error
+        return ()
 
     def _servers(self, fleet: Fleet) -> dict[int, ServerFacts]:
         bundles = _bundles(self._cluster)
@@ -235,5 +248,5 @@ def before_launch(cluster: Cluster, nodes: Sequence[Node]) -> list[Finding]:
 
 def unreachable(facts: Facts) -> Sequence[DskError]:
     """Those whose exit code is 3."""
-    failed = [*facts.unreachable.values(), *facts.silent.values()]
+    failed = [*facts.unreachable.values(), *facts.silent.values(), *facts.untried.values()]
     return [error for error in failed if isinstance(error, Unreachable)]

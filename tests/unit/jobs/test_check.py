@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -14,10 +15,11 @@ from dsk.checks.model import Finding
 from dsk.checks.registry import chosen, judge_all
 from dsk.checks.worker import RUNNING
 from dsk.cluster.model import Cluster, Local, Node
-from dsk.errors import DskError, Unreachable
+from dsk.errors import DskError, JobFailed, Unreachable, UserError
 from dsk.fleet.contact import Fleet
 from dsk.jobs import check
 from dsk.jobs.check import Measuring, unreachable
+from dsk.jobs.planning import Request
 from dsk.text import Text
 
 CLUSTER = Cluster(
@@ -127,3 +129,62 @@ def test_what_it_had_told_before_stays(workers: type[Worker]) -> None:
     assert said["worker", 2].state == "failed" and three == [SLOW]
     assert said["workspace", 2].state == "ok"
     assert said["login", 2].state == "skipped" and said["login", 1].state == "ok"
+
+
+class Elsewhere:
+    """A place whose opening, or whose job, is in the way."""
+
+    def __init__(self, error: DskError | None) -> None:
+        self._error = error
+
+    @contextmanager
+    def open(self, _cluster: Cluster) -> Iterator[Elsewhere]:
+        if self._error:
+            raise self._error
+        yield self
+
+    def running(self) -> list[Any]:
+        return [SimpleNamespace(job="20261124-1")]
+
+
+DOWN = Unreachable("the master's server is down", fix="dsk status")
+WRONG = UserError("no such key", where="train.yaml:3")
+KILLED = JobFailed("the supervisor of trial probe-1 ended without a word")
+
+
+@pytest.mark.usefixtures("workers")
+@pytest.mark.parametrize(
+    ("error", "state", "code_3"),
+    [
+        (None, "skipped", False),
+        (DOWN, "failed", True),
+        (WRONG, "failed", False),
+        (KILLED, "failed", False),
+    ],
+)
+def test_a_trial_that_cannot_be_made_leaves_all_else(
+    monkeypatch: pytest.MonkeyPatch, error: DskError | None, state: str, *, code_3: bool
+) -> None:
+    monkeypatch.setattr(check, "kind_of_place", lambda _: Elsewhere(error))
+    said, three = found("worker", "collectives")
+    assert said["worker", 0].state == "ok"
+    tried = said["collectives", None]
+    assert tried.state == state and bool(three) == code_3
+    text = tried.text.in_language("en")
+    assert (error.message if error else "job 20261124-1 is running") in text
+    assert error is None or error.where is None or f"{error.where}: " in text
+    assert tried.text.in_language("zh") and tried.fix == (error.remedy if error else None)
+
+
+@pytest.mark.usefixtures("workers")
+def test_a_smoke_whose_recipe_is_wrong_leaves_all_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "kind_of_place", lambda _: Elsewhere(None))
+
+    def wrong(*_: object) -> None:
+        raise WRONG
+
+    monkeypatch.setattr(check, "one_step", wrong)
+    facts = Measuring(CLUSTER, cast("Request", object())).run({"server", "smoke"})
+    findings = judge_all(facts, chosen(["server", "smoke"]))
+    states = [(each.check, each.state) for each in findings]
+    assert states == [("server", "ok")] * 3 + [("smoke", "failed")]
