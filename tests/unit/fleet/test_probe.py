@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dsk.accelerators import accelerator
-from dsk.fleet.probe import SCRIPT, Probe, parse
+from dsk.fleet.probe import HUNG, SCRIPT, Probe, parse
 
 CUDA = accelerator("cuda")
 COMMANDS = [CUDA.server_devices, CUDA.server_driver]
@@ -34,7 +34,7 @@ WORKER = json.dumps(
 
 
 def fact(name: str, text: str = "", code: int = 0) -> str:
-    return f"{name} {code} {base64.b64encode(text.encode()).decode()}"
+    return f"dsk-fact {name} {code} {base64.b64encode(text.encode()).decode()}"
 
 
 FACTS = {
@@ -97,7 +97,10 @@ def test_a_workspace_that_is_another_folder_now(
     told = f"{status.st_dev}:{status.st_ino}" if worker_has == "the same" else worker_has
     docker = tmp_path / "bin/docker"
     docker.parent.mkdir()
-    docker.write_text(f'#!/bin/sh\n[ "$3" != stat ] || echo "{told}"\n')
+    docker.write_text(
+        f'#!/bin/sh\ncase "$1 $2 $3" in "ps "*) echo w1; echo w0;; "exec w1 stat") echo "{told}";;'
+        " *) exit 1;; esac\n"
+    )
     docker.chmod(0o755)
     words = ["img", "lab", "node0", "10.0.0.11", str(tmp_path / folder), "", "", "", "/workspace"]
     done = subprocess.run(
@@ -108,8 +111,7 @@ def test_a_workspace_that_is_another_folder_now(
         text=True,
         check=True,
     )
-    told_facts = dict(line.split(" ")[:2] for line in done.stdout.splitlines())
-    assert (told_facts["moved"] == "0") == moved
+    assert parse(done.stdout, files=0, devices=CUDA).moved == moved
 
 
 def test_an_image_is_the_same_whatever_engine_holds_it() -> None:
@@ -145,9 +147,35 @@ def test_what_the_workers_user_may_not_write(tmp_path: Path) -> None:
     assert unwritable("") == ()
 
 
+def test_what_a_login_prints_of_its_own_is_no_fact() -> None:
+    noise = "Welcome! 3 updates\nlast login: never\n"
+    found = parse(noise + "\n".join(FACTS.values()) + "\nlogout\n", files=4, devices=CUDA)
+    assert found == read()
+
+
+def test_what_hangs_keeps_one_fact() -> None:
+    hung = read(devices=fact("devices", "did not end within 15 s", HUNG))
+    assert hung.devices == 0
+    gone = fact("workspace", "", 1)
+    slow = fact("workspace", "did not end within 15 s", HUNG)
+    assert not read(workspace=gone).workspace and read(workspace=slow).workspace
+
+
 def test_the_script_tells_every_fact_on_a_machine_without_docker(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
-    for tool in ("base64", "tr", "awk", "ls", "wc", "find", "sha256sum"):
+    for tool in (
+        "base64",
+        "tr",
+        "awk",
+        "ls",
+        "wc",
+        "find",
+        "sha256sum",
+        "timeout",
+        "sh",
+        "cat",
+        "head",
+    ):
         program = subprocess.run(["which", tool], capture_output=True, text=True, check=True)
         (tmp_path / "bin" / tool).symlink_to(program.stdout.strip())
     done = subprocess.run(
