@@ -45,7 +45,9 @@ def _finding(facts: Facts, node: int, worker: WorkerFacts, model: WorkerFacts) -
             "its Python packages differ from the other nodes': {versions}",
             "它的 Python 包与其他节点不同：{versions}",
         ).filled(versions=", ".join(versions))
-        return Finding("image", "failed", text, node, None, here, usual, _SYNC)
+        # Of the same image, they were changed in the container.
+        fix = _VERIFY if here == usual else _SYNC
+        return Finding("image", "failed", text, node, None, here, usual, fix)
     if here != usual:
         text = Text(
             "its image differs from the other nodes' ({here} instead of {usual})",
@@ -78,4 +80,7 @@ _SYNC = Text(
     "dsk image sync && dsk up   (which one is right: dsk image verify)",
     "dsk image sync && dsk up（哪个正确：dsk image verify）",
 )
-_VERIFY = Text("dsk image verify; then: dsk up", "dsk image verify；然后：dsk up")
+_VERIFY = Text(
+    "dsk image verify; then: dsk up --force, which starts the workers anew",
+    "dsk image verify；然后：dsk up --force 重建 worker",
+)

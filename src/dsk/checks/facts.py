@@ -109,7 +109,8 @@ class ServerFacts:
     `health`: what the worker's own health check said, None where it was not asked; "" is healthy.
     `cuda` and `min_driver` are labels of the image. `files` are those of the bundle that differ
     from what dsk renders, None where that cannot be known; `open_files` those that others may read,
-    with their modes. Lists are empty where a slower look was not taken (`thorough`).
+    with their modes. `place` is the workspace's folder by device and inode. Lists are empty
+    where a slower look was not taken (`thorough`).
     """
 
     clock: Clock
@@ -130,6 +131,7 @@ class ServerFacts:
     health: str | None = None
     containers: tuple[Container, ...] = ()
     workspace: bool = True
+    place: str = ""
     disks: Mapping[Literal["workspace", "engine"], Disk] = field(default_factory=dict)
     memory: int = 0
     memory_free: int = 0
@@ -142,12 +144,14 @@ class ServerFacts:
 @dataclass(frozen=True)
 class Workspace:
     """As the worker sees it. `problem` is why a file could not be written there, "" where it was.
-    `shared_with` are the nodes that see the same disk; None where nobody looked."""
+    `shared_with` are the nodes that see the same disk; None where nobody looked. `place` as in
+    ServerFacts."""
 
     problem: str = ""
     disk: Disk | None = None
     kind: str = ""
     shared_with: frozenset[int] | None = None
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -242,16 +246,18 @@ class Trial:
 @dataclass(frozen=True)
 class Facts:
     """Everything that was measured, by node index. `unreachable` are the servers that did not
-    answer. `missing` says of each measurement why there is none: of a node, or under None of
-    all."""
+    answer, `silent` the workers that run and did not; `untried`: why trials came to no end.
+    `missing` says of each measurement why there is none: of a node, or under None of all."""
 
     cluster: Cluster
     servers: Mapping[int, ServerFacts] = field(default_factory=dict)
     unreachable: Mapping[int, DskError] = field(default_factory=dict)
     workers: Mapping[int, WorkerFacts] = field(default_factory=dict)
+    silent: Mapping[int, DskError] = field(default_factory=dict)
     logins: Mapping[int, Login] = field(default_factory=dict)
     network: tuple[Measured, ...] = ()
     job: JobFacts | None = None
     collectives: tuple[Trial, ...] = ()
     smoke: tuple[Trial, ...] = ()
+    untried: Mapping[Need, DskError] = field(default_factory=dict)
     missing: Mapping[Need, Mapping[int | None, Text]] = field(default_factory=dict)

@@ -33,6 +33,7 @@ from dsk.checks.facts import Facts, Need
 from dsk.checks.model import Finding
 from dsk.checks.network import (
     bandwidth,
+    between,
     infiniband,
     interface,
     judging,
@@ -43,6 +44,9 @@ from dsk.checks.network import (
 )
 from dsk.errors import UserError
 from dsk.text import Text
+
+NOTHING = Text("nothing was measured", "没有测到任何结果")
+NO_RECIPE = Text("train.yaml does not resolve", "train.yaml 无法解析")
 
 Judge = Callable[[Facts], Iterable[Finding]]
 
@@ -73,7 +77,7 @@ CHECKS: Sequence[Check] = (
     Check("disk", disk.judge, ("server",), quick=True),
     Check("ram", ram.judge, ("server",), quick=True),
     Check("clock", clock.judge, ("server",), quick=True),
-    Check("worker", worker.judge, ("server",), quick=True),
+    Check("worker", worker.judge, ("server", "worker"), quick=True),
     Check("worker-port", workerport.judge, ("server",), quick=True),
     Check("worker-gpus", workergpus.judge, ("worker",)),
     Check("image", content.judge, ("worker",)),
@@ -81,10 +85,10 @@ CHECKS: Sequence[Check] = (
     Check("modes", modes.judge, ("server", "worker")),
     Check("login", login.judge, ("login",)),
     Check("interface", judging(interface.check), ("network",)),
-    Check("reach", judging(reach.check), ("network",)),
-    Check("mtu", judging(mtu.check), ("network",)),
-    Check("bandwidth", judging(bandwidth.check), ("network",), each=False),
-    Check("latency", judging(latency.check), ("network",), each=False),
+    Check("reach", between(reach.NAME, reach.check), ("network",)),
+    Check("mtu", between(mtu.NAME, mtu.check), ("network",)),
+    Check("bandwidth", between(bandwidth.NAME, bandwidth.check), ("network",), each=False),
+    Check("latency", between(latency.NAME, latency.check), ("network",), each=False),
     Check("port", port.judge, ("network",), each=False),
     Check("infiniband", judging(infiniband.check), ("network",), each=False),
     Check("recipe", recipe.judge, ("job",), each=False),
@@ -124,5 +128,14 @@ def _findings(facts: Facts, check: Check) -> Iterator[Finding]:
         for node, why in missing.items():
             if node not in told:
                 yield Finding(check.name, "skipped", why, node)
-    if not found and not missing:
-        yield Finding(check.name, "ok", Text("nothing to complain of", "没有问题"))
+    if not found and not (check.each and missing):
+        yield Finding(check.name, "skipped", _why_nothing(facts, check))
+
+
+def _why_nothing(facts: Facts, check: Check) -> Text:
+    """A check that finds all well says so itself."""
+    reasons = (facts.missing.get(need, {}).get(None) for need in check.needs)
+    if why := next(filter(None, reasons), None):
+        return why
+    unresolved = "job" in check.needs and facts.job is not None and facts.job.problem
+    return NO_RECIPE if unresolved else NOTHING

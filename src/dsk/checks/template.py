@@ -7,27 +7,64 @@ from collections.abc import Iterator
 
 from dsk.checks.facts import Facts, JobFacts
 from dsk.checks.model import Finding
+from dsk.checks.templates import fits, others_for
 from dsk.text import Text
 
 DEFAULT_CUTOFF = 2048
 """LLaMA-Factory's own (DataArguments.cutoff_len)."""
+_LOOKED_AT = Text("{template}; {cutoff}", "{template}；{cutoff}")
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
     job = facts.job
     if job is None or job.problem:
         return
-    found = [*_template(job), *_cutoff(job)]
+    found = [*(_unknown(job) or _of_another_family(job)), *_cutoff(job)]
     yield from found
-    if not found:
-        text = Text("template and cutoff fit the model", "模板和截断长度与模型相符")
-        yield Finding("template", "ok", text)
+    looked_at_any = job.templates or job.config
+    if not found and looked_at_any:
+        yield Finding("template", "ok", _LOOKED_AT.filled(template=_name(job), cutoff=_length(job)))
 
 
-def _template(job: JobFacts) -> Iterator[Finding]:
+def _name(job: JobFacts) -> Text:
+    """What is known of the template."""
+    name, kind = job.values.get("template"), job.config.get("model_type")
+    values = {"name": name, "kind": kind}
+    if not isinstance(name, str):
+        return Text("no template is named", "没有指定模板")
+    if fits(kind, name):
+        return Text("{name} is a template of {kind} models", "{name} 是 {kind} 模型的模板").filled(
+            **values
+        )
+    if not job.templates:
+        return Text(
+            "whether there is a template {name} was not looked at", "没有查看是否有模板 {name}"
+        ).filled(**values)
+    return Text(
+        "the image has the template {name}; whether it fits the model is not known here",
+        "镜像里有模板 {name}，这里不知道它是否适合该模型",
+    ).filled(**values)
+
+
+def _length(job: JobFacts) -> Text:
+    """What is known of the cutoff."""
+    window, cutoff = _window(job), job.values.get("cutoff_len", DEFAULT_CUTOFF)
+    if job.values.get("rope_scaling"):
+        text = Text("cutoff_len {cutoff} with rope_scaling", "cutoff_len {cutoff}，有 rope_scaling")
+    elif window is None:
+        text = Text("how many positions the model has is not known", "不知道模型支持多少个位置")
+    else:
+        text = Text(
+            "cutoff_len {cutoff} of {window} positions",
+            "cutoff_len {cutoff}，模型有 {window} 个位置",
+        )
+    return text.filled(cutoff=cutoff, window=window)
+
+
+def _unknown(job: JobFacts) -> list[Finding]:
     name = job.values.get("template")
     if not job.templates or not isinstance(name, str) or name in job.templates:
-        return
+        return []
     close = difflib.get_close_matches(name, job.templates, n=1, cutoff=0.5)
     text = Text(
         "the image's LLaMA-Factory has no template {name!r}",
@@ -38,13 +75,38 @@ def _template(job: JobFacts) -> Iterator[Finding]:
         if close
         else Text("choose one of LLaMA-Factory's templates", "选择 LLaMA-Factory 已有的模板")
     )
-    yield Finding("template", "failed", text, None, None, name, close[0] if close else "", fix)
+    return [Finding("template", "failed", text, None, None, name, close[0] if close else "", fix)]
+
+
+def _of_another_family(job: JobFacts) -> list[Finding]:
+    name, kind = job.values.get("template"), job.config.get("model_type")
+    if not isinstance(name, str) or not (fitting := others_for(kind, name)):
+        return []
+    text = Text(
+        "template {name} was made for other models than {kind}: what it marks turns and ends with, "
+        "this model has not learned",
+        "模板 {name} 不是为 {kind} 模型做的：它用来分隔对话轮次和结束的标记，该模型没有学过",
+    ).filled(name=name, kind=kind)
+    fix = Text("write template: {fitting}", "改为 template: {fitting}").filled(
+        fitting=" | ".join(fitting)
+    )
+    return [Finding("template", "warning", text, None, None, name, ", ".join(fitting), fix)]
+
+
+def _window(job: JobFacts) -> int | None:
+    """Of a multimodal model, the language model's."""
+    below = job.config.get("text_config")
+    for config in (job.config, below if isinstance(below, dict) else {}):
+        window = config.get("max_position_embeddings")
+        if isinstance(window, int):
+            return window
+    return None
 
 
 def _cutoff(job: JobFacts) -> Iterator[Finding]:
-    window = job.config.get("max_position_embeddings")
+    window = _window(job)
     cutoff = job.values.get("cutoff_len", DEFAULT_CUTOFF)
-    if not isinstance(window, int) or not isinstance(cutoff, int) or cutoff <= window:
+    if window is None or not isinstance(cutoff, int) or cutoff <= window:
         return
     if job.values.get("rope_scaling"):
         return

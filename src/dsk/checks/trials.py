@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dsk.checks.facts import Facts, Trial
 from dsk.checks.model import Finding
+from dsk.errors import DskError
 from dsk.text import Text, verbatim
 
 GIGABYTE = 1e9
@@ -28,6 +29,7 @@ class Faults:
 
 def collectives(facts: Facts) -> Iterator[Finding]:
     """The probe over all ranks: `dsk check --only collectives`."""
+    yield from _untried("collectives", facts.untried.get("collectives"))
     for trial in facts.collectives:
         if not trial.works:
             text = Text(
@@ -54,6 +56,7 @@ def collectives(facts: Facts) -> Iterator[Finding]:
 
 def smoke(facts: Facts) -> Iterator[Finding]:
     """One step of the training on every node alone."""
+    yield from _untried("smoke", facts.untried.get("smoke"))
     for trial in facts.smoke:
         node = trial.nodes[0]
         if trial.works:
@@ -102,6 +105,15 @@ def faults(found: Faults, trials: Sequence[Trial]) -> list[Finding]:
         )
         findings.append(Finding("bisect", "ok", text))
     return findings
+
+
+def _untried(check: str, error: DskError | None) -> Iterator[Finding]:
+    if error:
+        where = f"{error.where}: " if error.where else ""
+        text = Text(
+            "it could not be tried to the end: {where}{problem}", "没能试完：{where}{problem}"
+        ).filled(where=where, problem=error.told)
+        yield Finding(check, "failed", text, fix=error.remedy)
 
 
 def _alone(check: str, node: int, trial: Trial) -> Finding:

@@ -6,9 +6,14 @@ from collections.abc import Iterator
 
 from dsk.checks.facts import Container, Facts, ServerFacts
 from dsk.checks.model import Finding
+from dsk.errors import DskError
 from dsk.text import Text
 
 UP = Text("dsk up", "dsk up")
+OTHER_VERSION = Text(
+    "was the worker made by another version of dsk? run: dsk up",
+    "worker 是否由另一版本的 dsk 创建？请执行：dsk up",
+)
 RUNNING, MISSING = "running", "missing"
 
 
@@ -18,11 +23,11 @@ def judge(facts: Facts) -> Iterator[Finding]:
             why = Text("the engine does not answer", "Docker 引擎没有响应")
             yield Finding("worker", "skipped", why, node)
         else:
-            yield _finding(node, server)
+            yield _down(node, server, facts.silent.get(node)) or _of_dsk_yaml(node, server)
             yield from _stale(facts, node)
 
 
-def _finding(node: int, server: ServerFacts) -> Finding:
+def _down(node: int, server: ServerFacts, silent: DskError | None) -> Finding | None:
     state = server.worker
     if state == MISSING:
         text = Text("there is no worker", "没有 worker")
@@ -35,6 +40,15 @@ def _finding(node: int, server: ServerFacts) -> Finding:
             said=server.health
         )
         return Finding("worker", "failed", text, node, None, server.health, fix=UP)
+    if silent:
+        text = Text(
+            "the worker runs, but does not answer: {said}", "worker 在运行，但没有应答：{said}"
+        ).filled(said=silent.told)
+        return Finding("worker", "failed", text, node, fix=silent.remedy or OTHER_VERSION)
+    return None
+
+
+def _of_dsk_yaml(node: int, server: ServerFacts) -> Finding:
     if server.image and server.worker_image != server.image:
         text = Text(
             "the worker runs another image than the one that is there under that name",
@@ -48,7 +62,7 @@ def _finding(node: int, server: ServerFacts) -> Finding:
         ).filled(files=", ".join(server.files))
         return Finding("worker", "warning", text, node, seen=", ".join(server.files), fix=UP)
     text = Text("up", "正常运行")
-    return Finding("worker", "ok", text, node, None, state, RUNNING)
+    return Finding("worker", "ok", text, node, None, server.worker, RUNNING)
 
 
 def stale(facts: Facts, node: int) -> Iterator[Container]:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from dsk.checks.facts import Facts, Workspace
+from dsk.checks.facts import Facts, ServerFacts, Workspace
 from dsk.checks.model import Finding
 from dsk.text import Text
 
 DENIED = os.strerror(errno.EACCES).lower()
 """As dsk.agent.examine says it."""
+_UP = Text(
+    "dsk up, which makes the folder and starts the worker anew",
+    "dsk up：建立该目录并重建 worker",
+)
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
     path = str(facts.cluster.workspace)
+    disks = _disks(facts)
     for node, worker in facts.workers.items():
         server = facts.servers.get(node)
         if server and not server.workspace:
@@ -23,41 +28,57 @@ def judge(facts: Facts) -> Iterator[Finding]:
                 "the folder {path} is gone from the server: its worker still sees the old one",
                 "服务器上的目录 {path} 已不存在：worker 看到的仍是旧目录",
             ).filled(path=facts.cluster.workspace_source(facts.cluster.nodes[node]))
-            fix = Text("dsk check --fix, then: dsk up", "dsk check --fix，然后：dsk up")
-            yield Finding("workspace", "failed", text, node, fix=fix)
+            yield Finding("workspace", "failed", text, node, fix=_UP)
+        elif server and _moved(server, worker.workspace):
+            text = Text(
+                "the worker writes into another folder than the server's {path}, which was made "
+                "anew or mounted over since it started",
+                "worker 写入的不是服务器上现在的目录 {path}：worker 启动后该目录被重建或被挂载覆盖",
+            ).filled(path=facts.cluster.workspace_source(facts.cluster.nodes[node]))
+            yield Finding("workspace", "failed", text, node, fix=_UP)
         elif worker.workspace.problem:
             text = Text("{path} cannot be written: {why}", "{path} 无法写入：{why}").filled(
                 path=path, why=worker.workspace.problem
             )
             yield Finding("workspace", "failed", text, node, fix=_fix(facts, node))
         else:
-            yield Finding("workspace", "ok", _kind(node, worker.workspace), node)
-    yield from _half_shared(facts)
+            yield Finding("workspace", "ok", _kind(node, worker.workspace, disks), node)
+    yield from _half_shared(disks)
 
 
-def _kind(node: int, workspace: Workspace) -> Text:
-    others = (workspace.shared_with or frozenset()) - {node}
+def _moved(server: ServerFacts, workspace: Workspace) -> bool:
+    both_known = bool(server.place and workspace.place)
+    return both_known and server.place != workspace.place
+
+
+def _disks(facts: Facts) -> list[frozenset[int]]:
+    """The nodes by the disk that they see. One that cannot write leaves no mark for the others, and
+    yet is on the disk of those whose marks it sees."""
+    disks: list[frozenset[int]] = []
+    for node, worker in facts.workers.items():
+        if worker.workspace.shared_with is not None:
+            one = worker.workspace.shared_with | {node}
+            same = [disk for disk in disks if disk & one]
+            disks = [disk for disk in disks if disk not in same]
+            disks.append(one.union(*same))
+    return disks
+
+
+def _kind(node: int, workspace: Workspace, disks: Iterable[frozenset[int]]) -> Text:
+    shared = any(node in disk and len(disk) > 1 for disk in disks)
     if workspace.shared_with is None:
         text = Text("writable ({kind})", "可写（{kind}）")
-    elif others:
+    elif shared:
         text = Text("writable, shared ({kind})", "可写，共享（{kind}）")
     else:
         text = Text("writable, its own disk ({kind})", "可写，本机磁盘（{kind}）")
     return text.filled(kind=workspace.kind or "?")
 
 
-def _half_shared(facts: Facts) -> Iterator[Finding]:
+def _half_shared(disks: Sequence[frozenset[int]]) -> Iterator[Finding]:
     """A job has one recipe: either all nodes see one disk or none does."""
-    seen = {
-        node: worker.workspace.shared_with
-        for node, worker in facts.workers.items()
-        if worker.workspace.shared_with is not None
-    }
-    everyone = frozenset(seen)
-    if len(everyone) < 2 or all(with_ | {node} == everyone for node, with_ in seen.items()):
-        return
-    if any(len(with_ - {node}) for node, with_ in seen.items()):
-        groups = sorted({tuple(sorted(with_ | {node})) for node, with_ in seen.items()})
+    if len(disks) > 1 and any(len(disk) > 1 for disk in disks):
+        groups = sorted(sorted(disk) for disk in disks)
         names = " | ".join(", ".join(f"node{n}" for n in group) for group in groups)
         text = Text(
             "the workspace is one disk for some nodes only: {groups}",

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Trust servers never seen before without asking; a changed key is still refused.",
 )
-@click.option("--force", is_flag=True, help="Make workers anew even where that ends a job.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Start every worker anew, also one that runs a job: that ends the job.",
+)
 @pass_context
 def command(context: Context, *, accept_new_host_keys: bool, force: bool) -> None:
     """Bring every node up: image, keys and a worker that one can log in to.

@@ -103,10 +103,15 @@ class Server(ABC):
             Text(
                 "`{command}` did not end within {limit:g} s",
                 "`{command}` 在 {limit:g} 秒内没有结束",
-            ).filled(command=" ".join(argv)[:80], limit=timeout),
+            ).filled(command=_said(argv)[:80], limit=timeout),
             where=self.where,
             fix=Text(
                 "is the server overloaded, or its engine hanging?",
                 "服务器是否过载，或其引擎没有响应？",
             ),
         )
+
+
+def _said(argv: Sequence[str]) -> str:
+    """The command, without the text of a script of dsk's own."""
+    return "sh -c …" if list(argv[:2]) == ["sh", "-c"] else " ".join(argv)

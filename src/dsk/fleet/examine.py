@@ -16,18 +16,19 @@ from dsk.cluster.model import Cluster, Node
 from dsk.connect import Completed, Server
 from dsk.connect.engine import engine_error
 from dsk.fleet import driver, nvidia
-from dsk.fleet.probe import FACT, Image, checksums, read_facts
+from dsk.fleet.probe import HUNG, Image, asking, checksums, count, read_facts
 
 LIMIT_S = 60.0
 CLOCK_LIMIT_S = 10.0
 KIB = 1024
 
 # As in fleet.probe. `slow` is "" for a launch: then nothing is asked that may take a second.
-SCRIPT = (
-    FACT
-    + r"""
-image=$1 cluster=$2 node=$3 worker=$4 workspace=$5 slow=$6 devices=$7 driver=$8 look=$9
-bundle=$HOME/.dsk/$cluster/$node
+SCRIPT = asking(
+    r"""
+export image="$1" cluster="$2" node="$3" worker="$4" workspace="$5" slow="$6"
+export devices="$7" driver="$8" look="$9" bundle="$HOME/.dsk/$2/$3"
+""",
+    r"""
 differs() { cd "$bundle" 2>/dev/null && sha256sum --check --strict --quiet 2>/dev/null; true; }
 open() { cd "$bundle" 2>/dev/null && find . -perm /077 ! -name compose.yaml -printf '%m %p\n'; }
 health() { docker exec "$worker" /usr/local/lib/dsk/entrypoint/health.sh; }
@@ -36,7 +37,10 @@ nearest() {
   while [ "$place" ] && [ ! -d "$place" ]; do place=${place%/*}; done
   df -PB1 "${place:-/}"
 }
+# Which folder it is, by device and inode: a worker may have another one.
+place() { [ -d "$workspace" ] || return 1; stat -Lc %d:%i "$workspace" 2>/dev/null; true; }
 devices() { sh -c "$devices" 2>/dev/null | wc -l; }
+info() { docker info --format '{{.DockerRootDir}}|{{json .Runtimes}}' 2>/dev/null; }
 log() { dmesg 2>/dev/null || journalctl -k -b --no-pager 2>/dev/null; }
 kernel() { log | grep -F 'NVRM: Xid' | tail -n 50; }
 owners() {
@@ -44,6 +48,8 @@ owners() {
 }
 holders() { owners $(ss -Hltnp | grep -oE 'pid=[0-9]+' | cut -d= -f2 | sort -u); }
 computing() { owners $(nvidia-smi --query-compute-apps=pid --format=csv,noheader | sort -u); }
+""",
+    r"""
 fact bundle test -d "$bundle"
 fact differs differs
 fact open open
@@ -53,12 +59,13 @@ fact worker docker container inspect --format '{{.State.Status}} {{.Image}}' "$w
 fact devices devices
 fact driver sh -c "$driver"
 fact listening ss -Hltnp
-fact workspace test -d "$workspace"
+fact workspace place
 fact room nearest "$workspace"
 fact memory cat /proc/meminfo
 fact cpus nproc
 if [ "$slow" ]; then
-  info=$(docker info --format '{{.DockerRootDir}}|{{json .Runtimes}}' 2>/dev/null)
+  fact info info
+  [ "$code" = 0 ] && info=$out || info=
   fact runtimes printf %s "${info#*|}"
   fact engine_room nearest "${info%%|*}"
   fact hook command -v nvidia-container-runtime-hook
@@ -71,11 +78,13 @@ if [ "$slow" ]; then
   fact computing computing
   fact names docker ps --no-trunc --format '{{.ID}} {{.Names}}'
 fi
-"""
+""",
 )
 
 # `LISTEN 0 128 10.0.0.11:2222 0.0.0.0:* users:(("sshd",pid=812,fd=3))`
 _USER = re.compile(r'\(\("(?P<program>[^"]+)",pid=(?P<pid>\d+)')
+# Of `date`: below what the login's shell may have printed.
+_SECONDS = re.compile(r"^\d+\.\d+\Z", re.MULTILINE)
 
 
 def examine(
@@ -95,40 +104,43 @@ def examine(
 
 def _clock(server: Server) -> Clock:
     before = time.time()
-    done = server.run(["date", "+%s.%N"], timeout=CLOCK_LIMIT_S)
+    done = server.run(["date", "+%n%s.%N"], timeout=CLOCK_LIMIT_S)
     after = time.time()
-    return Clock(float(done.text or after) - (before + after) / 2, (after - before) / 2)
+    told = _SECONDS.search(done.text)
+    return Clock(float(told[0] if told else after) - (before + after) / 2, (after - before) / 2)
 
 
 def parse(
     facts: Mapping[str, Completed], clock: Clock, devices: Accelerator, *, known_bundle: bool
 ) -> ServerFacts:
     """Of SCRIPT's facts. Pure."""
-    docker = facts["docker"]
+    asked = [facts[name] for name in ("docker", "image", "worker")]
+    docker = next((each for each in asked if each.returncode == HUNG), facts["docker"])
     broken = engine_error(docker.error, "").told if docker.returncode else None
     image = Image.inspected(facts["image"].text) if facts["image"].returncode == 0 else None
     labels = image.labels if image else {}
     inspected = facts["worker"].text if facts["worker"].returncode == 0 else MISSING
     worker, _, worker_image = inspected.partition(" ")
     memory = _meminfo(facts["memory"].text)
-    room = _disk(facts["room"].text)
+    room, folder = _disk(facts["room"].text), facts["workspace"]
     quick = ServerFacts(
         clock=clock,
         thorough=False,
         engine="" if broken else docker.text,
         engine_problem=broken,
         driver=driver.version(devices, facts["driver"].text),
-        gpu_devices=int(facts["devices"].text or 0),
+        gpu_devices=count(facts["devices"]),
         image=image.id if image else "",
         cuda=labels.get(driver.CUDA, ""),
         min_driver=labels.get(driver.MIN_DRIVER, ""),
         worker=worker,
         worker_image=worker_image,
-        workspace=facts["workspace"].returncode == 0,
+        workspace=folder.returncode in (0, HUNG),
+        place=folder.text if folder.returncode == 0 else "",
         disks={"workspace": room} if room else {},
         memory=memory.get("MemTotal", 0),
         memory_free=memory.get("MemAvailable", 0),
-        cpus=int(facts["cpus"].text or 0),
+        cpus=count(facts["cpus"]),
         listeners=_listeners(facts["listening"].text, {}),
         files=_differing(facts) if known_bundle else None,
         open_files=_open_files(facts),
@@ -154,7 +166,8 @@ def _thorough(
     engine = None if quick.engine_problem else _disk(facts["engine_room"].text)
     if engine and engine not in disks.values():
         disks["engine"] = engine
-    lines = [] if quick.engine_problem else facts["containers"].text.splitlines()
+    told = facts["containers"].text if facts["containers"].returncode == 0 else ""
+    lines = [] if quick.engine_problem else told.splitlines()
     return replace(
         quick,
         thorough=True,
@@ -184,7 +197,7 @@ def _differing(facts: Mapping[str, Completed]) -> tuple[str, ...]:
 
 def _open_files(facts: Mapping[str, Completed]) -> dict[str, str]:
     """`644 ./ssh/authorized_keys`, one line a file; `.` is the bundle's folder."""
-    if facts["bundle"].returncode:
+    if facts["bundle"].returncode or facts["open"].returncode == HUNG:
         return {}
     lines = (line.partition(" ") for line in facts["open"].text.splitlines())
     return {path.removeprefix("./"): mode.zfill(4) for mode, _, path in lines}

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from dsk.checks.facts import Disk, InputFile, Login, NodeInputs, WorkerFacts, Workspace
+from dsk.checks.worker import OTHER_VERSION
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
 from dsk.connect.dialogue import Dialogue
@@ -21,7 +22,6 @@ LIMIT_S = 45.0
 """A driver that hangs is waited for by the agent itself, for 30 s."""
 READ_LIMIT_S = 3600.0
 """Every byte of a model is read, from a slow disk."""
-OTHER_VERSION = "was the worker made by another version of dsk? run: dsk up"
 
 
 class Inside(AbstractContextManager["Inside"]):
@@ -52,10 +52,14 @@ class Inside(AbstractContextManager["Inside"]):
         raw = self.ask("look")
         room = raw.pop("workspace")
         disk = Disk(str(self._cluster.workspace), room["total"], room["free"])
-        return WorkerFacts(
-            **raw,
-            workspace=Workspace(room["problem"], disk if room["total"] else None, room["kind"]),
+        # An older image's agent tells no place.
+        workspace = Workspace(
+            room["problem"],
+            disk if room["total"] else None,
+            room["kind"],
+            place=room.get("place", ""),
         )
+        return WorkerFacts(**raw, workspace=workspace)
 
     def logins(self, nodes: Sequence[Node]) -> dict[int, Login]:
         """The master's to these nodes. Raises DskError."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dsk.checks.worker import OTHER_VERSION
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server, processes
 from dsk.errors import DskError
@@ -57,8 +58,5 @@ def _ended(stderr: bytes, where: str) -> DskError:
     return DskError(
         said[0] if said else Text("it ended early", "它提前结束了"),
         where=where,
-        fix=Text(
-            "was the worker made by another version of dsk? run: dsk up",
-            "worker 是否由另一版本的 dsk 创建？请执行：dsk up",
-        ),
+        fix=OTHER_VERSION,
     )

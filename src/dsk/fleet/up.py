@@ -26,7 +26,7 @@ def up(
 ) -> list[DskError]:
     """Brings all nodes up side by side; the errors of those where it failed, in their order.
 
-    `force`: a worker that holds a job is made anew all the same, which ends the job.
+    `force`: every worker is made anew, also one that holds a job, which ends the job.
     """
     bundles = render(cluster, ensure_keys(cluster, lambda text: report(Said(text))))
     with open_fleet(cluster, cluster.nodes, trust) as fleet:
@@ -38,7 +38,7 @@ def up(
 
         def bring_up(node: Node, server: Server) -> None:
             found, bundle = probes[node.index], bundles[node.index]
-            differs = _differences(found, bundle, new_image=node.index in renewed)
+            differs = _differences(found, bundle, new_image=node.index in renewed, force=force)
             differs = differs or _unhealthy(server, cluster, node)
             if differs:
                 _refuse_while_busy(node, found, force=force)
@@ -85,7 +85,7 @@ def _hint_at_another(cluster: Cluster, probes: Mapping[int, Probe], report: Repo
         report(Said(text))
 
 
-def _differences(found: Probe, bundle: Bundle, *, new_image: bool) -> list[str]:
+def _differences(found: Probe, bundle: Bundle, *, new_image: bool, force: bool) -> list[str]:
     """Why the worker has to be made anew, in words; nothing where it is as it should be."""
     if found.worker is None:
         return ["new"]
@@ -94,6 +94,9 @@ def _differences(found: Probe, bundle: Bundle, *, new_image: bool) -> list[str]:
         "its configuration changed": found.worker.config not in bundle["compose.yaml"].text,
         "its files were changed": not found.same_files,
         "its image changed": new_image or not found.image or found.worker.image != found.image.id,
+        "its workspace was another folder": found.moved,
+        # GPUs that it lost, or packages that were changed inside: nothing here tells of them.
+        "--force": force,
     }
     return [reason for reason, true in differs.items() if true]
 

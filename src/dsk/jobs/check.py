@@ -25,14 +25,14 @@ from dsk.fleet.keys import existing_keys
 from dsk.jobs.checkjob import job_facts
 from dsk.jobs.places import kind_of_place
 from dsk.jobs.planning import Request
-from dsk.jobs.trial import Trials, collectives, one_step
+from dsk.jobs.trial import Busy, Trials, collectives, one_step
 from dsk.text import Text
 
 NO_TRAIN_FILE = Text("no train.yaml was named", "没有指定 train.yaml")
 NO_SERVER = Text("the server cannot be reached", "无法连接服务器")
 NO_WORKER = Text("its worker is not running", "worker 没有运行")
-NO_MASTER = Text("the master's worker is not running", "master 的 worker 没有运行")
-NOT_ASKED = Text("{problem}", "无法测量：{problem}")
+NO_MASTER = Text("the master: {why}", "master：{why}")
+SILENT = Text("its worker does not answer: {problem}", "它的 worker 没有应答：{problem}")
 
 TRIALS: frozenset[Need] = frozenset({"collectives", "smoke"})
 
@@ -60,6 +60,8 @@ class Measuring:
         self._thorough = thorough
         self._deep = deep
         self._missing: defaultdict[Need, dict[int | None, Text]] = defaultdict(dict)
+        self._silent: dict[int, DskError] = {}
+        self._untried: dict[Need, DskError] = {}
 
     def run(self, needs: Iterable[Need]) -> Facts:
         """A node that cannot be reached is in the facts, as all else that is missing.
@@ -74,7 +76,9 @@ class Measuring:
             connect_s = CONNECT_S if self._thorough else LAUNCH_CONNECT_S
             opened = open_fleet(self._cluster, self._nodes, connect_s=connect_s)
             fleet = stack.enter_context(opened)
-            facts = Facts(self._cluster, missing=self._missing)
+            facts = Facts(
+                self._cluster, missing=self._missing, silent=self._silent, untried=self._untried
+            )
             facts = replace(facts, servers=self._servers(fleet))
             facts = replace(facts, unreachable=self._unreachable(fleet))
             if wanted - {"server", *TRIALS}:
@@ -87,17 +91,27 @@ class Measuring:
                     facts = replace(facts, job=self._job(self._request, fleet, inside))
         # They need the nodes' locks, and the connections are no longer needed.
         if "collectives" in wanted:
-            facts = replace(facts, collectives=self._try([self._nodes], None))
+            facts = replace(facts, collectives=self._try("collectives", [self._nodes], None))
         if "smoke" in wanted and self._request:
-            facts = replace(facts, smoke=self._try([[n] for n in self._nodes], self._request))
+            each = [[node] for node in self._nodes]
+            facts = replace(facts, smoke=self._try("smoke", each, self._request))
         return facts
 
-    def _try(self, groups: Sequence[Sequence[Node]], request: Request | None) -> tuple[Trial, ...]:
-        """One step of `request` on each of the groups; without it, a collectives probe."""
-        with kind_of_place(self._cluster).open(self._cluster) as place:
-            make = one_step(request, place) if request else collectives(self._cluster)
-            with Trials.open(place, make) as trials:
-                return tuple(trials.run(groups))
+    def _try(
+        self, need: Need, groups: Sequence[Sequence[Node]], request: Request | None
+    ) -> tuple[Trial, ...]:
+        """One step of `request` on each of the groups; without it, a collectives probe. What keeps
+        them from being tried takes nothing from all else that was measured."""
+        try:
+            with kind_of_place(self._cluster).open(self._cluster) as place:
+                make = one_step(request, place) if request else collectives(self._cluster)
+                with Trials.open(place, make) as trials:
+                    return tuple(trials.run(groups))
+        except Busy as error:
+            self._missing[need][None] = error.told
+        except DskError as error:
+            self._untried[need] = error
+        return ()
 
     def _servers(self, fleet: Fleet) -> dict[int, ServerFacts]:
         bundles = _bundles(self._cluster)
@@ -130,10 +144,7 @@ class Measuring:
         }
 
     def _workers(self, fleet: Fleet, inside: dict[int, Inside]) -> dict[int, WorkerFacts]:
-        """A worker that does not answer takes no further part."""
-        found = self._each(fleet, inside, Inside.facts, "worker", "login", "job")
-        for index in set(inside) - set(found):
-            inside.pop(index)
+        found = self._each(fleet, inside, Inside.facts)
         if not self._thorough or len(found) < 2:
             return found
         token = secrets.token_hex(4)
@@ -156,53 +167,67 @@ class Measuring:
             # dsk runs in the master's container and came in as a job does.
             return {index: Login(0) for index in inside}
         if master is None:
-            self._missing["login"][None] = NO_MASTER
+            self._missing["login"][None] = self._no_master()
             return {}
         try:
             return master.logins([self._cluster.nodes[index] for index in inside])
         except DskError as error:
-            self._missing["login"][None] = NOT_ASKED.filled(problem=error.told)
+            self._missing["login"][None] = self._silent_master(error)
             return {}
 
     def _network(self, fleet: Fleet, inside: Mapping[int, Inside]) -> tuple[Any, ...]:
         master = self._cluster.master
         if master.index not in inside:
-            self._missing["network"][None] = NO_MASTER
+            self._missing["network"][None] = self._no_master()
             return ()
         for node in self._nodes:
             if node.index not in inside:
-                why = NO_SERVER if node.index not in fleet.servers else NO_WORKER
-                self._lacks(node, why, "network")
+                self._lacks(node, self._missing["worker"][node.index], "network")
         nodes = [self._cluster.nodes[index] for index in inside]
         try:
             return mesh.measure(
                 fleet.servers[master.index], self._cluster, nodes, speed=self._thorough
             )
         except DskError as error:
-            self._missing["network"][None] = NOT_ASKED.filled(problem=error.told)
+            self._missing["network"][None] = self._silent_master(error)
             return ()
 
-    def _job(self, request: Request, fleet: Fleet, inside: Mapping[int, Inside]) -> JobFacts | None:
+    def _job(self, request: Request, fleet: Fleet, inside: dict[int, Inside]) -> JobFacts | None:
         master = inside.get(self._cluster.master.index)
         if master is None:
-            self._missing["job"][None] = NO_MASTER
+            self._missing["job"][None] = self._no_master()
             return None
 
         def each(ask: Callable[[Inside], Any]) -> dict[int, Any]:
-            return self._each(fleet, inside, ask, "job")
+            return self._each(fleet, inside, ask)
 
-        return job_facts(request, master, each, deep=self._deep)
+        try:
+            return job_facts(request, master, each, deep=self._deep)
+        except DskError as error:
+            self._missing["job"][None] = self._silent_master(error)
+            return None
 
     def _each(
-        self, fleet: Fleet, inside: Mapping[int, Inside], ask: Callable[[Inside], Any], *needs: Need
+        self, fleet: Fleet, inside: dict[int, Inside], ask: Callable[[Inside], Any]
     ) -> dict[int, Any]:
-        """`ask` of these workers side by side; of one that fails, why `needs` are missing."""
+        """`ask` of these workers side by side. One that does not answer, as it runs and should,
+        takes no further part."""
         nodes = [self._cluster.nodes[index] for index in inside]
         results = fleet.each(lambda node, _: ask(inside[node.index]), nodes)
         for node in nodes:
             if (error := fleet.error(node)) and node.index not in results:
-                self._lacks(node, NOT_ASKED.filled(problem=error.told), *needs)
+                self._silent[node.index] = error
+                self._lacks(node, SILENT.filled(problem=error.told), "worker", "login", "job")
+                del inside[node.index]
         return results
+
+    def _no_master(self) -> Text:
+        return NO_MASTER.filled(why=self._missing["worker"][self._cluster.master.index])
+
+    def _silent_master(self, error: DskError) -> Text:
+        """The same for everything that the master is to tell of others."""
+        self._silent.setdefault(self._cluster.master.index, error)
+        return NO_MASTER.filled(why=SILENT.filled(problem=error.told))
 
     def _lacks(self, node: Node, why: Text, *needs: Need) -> None:
         for need in needs:
@@ -223,4 +248,5 @@ def before_launch(cluster: Cluster, nodes: Sequence[Node]) -> list[Finding]:
 
 def unreachable(facts: Facts) -> Sequence[DskError]:
     """Those whose exit code is 3."""
-    return [error for error in facts.unreachable.values() if isinstance(error, Unreachable)]
+    failed = [*facts.unreachable.values(), *facts.silent.values(), *facts.untried.values()]
+    return [error for error in failed if isinstance(error, Unreachable)]

@@ -16,6 +16,11 @@ from dsk.fleet.inside import Inside
 from dsk.text import Text
 
 LIMIT_S = 60.0
+MADE = Text("made the folder {folder}", "已建立目录 {folder}")
+MADE_FOR = Text(
+    "made the folder {folder}; its worker still has the old one until it is started anew: dsk up",
+    "已建立目录 {folder}；worker 在重建之前看到的仍是旧目录：dsk up",
+)
 
 CLOSE = r"""
 cd "$HOME/.dsk/$1/$2" && find . -perm /077 ! -name compose.yaml -exec chmod go= {} +
@@ -50,8 +55,9 @@ def _mend(cluster: Cluster, node: Node, server: Server, facts: Facts) -> Iterato
         )
     if not here.workspace:
         workspace.make(server, cluster, node)
-        folder = str(cluster.workspace_source(node))
-        yield Text("made the folder {folder}", "已建立目录 {folder}").filled(folder=folder)
+        yield (MADE_FOR if here.worker == RUNNING else MADE).filled(
+            folder=cluster.workspace_source(node)
+        )
     for container in stale(facts, node.index):
         _run(server, ["docker", "rm", "--force", "--volumes", container.name])
         yield Text("removed the container {name}", "已删除容器 {name}").filled(name=container.name)

@@ -17,6 +17,7 @@ from dsk.jobs.launch import image_keys
 from dsk.jobs.place import Place, Supervisor
 from dsk.jobs.planning import Request, plan
 from dsk.jobs.spec import job_env, job_id
+from dsk.text import Text
 from dsk.wire import paths
 from dsk.wire.collectives import PROGRAM, Measured, Probe
 from dsk.wire.events import Failure, Finished, Output
@@ -41,6 +42,11 @@ ONE_STEP_KEYS = {
     "report_to": "none",
     "overwrite_output_dir": "true",
 }
+
+
+class Busy(UserError):
+    """A job has the nodes."""
+
 
 Make = Callable[[Sequence[Node]], JobSpec]
 """The job that tries these nodes. Raises DskError."""
@@ -115,11 +121,14 @@ class Trials:
     @classmethod
     @contextmanager
     def open(cls, place: Place, make: Make) -> Iterator[Trials]:
-        """Raises UserError where a job has the nodes."""
+        """Raises Busy."""
         if running := place.running():
             job = running[0].job
-            raise UserError(
-                f"job {job} is running, and trials need its nodes",
+            raise Busy(
+                Text(
+                    "job {job} is running, and trials need its nodes",
+                    "任务 {job} 正在运行，试运行需要它的节点",
+                ).filled(job=job),
                 fix=f"wait for it (dsk logs -f {job}) or end it (dsk stop {job})",
             )
         trials = cls(place, make)

@@ -68,6 +68,8 @@ def test_large_files_are_sampled_and_read_whole_when_deep(tmp_path: Path) -> Non
 def test_marks_are_seen_by_those_on_the_same_disk_and_go(tmp_path: Path) -> None:
     first, second = Room(str(tmp_path)), Room(str(tmp_path))
     assert first.look()["problem"] == "" and first.mark("a")
+    status = tmp_path.stat()
+    assert second.look()["place"] == f"{status.st_dev}:{status.st_ino}"
     old = write(tmp_path / ".dsk/.check-old", b"")
     os.utime(old, (time.time() - 2 * FORGOTTEN_S,) * 2)
     assert second.mark("b")

@@ -24,6 +24,7 @@ from dsk.cluster.model import User
 from dsk.errors import UserError
 from dsk.text import Text
 from dsk.wire import PROTOCOL
+from dsk.wire.measure import Choice, Interface, Knock, Silent
 from tests.unit.checks.conftest import WORKER, with_server
 
 GOOD = replace(WORKER, protocol=PROTOCOL)
@@ -95,6 +96,41 @@ def test_shared_by_all_or_by_none(facts: Facts, shared: list[set[int]], states: 
 
 
 @pytest.mark.parametrize(
+    ("seen", "half"),
+    [
+        # node1 cannot write, and so node0 sees no mark of it.
+        ([{0}, {0}], False),
+        ([{0}, set()], False),
+        ([{0}, {0}, {0}], False),
+        ([set(), set(), {2}], False),
+        ([{0, 2}, {0, 2}, {0, 2}], False),
+        ([{0, 2}, set(), {0, 2}], True),
+        ([{0}, {0}, {2}], True),
+    ],
+)
+def test_a_node_that_leaves_no_mark(facts: Facts, seen: list[set[int]], *, half: bool) -> None:
+    found = [
+        replace(
+            GOOD,
+            workspace=Workspace(
+                problem="" if node in marks else "read-only file system",
+                kind="nfs4",
+                shared_with=frozenset(marks),
+            ),
+        )
+        for node, marks in enumerate(seen)
+    ]
+    said = list(workspace.judge(workers(facts, *found)))
+    complaints = [each for each in said if each.node is None]
+    assert [each.state for each in complaints] == ["failed"] * half
+    for each in said:
+        if each.state == "ok":
+            others = [marks for node, marks in enumerate(seen) if node != each.node]
+            with_others = len(seen[each.node or 0]) > 1 or any(each.node in one for one in others)
+            assert ("shared" in each.text.in_language("en")) == with_others
+
+
+@pytest.mark.parametrize(
     ("said", "text"),
     [
         ("", "the login failed: ?"),
@@ -141,6 +177,56 @@ def test_a_template_that_nobody_knows_and_a_cutoff_too_long(facts: Facts) -> Non
     assert fine.state == "ok"
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "state"),
+    [
+        ("qwen2", "qwen", "ok"),
+        ("llama", "qwen", "warning"),
+        ("qwen2", "llama3", "warning"),
+        ("llama", "llama3", "ok"),
+        ("mistral", "mistral", "ok"),
+        ("mistral", "alpaca", "ok"),  # plain: it fits any
+        ("somebodys", "qwen", "ok"),
+        ("llama", "somebodys", "ok"),
+        (None, "qwen", "ok"),
+    ],
+)
+def test_a_template_of_another_family(facts: Facts, kind: Any, name: str, state: str) -> None:
+    asked = job(values={"template": name}, templates=(name,), config={"model_type": kind})
+    [found] = template.judge(replace(facts, job=asked))
+    assert found.state == state
+    english = found.text.in_language("en")
+    assert found.text.in_language("zh") and "{" not in english
+    if state == "ok":
+        known = kind in ("qwen2", "llama", "mistral") and name in ("qwen", "llama3", "mistral")
+        assert ("is not known here" in english) != known
+    else:
+        assert found.fix and "write template: " in found.fix.in_language("en")
+
+
+def test_what_was_looked_at_is_said(facts: Facts) -> None:
+    def said(**changed: Any) -> str:
+        [found] = template.judge(replace(facts, job=job(**changed)))
+        assert found.state == "ok"
+        return found.text.in_language("en")
+
+    config = {"model_type": "qwen2", "max_position_embeddings": 4096}
+    assert said(config=config) == (
+        "qwen is a template of qwen2 models; cutoff_len 2048 of 4096 positions"
+    )
+    assert "how many positions the model has is not known" in said()
+    nothing = replace(facts, job=job(templates=()))
+    assert list(template.judge(nothing)) == []
+    [skipped] = judge_all(nothing, chosen(["template"]))
+    assert skipped.state == "skipped"
+
+
+def test_positions_of_a_multimodal_model(facts: Facts) -> None:
+    below = {"text_config": {"max_position_embeddings": 1024}}
+    [found] = template.judge(replace(facts, job=job(config=below)))
+    assert found.state == "warning" and "1024 positions" in found.text.in_language("en")
+
+
 def test_room_for_checkpoints(facts: Facts) -> None:
     """7 B weights of 2 bytes: a full checkpoint is 98 GB with the optimizer's states."""
     full = job(values={"finetuning_type": "full"}, weight_bytes=14 * 10**9)
@@ -165,11 +251,85 @@ def test_what_is_not_measured_is_skipped_with_the_reason(facts: Facts) -> None:
     assert found[2].text.in_language("zh") == "关机"
 
 
+NETWORK = ["interface", "mtu", "bandwidth", "latency", "port", "infiniband"]
+
+
+def test_where_nothing_was_measured_nothing_is_well(facts: Facts) -> None:
+    """Such as where the master cannot log in to its own worker."""
+    silent = replace(facts, network=(Silent(0, "Permission denied (publickey)."),))
+    found = judge_all(silent, chosen(["reach", *NETWORK]))
+    assert [(each.check, each.state) for each in found] == [
+        (name, "skipped") for name in ("interface", "reach", *NETWORK[1:])
+    ]
+    assert found[0].text.in_language("zh") == "没有测到任何结果"
+
+
+def test_a_port_that_drops_packets_leaves_one_node_and_nothing_between(facts: Facts) -> None:
+    pair = replace(facts.cluster, nodes=facts.cluster.nodes[:2])
+    eth0 = Interface(0, "eth0", "", ("10.0.0.11/24",), 1500, up=True, carrier=True)
+    measured = (eth0, Choice(0, "eth0", "10.0.0.11", False), Knock(1, "timeout"))
+    dropped = Facts(pair, network=measured)
+    found = judge_all(dropped, chosen(["interface", "reach", "mtu", "bandwidth", "latency"]))
+    states = {each.check: each.state for each in found}
+    assert states == {
+        "interface": "ok",
+        "reach": "failed",
+        "mtu": "skipped",
+        "bandwidth": "skipped",
+        "latency": "skipped",
+    }
+
+
+def test_one_node_alone_needs_no_network(facts: Facts) -> None:
+    single = Facts(replace(facts.cluster, nodes=facts.cluster.nodes[:1]))
+    found = judge_all(single, chosen(["reach", "mtu", "bandwidth", "latency"]))
+    assert {each.state for each in found} == {"ok"} and len(found) == 4
+    assert "one node" in found[0].text.in_language("en")
+
+
+def test_what_stands_on_a_recipe_that_does_not_resolve(facts: Facts) -> None:
+    wrong = replace(facts, job=JobFacts(problem=Text("no such key", "没有这个键")))
+    found = judge_all(wrong, chosen(["recipe", "inputs", "template", "room"]))
+    states = [(each.check, each.state) for each in found]
+    assert states[0] == ("recipe", "failed")
+    assert states[1:] == [(name, "skipped") for name in ("inputs", "template", "room")]
+    assert {each.text.in_language("en") for each in found[1:]} == {"train.yaml does not resolve"}
+
+
+def test_room_without_a_job(facts: Facts) -> None:
+    why = Text("no train.yaml was named", "没有指定 train.yaml")
+    disk = replace(GOOD, workspace=Workspace(disk=Disk("/workspace", 10**12, 10**12)))
+    none = replace(workers(facts, disk), missing={"job": {None: why}})
+    [found] = judge_all(none, chosen(["room"]))
+    assert (found.state, found.text) == ("skipped", why)
+
+
 def test_names() -> None:
     names = [check.name for check in CHECKS]
     assert len(set(names)) == len(names)
     with pytest.raises(UserError, match="no check nonsense"):
         chosen(["nonsense"])
+
+
+def test_a_workspace_that_is_not_the_servers(facts: Facts) -> None:
+    """The folder was made anew, or mounted over, while the worker kept the one it had."""
+    facts = with_server(facts, 0, place="8:1234")
+    for seen, state in (("8:1234", "ok"), ("8:999", "failed"), ("", "ok")):
+        worker = replace(GOOD, workspace=Workspace(place=seen))
+        [found] = workspace.judge(workers(facts, worker))
+        assert found.state == state
+    [other] = workspace.judge(workers(facts, replace(GOOD, workspace=Workspace(place="8:999"))))
+    for language in ("en", "zh"):
+        assert other.fix and "dsk up" in other.fix.in_language(language)
+
+
+def test_packages_changed_in_a_container_need_it_anew(facts: Facts) -> None:
+    """`dsk up` sees no difference; where the images differ it does."""
+    installed = replace(GOOD, packages={"torch": "2.8.0"})
+    for other, force in ((installed, True), (replace(installed, content_id="sha256:b"), False)):
+        found = list(content.judge(workers(facts, GOOD, GOOD, other)))
+        assert found[2].fix
+        assert ("dsk up --force" in found[2].fix.in_language("en")) == force
 
 
 def test_a_workspace_that_the_workers_user_may_not_write(facts: Facts) -> None:

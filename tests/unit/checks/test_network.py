@@ -383,6 +383,12 @@ def test_infiniband(
     assert words in english(findings[0])
 
 
+def test_infiniband_without_a_link_that_nobody_uses() -> None:
+    unused = InfiniBand(0, handed_in=False, **DISABLED)  # type: ignore[arg-type]
+    [finding] = infiniband.check(cluster(), network(unused))
+    assert finding.state == "ok" and "no InfiniBand device has a link" in english(finding)
+
+
 def test_infiniband_on_some_nodes_only() -> None:
     devices = [InfiniBand(node, **ROCE, handed_in=True) for node in (0, 2)]  # type: ignore[arg-type]
     finding = one(infiniband.check(cluster(), network(*devices)))

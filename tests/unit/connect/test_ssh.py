@@ -45,6 +45,14 @@ def test_a_limit_is_kept(sshd: Sshd) -> None:
         server.run(["sleep", "60"], timeout=0.5)
 
 
+def test_a_script_of_dsks_own_is_not_shown(sshd: Sshd) -> None:
+    with (
+        open_server(sshd.target, sshd.known_hosts, where="node1") as server,
+        pytest.raises(Unreachable, match=r"`sh -c …` did not end within 0\.5 s"),
+    ):
+        server.run(["sh", "-c", "fact() { sleep 60; }\nfact"], timeout=0.5)
+
+
 def test_a_lost_connection_is_not_an_exit_code(sshd: Sshd) -> None:
     # The parent of the command's shell is the session's sshd: the connection breaks from that side.
     with (

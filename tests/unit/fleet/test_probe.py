@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dsk.accelerators import accelerator
-from dsk.fleet.probe import SCRIPT, Probe, parse
+from dsk.fleet.probe import HUNG, SCRIPT, Probe, parse
 
 CUDA = accelerator("cuda")
 COMMANDS = [CUDA.server_devices, CUDA.server_driver]
@@ -34,7 +34,7 @@ WORKER = json.dumps(
 
 
 def fact(name: str, text: str = "", code: int = 0) -> str:
-    return f"{name} {code} {base64.b64encode(text.encode()).decode()}"
+    return f"dsk-fact {name} {code} {base64.b64encode(text.encode()).decode()}"
 
 
 FACTS = {
@@ -51,6 +51,7 @@ FACTS = {
     "listening": fact("listening", "0B00580A:08AE\n00000000:0016"),
     "infiniband": fact("infiniband", code=1),
     "workspace": fact("workspace"),
+    "moved": fact("moved", code=1),
     "unwritable": fact("unwritable"),
     "login": fact("login", "0:0"),
 }
@@ -77,6 +78,42 @@ def test_files_that_differ_or_that_others_may_read() -> None:
     assert not read(files=fact("files", code=1)).same_files
 
 
+@pytest.mark.parametrize(
+    ("folder", "worker_has", "moved"),
+    [
+        ("w", "the same", False),
+        ("w", "8:1234", True),
+        ("w", "", False),  # the worker does not run, or its image has no stat
+        ("gone", "8:1234", True),
+        ("file/w", "8:1234", False),  # it cannot be looked at
+    ],
+)
+def test_a_workspace_that_is_another_folder_now(
+    tmp_path: Path, folder: str, worker_has: str, *, moved: bool
+) -> None:
+    (tmp_path / "w").mkdir()
+    (tmp_path / "file").touch()
+    status = (tmp_path / "w").stat()
+    told = f"{status.st_dev}:{status.st_ino}" if worker_has == "the same" else worker_has
+    docker = tmp_path / "bin/docker"
+    docker.parent.mkdir()
+    docker.write_text(
+        f'#!/bin/sh\ncase "$1 $2 $3" in "ps "*) echo w1; echo w0;; "exec w1 stat") echo "{told}";;'
+        " *) exit 1;; esac\n"
+    )
+    docker.chmod(0o755)
+    words = ["img", "lab", "node0", "10.0.0.11", str(tmp_path / folder), "", "", "", "/workspace"]
+    done = subprocess.run(
+        ["/bin/sh", "-c", SCRIPT, "dsk", *words],
+        env={"HOME": str(tmp_path), "PATH": f"{docker.parent}:{os.environ['PATH']}"},
+        input="",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert parse(done.stdout, files=0, devices=CUDA).moved == moved
+
+
 def test_an_image_is_the_same_whatever_engine_holds_it() -> None:
     other = IMAGE.replace("sha256:1", "sha256:2").replace(".123Z", "Z")
     assert content(other) == content(IMAGE)
@@ -95,7 +132,7 @@ def test_what_the_workers_user_may_not_write(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
 
     def unwritable(user: str) -> tuple[str, ...]:
-        words = ["img", "lab", "node0", "10.0.0.11", str(tmp_path), user, "", ""]
+        words = ["img", "lab", "node0", "10.0.0.11", str(tmp_path), user, "", "", ""]
         done = subprocess.run(
             ["/bin/sh", "-c", SCRIPT, "dsk", *words], input="", capture_output=True, text=True,
             check=True,
@@ -110,9 +147,35 @@ def test_what_the_workers_user_may_not_write(tmp_path: Path) -> None:
     assert unwritable("") == ()
 
 
+def test_what_a_login_prints_of_its_own_is_no_fact() -> None:
+    noise = "Welcome! 3 updates\nlast login: never\n"
+    found = parse(noise + "\n".join(FACTS.values()) + "\nlogout\n", files=4, devices=CUDA)
+    assert found == read()
+
+
+def test_what_hangs_keeps_one_fact() -> None:
+    hung = read(devices=fact("devices", "did not end within 15 s", HUNG))
+    assert hung.devices == 0
+    gone = fact("workspace", "", 1)
+    slow = fact("workspace", "did not end within 15 s", HUNG)
+    assert not read(workspace=gone).workspace and read(workspace=slow).workspace
+
+
 def test_the_script_tells_every_fact_on_a_machine_without_docker(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
-    for tool in ("base64", "tr", "awk", "ls", "wc", "find", "sha256sum"):
+    for tool in (
+        "base64",
+        "tr",
+        "awk",
+        "ls",
+        "wc",
+        "find",
+        "sha256sum",
+        "timeout",
+        "sh",
+        "cat",
+        "head",
+    ):
         program = subprocess.run(["which", tool], capture_output=True, text=True, check=True)
         (tmp_path / "bin" / tool).symlink_to(program.stdout.strip())
     done = subprocess.run(
@@ -128,6 +191,7 @@ def test_the_script_tells_every_fact_on_a_machine_without_docker(tmp_path: Path)
             str(tmp_path),
             "",
             *COMMANDS,
+            "/workspace",
         ],
         env={"HOME": str(tmp_path), "PATH": str(tmp_path / "bin")},
         input="",

@@ -24,16 +24,18 @@ class Room:
 
     def look(self) -> dict[str, Any]:
         """`problem` is "" where a file could be written and reached the disk; `kind` the file
-        system's. Sizes in bytes."""
+        system's, `place` the folder's device and inode. Sizes in bytes."""
         try:
             usage = shutil.disk_usage(self._workspace)
+            folder = self._workspace.stat()
         except OSError as error:
-            return {"problem": _reason(error), "total": 0, "free": 0, "kind": ""}
+            return {"problem": _reason(error), "total": 0, "free": 0, "kind": "", "place": ""}
         return {
             "problem": self._write(),
             "total": usage.total,
             "free": usage.free,
             "kind": _kind(self._workspace),
+            "place": f"{folder.st_dev}:{folder.st_ino}",
         }
 
     def _write(self) -> str:

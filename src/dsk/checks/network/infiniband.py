@@ -11,6 +11,10 @@ from dsk.wire.measure import InfiniBand
 NAME = "infiniband"
 ACTIVE = "ACTIVE"
 NONE = Text("no InfiniBand on any node", "所有节点都没有 InfiniBand")
+UNLINKED = Text(
+    "no InfiniBand device has a link, and NCCL is not given one",
+    "没有一个 InfiniBand 设备有连接，NCCL 也不会使用它们",
+)
 USED = Text("{device} is used: {rate}", "使用 {device}：{rate}")
 UNUSED = Text(
     "{device} works ({rate}) but the worker does not have it: NCCL goes over TCP",
@@ -56,7 +60,7 @@ def check(_: Cluster, network: Network) -> list[Finding]:
     for node in network.choices if working else ():
         if node not in working and not network.choices[node].infiniband_off:
             found.append(Finding(NAME, "warning", SOME, node=node, fix=FIX_SOME))
-    return found
+    return found or [Finding(NAME, "ok", UNLINKED)]
 
 
 def _active(port: InfiniBand) -> bool:
