@@ -9,13 +9,12 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
-from hosts import Lab, Node
+from hosts import Lab
 from tests.lab.cluster import Cluster, Running
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
-MASTER, WORKER = "dsk-lab-node0", "dsk-lab-node1"
-OTHER_KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+WORKER = "dsk-lab-node1"
 
 
 def diagnosed(cluster: Cluster, *words: str) -> dict[str, Any]:
@@ -104,31 +103,29 @@ def no_worker(lab: Lab) -> Iterator[None]:
 
 @contextmanager
 def another_key(lab: Lab) -> Iterator[None]:
-    with edited(lab.nodes[1], WORKER, "/run/dsk/authorized_keys", "1s/AAAA[^ ]*/AAAA/"):
-        yield
-
-
-@contextmanager
-def another_host_key(lab: Lab) -> Iterator[None]:
-    host = lab.nodes[1].host
-    edit = f"/{host}/s/AAAA[^ ]*$/{OTHER_KEY}/"
-    with edited(lab.nodes[0], MASTER, "/root/.ssh/known_hosts", edit):
-        yield
-
-
-@contextmanager
-def edited(node: Node, container: str, path: str, edit: str) -> Iterator[None]:
-    node.docker("exec", container, "sed", "-i.good", edit, path)
+    keys = "/run/dsk/authorized_keys"
+    lab.nodes[1].docker("exec", WORKER, "sed", "-i.good", "1s/AAAA[^ ]*/AAAA/", keys)
     try:
         yield
     finally:
-        node.docker("exec", container, "mv", f"{path}.good", path)
+        lab.nodes[1].docker("exec", WORKER, "mv", f"{keys}.good", keys)
 
 
 @contextmanager
 def ranks_cannot_connect(lab: Lab) -> Iterator[None]:
     first, second = lab.nodes
-    rule = ["INPUT", "-s", second.host, "-p", "tcp", "--dport", "29500:65535", "-j", "DROP"]
+    rule = [
+        "INPUT",
+        "-s",
+        second.host,
+        "-p",
+        "tcp",
+        "--syn",
+        "--dport",
+        "29500:65535",
+        "-j",
+        "DROP",
+    ]
     first.run(["iptables", "-I", *rule])
     try:
         yield
@@ -138,16 +135,15 @@ def ranks_cannot_connect(lab: Lab) -> Iterator[None]:
 
 @pytest.mark.full
 @pytest.mark.parametrize(
-    ("fault", "code", "says"),
+    ("fault", "code", "cause"),
     [
-        (no_worker, 3, "Connection refused"),
-        (another_key, 3, "key"),
-        (another_host_key, 3, "host key"),
-        (ranks_cannot_connect, 1, "node0"),
+        (no_worker, 3, "ssh-refused"),
+        (another_key, 3, "ssh-key-refused"),
+        (ranks_cannot_connect, 1, "rendezvous-unreachable"),
     ],
 )
 def test_what_check_would_have_found_is_named_after_a_launch_without_it(
-    lab: Lab, cluster: Cluster, fault: Fault, code: int, says: str
+    lab: Lab, cluster: Cluster, fault: Fault, code: int, cause: str
 ) -> None:
     words = ("launch", "--no-check", "--limit", "loading=60", cluster.train())
     with fault(lab):
@@ -155,8 +151,7 @@ def test_what_check_would_have_found_is_named_after_a_launch_without_it(
         job = json.loads(cluster.dsk("status", "--json").out)["jobs"][-1]["job"]
         found = diagnosed(cluster, job)
     assert job in done.text
-    assert says in found["cause"], found
-    assert "node1" in found["cause"] or found["node"] == 1, found
+    assert found["id"] == cause, found
 
 
 def test_without_a_cluster_a_log_is_enough(tmp_path: Any) -> None:
