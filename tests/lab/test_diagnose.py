@@ -139,7 +139,7 @@ def ranks_cannot_connect(lab: Lab) -> Iterator[None]:
     [
         (no_worker, 3, "ssh-refused"),
         (another_key, 3, "ssh-key-refused"),
-        (ranks_cannot_connect, 1, "rendezvous-unreachable"),
+        (ranks_cannot_connect, 1, "supervisor"),
     ],
 )
 def test_what_check_would_have_found_is_named_after_a_launch_without_it(
@@ -152,6 +152,9 @@ def test_what_check_would_have_found_is_named_after_a_launch_without_it(
         found = diagnosed(cluster, job)
     assert job in done.text
     assert found["id"] == cause, found
+    if fault is ranks_cannot_connect:
+        assert "all wait to be connected to one another" in found["cause"], found
+        assert "--only reach" in found["fix"]
 
 
 def test_without_a_cluster_a_log_is_enough(tmp_path: Any) -> None:

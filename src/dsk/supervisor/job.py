@@ -233,7 +233,7 @@ class Job:
         found = stacks.gather(workers)
         if problem := stacks.keep(found, Path(folder)):
             self._record.tell(Notice(time.time(), problem))
-        return stacks.failure(stall, stacks.astray(found), at=at, folder=str(folder))
+        return stacks.failure(stall, found, at=at, folder=str(folder))
 
     def _launcher(self, workers: Workers, port: int) -> Launcher:
         if self._spec.launcher == "direct":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,8 @@ _MAIN = re.compile(r'^Thread .*"MainThread".*\n((?:    .*\n?)+)', re.MULTILINE)
 _FRAME = re.compile(r"^    (?P<frame>(?P<function>.+?) \((?P<file>[^()]*?)(?::\d+)?\))$")
 _WAITS = re.compile(r"torch/distributed/|deepspeed/comm/|torch/autograd/graph\.py")
 """Files of py-spy's frames in which a rank waits for the others."""
+_JOINS = re.compile(r"torch/distributed/rendezvous\.py|^_new_process_group_helper ")
+"""Frames in which it is not yet connected to them."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,11 @@ class RankStack:
     def waits(self) -> bool:
         """For other ranks."""
         return any(_WAITS.search(frame) for frame in self.frames[:6])
+
+    @property
+    def joins(self) -> bool:
+        """Waits to be connected to other ranks."""
+        return any(_JOINS.search(frame) for frame in self.frames[:6])
 
 
 def gather(workers: Workers) -> list[RankStack]:
@@ -93,8 +100,11 @@ def astray(stacks: Sequence[RankStack]) -> dict[RankStack, str]:
     return {stack: f"is in {stack.frames[0]}" for stack in known if stack.place != common}
 
 
-def failure(stall: Stall, elsewhere: Mapping[RankStack, str], *, at: float, folder: str) -> Failure:
-    """`elsewhere`: the ranks that the others wait for, with where they are; `folder` has all."""
+def failure(stall: Stall, stacks: Sequence[RankStack], *, at: float, folder: str) -> Failure:
+    """With the ranks that the others wait for, and where they are; `folder` has all stacks."""
+    elsewhere = astray(stacks)
+    known = [stack for stack in stacks if stack.place]
+    apart = not elsewhere and bool(known) and all(stack.joins for stack in known)
     named = [
         f"rank {stack.rank} on node{stack.node.index} ({stack.node.host}) {where}"
         for stack, where in elsewhere.items()
@@ -103,12 +113,15 @@ def failure(stall: Stall, elsewhere: Mapping[RankStack, str], *, at: float, fold
     rest = f": {'; '.join(named[:MOST_NAMED])}" if named else ""
     if len(named) > MOST_NAMED:
         rest += f"; and {len(named) - MOST_NAMED} more"
+    if apart:
+        rest = ": all wait to be connected to one another"
+    look = "dsk check --only interface --only reach   tells what is between them; " if apart else ""
     return Failure(
         at,
         f"no rank has made progress for {stall.seconds:.0f} s while {stall.phase} "
         f"(limit {stall.limit:.0f} s){rest}",
         node=first.node.index if first else None,
         rank=first.rank if first else None,
-        fix=f"every rank's stack is in {folder}; where it was only slow: "
+        fix=f"{look}every rank's stack is in {folder}; where it was only slow: "
         f"dsk launch --limit {stall.phase}=… (seconds, or off)",
     )

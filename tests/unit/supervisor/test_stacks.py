@@ -23,6 +23,14 @@ IN_COLLECTIVE = (
     main (dsk/rank/__main__.py:30)
 """
 )
+JOINING = (
+    HEAD
+    + """    _create_c10d_store (torch/distributed/rendezvous.py:198)
+    _env_rendezvous_handler (torch/distributed/rendezvous.py:278)
+    init_process_group (torch/distributed/distributed_c10d.py:1762)
+    main (dsk/rank/__main__.py:29)
+"""
+)
 IN_LOOP = HEAD + "    spin (hook.py:12)\n    _inner_training_loop (transformers/trainer.py:2000)\n"
 NONE = "no stack: py-spy did not answer within 8 s\n"
 
@@ -53,7 +61,7 @@ def test_all_at_one_place_tells_nothing() -> None:
 
 
 def test_the_failure_names_rank_place_limit_and_stacks() -> None:
-    found = astray([stack(0, IN_COLLECTIVE), stack(2, IN_LOOP)])
+    found = [stack(0, IN_COLLECTIVE), stack(2, IN_LOOP)]
     told = failure(Stall("training", 21.4, 20.0), found, at=5.0, folder="/w/stacks/0")
     assert (told.node, told.rank, told.at) == (1, 2, 5.0)
     assert told.cause == (
@@ -62,6 +70,18 @@ def test_the_failure_names_rank_place_limit_and_stacks() -> None:
     )
     assert told.fix is not None
     assert "/w/stacks/0" in told.fix and "--limit training=" in told.fix
+
+
+def test_ranks_that_cannot_be_connected_are_told_to_look_at_the_network() -> None:
+    told = failure(
+        Stall("loading", 60.2, 60.0), [stack(0, JOINING), stack(2, JOINING)], at=5.0, folder="/w"
+    )
+    assert told.cause.endswith("(limit 60 s): all wait to be connected to one another")
+    assert told.fix is not None and told.fix.startswith("dsk check --only interface --only reach ")
+    one = failure(
+        Stall("loading", 60.2, 60.0), [stack(0, JOINING), stack(2, IN_LOOP)], at=5.0, folder="/w"
+    )
+    assert "rank 2 on node1" in one.cause and "connected" not in one.cause
 
 
 def test_stacks_are_kept_with_who_is_stopped(tmp_path: Path) -> None:
