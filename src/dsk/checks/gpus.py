@@ -40,7 +40,7 @@ def _gpus(node: Node, server: ServerFacts, devices: int, maker: str) -> Finding:
         text = Text(
             "slots: {slots}, but the server has {here} GPU(s){problem}",
             "slots: {slots}，但服务器只有 {here} 块 GPU{problem}",
-        ).filled(slots=node.slots, here=here, problem=_because(server.gpu_problem))
+        ).filled(slots=node.slots, here=here, problem=because(server.gpu_problem))
         fix = Text(
             "set slots: {here} in dsk.yaml (nodes[{index}]); dsk up",
             "在 dsk.yaml 里把 nodes[{index}] 的 slots 改为 {here}，然后：dsk up",
@@ -58,7 +58,7 @@ def _gpus(node: Node, server: ServerFacts, devices: int, maker: str) -> Finding:
     return Finding("gpus", "ok", text, node.index, None, str(here), str(node.slots))
 
 
-def _because(problem: str) -> str:
+def because(problem: str) -> str:
     return f" ({problem})" if problem else ""
 
 

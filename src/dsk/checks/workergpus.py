@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dsk.checks.facts import Facts, WorkerFacts
-from dsk.checks.gpus import NO_GPUS_WANTED
+from dsk.checks.gpus import NO_GPUS_WANTED, because
 from dsk.checks.model import Finding
 from dsk.cluster.model import Node
 from dsk.text import Text
@@ -37,11 +37,7 @@ def _finding(node: Node, worker: WorkerFacts, seen: int, *, in_place: bool) -> F
     text = Text(
         "slots: {slots}, but the worker sees {seen} GPU(s){problem}",
         "slots: {slots}，但 worker 只能看到 {seen} 块 GPU{problem}",
-    ).filled(
-        slots=node.slots,
-        seen=seen,
-        problem=f" ({worker.gpu_problem})" if worker.gpu_problem else "",
-    )
+    ).filled(slots=node.slots, seen=seen, problem=because(worker.gpu_problem))
     fix = _GIVE if in_place else _ANEW
     return Finding("worker-gpus", "failed", text, node.index, None, *numbers, fix)
 

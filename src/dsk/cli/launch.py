@@ -131,7 +131,7 @@ def _explain(recent: Recent, job: str) -> None:
 def _passes_its_checks(supervisor: Supervisor) -> bool:
     """Whether the job goes on once its workers are connected, found fit and locked: `dsk status`
     knows it from then on. Whoever does not want to wait, or not any longer, takes it for so."""
-    from dsk.cli.listen import listen
+    from dsk.connect.listening import listen
     from dsk.jobs.history import STARTS_WITHIN_S
     from dsk.wire.events import Finished, Phase
 
@@ -165,7 +165,8 @@ def _announce(planned: Plan, *, as_json: bool) -> None:
 def follow(supervisor: Supervisor, shows: Shows, *, explain: bool) -> int:
     """Shows the job until it ends, and if it fails, with `explain`, why; returns its exit code.
     Ctrl-C asks what to do with it. Raises JobFailed where it ends without a last word."""
-    from dsk.cli.listen import listen, show_all
+    from dsk.cli.listen import show_all
+    from dsk.connect.listening import listen
     from dsk.errors import JobFailed
     from dsk.jobs.evidence import Recent
 

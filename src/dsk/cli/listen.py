@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import queue
-import threading
-from collections.abc import Iterable
 from typing import Protocol
 
 import click
 
+from dsk.connect.listening import Heard
 from dsk.wire.events import Event, Finished, encode
 
 TICK_S = 0.25
-
-Heard = queue.Queue[Event | Exception | None]
 
 
 class Shows(Protocol):
@@ -37,23 +34,7 @@ class JsonLines:
     def close(self) -> None: ...
 
 
-def listen(events: Iterable[Event]) -> Heard:
-    """Reads `events` in a thread; their end comes as None, an error as itself."""
-    heard: Heard = queue.Queue()
-
-    def read() -> None:
-        try:
-            for event in events:
-                heard.put(event)
-            heard.put(None)
-        except Exception as error:
-            heard.put(error)
-
-    threading.Thread(target=read, daemon=True).start()
-    return heard
-
-
-def show_all(heard: Heard, shows: Shows) -> Finished | None:
+def show_all(heard: Heard[Event], shows: Shows) -> Finished | None:
     """Until the events end: the last of a job's, if it came. After an interruption, or whatever
     else is raised, it can be called again."""
     finished = None
@@ -69,7 +50,7 @@ def show_all(heard: Heard, shows: Shows) -> Finished | None:
     return finished
 
 
-def _next(heard: Heard, shows: Shows) -> Event | Exception | None:
+def _next(heard: Heard[Event], shows: Shows) -> Event | Exception | None:
     while True:
         try:
             return heard.get(timeout=TICK_S)

@@ -34,8 +34,9 @@ def command(
 
     Equal lines of several ranks are shown as one. Ctrl-C ends this command alone, never the job.
     """
-    from dsk.cli.listen import JsonLines, listen, show_all
+    from dsk.cli.listen import JsonLines, show_all
     from dsk.cli.screen import Screen
+    from dsk.connect.listening import listen
     from dsk.jobs import history
     from dsk.jobs.wanted import since, wanted
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from queue import Empty, Queue
+from itertools import takewhile
+from queue import Empty
 from typing import TYPE_CHECKING, Any
 
+from dsk.connect.listening import listen
 from dsk.errors import DskError, Unreachable
 from dsk.text import Text
 
@@ -40,20 +42,8 @@ def pull(engine: DockerClient, repository: str, digest: str) -> Iterator[Event |
     may be is the caller's to say. Raises OSError with the engine's words, also where the way to it
     is lost.
     """
-    news: Queue[Event | Exception | None] = Queue()
     left = threading.Event()
-
-    def read() -> None:
-        try:
-            for event in _pull(engine, repository, digest):
-                if left.is_set():
-                    return
-                news.put(event)
-            news.put(None)
-        except Exception as error:
-            news.put(error)
-
-    threading.Thread(target=read, daemon=True).start()
+    news = listen(takewhile(lambda _: not left.is_set(), _pull(engine, repository, digest)))
     try:
         while True:
             try:

@@ -1,0 +1,27 @@
+"""What comes from elsewhere, read in a thread: whoever waits for it can do so with a limit."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterable
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Heard = queue.Queue[Item | Exception | None]
+
+
+def listen(items: Iterable[Item]) -> Heard[Item]:
+    """Reads `items` in a thread; their end comes as None, an error as itself."""
+    heard: Heard[Item] = queue.Queue()
+
+    def read() -> None:
+        try:
+            for item in items:
+                heard.put(item)
+            heard.put(None)
+        except Exception as error:
+            heard.put(error)
+
+    threading.Thread(target=read, daemon=True).start()
+    return heard
