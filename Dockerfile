@@ -127,6 +127,7 @@ RUN --mount=type=bind,source=scripts/image/with-mirrors,target=/build/with-mirro
     && unpack "/tmp/sdists/llamafactory-$LLAMAFACTORY_VERSION.tar.gz" /opt/llamafactory \
     && unpack "/tmp/data/llamafactory-$LLAMAFACTORY_DATA_VERSION.tar.gz" /tmp/data/tree \
     && cp -r /tmp/data/tree/data /tmp/data/tree/examples /opt/llamafactory/ \
+    && { [ -e /opt/llamafactory/src/train.py ] || cp /tmp/data/tree/src/train.py /opt/llamafactory/src/; } \
     && rm -r /tmp/sdists /tmp/data \
     && patch --fuzz 0 --no-backup-if-mismatch -p1 -d /opt/llamafactory -i "/patches/$LLAMAFACTORY_PATCH" \
     && patch --fuzz 0 --no-backup-if-mismatch -p1 -d /opt/deepspeed -i "/patches/$DEEPSPEED_PATCH" \
@@ -153,8 +154,15 @@ ENV DSK_STACK=${STACK}
 # by time stamp.
 RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     --mount=type=bind,from=builder,source=/wheels,target=/wheels \
+    --mount=type=bind,from=tools,source=/usr/bin/patch,target=/usr/bin/patch \
+    --mount=type=bind,from=stack-files,source=/stack.env,target=/stack/stack.env \
+    --mount=type=bind,source=patches,target=/patches \
     --mount=type=bind,source=scripts/image/compile_pyc.py,target=/build/compile_pyc.py \
+    --mount=type=bind,source=scripts/image/patch_installed.py,target=/build/patch_installed.py \
     /opt/build/bin/uv pip install --python /opt/venv --no-cache --no-index --no-deps /wheels/deepspeed-*.whl \
+    && . /stack/stack.env \
+    && for patch in $INSTALLED_PATCHES; do \
+        python /build/patch_installed.py /opt/venv/lib/python3*/site-packages "/patches/$patch" || exit; done \
     && find /opt/venv -path '*distutils*/__pycache__' -prune -exec rm -r {} + \
     && python -B /build/compile_pyc.py /opt/venv
 COPY --from=sources /opt/llamafactory /opt/llamafactory

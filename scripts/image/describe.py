@@ -31,6 +31,7 @@ PACKAGES = (
 def stack(settings: dict[str, str], name: str) -> dict[str, Any]:
     return {
         "name": name,
+        "revision": int(settings["REVISION"]),
         "python": platform.python_version(),
         "accelerator": settings["ACCELERATOR"],
         "cuda": torch.version.cuda,
@@ -48,7 +49,7 @@ def type_name(annotation: Any) -> str:
     )
 
 
-def recipe_keys() -> dict[str, Any]:
+def recipe_keys(settings: dict[str, str], name: str) -> dict[str, Any]:
     keys = {
         field.name: type_name(field.type)
         for arguments in _TRAIN_ARGS
@@ -58,6 +59,8 @@ def recipe_keys() -> dict[str, Any]:
     datasets = json.loads((LLAMAFACTORY / "data/dataset_info.json").read_text(encoding="utf-8"))
     presets = LLAMAFACTORY.glob("examples/deepspeed/ds_*.json")
     return {
+        "stack": name,
+        "revision": int(settings["REVISION"]),
         "keys": dict(sorted(keys.items())),
         "presets": sorted(preset.name for preset in presets),
         "datasets": sorted(datasets),
@@ -70,7 +73,7 @@ def main() -> None:
     settings = dict(word.split("=", 1) for word in words)
     for name, content in (
         ("stack.json", stack(settings, sys.argv[3])),
-        ("recipe-keys.json", recipe_keys()),
+        ("recipe-keys.json", recipe_keys(settings, sys.argv[3])),
     ):
         (folder / name).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 

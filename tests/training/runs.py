@@ -92,12 +92,19 @@ class Site:
     def model(self) -> str:
         return str(self.folder / "model")
 
-    def script(self, path: Path, *words: str, name: str, tools: Iterable[str] = ()) -> Ended:
-        """Runs a file of ours there, with its own caches in the folder `name`."""
+    def script(
+        self,
+        path: Path,
+        *words: str,
+        name: str,
+        tools: Iterable[str] = (),
+        limit_s: float = LIMIT_S,
+    ) -> Ended:
+        """Run a file of ours there, with its own caches in the folder `name`."""
         own = self._folder(name)
         copy = own / path.name
         copy.write_text(path.read_text())
-        return self._python([str(copy), *words], own, tools)
+        return self._python([str(copy), *words], own, tools, limit_s)
 
     def train(self, name: str, preset: str, *, tools: Iterable[str] = (), **keys: Any) -> Run:
         """`deepspeed --num_gpus 1 train.py` with one of LLaMA-Factory's presets (`z2_offload`) and
@@ -115,7 +122,7 @@ class Site:
             self.place.deepspeed, "--num_gpus=1", f"--master_port={free_port()}",
             str(shipped / "src/train.py"), "train", str(train_yaml),
         ]  # fmt: skip
-        return Run(self._python(words, own, tools), own)
+        return Run(self._python(words, own, tools, LIMIT_S), own)
 
     def _folder(self, name: str) -> Path:
         folder = self.folder / name
@@ -123,7 +130,9 @@ class Site:
         (folder / "home").mkdir()
         return folder
 
-    def _python(self, words: Sequence[str], own: Path, tools: Iterable[str]) -> Ended:
+    def _python(
+        self, words: Sequence[str], own: Path, tools: Iterable[str], limit_s: float
+    ) -> Ended:
         for tool in (*BASIC, *tools):
             (own / "bin" / tool).symlink_to(self.place.program(tool))
         env = {
@@ -136,7 +145,7 @@ class Site:
             "TRITON_CACHE_DIR": str(own / "triton"),
             "HF_HUB_OFFLINE": "1",
         }
-        return self.place.python(words, folder=self.folder, env=env, limit_s=LIMIT_S)
+        return self.place.python(words, folder=self.folder, env=env, limit_s=limit_s)
 
 
 def answer(ended: Ended) -> Any:

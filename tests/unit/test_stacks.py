@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from dsk import variables
+from dsk.jobs.knownwrong import parse
 from dsk.recipe import KnownKeys
+from dsk.recipe.presets import short_names
 
 ROOT = Path(__file__).parents[2]
 STACKS = sorted((ROOT / "stacks").iterdir())
@@ -16,10 +18,10 @@ LOCKS = ("accelerator", "torch", "requirements", "build")
 FILES = {
     *(f"{lock}.{kind}" for lock in LOCKS for kind in ("in", "txt")),
     *("sources.txt", "data-sources.txt", "overrides.txt"),
-    *("stack.env", "trim.txt", "recipe-keys.json"),
+    *("stack.env", "trim.txt", "recipe-keys.json", "known-wrong.yaml"),
 }
 SETTINGS = {
-    "ACCELERATOR",
+    *("ACCELERATOR", "REVISION", "INSTALLED_PATCHES"),
     *("LLAMAFACTORY_VERSION", "LLAMAFACTORY_PATCH", "LLAMAFACTORY_DATA_VERSION"),
     *("DEEPSPEED_VERSION", "DEEPSPEED_PATCH", "TRAIN_ENTRY"),
 }
@@ -83,6 +85,7 @@ def test_the_settings_name_what_is_there(stack: Path) -> None:
 def test_every_patch_belongs_to_a_stack() -> None:
     named = [settings(stack) for stack in STACKS]
     used = {one[key] for one in named for key in ("LLAMAFACTORY_PATCH", "DEEPSPEED_PATCH")}
+    used |= {patch for one in named for patch in one["INSTALLED_PATCHES"].split()}
     assert {patch.name for patch in (ROOT / "patches").iterdir()} == used
 
 
@@ -95,4 +98,18 @@ def test_the_trim_list_is_one(stack: Path) -> None:
 @every_stack
 def test_the_recipe_keys_are_read(stack: Path) -> None:
     file = stack / "recipe-keys.json"
-    assert KnownKeys.from_json(file.read_text(), where=str(file)).presets
+    keys = KnownKeys.from_json(file.read_text(), where=str(file))
+    assert keys.presets
+    assert (keys.stack, keys.revision) == (stack.name, int(settings(stack)["REVISION"]))
+
+
+@every_stack
+def test_what_it_trains_wrongly_is_said_of_presets_that_it_has(stack: Path) -> None:
+    file = stack / "known-wrong.yaml"
+    presets = short_names(KnownKeys.from_json((stack / "recipe-keys.json").read_text(), where=""))
+    entries = parse(file.read_text(), file.name)
+    assert entries
+    for entry in entries:
+        assert presets.keys() >= set(entry.presets)
+        if entry.before_revision is not None:
+            assert entry.before_revision <= int(settings(stack)["REVISION"])

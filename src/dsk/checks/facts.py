@@ -158,7 +158,8 @@ class Workspace:
 class WorkerFacts:
     """What a worker says from inside. `stack` as recorded when its image was built, `packages` are
     the versions of the deciding ones that Python finds there now. `gpus` None: it has a CPU's
-    slots. `modes`: what is to be private and is not, with its mode."""
+    slots. `modes`: what is to be private and is not, with its mode. `wrong`: what its image trains
+    wrongly and a newer one of its stack does not."""
 
     protocol: int
     content_id: str
@@ -171,6 +172,7 @@ class WorkerFacts:
     modes: Mapping[str, str] = field(default_factory=dict)
     shm: int = 0
     job: str = ""
+    wrong: tuple[Text, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from dsk.fleet.keys import existing_keys
 from dsk.jobs.checkjob import job_facts
 from dsk.jobs.places import kind_of_place
 from dsk.jobs.planning import Request
+from dsk.jobs.stacks import outdated
 from dsk.jobs.trial import Busy, Trials, collectives, one_step
 from dsk.text import Text
 
@@ -144,7 +145,10 @@ class Measuring:
         }
 
     def _workers(self, fleet: Fleet, inside: dict[int, Inside]) -> dict[int, WorkerFacts]:
-        found = self._each(fleet, inside, Inside.facts)
+        found = {
+            index: replace(worker, wrong=outdated(worker.stack))
+            for index, worker in self._each(fleet, inside, Inside.facts).items()
+        }
         if not self._thorough or len(found) < 2:
             return found
         token = secrets.token_hex(4)

@@ -12,7 +12,7 @@ from dsk.errors import UserError
 from dsk.fleet.inside import Inside
 from dsk.jobs.launch import RECIPE_KEYS
 from dsk.jobs.planning import Request, plan
-from dsk.jobs.stacks import stack_for
+from dsk.jobs.stacks import keys_of_image, stack_for
 from dsk.recipe import KnownKeys, Recipe
 from dsk.recipe.memory import Unknown, estimate_for
 from dsk.recipe.shape import ModelShape, UnknownShape
@@ -59,6 +59,5 @@ def _gpu_need(recipe: Recipe, config: Mapping[str, Any]) -> GpuNeed:
 def _keys(request: Request, master: Inside) -> KnownKeys:
     """Those of the LLaMA-Factory that will really run; without one, the stack's of that name."""
     text = master.ask("recipe_keys")
-    if not text:
-        return stack_for(request.cluster.image)[0].keys
-    return KnownKeys.from_json(text, where=RECIPE_KEYS)
+    image = request.cluster.image
+    return keys_of_image(text, image, where=RECIPE_KEYS) if text else stack_for(image)[0].keys

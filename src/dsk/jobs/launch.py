@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dsk.jobs.place import Place, Supervisor
 from dsk.jobs.planning import Plan, Request, plan
+from dsk.jobs.stacks import keys_of_image
 from dsk.recipe import KnownKeys
 
 RECIPE_KEYS = "/etc/dsk/recipe-keys.json"
@@ -12,7 +13,8 @@ RECIPE_KEYS = "/etc/dsk/recipe-keys.json"
 def image_keys(place: Place) -> KnownKeys:
     """The keys of the LLaMA-Factory that will really run."""
     text = place.output_of(["cat", RECIPE_KEYS])
-    return KnownKeys.from_json(text, where=f"{place.cluster.master}:{RECIPE_KEYS}")
+    where = f"{place.cluster.master}:{RECIPE_KEYS}"
+    return keys_of_image(text, place.cluster.image, where=where)
 
 
 def prepare(place: Place, request: Request) -> Plan:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from importlib.resources import files
+from typing import Any
 
 from dsk import variables
 from dsk.cluster.model import DEFAULT_IMAGE
-from dsk.recipe import KnownKeys
+from dsk.jobs.knownwrong import parse
+from dsk.recipe import KnownKeys, KnownWrong
+from dsk.text import Text
 
 RECIPE_KEYS = "recipe-keys.json"
+KNOWN_WRONG = "known-wrong.yaml"
 _STACKS = files("dsk.assets") / "stacks"
 _OWN = re.compile(r"(?:.*/)?dsk:(?P<tag>[^@]+)(?:@.*)?")
 """`dsk:seed`; also as it is published, `registry.example/owner/dsk:seed-1.2.3`."""
@@ -45,11 +50,35 @@ def shipped_stacks() -> list[str]:
     return sorted(folder.name for folder in folders if (folder / RECIPE_KEYS).is_file())
 
 
+def keys_of_image(text: str, image: str, *, where: str) -> KnownKeys:
+    """What an image's own recipe-keys.json says, with what this dsk knows that it trains wrongly.
+
+    `where` names the file if it is broken. An image that does not name its stack is an older one,
+    of the stack that its reference names.
+    """
+    keys = KnownKeys.from_json(text, where=where)
+    stack = keys.stack or stack_for(image)[0].name
+    return replace(keys, wrong=known_wrong(stack, keys.revision))
+
+
+def known_wrong(stack: str, revision: int) -> tuple[KnownWrong, ...]:
+    """What images of this stack and revision train wrongly; nothing for a stack of someone else."""
+    file = _STACKS / stack / KNOWN_WRONG
+    if not stack or not file.is_file():
+        return ()
+    entries = parse(file.read_text(encoding="utf-8"), f"stacks/{stack}/{KNOWN_WRONG}")
+    return tuple(entry for entry in entries if entry.holds_for(revision))
+
+
+def outdated(stack: Mapping[str, Any]) -> tuple[Text, ...]:
+    """What an image trains wrongly and a newer one of its stack does not, from its stack.json."""
+    found = known_wrong(str(stack.get("name", "")), int(stack.get("revision", 1)))
+    return tuple(entry.problem for entry in found if entry.before_revision is not None)
+
+
 def _read(name: str) -> Stack:
     keys = _STACKS / name / RECIPE_KEYS
     settings = variables.parse((_STACKS / name / "stack.env").read_text(encoding="utf-8"))
-    return Stack(
-        name,
-        KnownKeys.from_json(keys.read_text(encoding="utf-8"), where=str(keys)),
-        tuple(settings["TRAIN_ENTRY"].split()),
-    )
+    read = KnownKeys.from_json(keys.read_text(encoding="utf-8"), where=str(keys))
+    wrong = known_wrong(name, read.revision)
+    return Stack(name, replace(read, wrong=wrong), tuple(settings["TRAIN_ENTRY"].split()))

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dsk.recipe.caches import cache_env, modelscope_folder
 from dsk.recipe.keys import KnownKeys
 from dsk.recipe.load import load_train_file
-from dsk.recipe.model import Change, Recipe, Site, TrainFile
+from dsk.recipe.model import Change, KnownWrong, Recipe, Site, TrainFile
 
 __all__ = [
     "Change",
     "KnownKeys",
+    "KnownWrong",
     "Recipe",
     "Site",
     "TrainFile",

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from dsk.errors import DskError
+from dsk.recipe.model import KnownWrong
 from dsk.text import Text, verbatim
 
 
@@ -16,12 +17,17 @@ class KnownKeys:
     """Generated when the image is built, from LLaMA-Factory's argument classes (recipe-keys.json).
 
     `keys` maps a key to its type as written in the class, `presets` are file names in
-    examples/deepspeed, `datasets` the names in the shipped data/dataset_info.json.
+    examples/deepspeed, `datasets` the names in the shipped data/dataset_info.json. `stack` and
+    `revision` are the image's; images from before revision 2 do not name them. `wrong` are the
+    settings that this image is known to train wrongly.
     """
 
     keys: Mapping[str, str]
     presets: tuple[str, ...]
     datasets: tuple[str, ...]
+    stack: str = ""
+    revision: int = 1
+    wrong: tuple[KnownWrong, ...] = ()
 
     @classmethod
     def from_json(cls, text: str, *, where: str) -> KnownKeys:
@@ -32,6 +38,8 @@ class KnownKeys:
                 {str(name): str(kind) for name, kind in data["keys"].items()},
                 tuple(map(str, data["presets"])),
                 tuple(map(str, data["datasets"])),
+                str(data.get("stack", "")),
+                int(data.get("revision", 1)),
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise DskError(

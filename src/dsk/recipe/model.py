@@ -10,6 +10,7 @@ from types import MappingProxyType
 from dsk.recipe.batch import Batch
 from dsk.recipe.commas import split_commas
 from dsk.recipe.redaction import redact
+from dsk.text import Text
 
 SHIPPED_DIR = "/opt/llamafactory"
 
@@ -46,6 +47,28 @@ class Site:
     exists: Callable[[str], bool] | None = None
     shipped_dir: str = SHIPPED_DIR
     modelscope: str | None = None
+
+
+@dataclass(frozen=True)
+class KnownWrong:
+    """Settings whose training gives a wrong result, although it runs.
+
+    `presets` are DeepSpeed presets of LLaMA-Factory, `precisions` of bf16, fp16 and fp32; empty
+    means any. `before_revision` is the stack's first revision that computes them correctly, None
+    where there is none yet. `source` is the address of the report.
+    """
+
+    id: str
+    presets: tuple[str, ...]
+    precisions: tuple[str, ...]
+    min_accumulation: int
+    before_revision: int | None
+    problem: Text
+    fix: Text
+    source: str
+
+    def holds_for(self, revision: int) -> bool:
+        return self.before_revision is None or revision < self.before_revision
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dsk.recipe.datasets import resolve_datasets
 from dsk.recipe.draft import Draft
 from dsk.recipe.keys import KnownKeys
+from dsk.recipe.knownwrong import refuse_known_wrong
 from dsk.recipe.model import Recipe, Site, TrainFile
 from dsk.recipe.nodes import fit_to_disks, limit_timeout
 from dsk.recipe.parse import parse
@@ -27,6 +28,7 @@ def resolve(source: TrainFile, overrides: Sequence[str], site: Site, known: Know
     resolve_weights(draft)
     resolve_datasets(draft, known)
     resolve_deepspeed(draft, known)
+    refuse_known_wrong(draft, known.wrong)
     resolve_inputs(draft)
     resolve_outputs(draft)
     limit_timeout(draft)
