@@ -6,8 +6,8 @@
 
 Trains a tiny random model with each preset, full and LoRA, in bf16 and fp32, with the same global
 batch split in several ways (tests/training/equivalence.py), and prints for each row the largest
-difference of any loss and any gradient norm from the run without DeepSpeed. `--model CONFIG.json`
-takes random weights of that shape instead. Exits with 1 where a difference is no rounding.
+difference of any loss and any gradient norm from the run without DeepSpeed. `--model` takes random
+weights of a real model's shape instead. Exits with 1 where a difference is more than rounding.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from bench.gpu_memory import CONFIGS
 from tests.training.equivalence import (
     KINDS,
     PRECISIONS,
@@ -44,7 +45,7 @@ def main() -> None:
     parser.add_argument("image", nargs="?", help="the image to train in")
     parser.add_argument("--here", type=Path, help="LLaMA-Factory's tree, for this Python's stack")
     parser.add_argument("--gpu", action="store_true", help="train on a GPU, with one rank")
-    parser.add_argument("--model", type=Path, help="a config.json: random weights of that shape")
+    parser.add_argument("--model", choices=CONFIGS, help="random weights of this shape")
     parser.add_argument("--learning-rate", type=float, help="instead of those for the tiny model")
     parser.add_argument("--jobs", type=int, default=1, help="how many runs at a time")
     parser.add_argument("--preset", action="append", choices=PRESETS, help="only this one")
@@ -76,13 +77,13 @@ def main() -> None:
         sys.exit(1)
 
 
-def make_model(site: Site, config: Path | None) -> None:
-    if config is None:
+def make_model(site: Site, name: str | None) -> None:
+    if name is None:
         site.make_model()
         return
     shape = site.folder / "shape"
     shape.mkdir()
-    (shape / "config.json").write_text(config.read_text())
+    (shape / "config.json").write_text(json.dumps(CONFIGS[name]))
     done = site.script(RANDOM_MODEL, str(shape), site.model, name="random-model")
     if done.status:
         sys.exit(done.output)

@@ -1,6 +1,6 @@
 """What DeepSpeed's runner reads where somebody starts it by hand in the master's worker.
 
-Read in DeepSpeed 0.18.4: launcher/runner.py and launcher/multinode_runner.py.
+Read in DeepSpeed 0.19.8: launcher/runner.py and launcher/multinode_runner.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""DeepSpeed's hostfile, as its runner reads it (launcher/runner.py, 0.18.4). Pure."""
+"""DeepSpeed's hostfile, as its runner reads it (launcher/runner.py, 0.19.8). Pure."""
 
 from __future__ import annotations
 

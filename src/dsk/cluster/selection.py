@@ -1,7 +1,7 @@
 """Which slots of a cluster a job uses: --include and --exclude in DeepSpeed's own syntax.
 
 `host1@host2:0,2` names all of host1's slots and two of host2's; see parse_resource_filter in
-launcher/runner.py of DeepSpeed 0.18.4. dsk's node names (`node1`) are understood beside addresses.
+launcher/runner.py of DeepSpeed 0.19.8. dsk's node names (`node1`) are understood beside addresses.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """DeepSpeed's own runner: its hostfile, its command line, and what its output says.
 
-Read in DeepSpeed 0.18.4: launcher/runner.py, multinode_runner.py (PDSHRunner), launch.py.
+Read in DeepSpeed 0.19.8: launcher/runner.py, multinode_runner.py (PDSHRunner), launch.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The ranks as dsk's agents start them, under the contract of DeepSpeed's launch.py.
 
-Read in DeepSpeed 0.18.4: launcher/launch.py, accelerator/*_accelerator.py.
+Read in DeepSpeed 0.19.8: launcher/launch.py, accelerator/*_accelerator.py.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def test_a_user_has_a_name_and_a_home(cluster: Cluster, keys: Keys) -> None:
 
 
 def parse_hostfile(text: str) -> dict[str, int]:
-    """_parse_hostfile() of DeepSpeed 0.18.4 (launcher/runner.py), its rule word for word."""
+    """_parse_hostfile() of DeepSpeed 0.19.8 (launcher/runner.py), its rule word for word."""
     pool: dict[str, int] = {}
     for raw in text.splitlines():
         line = raw.strip()

@@ -1,4 +1,4 @@
-"""The runner's command line, and what its real output (DeepSpeed 0.18.4 under pdsh) tells."""
+"""The runner's command line, and what its real output (DeepSpeed 0.19.8 under pdsh) tells."""
 
 from __future__ import annotations
 

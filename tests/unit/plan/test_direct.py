@@ -1,4 +1,4 @@
-"""What every rank is started as: the contract of DeepSpeed 0.18.4's launch.py."""
+"""What every rank is started as: the contract of DeepSpeed 0.19.8's launch.py."""
 
 from __future__ import annotations
 
