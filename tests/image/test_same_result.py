@@ -70,6 +70,20 @@ def test_a_resumed_run_continues_the_same_curve(site: Site, kind: str) -> None:
         assert difference(resumed, straight).within("bf16"), case
 
 
+def test_the_first_step_of_adam_in_z0_is_the_first(image: Image) -> None:
+    """Adam's first update with a constant gradient is the learning rate. A step that only allocates
+    its states would make it 0.74 of that (seen with unpatched DeepSpeed)."""
+    env = {
+        **{"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "DS_ACCELERATOR": "cpu"},
+        **{"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29555", "GLOO_SOCKET_IFNAME": "lo"},
+    }
+    done = image.script("first_update.py", options=["--network=none"], env=env)
+    assert done == {
+        "FP16_Optimizer": pytest.approx(-0.1, rel=2**-8),
+        "FP16_UnfusedOptimizer": pytest.approx(-0.1, rel=2**-8),
+    }
+
+
 def test_zero_3_loads_a_models_buffers_on_every_rank(image: Image) -> None:
     """Without the patch of transformers, only rank 0 loads them, or none."""
     done = image.script("buffers.py", options=["--network=none", "--shm-size=1g"], limit_s=300)

@@ -44,6 +44,9 @@ RECIPE: dict[str, Any] = {
     "preprocessing_num_workers": 1,
     "max_steps": STEPS,
     "lr_scheduler_type": "constant",
+    # Off by default in transformers 4.52: each rank's mean would count the same, however many
+    # tokens it has.
+    "average_tokens_across_devices": True,
     "logging_steps": 1,
     "save_strategy": "no",
     "report_to": "none",
@@ -231,7 +234,8 @@ def _ask(site: Site, name: str, runs: list[dict[str, Any]], jobs: int) -> dict[s
     if not _adapter(site).exists() and any("adapter_name_or_path" in r["recipe"] for r in runs):
         start = _run(Case("none", "lora", "fp32", *SPLITS[0]), site, _adapter(site), {})
         del start["recipe"]["adapter_name_or_path"]
-        start["recipe"]["max_steps"] = 1
+        first = next(run["recipe"] for run in runs if "adapter_name_or_path" in run["recipe"])
+        start["recipe"] |= {"max_steps": 1, "learning_rate": first["learning_rate"]}
         asked = [start | {"name": "adapter", "keep": True}]
         asked += [run | {"after": run["after"] or "adapter"} for run in runs]
     request = site.folder / f"{name}.json"
