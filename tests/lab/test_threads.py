@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -68,3 +69,11 @@ def test_the_users_own_number(two_cores: Cluster) -> None:
     """By DeepSpeed's launcher, whose ranks get it through sshd."""
     threads, _ = launch(two_cores, "--launcher", "deepspeed", OMP_NUM_THREADS="3")
     assert threads == {0: "3", 1: "3"}
+
+
+def test_ranks_started_by_hand(two_cores: Cluster) -> None:
+    place = f"{two_cores.workspace}/threads.py"
+    text = "import os; print('a rank has', os.environ['OMP_NUM_THREADS'])"
+    two_cores.in_worker(0, "sh", "-c", f"echo {shlex.quote(text)} > {place}")
+    out = two_cores.in_worker(0, "deepspeed", "--num_gpus=2", place)
+    assert out.count("a rank has 1") == 2
