@@ -73,7 +73,8 @@ def test_the_users_own_number(two_cores: Cluster) -> None:
 
 def test_ranks_started_by_hand(two_cores: Cluster) -> None:
     place = f"{two_cores.workspace}/threads.py"
-    text = "import os; print('a rank has', os.environ['OMP_NUM_THREADS'])"
-    two_cores.in_worker(0, "sh", "-c", f"echo {shlex.quote(text)} > {place}")
+    # One write: two ranks share the output.
+    text = "import os; os.write(1, b'a rank has %s\\n' % os.environb[b'OMP_NUM_THREADS'])"
+    two_cores.in_worker(0, "sh", "-c", f"printf %s {shlex.quote(text)} > {place}")
     out = two_cores.in_worker(0, "deepspeed", "--num_gpus=2", place)
     assert out.count("a rank has 1") == 2
