@@ -1,8 +1,8 @@
 """From launch to the first optimizer step over two nodes, in the lab, on CPU (as root).
 
 `dsk launch` with either launcher, and torchrun: llamafactory-cli over ssh in each worker, as by
-hand. The same image, recipe and number of threads; the job may take 0.5 of DeepSpeed's time with
-dsk's own launcher. Usage: ttfs.py [IMAGE [ROUNDS]]
+hand. The same image and recipe, and the number of threads that each way chooses; the job may take
+0.5 of DeepSpeed's time with dsk's own launcher. Usage: ttfs.py [IMAGE [ROUNDS]]
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ LOCK_WAIT_S = 3600
 NAME = "ttfs"
 OUTPUT_DIR = "outputs/ttfs"
 RECIPE = "ttfs.yaml"
-THREADS = {"OMP_NUM_THREADS": "1"}
 PORTS = itertools.count(29600)
 
 
@@ -45,7 +44,7 @@ def main(image: str = "dsk:cu128", rounds: str = "5") -> None:
 
 def prepare(lab: Lab, folder: Path, image: str) -> Cluster:
     hosts = [f"{node.host}:1" for node in lab.nodes]
-    cluster = Cluster.init(lab, folder, hosts, name=NAME, image=image, env=THREADS)
+    cluster = Cluster.init(lab, folder, hosts, name=NAME, image=image)
     cluster.dsk("up", "--accept-new-host-keys")
     place = f"{cluster.workspace}/{MODEL}"
     cluster.dsk("exec", "--", "python", "-m", "dsk.demo.tiny_model", place)
@@ -79,7 +78,7 @@ def by_ssh(lab: Lab, rank: int, port: int) -> list[str]:
     """From the first worker, which has the key, into each worker; its own too."""
     first = lab.nodes[0]
     settings = {
-        **THREADS, "FORCE_TORCHRUN": "1", "NNODES": str(len(lab.nodes)), "NODE_RANK": str(rank),
+        "FORCE_TORCHRUN": "1", "NNODES": str(len(lab.nodes)), "NODE_RANK": str(rank),
         "NPROC_PER_NODE": "1", "MASTER_ADDR": first.host, "MASTER_PORT": str(port),
     }  # fmt: skip
     command = [

@@ -17,6 +17,7 @@ def test_everything_that_the_launch_would_do(in_cluster: Dsk) -> None:
         "/workspace/outputs/x",
         "10.255.255.11 slots=2\n",
         "NCCL_DEBUG=WARN",
+        "OMP_NUM_THREADS=<cores of the worker / ranks of the node",
         "MASTER_ADDR",
         "-m dsk.rank '--local_rank=<local rank>' train",
         "not checked",
@@ -41,6 +42,13 @@ def test_as_json(in_cluster: Dsk) -> None:
     assert shown["launcher"] == "direct"
     assert shown["command"][0].endswith("python")
     assert shown["unchecked"]
+
+
+def test_the_users_own_number_of_threads(in_cluster: Dsk) -> None:
+    file = in_cluster.folder / "dsk.yaml"
+    file.write_text(file.read_text().replace("env: {", "env: {OMP_NUM_THREADS: 3, "))
+    shown = json.loads(in_cluster("launch", "--dry-run", "--json", in_cluster.train()).out)
+    assert shown["env"]["OMP_NUM_THREADS"] == "3"
 
 
 def test_no_secret_is_shown(in_cluster: Dsk) -> None:

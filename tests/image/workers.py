@@ -110,7 +110,7 @@ def _cluster(name: str, network: str, subnet: str, folder: Path, image: str) -> 
         image=image,
         shm_size="64mb",
         env={"AWKWARD": AWKWARD},
-        demo=Demo(network, subnet, workspaces),
+        demo=Demo(network, subnet, workspaces, cpus=(os.cpu_count() or 1) / 2),
     )
 
 

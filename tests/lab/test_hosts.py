@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hosts import Lab, LabError
+from hosts import Lab, LabError, cores
 from hosts.command import wait_until
 from hosts.network import OPERATOR_LINK
 from hosts.record import Record
@@ -42,6 +42,15 @@ def test_nodes_are_different_hosts(lab):
     seen = [in_container(node, "hostname; cat /workspace/mark").split() for node in lab.nodes]
     assert seen == [["dsk-node1"] * 2, ["dsk-node2"] * 2]
     assert (lab.nodes[1].workspace / "mark").read_text() == "dsk-node2\n"
+
+
+def test_nodes_share_the_machines_cores(lab):
+    show = "/opt/venv/bin/python -c 'import os; print(*sorted(os.sched_getaffinity(0)))'"
+    seen = [list(map(int, in_container(node, show).split())) for node in lab.nodes]
+    assert seen == [cores.of_host(node.number, len(lab.nodes)) for node in lab.nodes]
+    together = sorted(core for each in seen for core in each)
+    machine = cores.machine_cores()
+    assert together == machine if len(machine) > 1 else set(together) == set(machine)
 
 
 def test_ssh_reaches_each_nodes_own_engine(lab):

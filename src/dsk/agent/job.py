@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 import time
@@ -10,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from dsk.agent import figures, jobfolder, lock, processes, stacks
+from dsk.agent import figures, jobfolder, lock, processes, stacks, threads
 from dsk.agent.ranks import Ranks
 from dsk.agent.session import Op
 from dsk.agent.tail import RankLogs, Reader
@@ -79,9 +80,10 @@ class Job:
         progress = partial(figures.progress, self._job)
         started = Ranks(self._folder(attempt), self._changed, progress)
         self._ranks = started
+        default = threads.default(os.environ, len(ranks))
         try:
             for each in ranks:
-                self._start_one(started, each)
+                self._start_one(started, {**each, "env": {**default, **each["env"]}})
         except OSError:
             self._end()
             raise

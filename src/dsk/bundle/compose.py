@@ -71,6 +71,7 @@ def _values(cluster: Cluster, node: Node, config: str) -> dict[str, str | int]:
         "DSK_ACCELERATOR": cluster.accelerator,
         "DS_ACCELERATOR": cluster.devices.deepspeed,
         "DSK_DEMO_NETWORK": cluster.demo.network if cluster.demo else "",
+        "DSK_DEMO_CPUS": f"{cluster.demo.cpus:.2f}" if cluster.demo else "",
         "DSK_USER": str(cluster.user or ""),
         "DSK_UID": str(cluster.user.uid if cluster.user else ""),
         "DSK_GID": str(cluster.user.gid if cluster.user else ""),

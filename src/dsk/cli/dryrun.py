@@ -17,6 +17,11 @@ NOT_CHECKED = (
     "whether the model and the data are there on every node",
 )
 
+CHOSEN_ON_THE_NODE = {
+    "OMP_NUM_THREADS": "<cores of the worker / ranks of the node, so that ranks do not compete>"
+}
+"""Unless the user sets them (agent.threads)."""
+
 
 def as_text(plan: Plan) -> str:
     return "\n\n".join(
@@ -67,7 +72,7 @@ def _command(plan: Plan) -> list[str]:
 
 
 def _env(plan: Plan) -> Mapping[str, str]:
-    env = deepspeed.rank_env(plan.spec)
+    env = {**CHOSEN_ON_THE_NODE, **deepspeed.rank_env(plan.spec)}
     return {name: secretnames.shown(name, env[name]) for name in sorted(env)}
 
 

@@ -84,12 +84,13 @@ class Demo:
 
     The workers stand on a Docker network of their own (`network`, with `subnet`) instead of host
     networking, and each node's workspace is a folder of its own on that machine (`workspaces`, by
-    node index), mounted at the cluster's one workspace path.
+    node index), mounted at the cluster's one workspace path. Each worker has `cpus` of its cores.
     """
 
     network: str
     subnet: str
     workspaces: tuple[PurePosixPath, ...]
+    cpus: float
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def clean(report: Report) -> None:
     """Takes away what a demo started and wrote, also one that was cut off. Raises DskError."""
     with open_server(Local(), Path()) as server:
         engine = server.engine()
-        demo_cluster = site.cluster(site.folder(), site.SUBNETS[0], "none", "cpu")
+        demo_cluster = site.cluster(site.folder(), site.SUBNETS[0], "none", "cpu", cores=1)
         for worker in _workers(engine, demo_cluster):
             # Root's files, which whoever runs the demo could not remove.
             output_of(worker, ["find", str(demo_cluster.workspace), "-mindepth", "1", "-delete"])
@@ -105,7 +105,8 @@ def _cluster(engine: DockerClient, image: str, accelerator: str) -> Cluster:
         for config in network.attrs["IPAM"]["Config"] or []
         if config.get("Subnet")
     ]
-    return site.cluster(site.folder(), site.free_subnet(taken), image, accelerator)
+    cores = engine.info()["NCPU"]
+    return site.cluster(site.folder(), site.free_subnet(taken), image, accelerator, cores=cores)
 
 
 def _workers(engine: DockerClient, cluster: Cluster) -> list[Container]:

@@ -50,8 +50,9 @@ def free_subnet(taken: Iterable[str]) -> str:
     raise DskError(f"no free subnet of {SUBNETS[0]} to {SUBNETS[-1]} for the demo's two nodes")
 
 
-def cluster(place: Path, subnet: str, image: str, accelerator: str) -> Cluster:
-    """The demo's cluster: what dsk.yaml would say, were two such nodes two servers."""
+def cluster(place: Path, subnet: str, image: str, accelerator: str, *, cores: int) -> Cluster:
+    """The demo's cluster: what dsk.yaml would say, were two such nodes two servers. They share the
+    machine's `cores`."""
     hosts = list(ipaddress.ip_network(subnet).hosts())
     return Cluster(
         name=NAME,
@@ -66,6 +67,7 @@ def cluster(place: Path, subnet: str, image: str, accelerator: str) -> Cluster:
             workspaces=tuple(
                 PurePosixPath(place / "workspaces" / f"node{i}") for i in range(NODES)
             ),
+            cpus=cores / NODES,
         ),
     )
 

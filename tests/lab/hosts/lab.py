@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from hosts import files, network, node, seeding
+from hosts import cores, files, network, node, seeding
 from hosts.command import LabError
 from hosts.node import Node
 from hosts.record import Process, Record
@@ -120,6 +120,7 @@ class Lab:
             errors = path / "boot-errors.log"
             process = _start_process(booting, node_written_down, node.hostname(number), errors)
             network.connect(switch, number, process)
+            cores.give(node.hostname(number), cores.of_host(number, count))
         lab = cls(folder)
         lab._write_known_hosts()
         _side_by_side(Node.start_sshd, lab.nodes)

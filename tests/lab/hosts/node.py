@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hosts import network
+from hosts import cores, network
 from hosts.command import LabError, wait_until
 from hosts.record import Process
 from hosts.which import NAME
@@ -142,6 +142,10 @@ class Node:
 
     def _drop(self, *matches: str) -> None:
         network.drop(self.switch, self.number, *matches)
+
+    def limit_containers(self, cpus: Sequence[int]) -> None:
+        """The cores that containers started from now on may use."""
+        cores.give(self.hostname, cpus)
 
     def remove_image(self, image: str) -> None:
         self.docker("image", "rm", "--force", image)

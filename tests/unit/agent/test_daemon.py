@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dsk.agent import lock
+from dsk.agent import lock, threads
 from dsk.agent.ranks import Ranks
 from dsk.wire import paths
 from dsk.wire.progress import Progress
@@ -237,3 +237,22 @@ def test_a_report_says_how_the_ranks_and_the_node_are(agent: Agent, run_folder: 
 def test_one_job_at_a_time(agent: Agent) -> None:
     with lock.take("other"), pytest.raises(AssertionError, match="other"):
         agent.connect().ask("lock")
+
+
+def test_ranks_share_the_workers_cores(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)  # the agent inherits this environment
+    peer = request.getfixturevalue("agent").connect()
+    show = "import os; print(os.environ['OMP_NUM_THREADS'])"
+    start(peer, show, show)
+    assert exits(peer, 2) == {0: 0, 1: 0}
+    share = threads.default({}, 2)["OMP_NUM_THREADS"]
+    assert {each.lines for each in peer.news(wait=0).lines} == {(share,)}
+
+
+def test_the_users_number_of_threads(agent: Agent) -> None:
+    peer = agent.connect()
+    start(peer, "import os; print(os.environ['OMP_NUM_THREADS'])", OMP_NUM_THREADS="77")
+    assert exits(peer, 1) == {0: 0}
+    assert [each.lines for each in peer.news(wait=0).lines] == [("77",)]

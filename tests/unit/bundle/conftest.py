@@ -40,4 +40,5 @@ def keys() -> Keys:
 
 @pytest.fixture
 def demo() -> Demo:
-    return Demo("dsk-demo", "172.31.0.0/24", (PurePosixPath("/w/node0"), PurePosixPath("/w/node1")))
+    workspaces = (PurePosixPath("/w/node0"), PurePosixPath("/w/node1"))
+    return Demo("dsk-demo", "172.31.0.0/24", workspaces, cpus=1.5)

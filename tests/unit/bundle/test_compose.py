@@ -77,6 +77,7 @@ def test_demo(cluster: Cluster, demo: Demo) -> None:
     service = worker(replace(cluster, demo=demo, accelerator="cpu"))
     assert "network_mode" not in service
     assert service["networks"] == {"demo": {"ipv4_address": "10.0.0.12"}}
+    assert service["cpus"] == "1.50"
     assert service["volumes"][0]["source"] == "/w/node1"
 
 

@@ -19,9 +19,10 @@ def test_the_first_subnet_that_nobody_uses() -> None:
 
 
 def test_every_node_has_an_address_and_a_workspace_of_its_own(tmp_path: Path) -> None:
-    made = site.cluster(tmp_path, site.SUBNETS[0], "dsk:cu128", "cpu")
+    made = site.cluster(tmp_path, site.SUBNETS[0], "dsk:cu128", "cpu", cores=3)
     assert [node.host for node in made.nodes] == ["10.213.77.11", "10.213.77.12"]
     assert len({made.workspace_source(node) for node in made.nodes}) == 2
+    assert made.demo is not None and made.demo.cpus == 1.5
 
 
 def test_losses_in_order() -> None:
