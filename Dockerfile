@@ -52,7 +52,7 @@ COPY . /src
 # Stands for the README, so that a change of that does not make another image.
 # hadolint ignore=DL3003
 RUN cd /src && echo dsk >README.md \
-    # Only the image's wheel has it: Python runs it at every start (docs/decisions/0023-threads.md).
+    # Only the image's wheel has it: Python runs it at every start (docs/decisions/0024-threads.md).
     && printf '%s\n' '[tool.hatch.build.targets.wheel.force-include]' \
         '"scripts/image/dsk-threads.pth" = "dsk-threads.pth"' >>pyproject.toml \
     && /opt/build/bin/python -c 'from hatchling.build import build_wheel; build_wheel("/wheels")'
