@@ -22,3 +22,40 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         yield place
     finally:
         subprocess.run(["umount", "--lazy", place], check=True)
+
+
+class FrozenDisk:
+    """A file system of its own that can be made to take no writes: they wait, in the kernel."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._is_frozen = False
+
+    def freeze(self) -> None:
+        subprocess.run(["fsfreeze", "--freeze", self.path], check=True)
+        self._is_frozen = True
+
+    def thaw(self) -> None:
+        if self._is_frozen:
+            self._is_frozen = False
+            subprocess.run(["fsfreeze", "--unfreeze", self.path], check=True)
+
+
+@pytest.fixture
+def frozen(tmp_path: Path) -> Iterator[FrozenDisk]:
+    """16 MiB of ext4, not frozen yet."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: a disk is mounted")
+    place, image = tmp_path / "ext4", tmp_path / "ext4.img"
+    place.mkdir()
+    with image.open("wb") as file:
+        file.truncate(16 << 20)
+    subprocess.run(["mkfs.ext4", "-q", image], check=True)
+    if subprocess.run(["mount", "-o", "loop", image, place], check=False).returncode:
+        pytest.skip("needs loop devices")
+    disk = FrozenDisk(place)
+    try:
+        yield disk
+    finally:
+        disk.thaw()
+        subprocess.run(["umount", "--lazy", place], check=True)

@@ -16,6 +16,9 @@ from dsk.wire.jobspec import JobNode
 from dsk.wire.session import NO_AGENT
 
 CLOSE_LIMIT_S = 15.0
+FIRST_ANSWER_LIMIT_S = 40.0
+"""For a worker's first login and the start of its agent: a cold disk, or a slow name service, may
+take 20 s over them."""
 
 
 def agent_command(*words: str, job: str, workspace: str) -> list[str]:
@@ -48,6 +51,7 @@ class Worker:
         self._again = again
         self._remedies = remedies
         self._replacing = threading.Lock()
+        self._answered = False
         self._connection = Connection(node.host, ssh_config, agent)
 
     @property
@@ -55,26 +59,33 @@ class Worker:
         return f"node{self.node.index} ({self.node.host})"
 
     def ask(self, op: str, *, limit: float = 20.0, **arguments: Any) -> Any:
-        """The agent's answer. Raises Unreachable where none comes within `limit` seconds,
-        JobFailed where the agent refuses."""
+        """The agent's answer. Raises Unreachable where none comes within `limit` seconds (the
+        first: FIRST_ANSWER_LIMIT_S at least), JobFailed where the agent refuses."""
         connection = self._connection
+        if not self._answered:
+            limit = max(limit, FIRST_ANSWER_LIMIT_S)
         try:
             reply = connection.ask(op, limit, **arguments)
         except NoAnswer as error:
             raise Unreachable(str(error), where=self.name) from None
         except Ended as error:
             raise self._unreachable(error) from None
+        self._answered = True
         if "error" in reply:
             raise self._refused(reply)
         return reply["result"]
 
     def ask_again(self, op: str, *, limit: float, **arguments: Any) -> Any:
-        """As `ask`, over a new connection in the place of the one that is there."""
+        """As `ask`, over a new connection that replaces the current one."""
         if self._again is None:
             return self.ask(op, limit=limit, **arguments)
+        self._answered = True
         with self._replacing:
             self._connection.kill()
-            self._connection = Connection(self.node.host, self._ssh_config, self._again)
+            try:
+                self._connection = Connection(self.node.host, self._ssh_config, self._again)
+            except OSError as error:
+                raise Unreachable(f"ssh cannot be started: {error}", where=self.name) from error
         return self.ask(op, limit=limit, **arguments)
 
     def close(self) -> None:

@@ -25,9 +25,19 @@ def line(number: int) -> Output:
 
 @pytest.fixture
 def record(tmp_path: Path) -> Record:
-    made = Record(STATUS, io.StringIO())
+    made = Record(STATUS, io.BytesIO())
     made.open(Path(paths.job_folder(str(tmp_path), "j1")))
     return made
+
+
+def tell(workspace: Path, record: Record, event: Event) -> None:
+    """Returns when it is in the file."""
+    path = Path(paths.job_folder(str(workspace), "j1")) / paths.STREAM
+    record.tell(event)
+    deadline = time.monotonic() + 20
+    while not path.exists() or event not in read(workspace):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def read(workspace: Path, **options: float) -> list[Event]:
@@ -35,7 +45,7 @@ def read(workspace: Path, **options: float) -> list[Event]:
 
 
 def test_it_goes_on_until_the_last_event(tmp_path: Path, record: Record) -> None:
-    record.tell(line(1))
+    tell(tmp_path, record, line(1))
     reader = stream(str(tmp_path), "j1", follow=True)
     assert decode(next(reader).decode()) == line(1)
     record.tell(line(2))
@@ -49,7 +59,7 @@ def test_it_goes_on_until_the_last_event(tmp_path: Path, record: Record) -> None
 
 
 def test_half_a_line_is_not_given(tmp_path: Path, record: Record) -> None:
-    record.tell(line(1))
+    tell(tmp_path, record, line(1))
     record.close()
     with (Path(paths.job_folder(str(tmp_path), "j1")) / paths.STREAM).open("a") as file:
         file.write('{"event": "out')
@@ -59,7 +69,7 @@ def test_half_a_line_is_not_given(tmp_path: Path, record: Record) -> None:
 def test_it_ends_where_the_supervisor_is_gone_without_a_last_word(
     tmp_path: Path, record: Record
 ) -> None:
-    record.tell(line(1))
+    tell(tmp_path, record, line(1))
     reader = stream(str(tmp_path), "j1", follow=True)
     next(reader)
     record.close()  # as its process's end does
@@ -78,9 +88,9 @@ def test_it_follows_over_files_that_are_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(folder, "STREAM_BYTES", 1000)
-    record = Record(STATUS, io.StringIO())
+    record = Record(STATUS, io.BytesIO())
     record.open(Path(paths.job_folder(str(tmp_path), "j1")))
-    record.tell(line(0))
+    tell(tmp_path, record, line(0))
     reader = stream(str(tmp_path), "j1", follow=True)
     found = [next(reader)]
     for number in range(1, 100):
@@ -96,9 +106,9 @@ def test_a_reader_that_is_overtaken_goes_on_with_what_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(folder, "STREAM_BYTES", 1000)
-    record = Record(STATUS, io.StringIO())
+    record = Record(STATUS, io.BytesIO())
     record.open(Path(paths.job_folder(str(tmp_path), "j1")))
-    record.tell(line(0))
+    tell(tmp_path, record, line(0))
     reader = stream(str(tmp_path), "j1", follow=True)
     next(reader)
     for number in range(1, 100):
@@ -114,6 +124,6 @@ def test_it_does_not_follow_for_ever(
     tmp_path: Path, record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(joblog, "FOLLOW_S", 0.5)
-    record.tell(line(1))
+    tell(tmp_path, record, line(1))
     assert len(list(stream(str(tmp_path), "j1", follow=True))) == 1
     record.close()
