@@ -217,7 +217,7 @@ class Job:
     def _end_attempt(self, attempt: Attempt, workers: Workers, launcher: Launcher) -> None:
         # The ranks first: pdsh, and with it the runner, waits for every node for ever.
         self._phase("stopping", "ending what is left of the job on every node")
-        for problem in workers.end_ranks():
+        for problem in workers.end_ranks(self._spec.job):
             self._record.tell(Notice(time.time(), problem))
         launcher.end()
         with ThreadPoolExecutor(len(self._watches)) as pool:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dsk import awake
 from dsk.errors import DskError, JobFailed
 from dsk.supervisor.heard import Heard, Lines, Lost, RankEnded, Reach, Reported
-from dsk.supervisor.worker import AgentGone, Worker
+from dsk.supervisor.worker import AgentGone, AgentHangs, Worker
 from dsk.wire.news import News
 from dsk.wire.session import NEWS_WAIT_S, SILENT_LIMIT_S
 
@@ -60,13 +60,13 @@ class Watch:
             self._ask_on()
         except Exception as error:
             # Without this thread nobody would know whether the node's ranks live.
-            where = self.worker.name
             found = JobFailed(f"{type(error).__name__}: {error}", fix="report this as a bug of dsk")
-            self._lose(f"the supervisor can no longer watch {where}", found)
+            self._lose(found, after="can no longer be watched by the supervisor")
 
     def _ask_on(self) -> None:
         heard = awake.now()
         broken = False
+        hangs: DskError | None = None
         while not self._stop.is_set():
             left = SILENT_LIMIT_S - (awake.now() - heard)
             try:
@@ -75,26 +75,30 @@ class Watch:
                 else:
                     self._ask(wait=NEWS_WAIT_S, limit=ANSWER_LIMIT_S)
             except AgentGone as error:
-                self._lose(f"{self.worker.name} has lost the job", error)
+                self._lose(error)
                 return
             except DskError as error:
                 if not broken:
                     self._tell(Reach(self.worker.node, error.message))
                 broken = True
+                if isinstance(error, AgentHangs):
+                    hangs = error
                 if awake.now() - heard > SILENT_LIMIT_S:
-                    what = f"{self.worker.name} was not heard for {SILENT_LIMIT_S:.0f} s"
-                    self._lose(what, error)
+                    self._lose(hangs or error, after=f"was not heard for {SILENT_LIMIT_S:.0f} s")
                     return
                 self._stop.wait(PAUSE_S)
             else:
                 if broken:
                     self._tell(Reach(self.worker.node, ""))
-                heard, broken = awake.now(), False
+                heard, broken, hangs = awake.now(), False, None
 
-    def _lose(self, what: str, error: DskError) -> None:
+    def _lose(self, error: DskError, *, after: str = "") -> None:
+        """`after`: what happened to the node before, or because of, the error."""
         self.worker.lost = True
+        name, text = self.worker.name, error.message
+        why = f"{name} {after} ({text})" if after else f"{name}: {text}"
         if not self._stop.is_set():
-            self._tell(Lost(self.worker.node, f"{what} ({error.message})", error.fix))
+            self._tell(Lost(self.worker.node, why, error.fix))
 
     def _ask(self, *, wait: float, limit: float, again: bool = False) -> bool:
         """Whether there were lines. Raises DskError."""

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from dsk.agent import aftermath, processes
 from dsk.supervisor import watch
-from dsk.supervisor.heard import Heard, Lines, Lost, RankEnded, Reach
+from dsk.supervisor.heard import Heard, Lines, Lost, RankEnded, Reach, Reported
 from dsk.supervisor.place import MADE_BY_UP
 from dsk.supervisor.watch import Watch
 from dsk.supervisor.worker import Worker
@@ -24,24 +25,13 @@ from dsk.wire import paths
 from dsk.wire.jobspec import JobNode
 from dsk.wire.session import NO_AGENT
 from tests.unit.agent import conftest as of_agent
-from tests.unit.agent.peers import JOB, Agent, start
+from tests.unit.agent.peers import JOB, Agent, program, start
 from tests.unit.connect import conftest as of_connect
 from tests.unit.connect.conftest import Sshd
 
 run_folder = of_agent.run_folder
 sshd = of_connect.sshd
 
-BRIDGE = """import sys
-from pathlib import PurePosixPath
-from dsk.agent import daemon
-from dsk.wire import paths, session
-paths.AGENTS = PurePosixPath({folder!r})
-try:
-    daemon.bridge({job!r})
-except OSError as error:
-    print("no agent", file=sys.stderr)
-    sys.exit(session.NO_AGENT)
-"""
 COUNT = "import time\nfor number in range({lines}): print(number); time.sleep(0.01)"
 
 
@@ -61,9 +51,7 @@ def worker(agent: Agent, sshd: Sshd, tmp_path: Path) -> Iterator[Worker]:
         f"Port {sshd.target.port}\nUser {sshd.target.user}\nIdentityFile {tmp_path}/key\n"
         f"UserKnownHostsFile {tmp_path}/known_hosts\nBatchMode yes\nLogLevel ERROR\n"
     )
-    program = tmp_path / "bridge.py"
-    program.write_text(BRIDGE.format(folder=str(paths.AGENTS), job=JOB))
-    command = [sys.executable, str(program)]
+    command = [*program(tmp_path), "job", "--job", JOB, "--workspace", str(agent.workspace)]
     node = JobNode(1, "127.0.0.1", (0,), 1)
     made = Worker(node, config, command, again=command, remedies=MADE_BY_UP)
     yield made
@@ -82,7 +70,7 @@ def hear(heard: queue.Queue[Heard], kind: type[Heard], limit: float = 60.0) -> l
 
 def test_every_line_comes_once_over_whatever_connection(agent: Agent, worker: Worker) -> None:
     heard: queue.Queue[Heard] = queue.Queue()
-    start(agent.connect(), COUNT.format(lines=300))
+    start(agent.connect(), COUNT.format(lines=1500))
     watched = Watch(worker, heard.put)
     found = hear(heard, Lines)
     for _ in range(2):
@@ -94,21 +82,25 @@ def test_every_line_comes_once_over_whatever_connection(agent: Agent, worker: Wo
         found.append(heard.get())
     watched.stop()
     lines = [line for each in found if isinstance(each, Lines) for _, line in each.lines]
-    assert lines == [str(number) for number in range(300)]
+    assert lines == [str(number) for number in range(1500)]
     ended = [each for each in found if isinstance(each, RankEnded)]
     assert [(each.rank, each.code) for each in ended] == [(0, 0)]
 
 
-def test_an_agent_that_is_gone_is_known_at_once(agent: Agent, worker: Worker) -> None:
+def test_an_agent_that_is_gone_is_known_at_once_and_how_it_ended(
+    agent: Agent, worker: Worker
+) -> None:
     heard: queue.Queue[Heard] = queue.Queue()
-    agent.connect().ask("lock")
+    start(agent.connect(), "import time; time.sleep(60)")
     watched = Watch(worker, heard.put)
+    hear(heard, Reported)
     os.kill(agent.pid, signal.SIGKILL)
-    lost = hear(heard, Lost)[-1]
+    lost = hear(heard, Lost, limit=30)[-1]
     watched.stop()
     assert isinstance(lost, Lost)
-    assert "node1 (127.0.0.1) has lost the job" in lost.why
+    assert lost.why == f"node1 (127.0.0.1): {aftermath.KILLED}"
     assert worker.lost
+    assert processes.ranks_of_job(JOB) == {}
 
 
 @pytest.fixture
@@ -136,7 +128,7 @@ def test_a_question_that_takes_long_does_not_cost_the_connection(
 def test_a_node_that_does_not_answer_is_given_up(
     agent: Agent, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "SILENT_LIMIT_S", 4.0)
+    monkeypatch.setattr(watch, "SILENT_LIMIT_S", 9.0)
     monkeypatch.setattr(watch, "ANSWER_LIMIT_S", 3.0)
     heard: queue.Queue[Heard] = queue.Queue()
     agent.connect().ask("lock")
@@ -145,9 +137,9 @@ def test_a_node_that_does_not_answer_is_given_up(
     os.kill(agent.pid, signal.SIGSTOP)
     lost = hear(heard, Lost)[-1]
     watched.stop()
-    os.kill(agent.pid, signal.SIGCONT)
     assert isinstance(lost, Lost)
-    assert "node1 (127.0.0.1) was not heard for 4 s" in lost.why
+    assert "node1 (127.0.0.1) was not heard for 9 s" in lost.why
+    assert lost.why.endswith("it was stopped by a signal)")
 
 
 FIRST_LOGIN_S = 10.0
@@ -205,7 +197,7 @@ def test_whatever_goes_wrong_in_it_a_watch_does_not_end_in_silence(
     watched = Watch(worker, heard.put)
     lost = hear(heard, Lost)[-1]
     watched.stop()
-    assert isinstance(lost, Lost) and "can no longer watch node1" in lost.why
+    assert isinstance(lost, Lost) and "node1 (127.0.0.1) can no longer be watched" in lost.why
     assert "KeyError: 'lines'" in lost.why
 
 
@@ -214,6 +206,7 @@ SUPERVISOR = """
 import io, sys
 from dataclasses import replace
 from pathlib import Path
+from dsk.agent import aftermath, processes
 from dsk.supervisor import watch
 from dsk.supervisor.attempt import Attempt
 from dsk.supervisor.inbox import Inbox
