@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -81,9 +82,17 @@ def _jobs(args: argparse.Namespace) -> None:
 
 def _logs(args: argparse.Namespace) -> None:
     from dsk.agent.joblog import stream
+    from dsk.wire.position import ASKED_FOR, Position
 
     since = args.since if args.ago is None else time.time() - args.ago
-    for line in stream(args.workspace, args.job, follow=args.follow, since=since):
+    for line in stream(
+        args.workspace,
+        args.job,
+        follow=args.follow,
+        since=since,
+        after=Position.parse(args.after) if args.after else None,
+        positions=ASKED_FOR in os.environ,
+    ):
         sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()
 
@@ -141,6 +150,7 @@ def main() -> None:
     command.add_argument("--workspace", required=True)
     command.add_argument("--follow", action="store_true")
     command.add_argument("--since", type=float, help="seconds since the epoch")
+    command.add_argument("--after", help="a position that this command has printed")
     command.add_argument("--ago", type=float, help="seconds, by this node's clock")
     command.add_argument("job")
     command.set_defaults(run=_logs)

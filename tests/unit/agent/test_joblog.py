@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from dsk.supervisor import folder
 from dsk.supervisor.record import Record
 from dsk.wire import paths
 from dsk.wire.events import Event, Finished, Output, decode
+from dsk.wire.position import Position
 from dsk.wire.status import JobStatus
 
 STATUS = JobStatus("j1", "lab", "running", ("10.0.0.1",), 1, 1.0, 1.0, "/nowhere")
@@ -40,7 +42,7 @@ def tell(workspace: Path, record: Record, event: Event) -> None:
         time.sleep(0.02)
 
 
-def read(workspace: Path, **options: float) -> list[Event]:
+def read(workspace: Path, **options: Any) -> list[Event]:
     return [decode(each.decode()) for each in stream(str(workspace), "j1", **options)]
 
 
@@ -82,6 +84,29 @@ def test_only_what_came_since_then(tmp_path: Path, record: Record) -> None:
     record.close()
     assert read(tmp_path, since=7) == [line(number) for number in range(7, 10)]
     assert read(tmp_path, since=99) == []
+
+
+def positions(workspace: Path, **options: Any) -> list[Position | None]:
+    """One for each line; None where there is an event."""
+    found = stream(str(workspace), "j1", positions=True, **options)
+    return [Position.from_line(each.decode()) for each in found]
+
+
+def test_what_comes_after_a_position_is_given_by_its_place_and_not_by_time(
+    tmp_path: Path, record: Record
+) -> None:
+    for number in (5, 6, 1, 2, 2):
+        record.tell(line(number))
+    record.close()
+    first, *events = positions(tmp_path)
+    assert first and len(events) == 5
+    assert read(tmp_path, after=first.after(2)) == [line(1), line(2), line(2)]
+    assert read(tmp_path, after=Position.parse(str(first.after(5)))) == []
+    [since, *late] = positions(tmp_path, since=6)
+    assert since and len(late) == 4
+    assert read(tmp_path, after=since.after(1)) == [line(1), line(2), line(2)]
+    gone = Position("0123456789abcdef", 100)
+    assert len(read(tmp_path, after=gone)) == 5, "its file is no longer there: all there is"
 
 
 def test_it_follows_over_files_that_are_full(
