@@ -27,7 +27,7 @@ GIVEN_UP_S = session.LEASE_S + 5.0
 """After so long its supervisor has given it up, and a running one would have ended by itself."""
 ANSWER_S = 3.0
 DIES_WITHIN_S = 2.0
-RESTARTED = "the worker was restarted"
+RESTARTED = "the worker was restarted: no trace of the job is left there"
 KILLED = "dsk's agent was killed there (SIGKILL, by a person or for want of memory)"
 
 
