@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+FROZEN_MOST_S = 45.0
 
 
 @pytest.fixture
@@ -25,20 +28,26 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 class FrozenDisk:
-    """A file system of its own that can be made to take no writes: they wait, in the kernel."""
+    """A file system of its own that can be made to take no writes: they wait, in the kernel, where
+    not even SIGKILL ends them. So it thaws by itself after FROZEN_MOST_S: a test that waits for it,
+    as it should not, fails then."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._is_frozen = False
+        self._guard = threading.Lock()
+        self._timer: threading.Timer | None = None
 
     def freeze(self) -> None:
         subprocess.run(["fsfreeze", "--freeze", self.path], check=True)
-        self._is_frozen = True
+        self._timer = threading.Timer(FROZEN_MOST_S, self.thaw)
+        self._timer.start()
 
     def thaw(self) -> None:
-        if self._is_frozen:
-            self._is_frozen = False
-            subprocess.run(["fsfreeze", "--unfreeze", self.path], check=True)
+        with self._guard:
+            if self._timer:
+                self._timer.cancel()
+                self._timer = None
+                subprocess.run(["fsfreeze", "--unfreeze", self.path], check=True)
 
 
 @pytest.fixture
