@@ -43,8 +43,10 @@ class Screen:
 
     def show(self, event: Event) -> None:
         # The supervisor's clock may be set back; what waits here must not wait until it catches up.
-        self._at += max(0.0, event.at - self._clock)
-        self._clock, self._heard = event.at, time.monotonic()
+        if event.at:  # what is no event of a supervisor has no time
+            self._at += max(0.0, event.at - self._clock)
+            self._clock = event.at
+        self._heard = time.monotonic()
         event = replace(event, at=self._at)
         if isinstance(event, Step | Exited):
             return  # the ranks' own lines and the failure say the same to people
