@@ -6,6 +6,7 @@ in docs/reliability.md.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -34,11 +35,18 @@ HOOK = Path(__file__).parent / "faults/hook/sitecustomize.py"
 STALL_S = 10
 """The limit that rows with a stall give to the training phase."""
 TIGHT = "/workspace/tight"
+FREEZING = "/workspace/freezing"
+LOGIN_S = 20
+SAVE_S = 45
+PAUSE_S = 17
+FROZEN_S = 130
+"""Longer than the limit that training has by default (wire.limits.SHORTEST_S)."""
 
 
 @pytest.fixture
 def start(lab: Lab, cluster: Cluster) -> Iterator[Start]:
-    """Starts the row's job; `hook` is a fault of hook/sitecustomize.py in one of its ranks."""
+    """Starts the row's job; `hook` and `pause` are faults of hook/sitecustomize.py in one of its
+    ranks."""
     yield from starter(lab, cluster)
 
 
@@ -50,13 +58,15 @@ def starter(lab: Lab, cluster: Cluster) -> Iterator[Start]:
         *,
         launcher: str = "direct",
         hook: str | None = None,
+        pause: str | None = None,
         stall: int | None = None,
         terminal: bool = False,
         **train: Any,
     ) -> Trial:
-        if hook:
+        faults = {"FAULT": hook, "PAUSE": pause}
+        if asked := {name: what for name, what in faults.items() if what}:
             place_hook(lab, cluster)
-            cluster.change(env={"PYTHONPATH": f"{cluster.workspace}/hook", "FAULT": hook})
+            cluster.change(env={"PYTHONPATH": f"{cluster.workspace}/hook", **asked})
         limit = ["--limit", f"training={stall}"] if stall else []
         path = cluster.train(**{**TRAIN, **train})
         # Faults that checks would find before are faults all the same.
@@ -264,7 +274,131 @@ def test_sshd_killed(lab: Lab, start: Start) -> None:
     trial.survives("every sshd in both workers killed")
 
 
+@full
+def test_slow_login(lab: Lab, start: Start) -> None:
+    """sshd runs sshrc before what was asked for. The first login is the one that starts the job's
+    agent."""
+    container = worker(lab, 1)
+    script = f"test -e /tmp/slow || {{ touch /tmp/slow; sleep {LOGIN_S}; date +%s >/tmp/slow; }}"
+    write = ["exec", container, "sh", "-c", 'printf "%s\\n" "$1" >/etc/ssh/sshrc', "-", script]
+    lab.nodes[1].docker(*write)
+    try:
+        began = time.time()
+        trial = start()
+        trial.reach()
+        assert (
+            int(lab.nodes[1].docker("exec", container, "cat", "/tmp/slow")) >= began + LOGIN_S - 1
+        )
+        trial.survives(f"first SSH login of node1 takes {LOGIN_S} s")
+    finally:
+        lab.nodes[1].docker("exec", container, "rm", "-f", "/etc/ssh/sshrc", "/tmp/slow")
+
+
+def agent(lab: Lab, node: int) -> int:
+    """The process of the job's agent there."""
+    (pid,) = in_container(lab.nodes[node], worker(lab, node), "daemon")
+    return pid
+
+
+@full
+def test_agent_stopped(lab: Lab, start: Start) -> None:
+    trial = start()
+    trial.reach()
+    trial.strike(lambda: os.kill(agent(lab, 1), signal.SIGSTOP))
+    trial.fails("agent of node1 stopped by SIGSTOP", 20, names="node1", ends_within=45)
+    assert "stopped by a signal" in trial.launch.text
+
+
+@full
+def test_agent_killed(lab: Lab, start: Start) -> None:
+    trial = start()
+    trial.reach()
+    trial.strike(lambda: os.kill(agent(lab, 1), signal.SIGKILL))
+    trial.fails("agent of node1 killed by SIGKILL", 5, names="node1")
+    assert "agent was killed" in trial.launch.text
+
+
+@full
+def test_node_lost_after_its_ranks_have_ended(lab: Lab, start: Start) -> None:
+    """Rank 0 still saves: longer than a node may be silent, and than an agent waits."""
+    trial = start(pause=f"saving 0 {SAVE_S}", max_steps=10)
+    try:
+        wait_until(lambda: bool(trial.events("exited")), "rank 1 to end", seconds=400)
+        (ended,) = trial.events("exited")
+        assert (ended["rank"], ended["code"]) == (1, 0)
+        trial.strike(lab.nodes[1].link_down)
+        trial.succeeds(
+            "link of node1 down after its rank has ended, while rank 0 saves", SAVE_S + 60
+        )
+    finally:
+        lab.nodes[1].link_up()
+    assert "its ranks have succeeded" in trial.launch.text
+
+
 # Who watches goes wrong.
+
+
+@full
+def test_supervisor_paused(lab: Lab, start: Start) -> None:
+    trial = start()
+    trial.reach()
+    container = master(lab, trial)
+
+    def pause() -> None:
+        lab.nodes[0].docker("pause", container)
+        time.sleep(PAUSE_S)
+        lab.nodes[0].docker("unpause", container)
+
+    trial.strike(pause)
+    trial.survives(f"supervisor paused for {PAUSE_S} s (`docker pause`)")
+
+
+@pytest.fixture
+def freezing(lab: Lab, tmp_path: Path) -> Iterator[Cluster]:
+    """A cluster whose job folders are, on the master, on a disk of their own."""
+    node = lab.nodes[0]
+    disk = f"{FREEZING}/.dsk"
+    node.run(["mkdir", "-p", disk])
+    node.run(["truncate", "--size=256M", "/root/freezing.img"])
+    node.run(["mkfs.ext4", "-q", "/root/freezing.img"])
+    node.run(["mount", "-o", "loop", "/root/freezing.img", disk])
+    made = Cluster.init(
+        lab,
+        tmp_path,
+        [f"{each.host}:1" for each in lab.nodes],
+        name="freezing",
+        workspace=FREEZING,
+        worker_port=2227,
+        image=IMAGE,
+    )
+    try:
+        ready(made)
+        yield made
+    finally:
+        node.run(["fsfreeze", "--unfreeze", disk], check=False)
+        made.dsk("down", "--force", code=None)
+        node.run(["umount", disk], check=False)
+
+
+@full
+def test_disk_of_the_job_folder_takes_nothing(lab: Lab, freezing: Cluster) -> None:
+    """Neither fsync nor write returns, as while a network disk fails over."""
+    disk = f"{FREEZING}/.dsk"
+    for start in starter(lab, freezing):
+        trial = start()
+        trial.reach()
+        # What the machine sees at that path is below the mount: the worker's view counts.
+        status = ["dsk-agent", "jobs", "--workspace", FREEZING]
+        trial.strike(lambda: lab.nodes[0].run(["fsfreeze", "--freeze", disk]))
+        step = trial.step()
+        time.sleep(FROZEN_S)
+        assert trial.step() > step
+        lab.nodes[0].run(["fsfreeze", "--unfreeze", disk])
+        trial.survives(f"disk of the master's job folder takes nothing for {FROZEN_S} s")
+        time.sleep(5)
+        (job,) = json.loads(freezing.in_worker(0, *status))
+        assert time.time() - job["updated"] < 10 and job["state"] == "running"
+        assert "left out" not in trial.launch.text
 
 
 @full

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
 
 from dsk.agent import jobfolder, lock, processes
 from dsk.wire import paths
-from dsk.wire.session import NO_AGENT
+from dsk.wire.session import AGENT_HANGS, NO_AGENT
 
 
 def _session(args: argparse.Namespace) -> None:
@@ -20,16 +21,20 @@ def _session(args: argparse.Namespace) -> None:
 
 
 def _job(args: argparse.Namespace) -> None:
-    from dsk.agent import daemon
+    from dsk.agent import aftermath, daemon
 
+    if why := aftermath.hanging(args.job):
+        print(why, file=sys.stderr)
+        sys.exit(AGENT_HANGS)
     try:
         if args.start:
             daemon.start(args.workspace, args.job)
         daemon.bridge(args.job)
     except (FileNotFoundError, ConnectionRefusedError):
+        why = aftermath.why_gone(args.job)
         # Ranks whose agent was killed have nobody else.
-        processes.end_job(args.job)
-        print(f"job {args.job} has no agent in this worker", file=sys.stderr)
+        aftermath.end(args.job)
+        print(why, file=sys.stderr)
         sys.exit(NO_AGENT)
 
 
@@ -64,7 +69,11 @@ def _holder(_: argparse.Namespace) -> None:
 
 
 def _end(args: argparse.Namespace) -> None:
-    sys.exit(1 if processes.end_job(args.job) else 0)
+    from dsk.agent import aftermath
+
+    left = aftermath.end(args.job) if args.with_agent else processes.end_job(args.job)
+    print(left)
+    sys.exit(1 if left else 0)
 
 
 def _jobs(args: argparse.Namespace) -> None:
@@ -73,9 +82,17 @@ def _jobs(args: argparse.Namespace) -> None:
 
 def _logs(args: argparse.Namespace) -> None:
     from dsk.agent.joblog import stream
+    from dsk.wire.position import ASKED_FOR, Position
 
     since = args.since if args.ago is None else time.time() - args.ago
-    for line in stream(args.workspace, args.job, follow=args.follow, since=since):
+    for line in stream(
+        args.workspace,
+        args.job,
+        follow=args.follow,
+        since=since,
+        after=Position.parse(args.after) if args.after else None,
+        positions=ASKED_FOR in os.environ,
+    ):
         sys.stdout.buffer.write(line)
         sys.stdout.buffer.flush()
 
@@ -121,6 +138,7 @@ def main() -> None:
     command.set_defaults(run=_holder)
 
     command = commands.add_parser("end", help="end every process that carries this job's label")
+    command.add_argument("--with-agent", action="store_true", help="first the agent, which hangs")
     command.set_defaults(run=_end)
     command.add_argument("job")
 
@@ -132,6 +150,7 @@ def main() -> None:
     command.add_argument("--workspace", required=True)
     command.add_argument("--follow", action="store_true")
     command.add_argument("--since", type=float, help="seconds since the epoch")
+    command.add_argument("--after", help="a position that this command has printed")
     command.add_argument("--ago", type=float, help="seconds, by this node's clock")
     command.add_argument("job")
     command.set_defaults(run=_logs)

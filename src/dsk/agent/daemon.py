@@ -8,11 +8,11 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from dsk.agent import processes
+from dsk import awake
+from dsk.agent import aftermath, processes
 from dsk.agent.job import Job
 from dsk.agent.session import Session, node_ops
 from dsk.wire import paths
@@ -25,6 +25,7 @@ def start(workspace: str, job: str) -> None:
     """Starts the job's agent; it can be connected to when this returns. Raises OSError."""
     path = Path(paths.agent_socket(job))
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    aftermath.remove_old_notes()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen()
@@ -51,34 +52,54 @@ def serve(number: int, workspace: str, job: str) -> None:
 
 
 class Daemon:
+    """Its lease is of dsk.awake: an agent that was stopped for a while, such as with its whole
+    server, first hears what it was asked."""
+
     def __init__(
         self, listener: socket.socket, workspace: str, job: str, *, lease: float = LEASE_S
     ) -> None:
         self._listener = listener
         self._log = Path(paths.agent_log(job))
         self._lease = lease
+        self._name = job
         self._job = Job(workspace, job)
         self._ops = {**node_ops(workspace, job), **self._job.ops}
-        self._heard_at = time.monotonic()
+        self._heard_at = awake.now()
 
     def serve(self) -> None:
         path = Path(self._listener.getsockname())
         self._listener.settimeout(LOOK_S)
+        aftermath.write_note(self._name)
+        why = ""
         try:
-            while not self._job.closed.is_set():
-                if time.monotonic() - self._heard_at > self._lease:
-                    print(f"nobody has asked for {self._lease:.0f} s: the job ends", flush=True)
-                    return
-                with contextlib.suppress(TimeoutError):
-                    connection, _ = self._listener.accept()
-                    threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
+            why = self._accept()
+        except BaseException as error:
+            why = f"{type(error).__name__}: {error}"
+            raise
         finally:
             self._job.close()
+            if why:
+                aftermath.write_note(self._name, why)
+            else:
+                aftermath.remove_note(self._name)
             path.unlink(missing_ok=True)
             self._listener.close()
             with contextlib.suppress(FileNotFoundError):
                 if not self._log.stat().st_size:
                     self._log.unlink()
+
+    def _accept(self) -> str:
+        """Until the job is closed: "", or why the agent ends it."""
+        while not self._job.closed.is_set():
+            aftermath.touch_note(self._name)
+            if awake.now() - self._heard_at > self._lease:
+                why = f"the supervisor has not asked for {self._lease:.0f} s"
+                print(why, flush=True)
+                return why
+            with contextlib.suppress(TimeoutError):
+                connection, _ = self._listener.accept()
+                threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
+        return ""
 
     def _talk(self, connection: socket.socket) -> None:
         connection.setblocking(True)  # accept() hands on the listener's time limit
@@ -92,7 +113,7 @@ class Daemon:
             Session(self._ops, out, beside=True, heard=self._heard).serve(requests)
 
     def _heard(self) -> None:
-        self._heard_at = time.monotonic()
+        self._heard_at = awake.now()
 
 
 def bridge(job: str) -> None:

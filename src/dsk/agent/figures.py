@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import shlex
 import subprocess
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from dsk.accelerators import accelerator, here
 from dsk.agent import processes
@@ -16,15 +21,56 @@ from dsk.wire.progress import Progress
 from dsk.wire.report import GpuReport, HostReport, NodeReport, RankReport
 
 GPU_LIMIT_S = 5.0
+EVERY_S = 2.0
+FRESH_S = 15.0
+"""An older answer is left out of reports."""
+COLUMNS = 6
 MIB = 1 << 20
 
+T = TypeVar("T")
 
-def report(number: int, workspace: str, job: str, pids: Mapping[int, int | None]) -> NodeReport:
-    """`pids`: each rank's process, None where it has ended."""
-    ranks = tuple(_rank(job, rank, pid) for rank, pid in sorted(pids.items()))
-    command = accelerator(here()).figures
-    gpus = _gpus(command) if command else ()
-    return NodeReport(number, ranks, _host(workspace), gpus)
+
+class Figures:
+    """Reports of one node, which never wait: what may block for ever, such as a network disk or the
+    maker's tool of a GPU that hangs, is asked by threads of its own until `closed`."""
+
+    def __init__(self, workspace: str, closed: threading.Event) -> None:
+        command = accelerator(here()).figures
+        self._disk: Sample[int | None] = Sample(partial(_disk_free, workspace), None, closed)
+        self._gpus: Sample[tuple[GpuReport, ...]] | None = (
+            Sample(partial(_gpus, command), (), closed) if command else None
+        )
+
+    def report(self, number: int, job: str, pids: Mapping[int, int | None]) -> NodeReport:
+        """`pids`: each rank's process, None where it has ended."""
+        ranks = tuple(_rank(job, rank, pid) for rank, pid in sorted(pids.items()))
+        gpus = self._gpus.newest() if self._gpus else ()
+        return NodeReport(number, ranks, _host(self._disk.newest()), gpus)
+
+
+class Sample(Generic[T]):
+    """The newest answer of `ask`, which is called every EVERY_S seconds by a thread of its own."""
+
+    def __init__(self, ask: Callable[[], T], otherwise: T, closed: threading.Event) -> None:
+        self._ask = ask
+        self._otherwise = otherwise
+        self._closed = closed
+        self._answer: tuple[float, T] | None = None
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def newest(self) -> T:
+        """`otherwise` where there is none, or none that is fresh."""
+        if self._answer is None or time.monotonic() - self._answer[0] > FRESH_S:
+            return self._otherwise
+        return self._answer[1]
+
+    def _run(self) -> None:
+        while True:
+            # Whatever a maker's tool prints: the next answer may be a good one.
+            with contextlib.suppress(Exception):
+                self._answer = (time.monotonic(), self._ask())
+            if self._closed.wait(EVERY_S):
+                return
 
 
 def _rank(job: str, rank: int, pid: int | None) -> RankReport:
@@ -42,15 +88,18 @@ def progress(job: str, rank: int) -> Progress | None:
         return None
 
 
-def _host(workspace: str) -> HostReport:
-    memory = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+def _disk_free(workspace: str) -> int | None:
     try:
         disk = os.statvfs(workspace)
-        free = disk.f_bavail * disk.f_frsize
     except OSError:
-        free = None
+        return None
+    return disk.f_bavail * disk.f_frsize
+
+
+def _host(disk_free: int | None) -> HostReport:
+    memory = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
     return HostReport(
-        _bytes(memory["MemTotal"]), _bytes(memory["MemAvailable"]), free, os.getloadavg()[0]
+        _bytes(memory["MemTotal"]), _bytes(memory["MemAvailable"]), disk_free, os.getloadavg()[0]
     )
 
 
@@ -65,6 +114,7 @@ def _gpus(command: str) -> tuple[GpuReport, ...]:
             shlex.split(command),
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=GPU_LIMIT_S,
             check=False,
         )
@@ -74,21 +124,24 @@ def _gpus(command: str) -> tuple[GpuReport, ...]:
 
 
 def gpu_reports(listing: str) -> tuple[GpuReport, ...]:
-    """From CSV as nvidia-smi prints it: memory in MiB, `[N/A]` for what the GPU does not tell."""
-    found = []
-    for row in csv.reader(listing.splitlines(), skipinitialspace=True):
-        used, memory_used, memory_total, temperature, power = map(_number, row[1:])
-        found.append(
-            GpuReport(
-                int(row[0]),
-                used,
-                memory_used and memory_used * MIB,
-                memory_total and memory_total * MIB,
-                temperature,
-                power,
-            )
-        )
-    return tuple(found)
+    """From CSV as nvidia-smi prints it: memory in MiB, `[N/A]` for what the GPU does not tell. Rows
+    that look otherwise, such as a warning among them, are left out."""
+    rows = csv.reader(listing.splitlines(), skipinitialspace=True)
+    return tuple(filter(None, map(_gpu, rows)))
+
+
+def _gpu(row: Sequence[str]) -> GpuReport | None:
+    if len(row) != COLUMNS or not row[0].isdecimal():
+        return None
+    used, memory_used, memory_total, temperature, power = map(_number, row[1:])
+    return GpuReport(
+        int(row[0]),
+        used,
+        memory_used and memory_used * MIB,
+        memory_total and memory_total * MIB,
+        temperature,
+        power,
+    )
 
 
 def _number(text: str) -> float | None:

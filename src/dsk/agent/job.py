@@ -6,12 +6,14 @@ import os
 import shutil
 import threading
 import time
+import traceback
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from dsk.agent import figures, jobfolder, lock, processes, stacks, threads
+from dsk.agent import aftermath, figures, jobfolder, lock, processes, stacks, threads
+from dsk.agent.figures import Figures
 from dsk.agent.ranks import Ranks
 from dsk.agent.session import Op
 from dsk.agent.tail import RankLogs, Reader
@@ -41,6 +43,7 @@ class Job:
         self._report: NodeReport | None = None
         self._closing = threading.Lock()
         self.closed = threading.Event()
+        self._figures = Figures(workspace, self.closed)
         self.ops: Mapping[str, Op] = {
             "lock": self._take_lock,
             "watch": self._watch,
@@ -66,7 +69,12 @@ class Job:
             return left
 
     def _take_lock(self) -> str:
-        self._lock = lock.take(self._job)
+        try:
+            self._lock = lock.take(self._job)
+        except lock.Busy as busy:
+            if not aftermath.take_over(busy.holder):
+                raise
+            self._lock = lock.take(self._job)
         return str(jobfolder.link(self._workspace, self._job))
 
     def _watch(self, attempt: int) -> None:
@@ -156,7 +164,12 @@ class Job:
         number = 0
         while not self.closed.wait(session.NEWS_WAIT_S):
             number += 1
-            report = figures.report(number, self._workspace, self._job, self._pids())
+            try:
+                report = self._figures.report(number, self._job, self._pids())
+            except Exception:
+                # The next one may succeed; without any, all ranks would look as if they hung.
+                traceback.print_exc()
+                continue
             with self._changed:
                 self._report = report
                 self._changed.notify_all()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -82,9 +83,15 @@ def remove_marker(workspace: str, name: str) -> None:
 
 
 def statuses(workspace: str) -> list[dict[str, Any]]:
-    """status.json of every job whose supervisor ran on this node, oldest first, as JSON objects."""
+    """status.json of every job whose supervisor ran on this node, oldest first, as JSON objects.
+    With `age`: the seconds since it was written, by this node's clock, which is the supervisor's.
+    """
     found = []
     for path in Path(paths.jobs_folder(workspace)).glob(f"*/{paths.STATUS}"):
         with contextlib.suppress(ValueError, KeyError, TypeError, OSError):
             found.append(JobStatus.from_json(path.read_text(encoding="utf-8")))
-    return [status.to_raw() for status in sorted(found, key=lambda status: status.started)]
+    now = time.time()
+    return [
+        {**status.to_raw(), "age": max(0.0, now - status.updated)}
+        for status in sorted(found, key=lambda status: status.started)
+    ]

@@ -13,42 +13,61 @@ from typing import BinaryIO
 from dsk.rotated import older
 from dsk.wire import paths
 from dsk.wire.events import FINAL_STATES
+from dsk.wire.position import Position, name_of
 from dsk.wire.status import JobStatus
 
 LOOK_S = 0.2
+POSITION_EVERY = 1000
+"""Lines; whoever asks again from there has them skipped."""
+NAME_BYTES = 4096
 FOLLOW_S = 600.0
 """Whoever wants to follow for longer asks again, from what came last: an engine does not end a
 program whose reader has gone away."""
 
 
 def stream(
-    workspace: str, job: str, *, follow: bool = False, since: float | None = None
+    workspace: str,
+    job: str,
+    *,
+    follow: bool = False,
+    since: float | None = None,
+    after: Position | None = None,
+    positions: bool = False,
 ) -> Iterator[bytes]:
-    """The job's event lines so far, from `since` on (seconds since the epoch); with `follow` until
-    its supervisor has ended, with a last word or without, or FOLLOW_S are over.
+    """The job's event lines so far, from `since` on (seconds since the epoch) or after a position;
+    with `follow` until its supervisor has ended, with a last word or without, or FOLLOW_S are over.
+    With `positions` some lines say where the next one is (wire.position).
 
     Raises FileNotFoundError where this node holds no such job.
     """
-    folder = Path(paths.job_folder(workspace, job))
-    lines = _lines(folder, follow=follow)
-    if since is not None:
-        for line in lines:
-            if _at(line) >= since:
-                yield line
-                break
-    yield from lines
+    lines = _lines(Path(paths.job_folder(workspace, job)), follow=follow, after=after)
+    at: Position | None = None
+    skipped = 0
+    for found, line in lines:
+        if found:
+            at, skipped = found, 0
+        if since is not None and _at(line) < since:
+            skipped += 1
+            continue
+        if positions and at and (found or since is not None):
+            yield at.after(skipped).to_line()
+        since = None
+        yield line
 
 
-def _lines(folder: Path, *, follow: bool) -> Iterator[bytes]:
+def _lines(
+    folder: Path, *, follow: bool, after: Position | None
+) -> Iterator[tuple[Position | None, bytes]]:
+    """Each line, with its position now and then; with that of the first of each file."""
     path = folder / paths.STREAM
     deadline = time.monotonic() + FOLLOW_S
-    file: BinaryIO = (older(path) if older(path).exists() else path).open("rb")
+    file = _open(path, after)
     try:
         while True:
             ended = not follow or _ended(folder) or time.monotonic() > deadline
-            yield from _whole_lines(file)
+            yield from _with_positions(file)
             if successor := _successor(path, file):
-                yield from _whole_lines(file)
+                yield from _with_positions(file)
                 file.close()
                 file = successor
             elif ended:
@@ -57,6 +76,31 @@ def _lines(folder: Path, *, follow: bool) -> Iterator[bytes]:
                 time.sleep(LOOK_S)
     finally:
         file.close()
+
+
+def _open(path: Path, after: Position | None) -> BinaryIO:
+    """At the position, or at the oldest line where that is gone."""
+    oldest, *newer = [each for each in (older(path), path) if each.exists()] or [path]
+    if after:
+        for each in (oldest, *newer):
+            file = each.open("rb")
+            if _name(file) == after.file:
+                file.seek(after.offset)
+                for _ in range(after.lines):
+                    file.readline()
+                return file
+            file.close()
+    return oldest.open("rb")
+
+
+def _name(file: BinaryIO) -> str:
+    return name_of(os.pread(file.fileno(), NAME_BYTES, 0))
+
+
+def _with_positions(file: BinaryIO) -> Iterator[tuple[Position | None, bytes]]:
+    for number, line in enumerate(_whole_lines(file)):
+        told = number % POSITION_EVERY == 0
+        yield Position(_name(file), file.tell() - len(line)) if told else None, line
 
 
 def _whole_lines(file: BinaryIO) -> Iterator[bytes]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -26,18 +28,44 @@ def take(job: str, path: Path = Path(paths.LOCK)) -> IO[str]:
     """Takes the lock for `job`; it is held until the returned file is closed or this process ends,
     however it ends. Raises Busy."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # "a": opening for writing would empty the holder's id before the lock is known to be free.
-    file = path.open("a+", encoding="utf-8")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        with file:
-            raise Busy(_name_in(file) or "(unknown)") from None
+    while True:
+        # "a": opening for writing would empty the holder's id before the lock is known to be free.
+        file = path.open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with file:
+                raise Busy(_name_in(file) or "(unknown)") from None
+        if _is_at(path, file):
+            break
+        file.close()  # it was replaced meanwhile
     os.set_inheritable(file.fileno(), False)
     file.truncate(0)
     file.write(job + "\n")
     file.flush()
     return file
+
+
+@contextmanager
+def guard(path: Path = Path(paths.LOCK)) -> Iterator[None]:
+    """Held by whoever looks whether the lock is to be replaced, until that is done."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f"{path.name}.guard").open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def replace(path: Path = Path(paths.LOCK)) -> None:
+    """Makes a new lock, free, in place of one whose holder does not die. Only under `guard`, or for
+    the job that holds it."""
+    path.unlink(missing_ok=True)
+
+
+def _is_at(path: Path, file: IO[str]) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _name_in(file: IO[str]) -> str:

@@ -16,7 +16,7 @@ def oom_kills() -> int:
     for path in COUNTERS:
         try:
             lines = path.read_text().splitlines()
-        except OSError:
+            return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
+        except (OSError, ValueError, IndexError):
             continue
-        return sum(int(line.split()[1]) for line in lines if line.startswith("oom_kill "))
     return 0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import queue
 import select
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from dsk.rotated import MIB, RotatedFile
 
 LOG_BYTES = 32 * MIB
 """A rank's log on the disk: twice as much at most, of one attempt."""
+WAITING_BYTES = 8 * MIB
+"""Of a rank's output, for a disk that takes nothing just now."""
+STUCK_S = 2.0
 KEPT_BYTES = 4 * MIB
 """Lines of a rank that can still be asked for."""
 ANSWER_BYTES = MIB
@@ -75,6 +79,57 @@ class KeptLines:
         return range(begin, min(begin + limit, len(self._lines)))
 
 
+class LogFile:
+    """A rank's log, written by a thread of its own: a disk that takes nothing for a while, such as
+    a network disk that fails over, must not keep the rank from printing."""
+
+    def __init__(self, path: Path, limit: int, tell: Callable[[str], None]) -> None:
+        """`tell` is given a sentence when something cannot be written."""
+        self._file = RotatedFile(path, limit)
+        self._tell = tell
+        self._waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._put_bytes = 0
+        self._written_bytes = 0
+        self._written_at = time.monotonic()
+        self._left_out = 0
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def put(self, data: bytes) -> None:
+        """From one thread. Waits for a disk that is only slow; leaves `data` out where
+        WAITING_BYTES wait and the disk has taken nothing for STUCK_S."""
+        while self._put_bytes - self._written_bytes > WAITING_BYTES:
+            if time.monotonic() - self._written_at > STUCK_S:
+                if not self._left_out:
+                    self._tell("this rank's log misses what comes now: its disk takes nothing")
+                self._left_out += len(data)
+                return
+            time.sleep(0.01)
+        if self._left_out:
+            note = f"\ndsk: {self._left_out} bytes are left out here: the disk took nothing\n"
+            self._left_out = 0
+            data = note.encode() + data
+        self._put_bytes += len(data)
+        self._waiting.put(data)
+
+    def close(self) -> None:
+        """What waits is written all the same, as soon as the disk takes it."""
+        self._waiting.put(b"")
+
+    def wait(self, limit: float) -> bool:
+        """Whether all is written, after at most `limit` seconds."""
+        self._thread.join(limit)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        with closing(self._file):
+            while data := self._waiting.get():
+                if told := self._file.write(data):
+                    self._tell(told)
+                self._written_bytes += len(data)
+                self._written_at = time.monotonic()
+
+
 class RankOutput:
     """Drains `pipe` in a thread, whatever becomes of the file: no rank waits for its reader.
 
@@ -88,7 +143,7 @@ class RankOutput:
         path = folder / f"rank{rank}.log"
         place = "/".join(path.parts[-3:])
         self._pipe = pipe
-        self._file = RotatedFile(path, log_bytes)
+        self._file = LogFile(path, log_bytes, lambda told: self._kept.add([f"dsk: {told}"]))
         self._excerpt = Excerpt(
             f"the newest {2 * log_bytes // MIB} MiB are in {place} on this node"
         )
@@ -101,9 +156,10 @@ class RankOutput:
         return self._kept.read(offset, limit)
 
     def wait(self, limit: float) -> bool:
-        """Whether the pipe has ended and all of it can be read, after at most `limit` seconds."""
+        """Whether the pipe has ended, and all of it can be read and is in the file, after at most
+        `limit` seconds for each."""
         self._thread.join(limit)
-        return not self._thread.is_alive()
+        return not self._thread.is_alive() and self._file.wait(limit)
 
     def _drain(self) -> None:
         poll = select.poll()
@@ -116,7 +172,6 @@ class RankOutput:
                 data = os.read(self._pipe.fileno(), CHUNK)
                 if not data:
                     break
-                if told := self._file.write(data):
-                    self._kept.add([f"dsk: {told}"])
+                self._file.put(data)
                 self._kept.add(self._excerpt.feed(data, time.monotonic()))
             self._kept.add(self._excerpt.end())

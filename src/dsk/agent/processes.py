@@ -65,16 +65,27 @@ def of_job(job: str) -> set[Process]:
     }
 
 
-def descendants() -> set[Process]:
-    """The living processes below this one."""
+def state_of(process: Process) -> str | None:
+    """As in Stat; None where it has ended."""
+    found = stat(process.pid)
+    return found.state if found and found.started == process.started else None
+
+
+def alive(some: Iterable[Process]) -> set[Process]:
+    return {process for process in some if state_of(process) is not None}
+
+
+def descendants(of: int | None = None) -> set[Process]:
+    """The living processes below `of`, by default this one."""
+    root = os.getpid() if of is None else of
     everything = _all()
-    below = {os.getpid()}
+    below = {root}
     # Parents may have a higher number than their children: until nothing is added.
     while more := {
         pid for pid, found in everything.items() if found.parent in below and pid not in below
     }:
         below |= more
-    return {Process(pid, everything[pid].started) for pid in below if pid != os.getpid()}
+    return {Process(pid, everything[pid].started) for pid in below if pid != root}
 
 
 def ranks_of_job(job: str) -> dict[int, int]:
@@ -104,7 +115,7 @@ def end(find: Callable[[], Iterable[Process]], *, grace: float = 3.0, limit: flo
             return len(alive)
         for process in alive:
             if elapsed > grace:
-                _signal(process, signal.SIGKILL)
+                kill(process)
             elif process not in asked:
                 asked.add(process)
                 # A stopped process takes no SIGTERM until it is continued.
@@ -117,6 +128,11 @@ def end(find: Callable[[], Iterable[Process]], *, grace: float = 3.0, limit: flo
 def end_job(job: str, *, grace: float = 3.0, limit: float = 10.0) -> int:
     """`end` for all that carry the job's label."""
     return end(lambda: of_job(job), grace=grace, limit=limit)
+
+
+def kill(process: Process) -> None:
+    """By SIGKILL; nothing happens where it has ended."""
+    _signal(process, signal.SIGKILL)
 
 
 def _all() -> dict[int, Stat]:

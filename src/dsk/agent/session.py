@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import IO, Any
 
-from dsk.agent import files, jobfolder, lock, ports
+from dsk.agent import aftermath, files, jobfolder, lock, ports
 from dsk.agent.identity import accelerators, identity
 from dsk.agent.needed import missing
 from dsk.wire import session
@@ -87,6 +87,8 @@ class Session:
             message["result"] = self._ops[op](**request)
         except lock.Busy as busy:
             message |= {"error": str(busy), "busy": busy.holder}
+        except aftermath.Stuck as stuck:
+            message["error"] = str(stuck)
         except Exception as error:
             message["error"] = f"{type(error).__name__}: {error}"
         with self._sending:

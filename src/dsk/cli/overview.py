@@ -12,10 +12,12 @@ from dsk.jobs.overview import Overview
 from dsk.jobs.states import LOST, JobState, WorkerState
 from dsk.wire.events import FINAL_STATES
 from dsk.wire.report import GpuReport, HostReport, NodeReport, RankReport
-from dsk.wire.status import JobStatus, NodeStatus
+from dsk.wire.status import NodeStatus
 
 GB = 1e9
 MINUTE, HOUR, DAY = 60, 3600, 86400
+OLD_S = 10.0
+"""A supervisor writes its status every 2 s."""
 
 
 def text(found: Overview, jobs: int) -> str:
@@ -40,6 +42,7 @@ def _runs(job: JobState) -> bool:
 
 def _job(job: JobState) -> list[str]:
     status, runs = job.status, _runs(job)
+    now = status.updated + job.age
     parts = [f"job {status.job}", job.state]
     if status.attempt:
         parts.append(f"attempt {status.attempt + 1}")
@@ -52,16 +55,22 @@ def _job(job: JobState) -> list[str]:
     if runs and status.samples_per_s is not None:
         parts.append(f"{status.samples_per_s:.3g} samples/s")
     if job.state == "running" and status.seconds_left is not None:
-        parts.append(f"{duration(status.seconds_left)} left")
-    parts.append(f"{'for' if runs else 'after'} {duration(status.updated - status.started)}")
+        parts.append(f"{duration(max(0.0, status.seconds_left - job.age))} left")
+    took = (now if runs else status.updated) - status.started
+    parts.append(f"{'for' if runs else 'after'} {duration(took)}")
     parts.append(f"started {_moment(status.started)}")
     if job.state == LOST:
         parts.append(f"last heard of {_moment(status.updated)}")
     lines = ["  ".join(parts)]
     if status.cause:
         lines.append(f"  {coloured_lines(status.cause)}")
+    if runs and job.age > OLD_S:
+        lines.append(
+            f"  this was {duration(job.age)} ago: the supervisor has written nothing since then; "
+            "it is paused or stopped, or its disk takes nothing"
+        )
     if runs:
-        lines += [_node(node, status) for node in status.node_states]
+        lines += [_node(node, now) for node in status.node_states]
     return lines
 
 
@@ -69,10 +78,10 @@ def _moment(at: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
 
 
-def _node(node: NodeStatus, status: JobStatus) -> str:
+def _node(node: NodeStatus, now: float) -> str:
     parts = [f"  node{node.node} {node.host}"]
     if node.heard is not None:
-        parts.append(f"heard {duration(max(0.0, status.updated - node.heard))} ago")
+        parts.append(f"heard {duration(max(0.0, now - node.heard))} ago")
     if node.report:
         parts += _report(node.report)
     return "  ".join(parts)

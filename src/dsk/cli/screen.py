@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import time
+from dataclasses import replace
 
 import click
 
@@ -36,11 +37,17 @@ class Screen:
         self._drawn = False
         self._bars: dict[int, Output] = {}
         self._bar_at = 0.0
+        self._clock = 0.0
         self._at = 0.0
         self._heard = 0.0
 
     def show(self, event: Event) -> None:
-        self._at, self._heard = event.at, time.monotonic()
+        # The supervisor's clock may be set back; what waits here must not wait until it catches up.
+        if event.at:  # what is no event of a supervisor has no time
+            self._at += max(0.0, event.at - self._clock)
+            self._clock = event.at
+        self._heard = time.monotonic()
+        event = replace(event, at=self._at)
         if isinstance(event, Step | Exited):
             return  # the ranks' own lines and the failure say the same to people
         if isinstance(event, Output) and event.rank is not None:

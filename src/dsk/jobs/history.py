@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 
 from dsk.errors import JobFailed, UserError
-from dsk.jobs.follow import events
+from dsk.jobs.follow import Bookmark, events
 from dsk.jobs.place import Place, Supervisor, out_of_hearing
 from dsk.jobs.states import LOST, JobState
 from dsk.jobs.wanted import Since
 from dsk.wire import paths
 from dsk.wire.events import FINAL_STATES, Event, Finished, Notice, Phase
+from dsk.wire.position import ASKED_FOR
 from dsk.wire.status import JobStatus
 
 STARTS_WITHIN_S = 60.0
@@ -26,20 +27,32 @@ OF_A_NODE = re.compile(r"node\d+ \(")
 
 def statuses(place: Place) -> list[JobStatus]:
     """Every job of this workspace, the oldest first, as its supervisor last wrote it."""
-    text = place.output_of(["dsk-agent", "jobs", "--workspace", str(place.cluster.workspace)])
-    return [JobStatus.from_json(json.dumps(raw)) for raw in json.loads(text)]
+    return [status for status, _ in _written(place)]
 
 
 def states(place: Place) -> list[JobState]:
-    """The same, told from what really runs."""
+    """The same, compared with what really runs."""
     alive = {supervisor.job for supervisor in place.running()}
     return [
         JobState(
             status,
             status.state if status.state in FINAL_STATES or status.job in alive else LOST,
+            age,
         )
-        for status in statuses(place)
+        for status, age in _written(place)
     ]
+
+
+def _written(place: Place) -> list[tuple[JobStatus, float]]:
+    """With the seconds since each was written."""
+    text = place.output_of(["dsk-agent", "jobs", "--workspace", str(place.cluster.workspace)])
+    found = []
+    for raw in json.loads(text):
+        age = raw.pop("age", None)
+        status = JobStatus.from_json(json.dumps(raw))
+        # An older image's agent does not say: by this machine's clock then.
+        found.append((status, max(0.0, time.time() - status.updated) if age is None else age))
+    return found
 
 
 def find(statuses: list[JobStatus], job: str | None) -> JobStatus:
@@ -99,11 +112,12 @@ def replay(
 
 def _answers(place: Place, job: str, since: Since | None, *, follow: bool) -> Iterator[Event]:
     words = _since_words(since)
+    bookmark = Bookmark()
     passed = 0.0
     while True:
         last = passed
-        for event in events(place.stream(_words(place, job, words, follow=follow))):
-            if event.at and event.at <= passed:
+        for event in events(place.stream(_words(place, job, words, follow=follow)), bookmark):
+            if bookmark.position is None and event.at and event.at <= passed:
                 continue
             last = max(last, event.at)
             yield event
@@ -112,7 +126,10 @@ def _answers(place: Place, job: str, since: Since | None, *, follow: bool) -> It
         if not follow or job not in {supervisor.job for supervisor in place.running()}:
             return
         passed = last
-        words = _since_words(Since(at=passed)) if passed else words
+        if bookmark.position:
+            words = ["--after", str(bookmark.position)]
+        elif passed:  # an older image's agent, which knows no positions
+            words = _since_words(Since(at=passed))
         time.sleep(LOOK_S)
 
 
@@ -140,7 +157,7 @@ def gone(job: str) -> JobFailed:
 
 def _words(place: Place, job: str, more: list[str], *, follow: bool) -> list[str]:
     words = ["dsk-agent", "logs", "--workspace", str(place.cluster.workspace), *more]
-    return [*words, "--follow", job] if follow else [*words, job]
+    return ["env", f"{ASKED_FOR}=1", *words, "--follow", job] if follow else [*words, job]
 
 
 def _since_words(since: Since | None) -> list[str]:

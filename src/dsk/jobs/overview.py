@@ -34,7 +34,9 @@ class Overview:
                 }
                 for worker in self.workers
             ],
-            "jobs": [{**asdict(job.status), "state": job.state} for job in self.jobs],
+            "jobs": [
+                {**asdict(job.status), "state": job.state, "age": job.age} for job in self.jobs
+            ],
         }
 
 

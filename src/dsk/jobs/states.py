@@ -23,7 +23,9 @@ class WorkerState:
 
 @dataclass(frozen=True)
 class JobState:
-    """`state` is the status's own, or "lost" where the supervisor is gone without a last word."""
+    """`state` is the status's own, or "lost" where the supervisor is gone without a last word.
+    `age`: seconds since the supervisor wrote the status, by its own clock."""
 
     status: JobStatus
     state: str
+    age: float = 0.0

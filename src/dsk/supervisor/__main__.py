@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ from dsk.supervisor.record import Record
 from dsk.wire.jobspec import JobSpec, ProtocolMismatch
 from dsk.wire.signals import STOP
 from dsk.wire.status import JobStatus
+
+STDOUT = 1
 
 
 def main() -> int:
@@ -36,7 +39,8 @@ def main() -> int:
         output_dir=spec.output_dir,
         launcher=spec.launcher,
     )
-    record = Record(status, sys.stdout)
+    # Not sys.stdout: Python flushes that at its end, and would wait for a reader that is gone.
+    record = Record(status, io.FileIO(STDOUT, "wb", closefd=False))
     job = Job(spec, record, here)
 
     def interrupt(number: int, _frame: FrameType | None) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import queue
 import re
 import signal
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from dataclasses import replace
 
+from dsk import awake
 from dsk.supervisor.heard import (
     Heard,
     LauncherEnded,
@@ -20,10 +19,11 @@ from dsk.supervisor.heard import (
     Reach,
     Reported,
 )
+from dsk.supervisor.inbox import Inbox
 from dsk.supervisor.record import Record
 from dsk.supervisor.stalls import Stall, Stalls
-from dsk.wire.events import BAR, Exited, Failure, Output, Phase
-from dsk.wire.jobspec import JobSpec
+from dsk.wire.events import BAR, Exited, Failure, Notice, Output, Phase
+from dsk.wire.jobspec import JobNode, JobSpec
 from dsk.wire.progress import Progress
 
 KEPT_LINES = 20
@@ -32,20 +32,26 @@ _EXCEPTION = re.compile(r"(?:\[rank\d+\]: )?((?:\w+\.)*\w*(?:Error|Exception|Int
 TICK_S = 0.25
 SAVE_EVERY_S = 2.0
 SETTLE_S = 0.5
-"""A rank that ends makes the others fail within moments: so long they are waited for, to know by
-their nodes' word which was the first."""
+"""A rank that ends makes the others fail within moments. The supervisor waits this long for their
+nodes to say which rank ended first."""
 OUT_OF_REACH_S = 4.0
-"""So long more where another node is out of reach: what ended its ranks made the others fail."""
+"""Extra grace period while another node is unreachable: what ended its ranks made the others
+fail."""
 
 
 class Attempt:
-    """Reads `heard` until the ranks have all succeeded or one thing has gone wrong."""
+    """Reads `heard` until all ranks have succeeded or one thing has gone wrong.
 
-    def __init__(self, spec: JobSpec, record: Record, heard: queue.Queue[Heard]) -> None:
+    It judges by when things were heard, after it has taken everything that was: a supervisor that
+    could not run for a while must not take its own delay for a rank's. Times are of dsk.awake.
+    """
+
+    def __init__(self, spec: JobSpec, record: Record, heard: Inbox) -> None:
         self._spec = spec
         self._record = record
         self._heard = heard
-        self._succeeded = 0
+        self._succeeded: Counter[int] = Counter()
+        """Ranks, by the index of their node."""
         self._failed: list[RankEnded] = []
         self._failure: Failure | None = None
         self._judged_at = 0.0
@@ -58,13 +64,13 @@ class Attempt:
 
     def watch(self) -> Failure | Stall | None:
         """From the ranks' start on. None once every rank has ended with 0."""
-        self._stalls.begin(time.monotonic())
-        save = time.monotonic() + SAVE_EVERY_S
+        self._stalls.begin(awake.now())
+        save = awake.now() + SAVE_EVERY_S
         while True:
-            with contextlib.suppress(queue.Empty):
-                self.hear(self._heard.get(timeout=TICK_S))
-            now = time.monotonic()
-            if self._succeeded == self._spec.world_size:
+            first = self._heard.take(wait=TICK_S)
+            now = awake.now()
+            self._hear_all(first, until=now)
+            if self._succeeded.total() == self._spec.world_size:
                 return None
             if wrong := self._judge(now):
                 return wrong
@@ -73,9 +79,14 @@ class Attempt:
                 save = now + SAVE_EVERY_S
 
     def drain(self) -> None:
-        """What had come by now: ranks that still run may say more for ever."""
-        for _ in range(self._heard.qsize()):
-            self.hear(self._heard.get_nowait())
+        """Hears what has arrived by now: ranks that still run may say more for ever."""
+        self._hear_all(self._heard.take(), until=awake.now())
+
+    def _hear_all(self, taken: tuple[float, Heard] | None, *, until: float) -> None:
+        while taken:
+            at, message = taken
+            self.hear(message, at)
+            taken = self._heard.take() if at <= until else None
 
     def complete(self, failure: Failure) -> Failure:
         """The failure with the last lines of whom it names, and the exception among them."""
@@ -84,13 +95,14 @@ class Attempt:
         cause = f"{failure.cause}: {exception}" if exception else failure.cause
         return replace(failure, cause=cause, lines=tuple(lines))
 
-    def hear(self, message: Heard) -> None:
+    def hear(self, message: Heard, at: float) -> None:
+        """`at`: when it arrived."""
         if isinstance(message, Lines):
-            self._ranks_lines(message)
+            self._ranks_lines(message, at)
         elif isinstance(message, Reported):
-            self._reported(message)
+            self._reported(message, at)
         elif isinstance(message, RankEnded):
-            self._rank_ended(message)
+            self._rank_ended(message, at)
         elif isinstance(message, LauncherLine):
             self._launcher_last.append(message.text)
             node = message.node.index if message.node else None
@@ -100,13 +112,24 @@ class Attempt:
             if message.broken:
                 self._broken[message.node.index] = message
         elif isinstance(message, Lost):
-            self._broken.pop(message.node.index, None)
-            lost = Failure(time.time(), message.why, message.node.index, fix=message.fix)
-            self._lost = self._lost or lost
-            self._fail(lost)
+            self._node_lost(message)
         elif isinstance(message, LauncherEnded):
             node = message.node.index if message.node else None
             self._fail(Failure(time.time(), message.why, node, code=message.code))
+
+    def _node_lost(self, lost: Lost) -> None:
+        self._broken.pop(lost.node.index, None)
+        if self._is_done(lost.node):
+            text = f"{lost.why}; its ranks have succeeded, and the job continues"
+            self._record.tell(Notice(time.time(), text, lost.node.index))
+            return
+        failure = Failure(time.time(), lost.why, lost.node.index, fix=lost.fix)
+        self._lost = self._lost or failure
+        self._fail(failure)
+
+    def _is_done(self, node: JobNode) -> bool:
+        """Whether all of the node's ranks have succeeded: nothing more is needed from it."""
+        return self._succeeded[node.index] == len(node.slots)
 
     def _fail(self, failure: Failure) -> None:
         """The first counts."""
@@ -120,14 +143,18 @@ class Attempt:
         failed = self._rank_failed(min(self._failed, key=lambda ended: ended.at))
         if self._lost and self._lost.node != failed.node:
             return self._lost
-        out_of_reach = [each for each in self._broken.values() if each.node.index != failed.node]
+        out_of_reach = [
+            each
+            for each in self._broken.values()
+            if each.node.index != failed.node and not self._is_done(each.node)
+        ]
         if not out_of_reach:
             return failed
         return None if now < self._judged_at + OUT_OF_REACH_S else _cut_off(out_of_reach[0], failed)
 
-    def _ranks_lines(self, message: Lines) -> None:
+    def _ranks_lines(self, message: Lines, at: float) -> None:
         self._runs()
-        self._stalls.printed(time.monotonic())
+        self._stalls.printed(at)
         for rank, text in message.lines:
             line, bar = text.removeprefix(BAR), text.startswith(BAR)
             if not bar:
@@ -139,15 +166,15 @@ class Attempt:
             self._running = True
             self._record.tell(Phase(time.time(), "running", "the ranks are running"))
 
-    def _reported(self, message: Reported) -> None:
+    def _reported(self, message: Reported, at: float) -> None:
         self._record.reported(message)
         for rank in message.report.ranks:
             if rank.progress:
                 self._runs()
                 if rank.pid:
-                    self._stalls.heard(rank.rank, rank.progress, time.monotonic())
+                    self._stalls.heard(rank.rank, rank.progress, at)
 
-    def _rank_ended(self, ended: RankEnded) -> None:
+    def _rank_ended(self, ended: RankEnded, at: float) -> None:
         name = _signal_name(ended.code)
         self._record.tell(
             Exited(time.time(), ended.node.index, ended.rank, ended.code, signal=name)
@@ -157,10 +184,10 @@ class Attempt:
             if ended.progress:
                 self._record.rank_ended(ended.rank, ended.progress)
         if ended.code == 0 and not _left_early(ended.progress):
-            self._succeeded += 1
+            self._succeeded[ended.node.index] += 1
             return
         if not self._failed:
-            self._judged_at = time.monotonic() + SETTLE_S
+            self._judged_at = at + SETTLE_S
         self._failed.append(ended)
 
     def _rank_failed(self, ended: RankEnded) -> Failure:

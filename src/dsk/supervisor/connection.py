@@ -13,9 +13,11 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
 from typing import Any
 
+from dsk import awake
 from dsk.wire import session
 
 STDERR_LINES = 20
+LOOK_S = 0.5
 
 
 class NoAnswer(Exception):
@@ -32,6 +34,8 @@ class Ended(Exception):
 
 
 class Connection:
+    """Raises OSError where no ssh, or no thread for it, can be started."""
+
     def __init__(self, host: str, ssh_config: Path, agent: Sequence[str]) -> None:
         self._numbers = itertools.count()
         self._waiting: dict[int, Future[Any]] = {}
@@ -47,13 +51,18 @@ class Connection:
             start_new_session=True,
         )
         self._error_reader = threading.Thread(target=self._read_errors, daemon=True)
-        self._error_reader.start()
         self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        try:
+            self._error_reader.start()
+            self._reader.start()
+        except RuntimeError as error:
+            self._process.kill()
+            self._process.wait()
+            raise OSError(str(error)) from error
 
     def ask(self, op: str, limit: float, **arguments: Any) -> dict[str, Any]:
-        """The agent's reply, with `result` or `error`. Raises NoAnswer after `limit` seconds, or
-        Ended."""
+        """The agent's reply, with `result` or `error`. Raises NoAnswer after `limit` seconds of
+        dsk.awake, or Ended."""
         number = next(self._numbers)
         answer: Future[dict[str, Any]] = Future()
         with self._guard:
@@ -62,9 +71,7 @@ class Connection:
             self._send({"id": number, "op": op, **arguments})
             if not self._reader.is_alive():  # it may have ended before it could see this one
                 raise self._ended()
-            return answer.result(timeout=limit)
-        except FutureTimeout:
-            raise NoAnswer(f"no answer to {op!r} within {limit:.0f} s") from None
+            return _within(limit, answer, op)
         finally:
             with self._guard:
                 self._waiting.pop(number, None)
@@ -99,7 +106,7 @@ class Connection:
             with self._sending:
                 self._process.stdin.write(session.encode(message))
                 self._process.stdin.flush()
-        except (BrokenPipeError, ValueError):
+        except (OSError, ValueError):
             raise self._ended() from None
 
     def _read(self) -> None:
@@ -120,8 +127,9 @@ class Connection:
         except ValueError:
             self._errors.append(line.decode(errors="replace").strip())
             return
+        number = message.get("id")
         with self._guard:
-            answer = self._waiting.get(message["id"])
+            answer = self._waiting.get(number) if isinstance(number, int) else None
         if answer and not answer.done():
             answer.set_result(message)
 
@@ -138,3 +146,13 @@ class Connection:
             return Ended(why, self._process.wait(timeout=2))
         except subprocess.TimeoutExpired:
             return Ended(why, -1)
+
+
+def _within(limit: float, answer: Future[dict[str, Any]], op: str) -> dict[str, Any]:
+    deadline = awake.now() + limit
+    while True:
+        try:
+            return answer.result(timeout=min(LOOK_S, max(0.0, deadline - awake.now())))
+        except FutureTimeout:
+            if awake.now() >= deadline:
+                raise NoAnswer(f"no answer to {op!r} within {limit:.0f} s") from None

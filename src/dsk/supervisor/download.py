@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from dsk import awake
 from dsk.errors import DskError, JobFailed, Unreachable, UserError
 from dsk.supervisor.transfer.compare import size
 from dsk.supervisor.worker import Worker
@@ -18,6 +19,7 @@ from dsk.wire.hub import Downloading, Fetch, Ready, Refused, Word, decode
 PROGRAM = f"{paths.PYTHON} -I -m dsk.hub"
 # The program itself gives up on a silent hub after a minute or so.
 STALL_LIMIT_S = 300.0
+LOOK_S = 1.0
 END_LIMIT_S = 15
 TOLD_EVERY_S = 10.0
 
@@ -71,7 +73,7 @@ class Download:
     def _listen(self) -> Ready:
         while True:
             try:
-                word = self._heard.get(timeout=STALL_LIMIT_S)
+                word = self._next()
             except queue.Empty:
                 raise Unreachable(
                     f"{self._wanted.repo}: nothing has arrived for {STALL_LIMIT_S:.0f} s",
@@ -87,6 +89,16 @@ class Download:
                 kind = kinds.get(word.code, DskError)
                 raise kind(word.message, where=self._master.name, fix=word.fix)
             self._progress(word)
+
+    def _next(self) -> Word | None:
+        """Raises queue.Empty after STALL_LIMIT_S in which it could have been heard."""
+        deadline = awake.now() + STALL_LIMIT_S
+        while True:
+            try:
+                return self._heard.get(timeout=LOOK_S)
+            except queue.Empty:
+                if awake.now() > deadline:
+                    raise
 
     def _progress(self, word: Downloading) -> None:
         now = time.monotonic()

@@ -1,4 +1,7 @@
-"""What a supervisor keeps in its job's folder, on whatever disk, full or not."""
+"""What a supervisor keeps in its job's folder, on whatever disk, full or not.
+
+Any call may block for as long as the disk does.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,7 @@ class JobFolder:
 
     def write(self, event: Event) -> list[str]:
         """To STREAM; to EVENTS, of which nothing is lost, unless it is a rank's line."""
-        line = encode(event).encode() + b"\n"
+        line = encode(event).encode(errors="replace") + b"\n"
         told = self._stream.write(line)
         if not isinstance(event, Output):
             self._unwritten.append(line)

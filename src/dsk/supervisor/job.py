@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import time
 import traceback
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from dsk.files import write_atomic
 from dsk.plan import deepspeed
 from dsk.supervisor import hub, prepare, stacks
 from dsk.supervisor.attempt import KEPT_LINES, Attempt
-from dsk.supervisor.heard import Heard
+from dsk.supervisor.inbox import Inbox
 from dsk.supervisor.launcher import Direct, Launcher
 from dsk.supervisor.place import Place
 from dsk.supervisor.record import Record
@@ -66,7 +65,7 @@ class Job:
         self._record = record
         self._place = place
         self._began = time.monotonic()
-        self._heard: queue.Queue[Heard] = queue.Queue()
+        self._heard = Inbox()
         self._watches: list[Watch] = []
         self._ending = False
         """Its outcome is known."""
@@ -218,7 +217,7 @@ class Job:
     def _end_attempt(self, attempt: Attempt, workers: Workers, launcher: Launcher) -> None:
         # The ranks first: pdsh, and with it the runner, waits for every node for ever.
         self._phase("stopping", "ending what is left of the job on every node")
-        for problem in workers.end_ranks():
+        for problem in workers.end_ranks(self._spec.job):
             self._record.tell(Notice(time.time(), problem))
         launcher.end()
         with ThreadPoolExecutor(len(self._watches)) as pool:

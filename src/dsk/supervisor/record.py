@@ -1,34 +1,47 @@
-"""What the supervisor tells: every event on its output, and in the job's folder on this node."""
+"""What the supervisor reports: every event on its output, and in the job's folder on this node.
+
+Neither a disk nor a reader can delay the supervisor: threads of their own write both
+(decisions/0025).
+"""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 from dsk.supervisor.folder import JobFolder
 from dsk.supervisor.heard import Reported
 from dsk.supervisor.pace import Pace
 from dsk.supervisor.said import Said
+from dsk.supervisor.writer import Writer
 from dsk.wire.events import Event, Failure, Finished, Notice, Phase, Step
 from dsk.wire.progress import PHASES, Progress
 from dsk.wire.status import JobStatus, NodeStatus
 
 STEP_EVERY_S = 10.0
 TRAINER_LOG = "trainer_log.jsonl"
+FOLDER_LIMIT_S = 300.0
+"""For what waits to be written when the job has ended. The job's last state is worth the wait:
+without it the job looks as if its supervisor had been killed."""
+OUTPUT_LIMIT_S = 10.0
+"""The same for the output, whose reader may be gone for good."""
 
 
 class Record:
     """Prints each event as one line; after `open` also writes it to the job's folder, with those
-    that came before."""
+    that came before. Returns before that is done; `close` waits for it."""
 
-    def __init__(self, status: JobStatus, out: IO[str]) -> None:
+    def __init__(self, status: JobStatus, out: BinaryIO) -> None:
+        """`out` is unbuffered."""
         self.status = status
-        self._said = Said(out)
+        self._output = Writer(Said(out).say, elsewhere="dsk logs shows them")
         self._folder: JobFolder | None = None
+        self._written: Writer | None = None
         self._early: list[Event] = []
         self._nodes: dict[int, NodeStatus] = {}
         self._last_words: dict[int, Progress] = {}
@@ -40,25 +53,29 @@ class Record:
         if self._folder is not None:
             return
         self._folder = JobFolder(folder)
+        self._written = Writer(
+            partial(_write, self._folder, self._complain),
+            partial(_save, self._folder, self._complain),
+            elsewhere="the disk took nothing for too long; the ranks' own logs may have them",
+        )
         early, self._early = self._early, []
         for event in early:
-            self._write(event)
+            self._written.put(event)
         self._save_status()
 
     def close(self) -> None:
-        if self._folder:
+        """Nothing can be told after this. What a disk or a reader does not take in time is lost."""
+        if self._folder and self._written and self._written.close(FOLDER_LIMIT_S):
             self._folder.close()
+        self._output.close(OUTPUT_LIMIT_S)
 
     def tell(self, event: Event) -> None:
-        self._said.say(event)
-        self._write(event)
-        self._update(event)
-
-    def _write(self, event: Event) -> None:
-        if self._folder is None:
+        self._output.put(event)
+        if self._written is None:
             self._early.append(event)
         else:
-            self._complain(self._folder.write(event))
+            self._written.put(event)
+        self._update(event)
 
     def _complain(self, problems: Sequence[str]) -> None:
         for problem in problems:
@@ -85,9 +102,8 @@ class Record:
         self._last_words[rank] = last_word
 
     def progress(self) -> None:
-        """Brings status.json up to what the nodes have reported and LLaMA-Factory last logged."""
+        """Brings status.json up to what the nodes have reported."""
         before = self.status
-        last = _last_object(Path(before.output_dir) / TRAINER_LOG, since=before.started)
         reported = {
             rank.rank: rank.progress
             for state in self._nodes.values()
@@ -100,9 +116,9 @@ class Record:
         self.status = replace(
             before,
             phase=behind.phase if behind else before.phase,
-            step=_first(behind and behind.step, last.get("current_steps"), before.step),
-            steps=_first(behind and behind.steps, last.get("total_steps"), before.steps),
-            loss=_first(*(each.loss for each in told), last.get("loss"), before.loss),
+            step=_first(behind and behind.step, before.step),
+            steps=_first(behind and behind.steps, before.steps),
+            loss=_first(*(each.loss for each in told), before.loss),
             samples_per_s=_first(*(each.samples_per_s for each in told), before.samples_per_s),
             node_states=tuple(self._nodes[index] for index in sorted(self._nodes)),
         )
@@ -119,9 +135,25 @@ class Record:
             )
 
     def _save_status(self) -> None:
-        if self._folder is not None:
+        if self._written is not None:
             self.status = replace(self.status, updated=time.time())
-            self._complain(self._folder.save(self.status))
+            self._written.put_status(self.status)
+
+
+def _write(folder: JobFolder, complain: Callable[[Sequence[str]], None], event: Event) -> None:
+    complain(folder.write(event))
+
+
+def _save(folder: JobFolder, complain: Callable[[Sequence[str]], None], status: JobStatus) -> None:
+    """With what LLaMA-Factory logged last where no rank has reported it."""
+    last = _last_object(Path(status.output_dir) / TRAINER_LOG, since=status.started)
+    status = replace(
+        status,
+        step=_first(status.step, last.get("current_steps")),
+        steps=_first(status.steps, last.get("total_steps")),
+        loss=_first(status.loss, last.get("loss")),
+    )
+    complain(folder.save(status))
 
 
 def _how_far(progress: Progress) -> tuple[int, int]:

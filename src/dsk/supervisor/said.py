@@ -6,7 +6,7 @@ import contextlib
 import os
 import stat
 import time
-from typing import IO
+from typing import BinaryIO
 
 from dsk.rotated import MIB
 from dsk.wire.events import Event, Notice, Output, encode
@@ -16,7 +16,8 @@ FILE_BYTES = 256 * MIB
 
 
 class Said:
-    def __init__(self, out: IO[str]) -> None:
+    def __init__(self, out: BinaryIO) -> None:
+        """`out` is unbuffered: a program must be able to end while a write to it still waits."""
         self._out = out
         self._room = FILE_BYTES if _is_file(out) else None
 
@@ -32,10 +33,12 @@ class Said:
                 line = encode(Notice(time.time(), text))
         # A disk that is full, or nobody who listens any more: the job does not depend on it.
         with contextlib.suppress(OSError):
-            print(line, file=self._out, flush=True)
+            rest = memoryview(line.encode(errors="replace") + b"\n")
+            while rest:
+                rest = rest[self._out.write(rest) :]
 
 
-def _is_file(out: IO[str]) -> bool:
+def _is_file(out: BinaryIO) -> bool:
     try:
         return stat.S_ISREG(os.fstat(out.fileno()).st_mode)
     except OSError:  # it has no file descriptor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from dsk.wire.events import Failure
 from dsk.wire.jobspec import JobNode
 
 ANSWER_LIMIT_S = 12.0
+KEEP_LIMIT_S = 10.0
 STOPPED = "T"
 MOST_NAMED = 4
 _MAIN = re.compile(r'^Thread .*"MainThread".*\n((?:    .*\n?)+)', re.MULTILINE)
@@ -71,9 +73,18 @@ def gather(workers: Workers) -> list[RankStack]:
     return [stack for _, stacks in workers.each(ask) for stack in stacks]
 
 
-def keep(stacks: Sequence[RankStack], folder: Path) -> str | None:
-    """Writes them below `folder`; what the user should be told where that fails: they are worth
-    less than the end of the job."""
+def keep(stacks: Sequence[RankStack], folder: Path, limit: float = KEEP_LIMIT_S) -> str | None:
+    """Writes them below `folder`; returns what the user should know where that fails, or takes more
+    than `limit` seconds: the end of the job does not wait for a disk."""
+    problems: list[str | None] = []
+    thread = threading.Thread(target=lambda: problems.append(_write(stacks, folder)), daemon=True)
+    thread.start()
+    thread.join(limit)
+    late = f"the ranks' stacks are not all in {folder}: its disk took longer than {limit:g} s"
+    return problems[0] if problems else late
+
+
+def _write(stacks: Sequence[RankStack], folder: Path) -> str | None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for stack in stacks:

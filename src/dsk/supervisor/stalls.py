@@ -1,4 +1,4 @@
-"""Does the job still get on? Pure: in goes what ranks say of themselves, with the time."""
+"""Does the job still make progress? Pure: what ranks report goes in, with the time."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ class Stalls:
     def __init__(self, settings: Mapping[str, float | None]) -> None:
         self._settings = settings
         self._now: dict[int, Progress] = {}
+        self._gone: set[int] = set()
         self._moved: float | None = None
         self._silent = True
         self._step: tuple[int, float] | None = None
@@ -51,6 +52,8 @@ class Stalls:
 
     def heard(self, rank: int, progress: Progress, now: float) -> None:
         self._silent = False
+        if rank in self._gone:  # by a report from before its end
+            return
         before = self._now.get(rank)
         self._now[rank] = progress
         if before is None or _mark(before) != _mark(progress):
@@ -66,6 +69,7 @@ class Stalls:
             self._step = (progress.step, now)
 
     def ended(self, rank: int) -> None:
+        self._gone.add(rank)
         self._now.pop(rank, None)
 
     def check(self, now: float) -> Stall | None:

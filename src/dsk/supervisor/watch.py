@@ -1,4 +1,7 @@
-"""One node of a job, asked for news without a pause; over new connections where one breaks."""
+"""One node of a job, asked for news without a pause; over new connections where one breaks.
+
+Its limits are of dsk.awake: they count no time in which the supervisor itself could not ask.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,10 @@ import threading
 import time
 from collections.abc import Callable
 
-from dsk.errors import DskError
+from dsk import awake
+from dsk.errors import DskError, JobFailed
 from dsk.supervisor.heard import Heard, Lines, Lost, RankEnded, Reach, Reported
-from dsk.supervisor.worker import AgentGone, Worker
+from dsk.supervisor.worker import AgentGone, AgentHangs, Worker
 from dsk.wire.news import News
 from dsk.wire.session import NEWS_WAIT_S, SILENT_LIMIT_S
 
@@ -38,11 +42,11 @@ class Watch:
             self._offsets, self._exits = {}, 0
 
     def catch_up(self, limit: float) -> None:
-        """Everything that the node has to tell now has been told when this returns, or as much as
-        comes within `limit` seconds."""
-        deadline = time.monotonic() + limit
+        """Hands over all that the node has to report now, or as much as comes within `limit`
+        seconds."""
+        deadline = awake.now() + limit
         try:
-            while not self.worker.lost and (left := deadline - time.monotonic()) > 0:
+            while not self.worker.lost and (left := deadline - awake.now()) > 0:
                 if not self._ask(wait=0.0, limit=left):
                     return
         except DskError:
@@ -52,36 +56,49 @@ class Watch:
         self._stop.set()
 
     def _run(self) -> None:
-        heard = time.monotonic()
+        try:
+            self._ask_on()
+        except Exception as error:
+            # Without this thread nobody would know whether the node's ranks live.
+            found = JobFailed(f"{type(error).__name__}: {error}", fix="report this as a bug of dsk")
+            self._lose(found, after="can no longer be watched by the supervisor")
+
+    def _ask_on(self) -> None:
+        heard = awake.now()
         broken = False
+        hangs: DskError | None = None
         while not self._stop.is_set():
-            left = SILENT_LIMIT_S - (time.monotonic() - heard)
+            left = SILENT_LIMIT_S - (awake.now() - heard)
             try:
                 if broken:
                     self._ask(wait=0.0, limit=min(LOGIN_LIMIT_S, max(left, 0.5)), again=True)
                 else:
                     self._ask(wait=NEWS_WAIT_S, limit=ANSWER_LIMIT_S)
             except AgentGone as error:
-                self._lose(f"the worker of {self.worker.name} was restarted", error)
+                self._lose(error)
                 return
             except DskError as error:
                 if not broken:
                     self._tell(Reach(self.worker.node, error.message))
                 broken = True
-                if time.monotonic() - heard > SILENT_LIMIT_S:
-                    what = f"{self.worker.name} was not heard for {SILENT_LIMIT_S:.0f} s"
-                    self._lose(what, error)
+                if isinstance(error, AgentHangs):
+                    hangs = error
+                if awake.now() - heard > SILENT_LIMIT_S:
+                    self._lose(hangs or error, after=f"was not heard for {SILENT_LIMIT_S:.0f} s")
                     return
                 self._stop.wait(PAUSE_S)
             else:
                 if broken:
                     self._tell(Reach(self.worker.node, ""))
-                heard, broken = time.monotonic(), False
+                heard, broken, hangs = awake.now(), False, None
 
-    def _lose(self, what: str, error: DskError) -> None:
+    def _lose(self, error: DskError, *, after: str = "") -> None:
+        """`after`: what happened to the node before, or because of, the error."""
         self.worker.lost = True
+        name, text = self.worker.name, error.message
+        why = f"{name} {after} ({text})" if after else f"{name}: {text}"
         if not self._stop.is_set():
-            self._tell(Lost(self.worker.node, f"{what} ({error.message})", error.fix))
+            self._tell(Lost(self.worker.node, why, error.fix))
 
     def _ask(self, *, wait: float, limit: float, again: bool = False) -> bool:
         """Whether there were lines. Raises DskError."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+import subprocess
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,9 +14,14 @@ from dsk.errors import DskError, JobFailed, Unreachable
 from dsk.supervisor.connection import Connection, Ended, NoAnswer
 from dsk.supervisor.place import Remedies
 from dsk.wire.jobspec import JobNode
-from dsk.wire.session import NO_AGENT
+from dsk.wire.session import AGENT_HANGS, NO_AGENT
 
 CLOSE_LIMIT_S = 15.0
+ABANDON_LIMIT_S = 25.0
+"""A login, and 12 s at most for all that it ends."""
+FIRST_ANSWER_LIMIT_S = 40.0
+"""For a worker's first login and the start of its agent: a cold disk, or a slow name service, may
+take 20 s over them."""
 
 
 def agent_command(*words: str, job: str, workspace: str) -> list[str]:
@@ -26,6 +32,11 @@ def agent_command(*words: str, job: str, workspace: str) -> list[str]:
 
 class AgentGone(Unreachable):
     """The worker answers, but the job's agent is no longer there."""
+
+
+class AgentHangs(Unreachable):
+    """The worker answers, but the job's agent does not run: it is stopped, or waits in the
+    kernel."""
 
 
 class Worker:
@@ -48,6 +59,7 @@ class Worker:
         self._again = again
         self._remedies = remedies
         self._replacing = threading.Lock()
+        self._answered = False
         self._connection = Connection(node.host, ssh_config, agent)
 
     @property
@@ -55,27 +67,53 @@ class Worker:
         return f"node{self.node.index} ({self.node.host})"
 
     def ask(self, op: str, *, limit: float = 20.0, **arguments: Any) -> Any:
-        """The agent's answer. Raises Unreachable where none comes within `limit` seconds,
-        JobFailed where the agent refuses."""
+        """The agent's answer. Raises Unreachable where none comes within `limit` seconds (the
+        first: FIRST_ANSWER_LIMIT_S at least), JobFailed where the agent refuses."""
         connection = self._connection
+        if not self._answered:
+            limit = max(limit, FIRST_ANSWER_LIMIT_S)
         try:
             reply = connection.ask(op, limit, **arguments)
         except NoAnswer as error:
             raise Unreachable(str(error), where=self.name) from None
         except Ended as error:
             raise self._unreachable(error) from None
+        self._answered = True
         if "error" in reply:
             raise self._refused(reply)
         return reply["result"]
 
     def ask_again(self, op: str, *, limit: float, **arguments: Any) -> Any:
-        """As `ask`, over a new connection in the place of the one that is there."""
+        """As `ask`, over a new connection that replaces the current one."""
         if self._again is None:
             return self.ask(op, limit=limit, **arguments)
+        self._answered = True
         with self._replacing:
             self._connection.kill()
-            self._connection = Connection(self.node.host, self._ssh_config, self._again)
+            try:
+                self._connection = Connection(self.node.host, self._ssh_config, self._again)
+            except OSError as error:
+                raise Unreachable(f"ssh cannot be started: {error}", where=self.name) from error
         return self.ask(op, limit=limit, **arguments)
+
+    def end_without_agent(self, job: str) -> int:
+        """Ends the job there though its agent does not run; how many processes did not end. Raises
+        Unreachable."""
+        words = ["ssh", "-T", "-F", str(self._ssh_config), "--", self.node.host]
+        try:
+            done = subprocess.run(
+                [*words, "dsk-agent", "end", "--with-agent", job],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=ABANDON_LIMIT_S,
+                check=False,
+                start_new_session=True,
+            )
+            return int(done.stdout)
+        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+            raise Unreachable(f"its agent hangs, and so does its end: {error}") from None
 
     def close(self) -> None:
         """The agent ends what its job left in the worker, then itself; one that cannot be asked
@@ -91,6 +129,8 @@ class Worker:
     def _unreachable(self, ended: Ended) -> Unreachable:
         if ended.code == NO_AGENT:
             return AgentGone(str(ended), where=self.name)
+        if ended.code == AGENT_HANGS:
+            return AgentHangs(str(ended), where=self.name)
         return Unreachable(str(ended), where=self.name, fix=self._fix(str(ended)))
 
     def _refused(self, reply: dict[str, Any]) -> JobFailed:
@@ -100,7 +140,8 @@ class Worker:
         return JobFailed(
             f"job {busy} is running here",
             where=self.name,
-            fix=f"wait for it (dsk logs -f {busy}) or end it (dsk stop {busy})",
+            fix=f"wait for it (dsk logs -f {busy}) or stop it (dsk stop {busy}); if its supervisor "
+            "is gone it ends by itself within 30 s",
         )
 
     def _fix(self, text: str) -> str:

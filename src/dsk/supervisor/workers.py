@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from dsk.errors import DskError, Unreachable
-from dsk.supervisor.worker import AgentGone, Worker
+from dsk.supervisor.worker import AgentGone, AgentHangs, Worker
 
 T = TypeVar("T")
 
@@ -39,16 +39,16 @@ class Workers:
     def ask_all(self, op: str, **arguments: Any) -> list[tuple[Worker, Any]]:
         return self.each(lambda worker: worker.ask(op, **arguments))
 
-    def end_ranks(self) -> list[str]:
+    def end_ranks(self, job: str) -> list[str]:
         """Ends the job's processes on every node that can be reached; a sentence for each node
         where that did not succeed."""
         problems: list[str] = []
 
         def end(worker: Worker) -> None:
             try:
-                left = _end(worker)
+                left = _end(worker, job)
             except AgentGone:
-                pass  # whoever told so has ended what there was
+                pass  # whoever reported that has ended what there was
             except DskError as error:
                 problems.append(f"{worker.name}: {error.message}; its agent ends the ranks there")
             else:
@@ -62,7 +62,14 @@ class Workers:
         self.each(Worker.close)
 
 
-def _end(worker: Worker) -> int:
+def _end(worker: Worker, job: str) -> int:
+    try:
+        return _ask_to_end(worker)
+    except AgentHangs:
+        return worker.end_without_agent(job)
+
+
+def _ask_to_end(worker: Worker) -> int:
     if worker.lost:
         return int(worker.ask_again("end", limit=LOST_LIMIT_S))
     try:

@@ -21,6 +21,7 @@ AGENTS = RUN / "agents"
 """A socket for each job that has an agent here, and what that said."""
 PROGRESS = PurePosixPath("/dev/shm/dsk-progress")  # noqa: S108 - a container's own
 """In memory: a full disk must not make a rank look as if it stood still."""
+NOTE_SUFFIX = ".agent"
 
 PROBE = "probe-"
 """How the id of a job begins that dsk starts to try the nodes: no job of the user's."""
@@ -79,6 +80,11 @@ def agent_socket(job: str) -> PurePosixPath:
 
 def agent_log(job: str) -> PurePosixPath:
     return AGENTS / f"{job}.log"
+
+
+def agent_note(job: str) -> PurePosixPath:
+    """Which process the agent is; its time of change is when the agent last ran."""
+    return PROGRESS / f"{job}{NOTE_SUFFIX}"
 
 
 def stacks(folder: PurePosixPath, attempt: int) -> PurePosixPath:

@@ -20,6 +20,8 @@ JOB_OPS = ("lock", "watch", "start", "news", "stacks", "end", "close")
 
 NO_AGENT = 69
 """Exit code of `dsk-agent job` where the job has no agent (any more); sysexits' EX_UNAVAILABLE."""
+AGENT_HANGS = 75
+"""Exit code of `dsk-agent job` where the job's agent lives, but does not run; EX_TEMPFAIL."""
 NEWS_WAIT_S = 2.0
 """How long the agent holds back its answer to `news` while there is none; also between reports."""
 SILENT_LIMIT_S = 15.0

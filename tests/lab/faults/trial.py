@@ -143,6 +143,14 @@ class Trial:
         self._record(fault, within=None, outcome="goes on" if alive else "failed")
         assert alive, self.launch.text
 
+    def succeeds(self, fault: str, within: float) -> None:
+        """The job comes to its own good end in spite of the fault."""
+        wait_until(self._launch_ended, "the job to end", seconds=within)
+        states = [each["state"] for each in self.events("finished")]
+        good = self.launch.process.poll() == 0 and states == ["succeeded"]
+        self._record(fault, within=None, outcome="goes on" if good else "failed")
+        assert good, self.launch.text
+
     def stops(self, fault: str, within: float) -> None:
         """The job was asked to end, and did."""
         wait_until(lambda: not self.processes.all(), "the job's end", seconds=within + 20)

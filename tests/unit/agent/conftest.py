@@ -15,6 +15,6 @@ def run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     run = tmp_path / "run"
     for name, folder in {"LINKS": "jobs", "PROGRESS": "progress", "AGENTS": "agents"}.items():
         monkeypatch.setattr(paths, name, PurePosixPath(run / folder))
-    for function in (lock.take, lock.holder):
+    for function in (lock.take, lock.holder, lock.replace, lock.guard.__wrapped__):
         monkeypatch.setattr(function, "__defaults__", (run / "lock",))
     return run

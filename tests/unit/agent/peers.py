@@ -20,6 +20,25 @@ JOB = "20260101-120000-ab12"
 PYTHON = [sys.executable, "-u", "-c"]
 
 
+PROGRAM = """import sys
+from pathlib import Path, PurePosixPath
+from dsk.agent import lock
+from dsk.wire import paths
+run = PurePosixPath({run!r})
+paths.LINKS, paths.PROGRESS, paths.AGENTS = run / "jobs", run / "progress", run / "agents"
+for each in (lock.take, lock.holder, lock.replace, lock.guard.__wrapped__):
+    each.__defaults__ = (Path(run / "lock"),)
+"""
+MAIN = "from dsk.agent.__main__ import main\nmain()"
+
+
+def program(folder: Path, code: str = MAIN) -> list[str]:
+    """The command line of `dsk-agent`, or of other code, whose /run/dsk is conftest's."""
+    file = folder / f"program-{abs(hash(code))}.py"
+    file.write_text(PROGRAM.format(run=str(folder / "run")) + code)
+    return [sys.executable, str(file)]
+
+
 class Peer:
     """One connection to the agent."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -153,6 +155,20 @@ def test_a_lost_connection_does_not_end_anything_within_the_lease(impatient: Age
         time.sleep(LEASE_S / 2)
         peer = impatient.connect()
         assert peer.news(wait=0).exits == ()
+
+
+def test_an_agent_that_was_paused_itself_first_hears_what_it_was_asked(impatient: Agent) -> None:
+    """As with its whole server: its supervisor could ask, and it could not hear."""
+    peer = impatient.connect()
+    start(peer, "import time; time.sleep(60)")
+    peer.news(wait=0)
+    os.kill(impatient.pid, signal.SIGSTOP)
+    number = peer.send("news", offsets=[], exits=0, report=10**9, wait=0)
+    time.sleep(2 * LEASE_S)
+    os.kill(impatient.pid, signal.SIGCONT)
+    assert peer.answer(number)["exits"] == []
+    time.sleep(LEASE_S / 2)
+    assert peer.news(wait=0).exits == ()
 
 
 def test_a_daemon_that_is_busy_with_one_question_answers_others(agent: Agent) -> None:

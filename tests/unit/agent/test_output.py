@@ -5,11 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
+import pytest
+
+from dsk.agent import output
 from dsk.agent.excerpt import BURST, RATE
 from dsk.agent.output import KEPT_BYTES, KeptLines, RankOutput
 from dsk.agent.tail import RankLogs, Reader
+from tests.unit.conftest import FrozenDisk
 
 SMALL = 1 << 20
 
@@ -27,6 +34,15 @@ def output_of(program: str, folder: Path, **options: int) -> RankOutput:
         rank.kill()
         rank.wait()
     return output
+
+
+@contextmanager
+def chatting(program: str) -> Iterator[IO[bytes]]:
+    """Its output. All of it must be read before the block ends."""
+    words = [sys.executable, "-c", program]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as rank:
+        assert rank.stdout is not None
+        yield rank.stdout
 
 
 def texts_of(read: Reader, offset: int = 0) -> list[str]:
@@ -91,6 +107,50 @@ def test_a_small_disk_is_told_and_the_rank_goes_on(small_disk: Path) -> None:
         f"dsk: {small_disk}/rank3.log is not written while this lasts: No space left on device"
     ]
     assert sum(text.startswith("line") for text in told) == 1000
+
+
+CHATS = """
+import sys, time
+for number in range(200):
+    print(f"line {number}", "x" * 2000, flush=True)
+"""
+
+
+def test_a_disk_that_takes_nothing_does_not_keep_the_rank_from_printing(
+    frozen: FrozenDisk,
+) -> None:
+    """400 KB, more than a pipe holds."""
+    frozen.freeze()
+    with chatting(CHATS) as rank:
+        output = RankOutput(3, rank, frozen.path)
+        deadline = time.monotonic() + 10
+        while len(texts_of(output.read)) < 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        frozen.thaw()
+        assert output.wait(10)
+    lines = (frozen.path / "rank3.log").read_text().splitlines()
+    assert [line.split()[1] for line in lines] == [str(number) for number in range(200)]
+
+
+def test_what_does_not_fit_while_the_disk_takes_nothing_is_left_out_and_said(
+    frozen: FrozenDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "WAITING_BYTES", 50_000)
+    monkeypatch.setattr(output, "STUCK_S", 0.2)
+    frozen.freeze()
+    with chatting(CHATS + "time.sleep(1); print('after')") as rank:
+        made = RankOutput(3, rank, frozen.path)
+        deadline = time.monotonic() + 10
+        while "after" not in (told := texts_of(made.read)):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert sum(text.startswith("line") for text in told) == 200
+        assert sum("its disk takes nothing" in text for text in told) == 1
+        frozen.thaw()
+        assert made.wait(10)
+    kept = (frozen.path / "rank3.log").read_text()
+    assert kept.startswith("line 0 ") and len(kept) < 200_000
 
 
 def test_who_asks_too_late_is_told_what_is_missing() -> None:

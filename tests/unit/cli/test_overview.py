@@ -52,6 +52,26 @@ def test_a_running_job_and_its_nodes() -> None:
     assert second == "  node1 10.0.0.2"
 
 
+def test_every_age_counts_from_now_and_an_old_status_says_so() -> None:
+    found = Overview((), (JobState(STATUS, "running", 130.0),))
+    job, old, first, second = text(found, 5).splitlines()
+    assert "  2 min 51 s left  for 5 min 30 s  started " in job
+    assert old.startswith("  this was 2 min 10 s ago: the supervisor has written nothing")
+    assert first.startswith("  node0 10.0.0.1  heard 2 min 11 s ago  ")
+    assert second == "  node1 10.0.0.2"
+
+
+def test_a_status_of_a_moment_ago_does_not() -> None:
+    found = Overview((), (JobState(STATUS, "running", 9.0),))
+    assert "this was" not in text(found, 5)
+
+
+@pytest.mark.parametrize("state", ["failed", "lost"])
+def test_a_job_that_does_not_run_gets_no_older(state: str) -> None:
+    [job] = text(Overview((), (JobState(STATUS, state, 1e6),)), 5).splitlines()
+    assert "  after 3 min 20 s  " in job
+
+
 def test_a_job_that_has_ended_says_why_and_no_more_of_its_nodes() -> None:
     failed = replace(STATUS, state="failed", cause="rank 1 raised", attempt=1)
     job, cause = shown(failed, "failed")

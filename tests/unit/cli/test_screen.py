@@ -45,6 +45,21 @@ def test_prefixes_are_aligned_and_equal_lines_are_one(capsys: pytest.CaptureFixt
     ]
 
 
+def test_a_clock_that_is_set_back_holds_nothing_back(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = Screen(2, 2)
+    for event in (
+        Output(5000.0, 0, 0, "before", bar=True),
+        Output(5000.0, 0, 0, "before"),
+        Output(100.0, 0, 0, "after"),
+        Output(100.0 + BAR_EVERY_S, 0, 0, "a bar", bar=True),
+        Output(101.5 + BAR_EVERY_S, 0, 0, "last"),
+    ):
+        screen.show(event)
+    shown = capsys.readouterr().out.splitlines()
+    texts = [line.split("] ")[1].strip() for line in shown]
+    assert texts == ["before", "a bar", "before", "after"], "a bar is shown at once"
+
+
 def test_a_bar_in_a_pipe_is_a_line_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
     bars = [
         Output(100.0 + 2 * n, rank, rank, f"{n}% of rank {rank}", bar=True)

@@ -66,8 +66,11 @@ def origins(kind: str) -> set[str]:
 
 def test_what_was_provoked_can_be_provoked_again() -> None:
     assert origins("provoked: ") == set(provocations.names()) - {"rank-raises"}
-    for kind, path in (("lab: ", "lab/test_diagnose.py"), ("gpu: ", "gpu/test_cluster.py")):
-        tests = (ROOT / "tests" / path).read_text()
+    for kind, paths in (
+        ("lab: ", ("lab/test_diagnose.py", "lab/test_fault_table.py")),
+        ("gpu: ", ("gpu/test_cluster.py",)),
+    ):
+        tests = "".join((ROOT / "tests" / path).read_text() for path in paths)
         assert all(f"def {name}(" in tests for name in origins(kind))
 
 

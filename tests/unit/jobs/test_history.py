@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Iterable, Sequence
+import subprocess
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from dsk.agent import jobfolder
 from dsk.errors import JobFailed, UserError
 from dsk.jobs import history
 from dsk.jobs.place import Place
 from dsk.jobs.wanted import Since
+from dsk.supervisor import folder
+from dsk.supervisor.record import Record
+from dsk.wire import paths
 from dsk.wire.events import Event, Finished, Notice, Output, Phase, State, encode
 from dsk.wire.status import JobStatus
+from tests.unit.agent.peers import program
 
 DONE = Finished(9.0, "succeeded", 0, 8.0, "/jobs/j1", "/out")
 
@@ -50,15 +60,83 @@ def line(at: float) -> Output:
     return Output(at, 0, 0, f"line {at}")
 
 
-def test_following_asks_again_from_what_came_last() -> None:
+def test_an_older_images_agent_is_asked_again_by_time() -> None:
     place = Answers([line(1.5), line(2.5)], [line(2.5), line(3.5)], [DONE])
     found = replay(place, follow=True, since=Since(ago=60))
     assert found == [line(1.5), line(2.5), line(3.5), DONE]
-    assert [argv[4:-2] for argv in place.asked] == [
+    assert [argv[6:-2] for argv in place.asked] == [
         ["--ago", "60"],
         ["--since", "2.5"],
         ["--since", "3.5"],
     ]
+
+
+SHORT = """import sys
+from dsk.agent import joblog
+joblog.FOLLOW_S = 1.0
+joblog.POSITION_EVERY = 10
+from dsk.agent.__main__ import main
+main()
+"""
+
+
+class Worker:
+    """A place whose worker is a real `dsk-agent`, which follows for no longer than a second."""
+
+    def __init__(self, workspace: Path) -> None:
+        self.cluster = SimpleNamespace(workspace=workspace)
+        self.asked: list[Sequence[str]] = []
+        self._program = program(workspace, SHORT)
+
+    def stream(self, argv: Sequence[str]) -> Iterator[bytes]:
+        self.asked.append(argv)
+        environment, agent = argv[: argv.index("dsk-agent")], argv[argv.index("dsk-agent") + 1 :]
+        words = [*environment, *self._program, *agent]
+        with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
+            assert process.stdout
+            # In pieces that end anywhere; the connection of the second breaks within a line.
+            for number, chunk in enumerate(iter(lambda: process.stdout.read1(700), b"")):
+                if len(self.asked) == 2 and number == 2:
+                    yield chunk[:-20]
+                    process.kill()
+                    return
+                yield chunk
+
+    def running(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(job="j1")]
+
+
+def test_a_clock_that_is_set_back_hides_no_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over files that are full, answers that end, and one that is cut off."""
+    monkeypatch.setattr(folder, "STREAM_BYTES", 12_000)
+    record = Record(STATUS, io.BytesIO())
+    record.open(Path(paths.job_folder(str(tmp_path), "j1")))
+    lines = [Output(1e9 + n if n < 60 else 1e9 - 3600 + n, 0, 0, f"line {n}") for n in range(200)]
+    end = Finished(1e9 - 3000, "succeeded", 0, 8.0, "/jobs/j1", "/out")
+
+    def write() -> None:
+        for event in lines:
+            record.tell(event)
+            time.sleep(0.02)
+        record.tell(end)
+        record.close()
+
+    writer = threading.Thread(target=write)
+    record.tell(lines.pop(0))
+    writer.start()
+    while not (tmp_path / ".dsk/jobs/j1/status.json").exists():
+        time.sleep(0.02)
+    place = Worker(tmp_path)
+    found = list(history.replay(cast(Place, place), "j1", follow=True))
+    writer.join()
+    assert [event.line for event in found if isinstance(event, Output)] == [
+        f"line {n}" for n in range(200)
+    ]
+    assert found[-1] == end and len(found) == 201
+    assert len(place.asked) > 2
+    assert all("--after" in argv and "--since" not in argv for argv in place.asked[1:])
 
 
 def test_following_ends_where_no_supervisor_runs() -> None:
@@ -93,6 +171,26 @@ def test_without_its_last_word_nobody_knows_what_is_left() -> None:
 
 
 STATUS = JobStatus("j1", "lab", "running", ("10.0.0.1",), 1, 1.0, 1.0, "/out")
+
+
+def test_how_old_a_status_is_goes_by_the_masters_clock(tmp_path: Path) -> None:
+    """As its agent says it, whatever this machine's clock."""
+    folder = tmp_path / ".dsk/jobs/j1"
+    folder.mkdir(parents=True)
+    written = replace(STATUS, updated=time.time() - 100)
+    (folder / "status.json").write_text(written.to_json())
+    raw = jobfolder.statuses(str(tmp_path))
+    place = SimpleNamespace(
+        cluster=SimpleNamespace(workspace="/w"),
+        running=lambda: [SimpleNamespace(job="j1")],
+        output_of=lambda _: json.dumps(raw),
+    )
+    [state] = history.states(cast(Place, place))
+    assert state.age == raw[0]["age"] and 100 <= state.age < 110
+    assert (state.status, state.state) == (written, "running")
+    raw[0].pop("age")  # an image of before
+    [state] = history.states(cast(Place, place))
+    assert 100 <= state.age < 120
 
 
 class Looks:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import io
-import queue
+import os
+import threading
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from dsk import awake
 from dsk.supervisor import attempt
 from dsk.supervisor.agree import disagreements
 from dsk.supervisor.attempt import Attempt
 from dsk.supervisor.heard import Heard, LauncherEnded, Lines, Lost, RankEnded, Reach, Reported
+from dsk.supervisor.inbox import Inbox
 from dsk.supervisor.record import Record
 from dsk.supervisor.stalls import Stall
 from dsk.wire import PROTOCOL, events
@@ -21,17 +25,20 @@ from dsk.wire.events import Failure
 from dsk.wire.progress import Progress, RankPhase
 from dsk.wire.report import HostReport, NodeReport, RankReport
 from dsk.wire.status import JobStatus
+from tests.unit.conftest import FrozenDisk
 from tests.unit.wire.test_messages import SPEC
+
+HOST = HostReport(2, 1, 3, 0.5)
 
 
 @pytest.fixture
 def record(tmp_path: Path) -> Record:
     status = JobStatus("j", "lab", "starting", (), 3, 1.0, 1.0, str(tmp_path))
-    return Record(status, io.StringIO())
+    return Record(status, io.BytesIO())
 
 
 def _attempt(record: Record, *heard: Heard) -> Attempt:
-    messages: queue.Queue[Heard] = queue.Queue()
+    messages = Inbox()
     for message in heard:
         messages.put(message)
     return Attempt(SPEC, record, messages)
@@ -45,7 +52,7 @@ def _ended(rank: int | None, code: int = 0, ago: float = 0.0, *, oom: bool = Fal
 def _trains(rank: int, step: int, *, steps: int = 9) -> Reported:
     progress = Progress("training", step, 1.0, step, steps)
     node = SPEC.nodes[1] if rank == 2 else SPEC.nodes[0]
-    report = NodeReport(1, (RankReport(rank, 7, "S", progress),), HostReport(2, 1, 3, 0.5))
+    report = NodeReport(1, (RankReport(rank, 7, "S", progress),), HOST)
     return Reported(node, 1.0, report)
 
 
@@ -115,7 +122,7 @@ def test_a_rank_may_end_long_before_another_does(record: Record) -> None:
 
 def test_ranks_that_never_say_anything_do_not_run_for_ever(record: Record) -> None:
     spec = replace(SPEC, limits={"loading": 0.3})
-    stall = Attempt(spec, record, queue.Queue()).watch()
+    stall = Attempt(spec, record, Inbox()).watch()
     assert isinstance(stall, Stall) and stall.phase == "loading"
 
 
@@ -156,7 +163,7 @@ def test_what_ranks_report_stands_in_the_status(record: Record, tmp_path: Path) 
     record.open(tmp_path / "job")
     attempt = _attempt(record)
     for message in (_trains(0, 4), _trains(2, 3)):
-        attempt.hear(message)
+        attempt.hear(message, awake.now())
     record.progress()
     record.close()
     status = JobStatus.from_json((tmp_path / "job/status.json").read_text())
@@ -175,8 +182,9 @@ def test_a_ranks_last_word_counts_more_than_the_report_before_it(
     record.open(tmp_path / "job")
     attempt = _attempt(record)
     for rank in (0, 1, 2):
-        attempt.hear(_trains(rank, 0))
-        attempt.hear(replace(_ended(rank), progress=Progress("ending", 9, 1.0, 9, 9)))
+        attempt.hear(_trains(rank, 0), awake.now())
+        ended = replace(_ended(rank), progress=Progress("ending", 9, 1.0, 9, 9))
+        attempt.hear(ended, awake.now())
     record.progress()
     record.close()
     status = JobStatus.from_json((tmp_path / "job/status.json").read_text())
@@ -244,3 +252,146 @@ def test_equal_workers_agree() -> None:
 def test_every_difference_is_named_with_its_node(changes: dict[str, object], expected: str) -> None:
     [problem] = disagreements({"node0": _identity(), "node1": _identity(**changes)}, GPUS)
     assert problem.startswith(expected)
+
+
+def _succeeded(rank: int) -> RankEnded:
+    return replace(_ended(rank), progress=Progress("ending", 9, 1.0, 9, 9))
+
+
+def test_a_node_that_is_lost_after_its_ranks_have_succeeded_ends_nothing(record: Record) -> None:
+    gone = Lost(SPEC.nodes[1], "node1 was not heard for 15 s", None)
+    saves = Reported(
+        SPEC.nodes[0],
+        1.0,
+        NodeReport(1, (RankReport(0, 7, "S", Progress("saving", 9, 1.0, 9, 9)),), HOST),
+    )
+    heard = [_succeeded(2), Reach(SPEC.nodes[1], "closed"), gone, saves, _succeeded(1)]
+    attempt = _attempt(record, *heard)
+    threading.Timer(1.0, attempt._heard.put, [_succeeded(0)]).start()
+    assert attempt.watch() is None
+
+
+def test_a_node_that_is_not_needed_any_more_is_not_blamed(record: Record) -> None:
+    heard = [_succeeded(2), Reach(SPEC.nodes[1], "closed"), _ended(0, 1)]
+    failure = _attempt(record, *heard).watch()
+    assert isinstance(failure, Failure)
+    assert (failure.node, failure.rank) == (0, 0)
+
+
+def test_a_node_that_is_lost_with_a_rank_that_has_not_ended_is_the_cause(record: Record) -> None:
+    gone = Lost(SPEC.nodes[0], "node0 was not heard for 15 s", None)
+    failure = _attempt(record, _succeeded(0), gone, _succeeded(2)).watch()
+    assert isinstance(failure, Failure) and failure.node == 0
+
+
+LIMIT_S = 1.0
+
+
+@pytest.fixture
+def ranks() -> Iterator[Callable[[Attempt, float], None]]:
+    """Has rank 0 report a step ten times a second for so long, then end with all the others."""
+    threads: list[threading.Thread] = []
+
+    def run(attempt: Attempt, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        step = 0
+        while time.monotonic() < deadline:
+            attempt._heard.put(_trains(0, step := step + 1, steps=10**6))
+            time.sleep(0.1)
+        for rank in range(3):
+            attempt._heard.put(_succeeded(rank))
+
+    def start(attempt: Attempt, seconds: float) -> None:
+        threads.append(threading.Thread(target=run, args=(attempt, seconds)))
+        threads[-1].start()
+
+    yield start
+    for thread in threads:
+        thread.join()
+
+
+def test_a_supervisor_that_was_kept_waiting_hears_everything_before_it_judges(
+    record: Record, ranks: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = replace(SPEC, limits={"training": LIMIT_S, "loading": LIMIT_S})
+    attempt = Attempt(spec, record, Inbox())
+    take, taken = attempt._heard.take, 0
+
+    def slow_once(wait: float = 0.0) -> tuple[float, Heard] | None:
+        nonlocal taken
+        taken += 1
+        if taken == 5:
+            time.sleep(3 * LIMIT_S)
+        return take(wait)
+
+    monkeypatch.setattr(attempt._heard, "take", slow_once)
+    ranks(attempt, 5 * LIMIT_S)
+    assert attempt.watch() is None
+    assert taken > 5
+
+
+def test_a_rank_that_hung_while_the_supervisor_was_kept_waiting_has_hung(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = replace(SPEC, limits={"training": LIMIT_S, "loading": LIMIT_S})
+    attempt = Attempt(spec, record, Inbox())
+    attempt._heard.put(_trains(0, 1))
+    monkeypatch.setattr(record, "reported", lambda _: time.sleep(2 * LIMIT_S))
+    stall = attempt.watch()
+    assert isinstance(stall, Stall) and stall.phase == "training"
+
+
+def flood(attempt: Attempt, lines: int) -> None:
+    for number in range(lines):
+        attempt._heard.put(Lines(SPEC.nodes[0], ((0, f"{number} {'x' * 100}"),)))
+
+
+def test_an_output_that_nobody_reads_delays_nothing(tmp_path: Path) -> None:
+    """As where the engine hangs, and with it whoever empties the pipe."""
+    reader, pipe = os.pipe()
+    status = JobStatus("j", "lab", "starting", (), 3, 1.0, 1.0, str(tmp_path))
+    record = Record(status, io.FileIO(pipe, "wb", closefd=False))
+    attempt = Attempt(SPEC, record, Inbox())
+    flood(attempt, 3000)
+    attempt._heard.put(_ended(2, 3))
+    began = time.monotonic()
+    failure = attempt.watch()
+    assert isinstance(failure, Failure) and failure.code == 3
+    assert time.monotonic() - began < 5
+    # The reader is there again: it gets everything, in order.
+    read: list[bytes] = []
+    thread = threading.Thread(
+        target=lambda: read.extend(iter(lambda: os.read(reader, 1 << 16), b""))
+    )
+    thread.start()
+    record.close()
+    os.close(pipe)
+    thread.join()
+    os.close(reader)
+    told = [events.decode(line) for line in b"".join(read).decode().splitlines()]
+    outputs = [each.line for each in told if isinstance(each, events.Output)]
+    assert [int(line.split()[0]) for line in outputs] == list(range(3000))
+    assert isinstance(told[-1], events.Exited)
+
+
+def test_a_disk_that_takes_nothing_delays_nothing(
+    record: Record, frozen: FrozenDisk, ranks: Callable[..., None]
+) -> None:
+    job = frozen.path / "job"
+    record.open(job)
+    record.progress()
+    spec = replace(SPEC, limits={"training": 2 * LIMIT_S, "loading": 2 * LIMIT_S})
+    attempt = Attempt(spec, record, Inbox())
+    frozen.freeze()
+    flood(attempt, 3000)
+    ranks(attempt, 6 * LIMIT_S)
+    began = time.monotonic()
+    assert attempt.watch() is None
+    assert time.monotonic() - began < 6 * LIMIT_S + 2
+    frozen.thaw()
+    record.tell(events.Finished(9.0, "succeeded", 0, 8.0, "/jobs/j1", "/nowhere"))
+    record.close()
+    stream = [events.decode(line) for line in (job / "stream.jsonl").read_text().splitlines()]
+    assert sum(isinstance(each, events.Output) for each in stream) == 3000
+    assert isinstance(stream[-1], events.Finished)
+    assert JobStatus.from_json((job / "status.json").read_text()).state == "succeeded"

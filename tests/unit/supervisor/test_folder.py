@@ -6,6 +6,8 @@ import errno
 import fcntl
 import io
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,9 +25,16 @@ DONE = Finished(9.0, "succeeded", 0, 8.0, "/jobs/j1", "/nowhere")
 
 
 def record(place: Path) -> Record:
-    made = Record(STATUS, io.StringIO())
+    made = Record(STATUS, io.BytesIO())
     made.open(place)
     return made
+
+
+def wait_until(holds: Callable[[], bool], limit: float = 20.0) -> None:
+    deadline = time.monotonic() + limit
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def events(path: Path) -> list[object]:
@@ -63,10 +72,11 @@ def test_a_file_system_without_locks_is_written_all_the_same(
 
 
 def test_a_full_disk_is_told_and_no_event_is_lost(small_disk: Path) -> None:
-    out = io.StringIO()
+    out = io.BytesIO()
     written = Record(STATUS, out)
     place = small_disk / "j1"
     written.open(place)
+    wait_until(lambda: (place / "status.json").exists())
     filling = small_disk / "filling"
     filling.write_bytes(b"")
     with filling.open("ab", buffering=0) as file, pytest.raises(OSError, match="No space"):
@@ -75,7 +85,9 @@ def test_a_full_disk_is_told_and_no_event_is_lost(small_disk: Path) -> None:
     for number in range(100):
         written.tell(Output(number, 0, 0, "x" * 200))
         written.tell(Phase(number, "running", f"phase {number} {'x' * 200}"))
-    told = [decode(line) for line in out.getvalue().splitlines()]
+    wait_until(lambda: out.getvalue().count(b"No space left on device") == 2)
+    wait_until(lambda: b'"phase 99 ' in out.getvalue())
+    told = [decode(line) for line in out.getvalue().decode().splitlines()]
     notices = [event.text for event in told if isinstance(event, Notice)]
     assert len(notices) == 2, notices
     assert all("No space left on device" in text for text in notices)
@@ -126,11 +138,12 @@ def test_a_file_that_nobody_rotates_gets_so_many_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(said, "FILE_BYTES", 10_000)
-    with (tmp_path / "output").open("w") as out:
+    with (tmp_path / "output").open("wb", buffering=0) as out:
         written = Record(STATUS, out)
         for number in range(1000):
             written.tell(Output(number, 0, 0, f"line {number}"))
         written.tell(DONE)
+        written.close()
     told = events(tmp_path / "output")
     assert (tmp_path / "output").stat().st_size < 11_000
     assert isinstance(told[-2], Notice)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import io
-import queue
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -15,6 +15,7 @@ import pytest
 
 from dsk.errors import Unreachable
 from dsk.supervisor.heard import Heard, Lines, RankEnded
+from dsk.supervisor.inbox import Inbox
 from dsk.supervisor.job import Job, StopRequested
 from dsk.supervisor.launcher import Launcher
 from dsk.supervisor.place import MADE_BY_UP, Place
@@ -36,12 +37,15 @@ class Told:
     """A record whose events can be looked at."""
 
     def __init__(self) -> None:
-        self._out = io.StringIO()
+        self._out = io.BytesIO()
         self.record = Record(JobStatus("j", "lab", "starting", (), 3, 1.0, 1.0, "/o"), self._out)
+        self.close = functools.cache(self.record.close)
 
     @property
     def events(self) -> list[Event]:
-        return [decode(line) for line in self._out.getvalue().splitlines()]
+        """All of them: nothing more can be told afterwards."""
+        self.close()
+        return [decode(line) for line in self._out.getvalue().decode().splitlines()]
 
     def at(self, kind: type[Event], text: str = "") -> int:
         """Where the one event of that kind, and with that text, stands."""
@@ -62,7 +66,7 @@ class Told:
 class Node:
     """A worker and its watch, which hears `last` when it is asked once more."""
 
-    def __init__(self, node: JobNode, heard: queue.Queue[Heard], last: list[Heard]) -> None:
+    def __init__(self, node: JobNode, heard: Inbox, last: list[Heard]) -> None:
         self.node = node
         self.worker = self
         self.name = f"node{node.index}"
@@ -119,7 +123,7 @@ class Small(Job):
 def told() -> Iterator[Told]:
     made = Told()
     yield made
-    made.record.close()
+    made.close()
 
 
 def test_why_it_failed_is_told_before_anything_is_ended(told: Told, tmp_path: Path) -> None:

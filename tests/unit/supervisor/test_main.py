@@ -35,7 +35,7 @@ def run(
     number: signal.Signals,
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str],
 ) -> tuple[int, str, list[Failure]]:
     """The exit code, the state and the failures of a job that gets that signal, and more
     while it is being ended."""
@@ -52,20 +52,20 @@ def run(
     monkeypatch.setattr(sys, "argv", ["dsk-supervisor", str(folder)])
     monkeypatch.setattr(program, "Job", Signalled)
     code = program.main()
-    told = [decode(line) for line in capsys.readouterr().out.splitlines()]
+    told = [decode(line) for line in capfd.readouterr().out.splitlines()]
     assert isinstance(told[-1], Finished)
     return code, told[-1].state, [each for each in told if isinstance(each, Failure)]
 
 
 def test_the_users_stop(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(STOP, tmp_path, monkeypatch, capsys) == (130, "stopped", [])
+    assert run(STOP, tmp_path, monkeypatch, capfd) == (130, "stopped", [])
 
 
 def test_an_engine_that_shuts_down_is_not_the_users_stop(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    code, state, (failure,) = run(signal.SIGTERM, tmp_path, monkeypatch, capsys)
+    code, state, (failure,) = run(signal.SIGTERM, tmp_path, monkeypatch, capfd)
     assert (code, state) == (1, "failed")
     assert "the master's engine, server or container is shut down" in failure.cause

@@ -45,12 +45,12 @@ def refused(tmp_path: Path, why: BaseException, monkeypatch: pytest.MonkeyPatch)
         version="0",
     )
     (tmp_path / "run").mkdir()
-    out = io.StringIO()
+    out = io.BytesIO()
     status = JobStatus("j2", "lab", "starting", ("10.0.0.11",), 1, 5.0, 5.0, spec.output_dir)
     record = Record(status, out)
     code = Job(spec, record, Place(tmp_path / "run", MADE_BY_UP)).run()
     record.close()
-    return code, out.getvalue()
+    return code, out.getvalue().decode()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dsk.supervisor.stacks import RankStack, astray, failure, keep
 from dsk.supervisor.stalls import Stall
+from tests.unit.conftest import FrozenDisk
 from tests.unit.wire.test_messages import SPEC
 
 HEAD = """Process 80: /opt/venv/bin/python -u -m dsk.rank --local_rank=0 train /run/dsk/jobs/j/recipe.yaml
@@ -94,3 +95,11 @@ def test_stacks_that_cannot_be_kept_are_told_of(tmp_path: Path) -> None:
     (tmp_path / "stacks").write_text("a file in the way")
     told = keep([stack(0, NONE)], tmp_path / "stacks")
     assert told is not None and "File exists" in told
+
+
+def test_a_disk_that_takes_nothing_does_not_keep_the_job_from_ending(frozen: FrozenDisk) -> None:
+    folder = frozen.path / "stacks"
+    frozen.freeze()
+    problem = keep([stack(0, IN_LOOP)], folder, limit=0.5)
+    assert problem is not None and "its disk took longer than 0.5 s" in problem
+    frozen.thaw()

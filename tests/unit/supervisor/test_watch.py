@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import queue
+import shlex
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -13,32 +15,23 @@ from pathlib import Path
 
 import pytest
 
+from dsk.agent import aftermath, processes
 from dsk.supervisor import watch
-from dsk.supervisor.heard import Heard, Lines, Lost, RankEnded, Reach
+from dsk.supervisor.heard import Heard, Lines, Lost, RankEnded, Reach, Reported
 from dsk.supervisor.place import MADE_BY_UP
 from dsk.supervisor.watch import Watch
 from dsk.supervisor.worker import Worker
 from dsk.wire import paths
 from dsk.wire.jobspec import JobNode
+from dsk.wire.session import NO_AGENT
 from tests.unit.agent import conftest as of_agent
-from tests.unit.agent.peers import JOB, Agent, start
+from tests.unit.agent.peers import JOB, Agent, program, start
 from tests.unit.connect import conftest as of_connect
 from tests.unit.connect.conftest import Sshd
 
 run_folder = of_agent.run_folder
 sshd = of_connect.sshd
 
-BRIDGE = """import sys
-from pathlib import PurePosixPath
-from dsk.agent import daemon
-from dsk.wire import paths, session
-paths.AGENTS = PurePosixPath({folder!r})
-try:
-    daemon.bridge({job!r})
-except OSError as error:
-    print("no agent", file=sys.stderr)
-    sys.exit(session.NO_AGENT)
-"""
 COUNT = "import time\nfor number in range({lines}): print(number); time.sleep(0.01)"
 
 
@@ -58,9 +51,7 @@ def worker(agent: Agent, sshd: Sshd, tmp_path: Path) -> Iterator[Worker]:
         f"Port {sshd.target.port}\nUser {sshd.target.user}\nIdentityFile {tmp_path}/key\n"
         f"UserKnownHostsFile {tmp_path}/known_hosts\nBatchMode yes\nLogLevel ERROR\n"
     )
-    program = tmp_path / "bridge.py"
-    program.write_text(BRIDGE.format(folder=str(paths.AGENTS), job=JOB))
-    command = [sys.executable, str(program)]
+    command = [*program(tmp_path), "job", "--job", JOB, "--workspace", str(agent.workspace)]
     node = JobNode(1, "127.0.0.1", (0,), 1)
     made = Worker(node, config, command, again=command, remedies=MADE_BY_UP)
     yield made
@@ -79,7 +70,7 @@ def hear(heard: queue.Queue[Heard], kind: type[Heard], limit: float = 60.0) -> l
 
 def test_every_line_comes_once_over_whatever_connection(agent: Agent, worker: Worker) -> None:
     heard: queue.Queue[Heard] = queue.Queue()
-    start(agent.connect(), COUNT.format(lines=300))
+    start(agent.connect(), COUNT.format(lines=1500))
     watched = Watch(worker, heard.put)
     found = hear(heard, Lines)
     for _ in range(2):
@@ -91,21 +82,25 @@ def test_every_line_comes_once_over_whatever_connection(agent: Agent, worker: Wo
         found.append(heard.get())
     watched.stop()
     lines = [line for each in found if isinstance(each, Lines) for _, line in each.lines]
-    assert lines == [str(number) for number in range(300)]
+    assert lines == [str(number) for number in range(1500)]
     ended = [each for each in found if isinstance(each, RankEnded)]
     assert [(each.rank, each.code) for each in ended] == [(0, 0)]
 
 
-def test_an_agent_that_is_gone_is_known_at_once(agent: Agent, worker: Worker) -> None:
+def test_an_agent_that_is_gone_is_known_at_once_and_how_it_ended(
+    agent: Agent, worker: Worker
+) -> None:
     heard: queue.Queue[Heard] = queue.Queue()
-    agent.connect().ask("lock")
+    start(agent.connect(), "import time; time.sleep(60)")
     watched = Watch(worker, heard.put)
+    hear(heard, Reported)
     os.kill(agent.pid, signal.SIGKILL)
-    lost = hear(heard, Lost)[-1]
+    lost = hear(heard, Lost, limit=30)[-1]
     watched.stop()
     assert isinstance(lost, Lost)
-    assert "the worker of node1 (127.0.0.1) was restarted" in lost.why
+    assert lost.why == f"node1 (127.0.0.1): {aftermath.KILLED}"
     assert worker.lost
+    assert processes.ranks_of_job(JOB) == {}
 
 
 @pytest.fixture
@@ -133,14 +128,134 @@ def test_a_question_that_takes_long_does_not_cost_the_connection(
 def test_a_node_that_does_not_answer_is_given_up(
     agent: Agent, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "SILENT_LIMIT_S", 4.0)
     monkeypatch.setattr(watch, "ANSWER_LIMIT_S", 3.0)
     heard: queue.Queue[Heard] = queue.Queue()
     agent.connect().ask("lock")
+    worker.ask("marker", name="n", action="look")
     watched = Watch(worker, heard.put)
     os.kill(agent.pid, signal.SIGSTOP)
     lost = hear(heard, Lost)[-1]
     watched.stop()
-    os.kill(agent.pid, signal.SIGCONT)
     assert isinstance(lost, Lost)
-    assert "node1 (127.0.0.1) was not heard for 4 s" in lost.why
+    assert "node1 (127.0.0.1) was not heard for 15 s" in lost.why
+    assert lost.why.endswith("it was stopped by a signal)")
+
+
+FIRST_LOGIN_S = 10.0
+
+
+@pytest.fixture
+def slow_login(agent: Agent, worker: Worker, tmp_path: Path) -> Iterator[Worker]:
+    """A worker whose first login takes longer than any later answer may. Its agent is there only
+    after that, as `dsk-agent job --start` would start it."""
+    config, bridge = worker._ssh_config, shlex.join(worker._again or [])
+    started = tmp_path / "started"
+    first = f"sleep {FIRST_LOGIN_S}; touch {started}; exec {bridge}"
+    later = f"test -e {started} || exit {NO_AGENT}; exec {bridge}"
+    made = Worker(worker.node, config, [first], again=[later], remedies=MADE_BY_UP)
+    yield made
+    made.lost = True
+    made.close()
+
+
+def test_a_first_login_may_take_long(slow_login: Worker) -> None:
+    heard: queue.Queue[Heard] = queue.Queue()
+    watched = Watch(slow_login, heard.put)
+    began = time.monotonic()
+    assert slow_login.ask("marker", name="n", action="look", limit=1.0) is False
+    assert time.monotonic() - began >= FIRST_LOGIN_S
+    watched.stop()
+    told = [heard.get() for _ in range(heard.qsize())]
+    assert not [each for each in told if isinstance(each, Reach | Lost)]
+    assert not slow_login.lost
+
+
+def test_where_no_ssh_can_be_started_the_node_is_lost_like_any_other(
+    agent: Agent, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "SILENT_LIMIT_S", 2.0)
+    heard: queue.Queue[Heard] = queue.Queue()
+    agent.connect().ask("lock")
+    worker.ask("marker", name="n", action="look")
+    watched = Watch(worker, heard.put)
+    monkeypatch.setenv("PATH", "/nowhere")
+    worker._connection._process.kill()
+    lost = hear(heard, Lost)[-1]
+    watched.stop()
+    assert isinstance(lost, Lost) and "was not heard for 2 s (ssh cannot be started" in lost.why
+
+
+def test_whatever_goes_wrong_in_it_a_watch_does_not_end_in_silence(
+    agent: Agent, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> None:
+        raise KeyError("lines")
+
+    monkeypatch.setattr("dsk.supervisor.watch.News.from_raw", broken)
+    heard: queue.Queue[Heard] = queue.Queue()
+    watched = Watch(worker, heard.put)
+    lost = hear(heard, Lost)[-1]
+    watched.stop()
+    assert isinstance(lost, Lost) and "node1 (127.0.0.1) can no longer be watched" in lost.why
+    assert "KeyError: 'lines'" in lost.why
+
+
+PAUSED_S = 8.0
+SUPERVISOR = """
+import io, sys
+from dataclasses import replace
+from pathlib import Path
+from dsk.agent import aftermath, processes
+from dsk.supervisor import watch
+from dsk.supervisor.attempt import Attempt
+from dsk.supervisor.inbox import Inbox
+from dsk.supervisor.place import MADE_BY_UP
+from dsk.supervisor.record import Record
+from dsk.supervisor.watch import Watch
+from dsk.supervisor.worker import Worker
+from dsk.wire.jobspec import JobNode
+from dsk.wire.session import NO_AGENT
+from dsk.wire.status import JobStatus
+from tests.unit.wire.test_messages import SPEC
+watch.SILENT_LIMIT_S, watch.ANSWER_LIMIT_S = 4.0, 3.0
+config, *command = sys.argv[1:]
+node = JobNode(1, "127.0.0.1", (0,), 1)
+worker = Worker(node, Path(config), command, again=command, remedies=MADE_BY_UP)
+inbox = Inbox()
+Watch(worker, inbox.put)
+spec = replace(SPEC, nodes=(node,), limits={"loading": 5.0, "training": 5.0})
+status = JobStatus("j", "lab", "starting", (), 1, 1.0, 1.0, "/nowhere")
+record = Record(status, io.FileIO(1, "wb", closefd=False))
+found = Attempt(spec, record, inbox).watch()
+record.close()
+print("FOUND", found)
+"""
+TRAINS = """
+import json, pathlib, time
+path = pathlib.Path({path!r})
+for step in range(1, 160):
+    said = dict(phase="training", ticks=step, at=1.0, step=step, steps=159)
+    path.with_suffix(".new").write_text(json.dumps(said))
+    path.with_suffix(".new").rename(path)
+    time.sleep(0.1)
+"""
+
+
+def test_a_supervisor_that_was_stopped_asks_again_before_it_judges(
+    agent: Agent, worker: Worker
+) -> None:
+    start(agent.connect(), TRAINS.format(path=str(paths.progress(JOB, 0))))
+    command = [sys.executable, "-c", SUPERVISOR, str(worker._ssh_config), *(worker._again or [])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as supervisor:
+        time.sleep(4.0)
+        children = Path(f"/proc/{supervisor.pid}/task/{supervisor.pid}/children").read_text()
+        # As docker pause does: ssh too.
+        stopped = [supervisor.pid, *map(int, children.split())]
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(PAUSED_S)
+        for pid in reversed(stopped):
+            os.kill(pid, signal.SIGCONT)
+        assert supervisor.stdout
+        out = supervisor.stdout.read()
+    assert out.splitlines()[-1] == "FOUND None", out

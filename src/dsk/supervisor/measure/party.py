@@ -20,7 +20,6 @@ MOST_LOGINS = 16
 """At the same time: each costs both ends a key exchange and the start of a program, and all of
 them together would take longer than one may."""
 MOST_ANSWERS = 64
-LOGIN_LIMIT_S = 10.0
 PROGRAM = (str(paths.PYTHON), "-I", "-m", "dsk.agent.measure")
 
 
@@ -44,7 +43,7 @@ class Party:
             agent = [*PROGRAM, node.host]
             worker = Worker(node, self._ssh_config, agent, remedies=MADE_BY_UP)
             self._workers[node.index] = worker
-            return worker.ask(op, limit=LOGIN_LIMIT_S)
+            return worker.ask(op)
 
         return self._each({node.index: node for node in nodes}, log_in, MOST_LOGINS)
 

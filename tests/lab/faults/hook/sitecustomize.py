@@ -22,6 +22,7 @@ PLACES = {
     "tokenizing": ("llamafactory.data.loader", "", "_get_preprocessed_dataset"),
     "training": (TRAINER, "Trainer", "training_step"),
     "evaluating": (TRAINER, "Trainer", "prediction_step"),
+    "saving": (TRAINER, "Trainer", "save_model"),
 }
 """The module, the class in it, and the function that does the phase's work."""
 PAUSED_CALL = 4

@@ -1,0 +1,199 @@
+"""Agents that are killed, end by themselves, or hang: what is said of it, and what is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dsk.agent import aftermath, lock, processes
+from dsk.agent.job import Job
+from dsk.wire import paths
+from dsk.wire.session import AGENT_HANGS, NO_AGENT
+from tests.unit.agent.peers import JOB, Agent, program, start
+from tests.unit.conftest import FrozenDisk
+
+SLEEPS = "import time; time.sleep(60)"
+OTHER = "20260101-130000-cd34"
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[Agent]:
+    made = Agent(tmp_path / "w", lease=60)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[Job]:
+    """The next job in the same worker, as its agent has it."""
+    made = Job(str(tmp_path / "w"), OTHER)
+    yield made
+    made.close()
+
+
+def dsk_agent(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [*program(tmp_path), *words]
+    return subprocess.run(
+        command, input="", capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def asked(tmp_path: Path) -> tuple[int, str]:
+    """What the supervisor's next connection would be told."""
+    done = dsk_agent(tmp_path, "job", "--job", JOB, "--workspace", str(tmp_path / "w"))
+    return done.returncode, done.stderr.strip()
+
+
+def test_an_agent_that_was_killed_is_said_to_be_and_leaves_nothing(
+    agent: Agent, tmp_path: Path, run_folder: Path
+) -> None:
+    start(agent.connect(), SLEEPS)
+    [rank] = processes.ranks_of_job(JOB).values()
+    os.kill(agent.pid, signal.SIGKILL)
+    agent.wait(5)
+    assert asked(tmp_path) == (NO_AGENT, aftermath.KILLED)
+    assert processes.stat(rank) is None
+    left = {path.name for path in run_folder.rglob("*") if JOB in path.name}
+    assert left == {f"{JOB}.agent"}, "the note, for whoever asks again"
+    assert asked(tmp_path) == (NO_AGENT, aftermath.KILLED)
+    aftermath.remove_old_notes()
+    assert not [path for path in run_folder.rglob("*") if JOB in path.name]
+
+
+def test_an_agent_whose_worker_was_restarted_is_said_to_be(agent: Agent, tmp_path: Path) -> None:
+    start(agent.connect(), SLEEPS)
+    os.kill(agent.pid, signal.SIGKILL)
+    agent.wait(5)
+    Path(paths.agent_note(JOB)).unlink()  # memory is lost with the container
+    assert asked(tmp_path) == (NO_AGENT, aftermath.RESTARTED)
+
+
+def test_an_agent_that_nobody_asked_says_so(tmp_path: Path) -> None:
+    agent = Agent(tmp_path / "w", lease=1.0)
+    try:
+        start(agent.connect(), SLEEPS)
+        agent.wait(15)
+        code, why = asked(tmp_path)
+    finally:
+        agent.end()
+    assert code == NO_AGENT
+    assert why == "dsk's agent has ended there: the supervisor has not asked for 1 s"
+
+
+def test_a_stopped_agent_is_not_taken_for_a_missing_one(agent: Agent, tmp_path: Path) -> None:
+    start(agent.connect(), SLEEPS)
+    assert aftermath.hanging(JOB) is None
+    os.kill(agent.pid, signal.SIGSTOP)
+    time.sleep(aftermath.STALE_S + 0.5)
+    code, why = asked(tmp_path)
+    assert code == AGENT_HANGS
+    assert why.endswith("it was stopped by a signal")
+    os.kill(agent.pid, signal.SIGCONT)
+    time.sleep(1.0)
+    assert asked(tmp_path) == (0, ""), "it runs again, and nothing was ended"
+    assert len(processes.ranks_of_job(JOB)) == 1
+
+
+def test_a_job_ends_without_its_agent(agent: Agent, tmp_path: Path, run_folder: Path) -> None:
+    start(agent.connect(), SLEEPS)
+    [rank] = processes.ranks_of_job(JOB).values()
+    os.kill(agent.pid, signal.SIGSTOP)
+    done = dsk_agent(tmp_path, "end", "--with-agent", JOB)
+    assert (done.returncode, done.stdout) == (0, "0\n")
+    agent.wait(5)
+    assert processes.stat(rank) is None
+    assert lock.holder() is None
+    assert not list((run_folder / "jobs").iterdir())
+
+
+def grow_old(seconds: float) -> None:
+    """As if the agent had stopped that long ago."""
+    at = time.time() - seconds
+    os.utime(paths.agent_note(JOB), (at, at))
+
+
+def test_the_next_job_takes_the_lock_of_one_that_hangs_for_good(agent: Agent, other: Job) -> None:
+    start(agent.connect(), SLEEPS)
+    [rank] = processes.ranks_of_job(JOB).values()
+    os.kill(agent.pid, signal.SIGSTOP)
+    grow_old(aftermath.GIVEN_UP_S - 5)
+    with pytest.raises(lock.Busy):
+        other.ops["lock"]()
+    assert processes.stat(rank) is not None, "its supervisor may still hear of it"
+    grow_old(aftermath.GIVEN_UP_S + 5)
+    other.ops["lock"]()
+    assert lock.holder() == OTHER
+    assert processes.stat(rank) is None
+    agent.wait(5)
+
+
+def test_an_agent_that_runs_keeps_its_lock(agent: Agent, other: Job) -> None:
+    start(agent.connect(), SLEEPS)
+    grow_old(1000)
+    with pytest.raises(lock.Busy):
+        other.ops["lock"]()
+    assert len(processes.ranks_of_job(JOB)) == 1
+
+
+IN_THE_KERNEL = """
+import os, sys, time
+from dsk.agent import aftermath, lock
+held = lock.take(sys.argv[1])
+aftermath.write_note(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+os.write(os.open(sys.argv[2], os.O_CREAT | os.O_WRONLY), b"x")
+"""
+
+
+def test_a_lock_whose_holder_cannot_even_be_killed_is_replaced(
+    tmp_path: Path, frozen: FrozenDisk, other: Job
+) -> None:
+    words = [*program(tmp_path, IN_THE_KERNEL), JOB, str(frozen.path / "file")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(words, **pipes, text=True) as holder:
+        assert holder.stdin and holder.stdout
+        holder.stdout.readline()
+        frozen.freeze()
+        holder.stdin.write("\n")
+        holder.stdin.flush()
+        deadline = time.monotonic() + 10
+        while (found := processes.stat(holder.pid)) and found.state != "D":
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        grow_old(aftermath.GIVEN_UP_S + 5)
+        assert (aftermath.hanging(JOB) or "").endswith("it waits in the kernel, as for a disk")
+        other.ops["lock"]()
+        assert holder.poll() is None, "it still waits"
+        assert lock.holder() == OTHER
+        with pytest.raises(lock.Busy):
+            lock.take("a third one")
+        frozen.thaw()
+        assert holder.wait(10) == -signal.SIGKILL
+
+
+def test_processes_that_cannot_be_ended_are_said_to_be_in_the_way(
+    tmp_path: Path, agent: Agent, frozen: FrozenDisk, other: Job
+) -> None:
+    file = frozen.path / "file"
+    frozen.freeze()
+    start(agent.connect(), f"open({str(file)!r}, 'w').write('x')")
+    deadline = time.monotonic() + 10
+    while "D" not in {found.state for found in map(processes.stat, ranks()) if found}:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.kill(agent.pid, signal.SIGSTOP)
+    grow_old(aftermath.GIVEN_UP_S + 5)
+    with pytest.raises(aftermath.Stuck, match="1 of its processes cannot be ended"):
+        other.ops["lock"]()
+    frozen.thaw()
+
+
+def ranks() -> list[int]:
+    return list(processes.ranks_of_job(JOB).values())

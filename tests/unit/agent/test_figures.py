@@ -1,0 +1,113 @@
+"""What an agent reports of its node, whatever the node's tools and disks do."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from dsk.agent import figures
+from dsk.agent.figures import Figures, gpu_reports
+from tests.unit.conftest import FrozenDisk
+
+ROW = "0, 97, 1000, 81559, 61, 650.12"
+
+
+@pytest.fixture
+def closed() -> Iterator[threading.Event]:
+    made = threading.Event()
+    yield made
+    made.set()
+
+
+def tool(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A maker's tool of the test's own."""
+    path = folder / "tool"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    found = SimpleNamespace(figures=str(path))
+    monkeypatch.setattr(figures, "accelerator", lambda _: found)
+
+
+def wait_until(holds: Callable[[], bool], limit: float = 10.0) -> None:
+    deadline = time.monotonic() + limit
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    ["", "WARNING: infoROM is corrupted at gpu 0000:3B:00.0", "1, 2, 3", "[N/A], 1, 2, 3, 4, 5"],
+)
+def test_an_odd_row_costs_no_other(odd: str) -> None:
+    [gpu] = gpu_reports(f"{odd}\n{ROW}\n")
+    assert (gpu.index, gpu.used, gpu.temperature) == (0, 97, 61)
+    assert gpu.memory_total == 81559 << 20
+
+
+def test_a_value_that_is_missing_costs_no_other() -> None:
+    [gpu] = gpu_reports("0, [N/A], 1000, 81559, [Unknown Error], 650.12")
+    assert (gpu.used, gpu.temperature, gpu.power) == (None, None, 650.12)
+
+
+def test_what_is_no_text_does_not_end_the_reports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: threading.Event
+) -> None:
+    tool(tmp_path, rf"printf '\377\376\n{ROW}\n'", monkeypatch)
+    made = Figures(str(tmp_path), closed)
+    wait_until(lambda: len(made.report(1, "j", {}).gpus) == 1)
+
+
+def test_a_tool_and_a_disk_that_wait_in_the_kernel_delay_no_report(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    closed: threading.Event,
+    frozen: FrozenDisk,
+) -> None:
+    """Not even SIGKILL ends such a program: whoever waits for its end waits with it."""
+    monkeypatch.setattr(figures, "GPU_LIMIT_S", 0.5)
+    monkeypatch.setattr(figures, "EVERY_S", 0.1)
+    monkeypatch.setattr(figures, "FRESH_S", 2.0)
+    tool(
+        tmp_path, f"echo '{ROW}'; test ! -e {tmp_path}/hang || echo > {frozen.path}/x", monkeypatch
+    )
+    made = Figures(str(tmp_path), closed)
+    wait_until(lambda: len(made.report(1, "j", {}).gpus) == 1)
+    frozen.freeze()
+    (tmp_path / "hang").touch()
+    slowest = 0.0
+    deadline = time.monotonic() + 4
+    while time.monotonic() < deadline:
+        began = time.monotonic()
+        found = made.report(2, "j", {0: None})
+        slowest = max(slowest, time.monotonic() - began)
+        time.sleep(0.02)
+    assert slowest < 0.5
+    assert found.gpus == (), "what is old is left out"
+    assert found.host.disk_free is not None and len(found.ranks) == 1
+    frozen.thaw()
+    wait_until(lambda: not (tmp_path / "hang").unlink(missing_ok=True))
+    wait_until(lambda: len(made.report(3, "j", {}).gpus) == 1)
+
+
+def test_a_report_that_fails_is_not_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: threading.Event
+) -> None:
+    sample = figures.Sample(iter([1, 2]).__next__, 0, closed)
+    wait_until(lambda: sample.newest() == 1)
+    answers = iter([OSError(5, "Input/output error"), 7])
+
+    def ask() -> int:
+        found = next(answers, 7)
+        if isinstance(found, OSError):
+            raise found
+        return found
+
+    monkeypatch.setattr(figures, "EVERY_S", 0.1)
+    broken = figures.Sample(ask, 0, closed)
+    wait_until(lambda: broken.newest() == 7)
