@@ -62,9 +62,9 @@ def events(text: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def tree(place: Path) -> dict[str, object]:
+def tree(place: Path) -> dict[str, tuple[Path | bytes | str, int, int]]:
     """Everything below by path: content, link or mode of a folder, and who owns it."""
-    found: dict[str, object] = {}
+    found: dict[str, tuple[Path | bytes | str, int, int]] = {}
     for path in sorted(place.rglob("*")):
         content = (
             path.readlink()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ def record(tmp_path: Path) -> Record:
     return made
 
 
-def read(workspace: Path, **options: float) -> list[Event]:
+def read(workspace: Path, **options: Any) -> list[Event]:
     return [decode(each.decode()) for each in stream(str(workspace), "j1", **options)]
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from dsk.agent.excerpt import BURST, RATE
 from dsk.agent.output import KEPT_BYTES, KeptLines, RankOutput
@@ -18,8 +19,7 @@ def output_of(program: str, folder: Path, **options: int) -> RankOutput:
     rank = subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
-    assert rank.stdout is not None
-    output = RankOutput(3, rank.stdout, folder, **options)
+    output = RankOutput(3, cast("BinaryIO", rank.stdout), folder, **options)
     try:
         assert rank.wait(timeout=60) == 0
         assert output.wait(10)
@@ -30,7 +30,7 @@ def output_of(program: str, folder: Path, **options: int) -> RankOutput:
 
 
 def texts_of(read: Reader, offset: int = 0) -> list[str]:
-    found = []
+    found: list[str] = []
     while True:
         lines, offset = read(offset, 500)
         if not lines:

@@ -118,7 +118,7 @@ def test_a_bar_on_a_terminal_stays_in_its_place(tmp_path: Path) -> None:
     bars = [
         Output(float(n), 0, 0, f"{n:3}%|{'█' * 80}| of many", bar=True) for n in range(0, 100, 10)
     ]
-    after = [Output(100.0, 1, 1, "a line"), Output(101.0, 0, 0, "100%| of many"), DONE]
+    after: list[Event] = [Output(100.0, 1, 1, "a line"), Output(101.0, 0, 0, "100%| of many"), DONE]
     written = on_a_terminal(tmp_path, *bars[:5], Phase(50.0, "running", "above"), *bars[5:], *after)
     assert [line for line in seen(written) if line][:3] == [
         "dsk: above",

@@ -82,7 +82,7 @@ def left_over(*events: Event) -> list[str]:
 
 def test_what_is_left_on_the_nodes_is_what_the_supervisor_said_last() -> None:
     early = Notice(1.0, "node1 (10.0.0.12): not its end")
-    said = [early, ENDING, Notice(6.0, FULL), line(6.5), Notice(7.0, LOST), DONE]
+    said: list[Event] = [early, ENDING, Notice(6.0, FULL), line(6.5), Notice(7.0, LOST), DONE]
     assert left_over(*said) == [LOST]
     assert left_over(early, ENDING, DONE) == []
 
