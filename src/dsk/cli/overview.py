@@ -6,7 +6,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from dsk.cli.controls import coloured_lines
 from dsk.cli.fold import numbers
 from dsk.jobs.overview import Overview
 from dsk.jobs.states import LOST, JobState, WorkerState
@@ -59,7 +58,7 @@ def _job(job: JobState) -> list[str]:
         parts.append(f"last heard of {_moment(status.updated)}")
     lines = ["  ".join(parts)]
     if status.cause:
-        lines.append(f"  {coloured_lines(status.cause)}")
+        lines.append(f"  {status.cause}")
     if runs:
         lines += [_node(node, status) for node in status.node_states]
     return lines

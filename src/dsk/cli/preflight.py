@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import click
+from dsk.cli.printing import echo
 
 if TYPE_CHECKING:
     from dsk.checks.model import Finding
@@ -36,7 +36,7 @@ def _show(cluster: Cluster, found: Sequence[Finding]) -> None:
 
     for finding in found:
         if finding.state in ("failed", "warning"):
-            click.echo(line(cluster, finding, preferred()), err=True)
+            echo(line(cluster, finding, preferred()), err=True)
     failed = sum(finding.state == "failed" for finding in found)
     if failed:
         raise JobFailed(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from dsk.wire import strictjson
 from dsk.wire.events import State
 from dsk.wire.report import NodeReport
 
@@ -58,11 +58,11 @@ class JobStatus:
         return asdict(self)
 
     def to_json(self) -> str:
-        return json.dumps(self.to_raw(), ensure_ascii=False, indent=1)
+        return strictjson.dumps(self.to_raw(), indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> JobStatus:
         """Raises ValueError, KeyError or TypeError where the text is not a status."""
-        raw = json.loads(text)
+        raw = strictjson.loads(text)
         states = tuple(NodeStatus.from_raw(state) for state in raw.pop("node_states", ()))
         return cls(**{**raw, "nodes": tuple(raw["nodes"]), "node_states": states})

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
+
+from dsk.wire import strictjson
 
 
 class Tagged:
@@ -18,12 +19,12 @@ class Tagged:
 
     def encode(self, message: Any) -> str:
         kind = type(message).__name__.lower()
-        return json.dumps({self._key: kind, **asdict(message)}, ensure_ascii=False)
+        return strictjson.dumps({self._key: kind, **asdict(message)})
 
     def decode(self, line: str) -> Any:
         """Raises ValueError where the line is none of these kinds."""
         try:
-            raw = json.loads(line)
+            raw = strictjson.loads(line)
             kind = self._kinds[raw.pop(self._key)]
             fields = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
             return kind(**fields)
