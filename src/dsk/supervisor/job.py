@@ -22,6 +22,7 @@ from dsk.supervisor.place import Place
 from dsk.supervisor.record import Record
 from dsk.supervisor.runner import Runner
 from dsk.supervisor.stalls import Stall
+from dsk.supervisor.trickle import Trickle
 from dsk.supervisor.watch import Watch
 from dsk.supervisor.worker import Worker, agent_command
 from dsk.supervisor.workers import Workers
@@ -155,7 +156,8 @@ class Job:
         )
         stack.callback(workers.close)
         # From now on: an agent that is not asked anything takes its supervisor for dead.
-        self._watches = [Watch(worker, self._heard.put) for worker in workers]
+        trickle = Trickle(self._heard.put, self._spec.world_size)
+        self._watches = [Watch(worker, trickle.tell) for worker in workers]
         for watch in self._watches:
             stack.callback(watch.stop)
         return workers

@@ -58,7 +58,8 @@ class JobStatus:
         return asdict(self)
 
     def to_json(self) -> str:
-        return strictjson.dumps(self.to_raw(), indent=1)
+        """In one line: of 64 nodes with 8 ranks, 160 KB every 2 s."""
+        return strictjson.dumps(self.to_raw(), compact=True)
 
     @classmethod
     def from_json(cls, text: str) -> JobStatus:

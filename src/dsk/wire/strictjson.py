@@ -15,11 +15,18 @@ FIGURES = ("loss", "samples_per_s", "seconds_left")
 _READ = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
-def dumps(value: Any, *, indent: int | None = None) -> str:
+def dumps(value: Any, *, indent: int | None = None, compact: bool = False) -> str:
+    """`compact`: without blanks."""
+    encoder = json.JSONEncoder(
+        ensure_ascii=False,
+        indent=indent,
+        allow_nan=False,
+        separators=(",", ":") if compact else None,
+    )
     try:
-        return json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False)
+        return encoder.encode(value)
     except ValueError:
-        return json.dumps(_spelled(value), ensure_ascii=False, indent=indent, allow_nan=False)
+        return encoder.encode(_spelled(value))
 
 
 def loads(text: str) -> Any:

@@ -95,6 +95,17 @@ def test_a_loss_that_is_no_number_is_json_and_reads_back(loss: float, word: str)
     assert repr(events.decode(old)) == repr(events.Step(1.0, "training", 3, 9, loss))
 
 
+def test_the_status_of_a_large_cluster_is_written_without_blanks() -> None:
+    progress = Progress("training", 123456, 1764379000.123, 1234, 100000, 1.2345678, 12.34567)
+    ranks = tuple(RankReport(rank, 12345, "R", progress) for rank in range(8))
+    report = NodeReport(3, ranks, HostReport(512 << 30, 400 << 30, 2 << 40, 12.34))
+    nodes = tuple(NodeStatus(n, f"10.0.0.{n}", 1764379000.123, report) for n in range(64))
+    status = JobStatus("j", "lab", "running", (), 512, 1.0, 2.0, "/w/out", node_states=nodes)
+    text = status.to_json()
+    assert len(text) < 512 * 220
+    assert JobStatus.from_json(text) == status
+
+
 def test_a_line_that_says_nan_stays_a_line() -> None:
     event = events.Output(1.0, 0, 0, "NaN")
     assert events.decode(events.encode(event)) == event
