@@ -82,9 +82,17 @@ def remove_marker(workspace: str, name: str) -> None:
 
 
 def statuses(workspace: str) -> list[dict[str, Any]]:
-    """status.json of every job whose supervisor ran on this node, oldest first, as JSON objects."""
-    found = []
+    """status.json of every job whose supervisor ran on this node, oldest first, as JSON objects; in
+    place of one that cannot be read `job`, `at` and the `problem`."""
+    found: list[tuple[float, dict[str, Any]]] = []
     for path in Path(paths.jobs_folder(workspace)).glob(f"*/{paths.STATUS}"):
-        with contextlib.suppress(ValueError, KeyError, TypeError, OSError):
-            found.append(JobStatus.from_json(path.read_text(encoding="utf-8")))
-    return [status.to_raw() for status in sorted(found, key=lambda status: status.started)]
+        try:
+            at = path.stat().st_mtime
+            status = JobStatus.from_json(path.read_text(encoding="utf-8"))
+            found.append((status.started, status.to_raw()))
+        except FileNotFoundError:
+            continue  # its folder is being deleted
+        except (ValueError, OSError) as error:
+            problem = f"{path.name}: {error.strerror if isinstance(error, OSError) else error}"
+            found.append((at, {"job": path.parent.name, "at": at, "problem": problem}))
+    return [raw for _, raw in sorted(found, key=lambda each: each[0])]

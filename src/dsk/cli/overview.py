@@ -8,10 +8,10 @@ from collections.abc import Iterable, Sequence
 
 from dsk.cli.fold import numbers
 from dsk.jobs.overview import Overview
-from dsk.jobs.states import LOST, JobState, WorkerState
+from dsk.jobs.states import LOST, UNREADABLE, JobState, WorkerState
 from dsk.wire.events import FINAL_STATES
 from dsk.wire.report import GpuReport, HostReport, NodeReport, RankReport
-from dsk.wire.status import JobStatus, NodeStatus
+from dsk.wire.status import JobStatus, NodeStatus, UnreadableStatus
 
 GB = 1e9
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -34,11 +34,13 @@ def _worker(worker: WorkerState) -> str:
 
 
 def _runs(job: JobState) -> bool:
-    return job.state not in (*FINAL_STATES, LOST)
+    return job.state not in (*FINAL_STATES, LOST, UNREADABLE)
 
 
 def _job(job: JobState) -> list[str]:
     status, runs = job.status, _runs(job)
+    if isinstance(status, UnreadableStatus):
+        return [f"job {status.job}  {job.state}", f"  {status.problem}"]
     parts = [f"job {status.job}", job.state]
     if status.attempt:
         parts.append(f"attempt {status.attempt + 1}")

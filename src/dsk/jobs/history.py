@@ -7,15 +7,17 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
+from typing import Any
 
 from dsk.errors import JobFailed, UserError
 from dsk.jobs.follow import events
 from dsk.jobs.place import Place, Supervisor, out_of_hearing
-from dsk.jobs.states import LOST, JobState
+from dsk.jobs.states import LOST, UNREADABLE, JobState
 from dsk.jobs.wanted import Since
 from dsk.wire import paths
 from dsk.wire.events import FINAL_STATES, Event, Finished, Notice, Phase
-from dsk.wire.status import JobStatus
+from dsk.wire.reading import read
+from dsk.wire.status import JobStatus, UnreadableStatus
 
 STARTS_WITHIN_S = 60.0
 """From a job's start until its folder is there."""
@@ -25,21 +27,40 @@ OF_A_NODE = re.compile(r"node\d+ \(")
 
 
 def statuses(place: Place) -> list[JobStatus]:
-    """Every job of this workspace, the oldest first, as its supervisor last wrote it."""
+    """Every job of this cluster, the oldest first, as its supervisor last wrote it. Other clusters'
+    jobs in the same workspace are theirs."""
     text = place.output_of(["dsk-agent", "jobs", "--workspace", str(place.cluster.workspace)])
-    return [JobStatus.from_json(json.dumps(raw)) for raw in json.loads(text)]
+    found = [_status(raw) for raw in json.loads(text)]
+    own = place.cluster.name
+    return [each for each in found if isinstance(each, UnreadableStatus) or each.cluster == own]
+
+
+def _status(raw: Any) -> JobStatus:
+    """Of the agent's answer, which may be of another version of dsk."""
+    raw = raw if isinstance(raw, dict) else {}
+    try:
+        if "problem" not in raw:
+            return read(JobStatus, raw)
+        problem = str(raw["problem"])
+    except ValueError as error:
+        problem = str(error)
+    at = next((raw[key] for key in ("at", "started") if type(raw.get(key)) in (int, float)), 0.0)
+    text = f"{problem}; another version of dsk may have written it"
+    return UnreadableStatus.of(str(raw.get("job", "?")), at, text)
 
 
 def states(place: Place) -> list[JobState]:
     """The same, told from what really runs."""
     alive = {supervisor.job for supervisor in place.running()}
     return [
-        JobState(
-            status,
-            status.state if status.state in FINAL_STATES or status.job in alive else LOST,
-        )
-        for status in statuses(place)
+        JobState(status, _state(status, runs=status.job in alive)) for status in statuses(place)
     ]
+
+
+def _state(status: JobStatus, *, runs: bool) -> str:
+    if isinstance(status, UnreadableStatus):
+        return UNREADABLE
+    return status.state if status.state in FINAL_STATES or runs else LOST
 
 
 def find(statuses: list[JobStatus], job: str | None) -> JobStatus:
@@ -47,7 +68,8 @@ def find(statuses: list[JobStatus], job: str | None) -> JobStatus:
     if not statuses:
         raise UserError("no job has run on this cluster yet", fix="dsk launch train.yaml")
     if job is None:
-        return statuses[-1]
+        readable = [each for each in statuses if not isinstance(each, UnreadableStatus)]
+        return (readable or statuses)[-1]
     found = [status for status in statuses if status.job == job]
     if not found:
         known = ", ".join(status.job for status in statuses[-5:])

@@ -8,6 +8,7 @@ from dsk.cluster.model import Node
 from dsk.wire.status import JobStatus
 
 RUNNING, MISSING, UNREACHABLE, LOST = "running", "missing", "unreachable", "lost"
+UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class WorkerState:
 
 @dataclass(frozen=True)
 class JobState:
-    """`state` is the status's own, or "lost" where the supervisor is gone without a last word."""
+    """`state` is the status's own, "lost" where the supervisor is gone without a last word, or
+    "unreadable" where the status is an UnreadableStatus."""
 
     status: JobStatus
     state: str

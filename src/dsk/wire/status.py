@@ -7,6 +7,7 @@ from typing import Any
 
 from dsk.wire import strictjson
 from dsk.wire.events import State
+from dsk.wire.reading import read
 from dsk.wire.report import NodeReport
 
 
@@ -19,11 +20,6 @@ class NodeStatus:
     host: str
     heard: float | None = None
     report: NodeReport | None = None
-
-    @classmethod
-    def from_raw(cls, raw: dict[str, Any]) -> NodeStatus:
-        report = raw["report"] and NodeReport.from_raw(raw["report"])
-        return cls(**{**raw, "report": report})
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,17 @@ class JobStatus:
 
     @classmethod
     def from_json(cls, text: str) -> JobStatus:
-        """Raises ValueError, KeyError or TypeError where the text is not a status."""
-        raw = strictjson.loads(text)
-        states = tuple(NodeStatus.from_raw(state) for state in raw.pop("node_states", ()))
-        return cls(**{**raw, "nodes": tuple(raw["nodes"]), "node_states": states})
+        """Raises ValueError where the text is not a status; it may be of another version of dsk."""
+        return read(cls, strictjson.loads(text))
+
+
+@dataclass(frozen=True)
+class UnreadableStatus(JobStatus):
+    """In place of one that cannot be read, because of `problem`; only `job` and `started`, the time
+    of the file's last change, are known."""
+
+    problem: str = ""
+
+    @classmethod
+    def of(cls, job: str, at: float, problem: str) -> UnreadableStatus:
+        return cls(job, "", "failed", (), 0, at, at, "", problem=problem)

@@ -117,6 +117,12 @@ def test_what_is_no_event_is_refused(line: str) -> None:
         events.decode(line)
 
 
+def test_a_key_that_another_version_added_is_ignored() -> None:
+    event = events.Phase(1.0, "running", "x")
+    raw = {**json.loads(events.encode(event)), "spare": 3}
+    assert events.decode(json.dumps(raw)) == event
+
+
 def test_a_session_message_is_one_line_and_must_be_an_object() -> None:
     message = {"id": 1, "op": "put", "text": "a\nb 雪"}
     line = session.encode(message)
