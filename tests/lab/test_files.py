@@ -118,6 +118,18 @@ def test_everything_arrives_once_and_is_compared(up: Cluster, disks: tuple[Path,
     assert "0 files copied (0.0 MB), 3 files compared" in again.out
 
 
+def test_names_and_links_that_are_no_utf_8_are_named(up: Cluster, disks: tuple[Path, Path]) -> None:
+    first, second = disks
+    (first / "d").mkdir()
+    (first / "d/link").symlink_to(os.fsdecode(b"\xff"))
+    done = up.dsk("push", "d", code=2)
+    assert "d/link is a symbolic link to '\\udcff', which is no UTF-8" in done.err
+    assert not (second / "d").exists()
+    name = os.fsdecode(b"no-\xff")
+    assert "\\udcff" in up.dsk("push", name, code=2).err
+    assert "\\udcff" in up.dsk("pull", name, code=2).err
+
+
 def test_a_file_with_the_same_size_and_time_and_other_bytes_is_found(
     up: Cluster, disks: tuple[Path, Path]
 ) -> None:

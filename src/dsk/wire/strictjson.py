@@ -24,9 +24,11 @@ def dumps(value: Any, *, indent: int | None = None, compact: bool = False) -> st
         separators=(",", ":") if compact else None,
     )
     try:
-        return encoder.encode(value)
+        text = encoder.encode(value)
     except ValueError:
-        return encoder.encode(_spelled(value))
+        text = encoder.encode(_spelled(value))
+    # A lone surrogate, as in the name of a file that is no UTF-8, becomes JSON's own escape.
+    return text.encode(errors="backslashreplace").decode()
 
 
 def loads(text: str) -> Any:

@@ -54,6 +54,7 @@ def test_a_specification_of_another_protocol_is_refused() -> None:
         events.Notice(2.0, "the workspace is shared"),
         events.Output(3.0, 1, 3, "{'loss': 1.5}"),
         events.Output(3.0, None, None, "雪\ufffd"),
+        events.Notice(2.0, "a file's name that is no UTF-8: \udcff"),
         events.Failure(4.0, "rank 1 was killed", node=1, rank=1, code=-9, lines=("a", "b")),
         events.Finished(5.0, "failed", 1, 12.5, "/w/.dsk/jobs/x", "/w/out"),
     ],
