@@ -96,6 +96,8 @@ def test_include_and_exclude(in_cluster: Dsk, option: tuple[str, str], nodes: li
         ("a: [", ["train.yaml:1", "YAML"]),
         ("stage: sft\nlearning_rat: 1\n", ["train.yaml:2", "learning_rat", "learning_rate"]),
         ("stage: sft\nstage: pt\n", ["train.yaml:2", "twice"]),
+        ("stage: &a [*a]\n", ["train.yaml", "contains itself"]),
+        ("stage: " + "[" * 2000 + "]" * 2000, ["train.yaml", "nested too deeply"]),
         (
             "do_train: true\ndataset: identity\nmodel_name_or_path: /models/m\n",
             ["train.yaml:3", "/models/m", "workspace"],

@@ -96,7 +96,9 @@ def wait_until_nothing_runs(lab: Lab) -> None:
         time.sleep(0.2)
 
 
-def test_everything_arrives_once_and_is_compared(up: Cluster, disks: tuple[Path, Path]) -> None:
+def test_everything_arrives_once_and_is_compared(
+    lab: Lab, up: Cluster, disks: tuple[Path, Path]
+) -> None:
     first, second = disks
     odd = first / "-data 1/模型 $(x) 'y'"
     (odd / "empty").mkdir(parents=True)
@@ -108,7 +110,7 @@ def test_everything_arrives_once_and_is_compared(up: Cluster, disks: tuple[Path,
     (odd / "link").symlink_to("-weights.bin")
     (first / "other").write_text("not asked for")
     done = up.dsk("push", "--", "-data 1")
-    assert "node1 (10.88.0.12): done" in done.out and "3 files compared" in done.out
+    assert f"node1 ({lab.nodes[1].host}): done" in done.out and "3 files compared" in done.out
     expected = {
         path: (content, mode, 0) for path, (content, mode, _) in tree(first / "-data 1").items()
     }

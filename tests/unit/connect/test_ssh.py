@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from dsk.cluster.model import SshTarget
 from dsk.connect import UnknownHostKey, hostkeys, open_server, processes
+from dsk.connect.ssh import options
 from dsk.connect.ssherrors import ChangedHostKey
 from dsk.errors import Unreachable
 
@@ -125,3 +127,19 @@ def test_the_engine_of_the_server(sshd: Sshd) -> None:
     with open_server(sshd.target, sshd.known_hosts) as server:
         assert server.engine().version()["ApiVersion"]
         assert server.engine() is server.engine()
+
+
+def test_an_alias_keeps_what_the_users_configuration_says(tmp_path: Path) -> None:
+    """By ssh's own reading of its options and a configuration file."""
+    config = tmp_path / "config"
+    config.write_text("Host gpu1\n  HostName 203.0.113.7\n  User ubuntu\n  Port 2022\n")
+
+    def read(target: SshTarget) -> dict[str, str]:
+        argv = ["ssh", "-G", "-F", str(config), *options(target, tmp_path / "known"), target.host]
+        out = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+        return dict(line.partition(" ")[::2] for line in out.splitlines())
+
+    alias = read(SshTarget(None, "gpu1", None))
+    assert (alias["hostname"], alias["user"], alias["port"]) == ("203.0.113.7", "ubuntu", "2022")
+    written = read(SshTarget("jo@corp.example", "gpu1", 7))
+    assert (written["user"], written["port"]) == ("jo@corp.example", "7")
