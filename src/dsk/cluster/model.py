@@ -28,7 +28,7 @@ class Local:
 
 @dataclass(frozen=True)
 class SshTarget:
-    """How dsk reaches a server's own sshd; what is None is left to OpenSSH and its configuration."""
+    """How dsk reaches a server's own sshd; OpenSSH and its configuration decide what is None."""
 
     user: str | None
     host: str

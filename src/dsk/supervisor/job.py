@@ -250,13 +250,15 @@ class Job:
 
     def _write_ssh_configs(self) -> None:
         place, port = self._place, self._spec.worker_port
-        text = ssh_config(str(place.keys), port, place.login)
+        text = ssh_config(str(place.keys), port, place.login, source=place.address)
         write_atomic(place.agent_config, text.encode(), 0o600)
         self._write_rank_config()
 
     def _write_rank_config(self) -> None:
         place, env = self._place, deepspeed.rank_env(self._spec)
-        text = ssh_config(str(place.keys), self._spec.worker_port, place.login, env=env)
+        text = ssh_config(
+            str(place.keys), self._spec.worker_port, place.login, env=env, source=place.address
+        )
         write_atomic(place.rank_config, text.encode(), 0o600)
 
     def _write_hostfile(self) -> None:
