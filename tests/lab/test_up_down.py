@@ -200,3 +200,23 @@ def test_by_hand_with_docker_compose_alone(lab: Lab, small: Cluster) -> None:
 def healthy(node: Node) -> bool:
     argv = ["docker", "exec", container(node), "/usr/local/lib/dsk/entrypoint/health.sh"]
     return node.run(argv, check=False).returncode == 0
+
+
+def test_logins_between_workers_come_from_the_address_that_they_accept(
+    lab: Lab, small: Cluster
+) -> None:
+    """Where the kernel would choose another of the master's addresses; and what a login may do."""
+    first, second = lab.nodes
+    subnet, _, _ = first.host.rpartition(".")
+    other = f"{subnet}.111"
+    small.dsk("up", "--accept-new-host-keys")
+    first.run(["ip", "address", "add", f"{other}/24", "dev", "eth0"])
+    try:
+        route = ["ip", "route", "replace", f"{subnet}.0/24", "dev", "eth0", "src"]
+        first.run([*route, other])
+        asked = 'echo "${SSH_CLIENT%% *}"; ulimit -n; ulimit -c'
+        said = small.in_worker(0, "ssh", second.host, asked)
+        assert said.split() == [first.host, "65536", "0"]
+    finally:
+        first.run([*route, first.host])
+        first.run(["ip", "address", "del", f"{other}/24", "dev", "eth0"])
