@@ -17,9 +17,10 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "src"))
@@ -74,7 +75,7 @@ def prepare(count: int) -> None:
     (FOLDER / "authorized_keys").write_bytes((FOLDER / ".ssh/id_ed25519.pub").read_bytes())
     known = "".join(f"[{each}]:{PORT} {public}\n" for each in hosts)
     (FOLDER / ".ssh/known_hosts").write_text(known)
-    (FOLDER / ".ssh/config").write_text(ssh_config(str(FOLDER / ".ssh"), PORT))
+    (FOLDER / ".ssh/config").write_text(ssh_config(str(FOLDER / ".ssh"), PORT, "root"))
     (FOLDER / "sshd_config").write_text(SSHD)
     for each in hosts:
         run("ip", "address", "add", f"{each}/32", "dev", "lo")
@@ -132,7 +133,7 @@ def measure(count: int) -> None:
         assert cost <= 10, cost
 
 
-def check(count: int, *, show: bool = False) -> tuple[float, list[dict[str, object]]]:
+def check(count: int, *, show: bool = False) -> tuple[float, list[dict[str, Any]]]:
     nodes = tuple(JobNode(number, host(number), (0,), 1) for number in range(count))
     begin = time.monotonic()
     process = subprocess.Popen(
@@ -201,7 +202,7 @@ def naive(count: int) -> tuple[float, int]:
 
 
 @contextmanager
-def dropping(address: str, rule: Sequence[str]):
+def dropping(address: str, rule: Sequence[str]) -> Iterator[None]:
     """The address gets no such packets any more, and says nothing."""
     words = ["INPUT", "-d", address, "!", "-s", address, *rule, "-j", "DROP"]
     run("iptables", "-I", *words)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 LIMIT_S = 600.0
 POLL_S = 0.02
@@ -63,7 +64,7 @@ def _first_loss(log: Path) -> float | None:
     return float(json.loads(line)["loss"]) if end else None
 
 
-def _tail(output: tempfile._TemporaryFileWrapper[bytes]) -> str:
+def _tail(output: IO[bytes]) -> str:
     output.seek(0)
     return output.read()[-6000:].decode(errors="replace")
 

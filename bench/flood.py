@@ -108,7 +108,7 @@ def steps_per_s(stream: str) -> float:
     ]
     if len(losses) != STEPS:
         raise SystemExit(f"{len(losses)} losses of rank 0, not {STEPS}")
-    return (STEPS - WARM_STEPS - 1) / (losses[-1] - losses[WARM_STEPS])
+    return (STEPS - WARM_STEPS - 1) / float(losses[-1] - losses[WARM_STEPS])
 
 
 def show(paces: dict[str, list[float]]) -> None:

@@ -4,9 +4,21 @@
 # Sooner than this, an sshd that gives up has met what will not go away, such as a port in use.
 readonly SETTLED_S=5
 
+# Data loaders pass tensors as open files, and engines start containers with as few as 1024. A login, and so every rank,
+# has what sshd has.
+readonly OPEN_FILES=65536
+
+allow_open_files() {
+    local most
+    most=$(ulimit -Hn)
+    [[ $most != unlimited && $most -lt $OPEN_FILES ]] || most=$OPEN_FILES
+    [[ $(ulimit -Sn) == unlimited || $(ulimit -Sn) -ge $most ]] || ulimit -Sn "$most"
+}
+
 # serve_sshd: returns when sshd could not start, with its exit code; ends with the container's stop signal.
 serve_sshd() {
     local pid code began
+    allow_open_files
     while true; do
         began=$SECONDS
         /usr/sbin/sshd -D -e -f "$SSHD_CONFIG" &

@@ -20,6 +20,8 @@ workflows=(.github/workflows/*.yml)
 check "ruff format" ruff format --quiet --check src tests bench scripts
 check "ruff check" ruff check --quiet src tests bench scripts
 check mypy mypy --no-error-summary
+# Programs of no package, which import each other by their own names.
+check "mypy bench, scripts" mypy --no-error-summary bench scripts
 check import-linter lint-imports --no-logo --cache-dir .cache/import-linter
 check shellcheck shellcheck --external-sources "${shell_files[@]}"
 check hadolint hadolint Dockerfile

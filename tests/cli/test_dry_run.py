@@ -59,6 +59,30 @@ def test_no_secret_is_shown(in_cluster: Dsk) -> None:
         assert "HF_TOKEN" in out
 
 
+SECRET_NAMES = (
+    "OPENAI_APIKEY", "MYSQL_PWD", "FEISHU_WEBHOOK", "GPG_PASSPHRASE", "VOLC_AK", "VOLC_SK",
+    "SMTP_PASS", "PGPASSWORD", "COS_SECRET_ID", "SENTRY_DSN", "REGISTRY_AUTH",
+)  # fmt: skip
+
+
+def test_no_secret_of_any_usual_name_nor_in_an_address(in_cluster: Dsk) -> None:
+    env = dict.fromkeys(SECRET_NAMES, "s3cret")
+    env |= {"HTTP_PROXY": "http://user:s3cret@proxy:3128", "ALL_PROXY": "user:s3cret@proxy:1080"}
+    env |= {"HOOK": "https://h/bot?access_token=s3cret", "TOKENIZERS_PARALLELISM": "false"}
+    text = (in_cluster.folder / "dsk.yaml").read_text().partition("env:")[0]
+    in_cluster.write("dsk.yaml", f"{text}env: {json.dumps(env)}\n")
+    train = in_cluster.train(swanlab_lark_webhook_url="https://h/s3cret")
+    words = ("launch", "--dry-run", train, "run_name=http://me:s3cret@h/x")
+    for more in ((), ("--json",), ("--launcher=deepspeed",)):
+        out = in_cluster(*words, *more).out
+        assert "s3cret" not in out
+        assert all(name in out for name in env)
+        assert "***@proxy:3128" in out
+    assert "TOKENIZERS_PARALLELISM=false" in in_cluster(*words).out
+    wrong = in_cluster("launch", "--dry-run", train, "run_nam=http://me:s3cret@h/x", code=2)
+    assert "s3cret" not in wrong.err
+
+
 @pytest.mark.parametrize(
     ("option", "nodes"),
     [
@@ -80,6 +104,8 @@ def test_include_and_exclude(in_cluster: Dsk, option: tuple[str, str], nodes: li
         ("a: [", ["train.yaml:1", "YAML"]),
         ("stage: sft\nlearning_rat: 1\n", ["train.yaml:2", "learning_rat", "learning_rate"]),
         ("stage: sft\nstage: pt\n", ["train.yaml:2", "twice"]),
+        ("stage: &a [*a]\n", ["train.yaml", "contains itself"]),
+        ("stage: " + "[" * 2000 + "]" * 2000, ["train.yaml", "nested too deeply"]),
         (
             "do_train: true\ndataset: identity\nmodel_name_or_path: /models/m\n",
             ["train.yaml:3", "/models/m", "workspace"],

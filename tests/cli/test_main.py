@@ -63,7 +63,7 @@ def test_the_file_may_be_named(in_cluster: Dsk) -> None:
 
 
 def test_debug_shows_where_an_error_comes_from(dsk: Dsk) -> None:
-    assert "Traceback" in dsk("--debug", "render", code=1).err
+    assert "Traceback" in dsk("--debug", "render", code=2).err
 
 
 def test_a_reader_that_goes_away_is_no_error(in_cluster: Dsk) -> None:

@@ -91,8 +91,8 @@ def test_the_network_between_the_containers_is_checked(servers: Servers) -> None
 
 
 def test_containers_are_checked_as_servers_without_an_engine(servers: Servers) -> None:
-    names = ("server", "clock", "worker", "worker-port", "image", "workspace", "modes", "login")
-    names = (*names, "recipe", "inputs", "template")
+    names = ["server", "clock", "worker", "worker-port", "image", "workspace", "modes", "login"]
+    names += ["recipe", "inputs", "template"]
     only = [word for name in ("engine", *names) for word in ("--only", name)]
     found = json.loads(servers.dsk("check", "train.yaml", "--json", *only))["findings"]
     states = {(each["check"], each["state"]) for each in found}

@@ -119,7 +119,7 @@ class Cluster:
     def start(self, *words: str) -> Running:
         return Running(self.argv(*words), self.folder)
 
-    def train(self, name: str = "train.yaml", **values: Any) -> str:
+    def train(self, name: str = "train.yaml", /, **values: Any) -> str:
         """Writes a train.yaml (JSON is YAML) and returns its path."""
         path = self.folder / name
         settings = {"model_name_or_path": f"{self.workspace}/{MODEL}", **TRAIN, **values}

@@ -28,7 +28,7 @@ def lab() -> Iterator[Lab]:
     """Two fresh hosts with the images. Ends any lab that runs here before, and its own after."""
     if os.geteuid() != 0:
         pytest.skip("the lab needs root: network namespaces and two Docker engines")
-    build = [ROOT / "scripts/build-image.sh", "--no-stack", f"--tag={SMALL}"]
+    build = [str(ROOT / "scripts/build-image.sh"), "--no-stack", f"--tag={SMALL}"]
     subprocess.run(build, check=True, timeout=600)
     with machine_lock(wait=900):
         try:

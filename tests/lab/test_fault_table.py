@@ -270,7 +270,12 @@ def test_sshd_killed(lab: Lab, start: Start) -> None:
     pids = [
         pid for node in (0, 1) for pid in in_container(lab.nodes[node], worker(lab, node), "sshd")
     ]
-    trial.strike(lambda: [os.kill(pid, signal.SIGKILL) for pid in pids])
+
+    def kill() -> None:
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+
+    trial.strike(kill)
     trial.survives("every sshd in both workers killed")
 
 
@@ -471,12 +476,13 @@ def test_stop(start: Start, phase: str) -> None:
 def test_ctrl_c(start: Start) -> None:
     trial = start(terminal=True)
     trial.reach()
-    assert isinstance(trial.launch, Terminal)
-    trial.strike(lambda: trial.launch.press(CTRL_C))
+    terminal = trial.launch
+    assert isinstance(terminal, Terminal)
+    trial.strike(lambda: terminal.press(CTRL_C))
     trial.launch.wait_for("stop the job, or detach", 20)
     step = trial.step()
     wait_until(lambda: trial.step() > step, "the job to go on while dsk asks", seconds=60)
-    trial.strike(lambda: trial.launch.press(CTRL_C))
+    trial.strike(lambda: terminal.press(CTRL_C))
     trial.stops("Ctrl-C a second time", 10)
 
 
@@ -488,7 +494,10 @@ def test_two_launches_at_once(lab: Lab, cluster: Cluster) -> None:
     trains = [cluster.train(f"{name}.yaml", **TRAIN) for name in ("one", "two")]
     launches = [cluster.start("launch", train) for train in trains]
     began = time.time()
-    ended = lambda: [each for each in launches if each.process.poll() is not None]  # noqa: E731
+
+    def ended() -> list[Running]:
+        return [each for each in launches if each.process.poll() is not None]
+
     wait_until(lambda: bool(ended()), "one of them to be refused", seconds=120)
     refused_after = time.time() - began
     (refused,) = ended()

@@ -62,9 +62,9 @@ def events(text: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def tree(place: Path) -> dict[str, object]:
+def tree(place: Path) -> dict[str, tuple[Path | bytes | str, int, int]]:
     """Everything below by path: content, link or mode of a folder, and who owns it."""
-    found: dict[str, object] = {}
+    found: dict[str, tuple[Path | bytes | str, int, int]] = {}
     for path in sorted(place.rglob("*")):
         content = (
             path.readlink()
@@ -96,7 +96,9 @@ def wait_until_nothing_runs(lab: Lab) -> None:
         time.sleep(0.2)
 
 
-def test_everything_arrives_once_and_is_compared(up: Cluster, disks: tuple[Path, Path]) -> None:
+def test_everything_arrives_once_and_is_compared(
+    lab: Lab, up: Cluster, disks: tuple[Path, Path]
+) -> None:
     first, second = disks
     odd = first / "-data 1/模型 $(x) 'y'"
     (odd / "empty").mkdir(parents=True)
@@ -108,7 +110,7 @@ def test_everything_arrives_once_and_is_compared(up: Cluster, disks: tuple[Path,
     (odd / "link").symlink_to("-weights.bin")
     (first / "other").write_text("not asked for")
     done = up.dsk("push", "--", "-data 1")
-    assert "node1 (10.88.0.12): done" in done.out and "3 files compared" in done.out
+    assert f"node1 ({lab.nodes[1].host}): done" in done.out and "3 files compared" in done.out
     expected = {
         path: (content, mode, 0) for path, (content, mode, _) in tree(first / "-data 1").items()
     }
@@ -116,6 +118,18 @@ def test_everything_arrives_once_and_is_compared(up: Cluster, disks: tuple[Path,
     assert not (second / "other").exists()
     again = up.dsk("push", f"{WORKSPACE}/-data 1/")
     assert "0 files copied (0.0 MB), 3 files compared" in again.out
+
+
+def test_names_and_links_that_are_no_utf_8_are_named(up: Cluster, disks: tuple[Path, Path]) -> None:
+    first, second = disks
+    (first / "d").mkdir()
+    (first / "d/link").symlink_to(os.fsdecode(b"\xff"))
+    done = up.dsk("push", "d", code=2)
+    assert "d/link is a symbolic link to '\\udcff', which is no UTF-8" in done.err
+    assert not (second / "d").exists()
+    name = os.fsdecode(b"no-\xff")
+    assert "\\udcff" in up.dsk("push", name, code=2).err
+    assert "\\udcff" in up.dsk("pull", name, code=2).err
 
 
 def test_a_file_with_the_same_size_and_time_and_other_bytes_is_found(

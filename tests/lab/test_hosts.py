@@ -14,6 +14,7 @@ import pytest
 from hosts import Lab, LabError, cores
 from hosts.command import wait_until
 from hosts.network import OPERATOR_LINK
+from hosts.node import Node
 from hosts.record import Record
 from hosts.store import ENDS_WITH_PARENT
 from hosts.which import NAME
@@ -23,8 +24,10 @@ HOSTS = Path(__file__).parent
 
 pytestmark = pytest.mark.lab
 
+Ping = Callable[..., tuple[int, float]]
 
-def in_container(node, script: str) -> str:
+
+def in_container(node: Node, script: str) -> str:
     mount = "--volume=/workspace:/workspace"
     run = ["run", "--rm", "--network", "host", mount, "--entrypoint", "sh", IMAGE]
     return node.docker(*run, "-c", script)
@@ -36,7 +39,7 @@ def ssh(lab: Lab, host: str, *words: str) -> str:
     return subprocess.run(argv, capture_output=True, text=True, check=True, timeout=20).stdout
 
 
-def test_nodes_are_different_hosts(lab):
+def test_nodes_are_different_hosts(lab: Lab) -> None:
     for node in lab.nodes:
         node.run(["sh", "-c", "hostname > /workspace/mark"])
     seen = [in_container(node, "hostname; cat /workspace/mark").split() for node in lab.nodes]
@@ -44,7 +47,7 @@ def test_nodes_are_different_hosts(lab):
     assert (lab.nodes[1].workspace / "mark").read_text() == "dsk-node2\n"
 
 
-def test_nodes_share_the_machines_cores(lab):
+def test_nodes_share_the_machines_cores(lab: Lab) -> None:
     show = "/opt/venv/bin/python -c 'import os; print(*sorted(os.sched_getaffinity(0)))'"
     seen = [list(map(int, in_container(node, show).split())) for node in lab.nodes]
     assert seen == [cores.of_host(node.number, len(lab.nodes)) for node in lab.nodes]
@@ -53,13 +56,13 @@ def test_nodes_share_the_machines_cores(lab):
     assert together == machine if len(machine) > 1 else set(together) == set(machine)
 
 
-def test_ssh_reaches_each_nodes_own_engine(lab):
+def test_ssh_reaches_each_nodes_own_engine(lab: Lab) -> None:
     ids = [ssh(lab, node.host, "docker", "info", "--format", "{{.ID}}") for node in lab.nodes]
     assert ids == [node.docker("info", "--format", "{{.ID}}") for node in lab.nodes]
     assert len(set(ids)) == 2
 
 
-def test_cable_can_be_pulled(lab):
+def test_cable_can_be_pulled(lab: Lab) -> None:
     first, second = lab.nodes
     probe = ["timeout", "2", "bash", "-c", f"exec 3<>/dev/tcp/{second.host}/22"]
     assert first.run(probe, check=False).returncode == 0
@@ -69,7 +72,7 @@ def test_cable_can_be_pulled(lab):
     assert first.run(probe, check=False).returncode == 0
 
 
-def test_cable_can_be_slow(lab):
+def test_cable_can_be_slow(lab: Lab) -> None:
     node = lab.nodes[0]
     (node.workspace / "half-a-megabyte").write_bytes(bytes(500_000))
 
@@ -112,11 +115,12 @@ print(len(came_back), min(came_back, default=0))
 
 
 @pytest.fixture
-def ping(lab) -> Iterator[Callable[..., tuple[int, float]]]:
+def ping(lab: Lab) -> Iterator[Ping]:
     """Datagrams from the first node to the second and back: how many came, the shortest time."""
     first, second = lab.nodes
     echo = second.argv([*ENDS_WITH_PARENT, "python3", "-c", ECHO, second.host])
     with subprocess.Popen(echo, stdout=subprocess.PIPE, text=True) as echoing:
+        assert echoing.stdout is not None
         assert echoing.stdout.readline() == "up\n"
 
         def send(size: int = 100, count: int = 5) -> tuple[int, float]:
@@ -131,7 +135,7 @@ def ping(lab) -> Iterator[Callable[..., tuple[int, float]]]:
             echoing.kill()
 
 
-def test_cable_can_be_long(lab, ping):
+def test_cable_can_be_long(lab: Lab, ping: Ping) -> None:
     node = lab.nodes[1]
     node.latency(50)
     came, seconds = ping()
@@ -141,7 +145,7 @@ def test_cable_can_be_long(lab, ping):
     assert ping()[1] < 0.02
 
 
-def test_cable_can_lose_frames(lab, ping):
+def test_cable_can_lose_frames(lab: Lab, ping: Ping) -> None:
     node = lab.nodes[1]
     node.loss(30)
     assert 2 <= ping(count=40)[0] <= 38
@@ -149,7 +153,7 @@ def test_cable_can_lose_frames(lab, ping):
     assert ping(count=40)[0] == 40
 
 
-def test_cable_can_lose_long_frames_or_those_of_one_host(lab, ping):
+def test_cable_can_lose_long_frames_or_those_of_one_host(lab: Lab, ping: Ping) -> None:
     first, second = lab.nodes
     second.mtu_black_hole()
     assert ping(size=1300)[0] == 5
@@ -166,7 +170,7 @@ def cables_of(switch_pid: int) -> list[str]:
     return subprocess.run(find, capture_output=True, text=True, check=False).stdout.split()
 
 
-def test_engine_can_be_stopped_and_started(lab):
+def test_engine_can_be_stopped_and_started(lab: Lab) -> None:
     node = lab.nodes[0]
     node.stop_engine()
     assert not node.engine_answers()
@@ -174,7 +178,7 @@ def test_engine_can_be_stopped_and_started(lab):
     assert node.engine_answers()
 
 
-def test_one_node_can_lack_the_image_and_get_it_back(lab):
+def test_one_node_can_lack_the_image_and_get_it_back(lab: Lab) -> None:
     first, second = lab.nodes
     first.remove_image(IMAGE)
     assert first.docker("image", "ls", "--quiet", IMAGE) == ""
@@ -183,20 +187,20 @@ def test_one_node_can_lack_the_image_and_get_it_back(lab):
     assert in_container(first, "echo runs") == "runs\n"
 
 
-def test_program_that_hangs_is_ended_on_the_node(lab):
+def test_program_that_hangs_is_ended_on_the_node(lab: Lab) -> None:
     node = lab.nodes[0]
     with pytest.raises(LabError, match="sleep 4711"):
         node.run(["sleep", "4711"], timeout=0.5)
     assert node.run(["pgrep", "-f", "^sleep 4711"], check=False).stdout == ""
 
 
-def test_up_again_leaves_running_nodes_alone(lab):
+def test_up_again_leaves_running_nodes_alone(lab: Lab) -> None:
     before = [node.process for node in lab.nodes]
     Lab.up(2, [IMAGE])
     assert [node.process for node in lab.nodes] == before
 
 
-def test_up_after_engines_were_killed(lab):
+def test_up_after_engines_were_killed(lab: Lab) -> None:
     for node in lab.nodes:
         node.docker("run", "--detach", "--network=host", "--entrypoint=sleep", IMAGE, "900")
         node.run(["pkill", "-KILL", "dockerd|containerd"])
@@ -207,7 +211,7 @@ def test_up_after_engines_were_killed(lab):
 
 
 @pytest.mark.parametrize("after", [0.1, 0.25, 0.4, 0.6])
-def test_up_after_up_was_killed(lab, after):
+def test_up_after_up_was_killed(lab: Lab, after: float) -> None:
     program = f"from hosts import Lab; Lab.up(2, [{IMAGE!r}], fresh=True)"
     with subprocess.Popen([sys.executable, "-c", program], cwd=HOSTS) as cut_off:
         time.sleep(after)
@@ -216,7 +220,7 @@ def test_up_after_up_was_killed(lab, after):
     assert Lab(lab.folder).problems() == []
 
 
-def test_down_leaves_nothing(lab):
+def test_down_leaves_nothing(lab: Lab) -> None:
     processes = [node.process for node in lab.nodes]
     switch = lab.nodes[1].switch
     lab.nodes[1].latency(1)

@@ -200,3 +200,40 @@ def test_by_hand_with_docker_compose_alone(lab: Lab, small: Cluster) -> None:
 def healthy(node: Node) -> bool:
     argv = ["docker", "exec", container(node), "/usr/local/lib/dsk/entrypoint/health.sh"]
     return node.run(argv, check=False).returncode == 0
+
+
+def test_logins_between_workers_come_from_the_address_that_they_accept(
+    lab: Lab, small: Cluster
+) -> None:
+    """Where the kernel would choose another of the master's addresses; and what a login may do."""
+    first, second = lab.nodes
+    subnet, _, _ = first.host.rpartition(".")
+    other = f"{subnet}.111"
+    small.dsk("up", "--accept-new-host-keys")
+    first.run(["ip", "address", "add", f"{other}/24", "dev", "eth0"])
+    try:
+        route = ["ip", "route", "replace", f"{subnet}.0/24", "dev", "eth0", "src"]
+        first.run([*route, other])
+        asked = 'echo "${SSH_CLIENT%% *}"; ulimit -Hn; ulimit -Sn; ulimit -c'
+        address, most, files, core = small.in_worker(0, "ssh", second.host, asked).split()
+        assert (address, core) == (first.host, "0")
+        # As many as the engine allows here, up to 65536.
+        assert int(files) == min(65536, int(most))
+    finally:
+        first.run([*route, first.host])
+        first.run(["ip", "address", "del", f"{other}/24", "dev", "eth0"])
+
+
+def test_another_operators_workers_of_the_same_name_are_left_alone(
+    lab: Lab, small: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    small.dsk("up", "--accept-new-host-keys")
+    before = [container(node) for node in lab.nodes]
+    other = Cluster(tmp_path_factory.mktemp("other"), small.workspace)
+    other.file.write_text(small.file.read_text())
+    refused = other.dsk("up", "--accept-new-host-keys", code=2)
+    assert str(small.file) in refused.err and "--force" in refused.err
+    assert [container(node) for node in lab.nodes] == before
+    other.dsk("up", "--force")
+    assert small.dsk("up", code=2).err.count(str(other.file)) == 2
+    other.dsk("down")

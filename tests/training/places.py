@@ -33,10 +33,13 @@ class Ended:
 
 
 class Place(Protocol):
-    deepspeed: str
-    """The launcher's path there."""
-    llamafactory: Path
-    """LLaMA-Factory's tree there: src/, data/, examples/."""
+    @property
+    def deepspeed(self) -> str:
+        """The launcher's path there."""
+
+    @property
+    def llamafactory(self) -> Path:
+        """LLaMA-Factory's tree there: src/, data/, examples/."""
 
     def python(
         self, words: Sequence[str], *, folder: Path, env: Mapping[str, str], limit_s: float

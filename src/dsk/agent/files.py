@@ -111,9 +111,7 @@ class _Survey:
 
     def _add(self, place: Path) -> None:
         name = self._name(place)
-        try:
-            name.encode()
-        except UnicodeEncodeError:
+        if not _is_utf8(name):
             self._problems.append(f"{name!a} is no UTF-8: rename it")
             return
         status = place.lstat()
@@ -132,7 +130,11 @@ class _Survey:
         # Not resolve() alone: it would give up in silence on links that lead in a circle.
         target = Path(os.path.realpath(place))
         if not target.is_relative_to(self._root):
-            self._problems.append(f"{name} is a symbolic link out of the workspace, to {text}")
+            shown = text if _is_utf8(text) else ascii(text)
+            self._problems.append(f"{name} is a symbolic link out of the workspace, to {shown}")
+            return
+        if not _is_utf8(text):
+            self._problems.append(f"{name} is a symbolic link to {text!a}, which is no UTF-8")
             return
         self._links.append((name, target))
         self._entries[name] = Entry(name, "link", link=text)
@@ -143,11 +145,20 @@ class _Survey:
 
     def _add_partial(self, place: Path) -> None:
         arrived = place.parent / PARTIAL / place.name
-        if arrived.is_file():
+        if arrived.is_file() and _is_utf8(place.name):
             self._partials[self._name(place)] = arrived.stat().st_size
 
     def _name(self, place: Path) -> str:
         return str(place.relative_to(self._workspace))
+
+
+def _is_utf8(name: str) -> bool:
+    """Names that are not come from the system with surrogates in them."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _scan(folder: Path) -> Iterator[os.DirEntry[str]]:

@@ -84,14 +84,21 @@ def remove_marker(workspace: str, name: str) -> None:
 
 def statuses(workspace: str) -> list[dict[str, Any]]:
     """status.json of every job whose supervisor ran on this node, oldest first, as JSON objects.
+
     With `age`: the seconds since it was written, by this node's clock, which is the supervisor's.
+    In place of one that cannot be read: `job`, `at` and the `problem`.
     """
-    found = []
-    for path in Path(paths.jobs_folder(workspace)).glob(f"*/{paths.STATUS}"):
-        with contextlib.suppress(ValueError, KeyError, TypeError, OSError):
-            found.append(JobStatus.from_json(path.read_text(encoding="utf-8")))
+    found: list[tuple[float, dict[str, Any]]] = []
     now = time.time()
-    return [
-        {**status.to_raw(), "age": max(0.0, now - status.updated)}
-        for status in sorted(found, key=lambda status: status.started)
-    ]
+    for path in Path(paths.jobs_folder(workspace)).glob(f"*/{paths.STATUS}"):
+        try:
+            at = path.stat().st_mtime
+            status = JobStatus.from_json(path.read_text(encoding="utf-8"))
+            raw = {**status.to_raw(), "age": max(0.0, now - status.updated)}
+            found.append((status.started, raw))
+        except FileNotFoundError:
+            continue  # its folder is being deleted
+        except (ValueError, OSError) as error:
+            problem = f"{path.name}: {error.strerror if isinstance(error, OSError) else error}"
+            found.append((at, {"job": path.parent.name, "at": at, "problem": problem}))
+    return [raw for _, raw in sorted(found, key=lambda each: each[0])]

@@ -134,7 +134,7 @@ def _ended(folder: Path) -> bool:
             fcntl.flock(events, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError):
         return False  # no lock on this file system: only a last word tells
     return True
 

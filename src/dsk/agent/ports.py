@@ -7,20 +7,48 @@ import socket
 FIRST, LAST = 29500, 29599
 """torch.distributed's own default and what follows: below Linux's ephemeral ports (32768-60999),
 so that no outgoing connection takes it between this look and the rank's bind."""
+NONE = f"ports {FIRST} to {LAST} are all in use"
+
+_reserved: list[socket.socket] = []
 
 
 def free_port(host: str) -> int:
     """The first port of the range that nothing on this node listens on. Raises OSError if none."""
     for port in range(FIRST, LAST + 1):
-        # Rank 0 binds to all addresses, so one that is taken on any of them is no use.
-        for address in ("0.0.0.0", host):  # noqa: S104 - bound for an instant, nothing listens
-            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind((address, port))
-                    probe.listen(1)
-                except OSError:
-                    break
-        else:
+        if _is_free(port, host):
             return port
-    raise OSError(f"ports {FIRST} to {LAST} are all in use")
+    raise OSError(NONE)
+
+
+def _is_free(port: int, host: str) -> bool:
+    # Rank 0 binds to all addresses, so one that is taken on any of them is no use.
+    for address in ("0.0.0.0", host):  # noqa: S104 - bound for an instant, nothing listens
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((address, port))
+                probe.listen(1)
+            except OSError:
+                return False
+    return True
+
+
+def reserve_port(host: str) -> int:
+    """A port as of `free_port` that no other job on this node gets while this process lives.
+
+    Rank 0 binds it many seconds later: until then, a job of another cluster on the same server
+    would find it free too. Raises OSError if there is none.
+    """
+    for port in range(FIRST, LAST + 1):
+        mark = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            # Abstract (unix(7)): of the network namespace, as the ports are, and gone with it.
+            mark.bind(f"\0dsk-rendezvous-{port}")
+        except OSError:
+            mark.close()
+            continue
+        if _is_free(port, host):
+            _reserved.append(mark)
+            return port
+        mark.close()
+    raise OSError(NONE)

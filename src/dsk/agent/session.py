@@ -25,7 +25,7 @@ def node_ops(workspace: str, job: str) -> dict[str, Op]:
         "changed": lambda files: jobfolder.changed(workspace, job, files),
         "marker": lambda name, action: _marker(workspace, name, action),
         "missing": missing,
-        "free_port": ports.free_port,
+        "free_port": ports.reserve_port,
         "survey": lambda paths: files.survey(workspace, paths),
         "digests": lambda paths: files.digests(workspace, paths),
         "delete": lambda paths: files.delete(workspace, paths),

@@ -25,12 +25,12 @@ class _TemplateLoader(yaml.SafeLoader):
 _TemplateLoader.add_constructor("!reset", lambda _loader, _node: _RESET)
 
 
-def compose_file(cluster: Cluster, node: Node, *, config: str) -> str:
-    """`config` is the worker's dsk.config label: a digest of its bundle."""
+def compose_file(cluster: Cluster, node: Node, *, config: str, owner: str = "") -> str:
+    """`config` is the worker's dsk.config label, a digest of its bundle; `owner` Keys' own."""
     merged: dict[str, Any] = {}
     for name in _overlays(cluster):
         merged = merge(merged, _template(name))
-    filled = fill(each_slot(merged, node.slots), _values(cluster, node, config))
+    filled = fill(each_slot(merged, node.slots), _values(cluster, node, config, owner))
     body = yaml.safe_dump(filled, sort_keys=False, allow_unicode=True, width=1000)
     return HEADER + body
 
@@ -51,13 +51,14 @@ def _overlays(cluster: Cluster) -> list[str]:
     return chosen
 
 
-def _values(cluster: Cluster, node: Node, config: str) -> dict[str, str | int]:
+def _values(cluster: Cluster, node: Node, config: str, owner: str = "") -> dict[str, str | int]:
     return {
         "DSK_PROJECT": project(cluster, node),
         "DSK_CLUSTER": cluster.name,
         "DSK_NODE": str(node.index),
         "DSK_NODE_NAME": node.name,
         "DSK_CONFIG": config,
+        "DSK_OWNER": owner,
         "DSK_IMAGE": cluster.image,
         "DSK_SHM_SIZE": cluster.shm_size,
         "DSK_SLOTS": node.slots,

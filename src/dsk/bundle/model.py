@@ -17,10 +17,14 @@ class KeyPair:
 
 @dataclass(frozen=True)
 class Keys:
-    """The cluster's key, with which the master logs in to the workers, and each node's host key."""
+    """The cluster's key, with which the master logs in to the workers, and each node's host key.
+
+    `owner` says whose dsk.yaml they belong to: who made the keys, where, and a random word.
+    """
 
     cluster: KeyPair
     hosts: tuple[KeyPair, ...]
+    owner: str = ""
 
 
 @dataclass(frozen=True)

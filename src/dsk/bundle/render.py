@@ -33,9 +33,10 @@ def _node(cluster: Cluster, node: Node, keys: Keys) -> Bundle:
     files = {path: BundleFile(text) for path, text in texts.items()}
     # The label tells a running worker's configuration. It cannot cover itself, so it stands for the
     # bundle with an empty label.
-    unlabelled = BundleFile(compose.compose_file(cluster, node, config=""), 0o644)
+    unlabelled = BundleFile(compose.compose_file(cluster, node, config="", owner=keys.owner), 0o644)
     config = digest({**files, "compose.yaml": unlabelled})
+    text = compose.compose_file(cluster, node, config=config, owner=keys.owner)
     return {
-        "compose.yaml": BundleFile(compose.compose_file(cluster, node, config=config), 0o644),
+        "compose.yaml": BundleFile(text, 0o644),
         **files,
     }

@@ -29,4 +29,11 @@ def _name(host: str, port: int) -> str:
 def config(cluster: Cluster) -> str:
     """The master's ~/.ssh/config: port, key and environment, so that a plain `ssh HOST` works."""
     hosts = [node.host for node in cluster.nodes]
-    return ssh_config("~/.ssh", cluster.worker_port, cluster.login, hosts=hosts, env=cluster.env)
+    return ssh_config(
+        "~/.ssh",
+        cluster.worker_port,
+        cluster.login,
+        hosts=hosts,
+        env=cluster.env,
+        source=cluster.master.host,
+    )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING
 
-import click
-
 from dsk.cli import findings
 from dsk.cli.context import Context
+from dsk.cli.printing import echo, echo_json
 from dsk.errors import JobFailed
 from dsk.jobs.locate import locate
 from dsk.jobs.planning import Request
@@ -36,7 +34,7 @@ def run(context: Context, train_file: str | None, language: Language, *, as_json
             found = locate(cluster, trials, lambda trial: _tell(trial, language))
     if as_json:
         said = findings.to_json(cluster, found, (), language, time.monotonic() - begun)
-        click.echo(json.dumps(said, ensure_ascii=False, indent=1))
+        echo_json(said)
     else:
         findings.show(cluster, found, (), language)
     return JobFailed.exit_code if any(each.state == "failed" for each in found) else 0
@@ -45,4 +43,4 @@ def run(context: Context, train_file: str | None, language: Language, *, as_json
 def _tell(trial: Trial, language: Language) -> None:
     names = ", ".join(f"node{index}" for index in trial.nodes)
     how = WORKS if trial.works else FAILS.filled(cause=trial.cause)
-    click.echo(f"{names}: {how.in_language(language)} ({trial.seconds:.1f} s)", err=True)
+    echo(f"{names}: {how.in_language(language)} ({trial.seconds:.1f} s)", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import click
 
 from dsk.cli.context import Context, in_place_option, pass_context
 from dsk.cli.language import language_option
+from dsk.cli.printing import echo_json
 
 if TYPE_CHECKING:
     from dsk.text import Language
@@ -66,7 +66,7 @@ def command(
     if as_json:
         seconds = time.monotonic() - begun
         said = findings.to_json(cluster, found, done, language, seconds)
-        click.echo(json.dumps(said, ensure_ascii=False, indent=1))
+        echo_json(said)
     else:
         findings.show(cluster, found, done, language)
     if unreachable(facts):

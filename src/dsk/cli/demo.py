@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dsk.cli.printing import echo
 from dsk.cluster.model import DEFAULT_IMAGE
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ def command(*, image: str, gpus: bool, keep: bool, only_clean: bool, verbose: bo
             return
         try:
             demo = run(image, "cuda" if gpus else "cpu", report, show)
-            click.echo(_summary(demo))
-            click.echo(_kept(demo) if keep else "all of it is taken away again; --keep leaves it")
+            echo(_summary(demo))
+            echo(_kept(demo) if keep else "all of it is taken away again; --keep leaves it")
         finally:
             if not keep:
                 clean(report)

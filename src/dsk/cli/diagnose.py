@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import click
 
 from dsk.cli.context import Context, in_place_option, pass_context
 from dsk.cli.language import language_option
+from dsk.cli.printing import echo, echo_json
 from dsk.errors import JobFailed, UserError
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def command(
     for error in errors:
         show(error)
     if not as_json:
-        click.echo(f"job {job}")
+        echo(f"job {job}")
     _show(diagnosis, {"job": job, "file": None}, language, as_json=as_json)
 
 
@@ -84,10 +84,10 @@ def _show(
 ) -> None:
     if as_json:
         found = {**subject, **diagnosis.to_json(language)}
-        click.echo(json.dumps(found, ensure_ascii=False, indent=1))
+        echo_json(found)
     else:
         from dsk.cli.diagnosis import full
 
-        click.echo(full(diagnosis, language))
+        echo(full(diagnosis, language))
     if not diagnosis.found:
         sys.exit(JobFailed.exit_code)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -36,9 +35,9 @@ def as_text(plan: Plan) -> str:
     )
 
 
-def as_json(plan: Plan, note: str | None) -> str:
+def as_json(plan: Plan, note: str | None) -> dict[str, Any]:
     recipe = plan.recipe
-    shown: dict[str, Any] = {
+    return {
         "recipe": recipe.redacted(),
         "changes": [vars(change.redacted()) for change in recipe.changes],
         "notices": recipe.notices,
@@ -48,7 +47,6 @@ def as_json(plan: Plan, note: str | None) -> str:
         "launcher": plan.spec.launcher,
         "command": _command(plan),
     }
-    return json.dumps(shown, ensure_ascii=False, indent=1)
 
 
 def _started(plan: Plan) -> str:

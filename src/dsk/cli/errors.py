@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 import click
 
+from dsk.cli.printing import echo
 from dsk.errors import DskError, Unreachable
 
 
 def show(error: DskError) -> None:
-    click.echo(f"{click.style('error:', fg='red')} {error}", err=True)
+    echo(f"{click.style('error:', fg='red')} {error}", err=True)
 
 
 def finish(errors: Sequence[DskError]) -> None:

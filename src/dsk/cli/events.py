@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from dsk.cli.controls import coloured, coloured_lines
 from dsk.wire.events import Failure, Finished, Notice, Output, Phase
 
 
@@ -12,7 +11,7 @@ def text(event: Phase | Notice | Output | Failure | Finished, width: int = 0) ->
     """`width`: that of the longest place before a line."""
     if isinstance(event, Output):
         who = place(event.node, event.rank).ljust(width)
-        return f"{click.style(who, fg='cyan')} {coloured(event.line)}"
+        return f"{click.style(who, fg='cyan')} {event.line}"
     if isinstance(event, Phase):
         return click.style(f"dsk: {event.text}", dim=True)
     if isinstance(event, Notice):
@@ -29,8 +28,8 @@ def place(node: int | None, rank: int | None) -> str:
 
 
 def _failure(event: Failure) -> str:
-    lines = [click.style(f"failed: {coloured_lines(event.cause)}", fg="red")]
-    lines += [f"  | {coloured(line)}" for line in event.lines]
+    lines = [click.style(line, fg="red") for line in f"failed: {event.cause}".splitlines()]
+    lines += [f"  | {line}" for line in event.lines]
     if event.fix:
         lines.append(f"  fix: {event.fix}")
     return "\n".join(lines)

@@ -7,6 +7,7 @@ import sys
 import click
 
 from dsk.cli.context import Context, in_place_option, pass_context
+from dsk.cli.printing import echo
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -31,7 +32,7 @@ def command(context: Context, node: str | None, argv: tuple[str, ...]) -> None:
         tty = sys.stdin.isatty() and sys.stdout.isatty()
         sys.exit(execute.on_one(cluster, nodes[0], argv, tty=tty))
     codes, errors = execute.on_all(
-        cluster, nodes, argv, lambda place, line: click.echo(f"[{place.name}] {line}")
+        cluster, nodes, argv, lambda place, line: echo(f"[{place.name}] {line}")
     )
     failed = [(nodes[index], code) for index, code in sorted(codes.items()) if code]
     finish(errors + [DskError(f"exit code {code}", where=str(place)) for place, code in failed])

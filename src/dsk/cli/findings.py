@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dsk.checks.model import Finding
+from dsk.cli.printing import colourless, echo, encodes
 from dsk.cluster.model import Cluster, Node
 from dsk.text import Language, Text
 
@@ -71,9 +72,7 @@ def show(
 ) -> None:
     """A table by node on a terminal and then what is wrong; in a pipe a line a finding."""
     for each in done:
-        click.echo(
-            f"{MENDED.in_language(language)}: {each.node}: {each.text.in_language(language)}"
-        )
+        echo(f"{MENDED.in_language(language)}: {each.node}: {each.text.in_language(language)}")
     if sys.stdout.isatty():
         _table(cluster, found)
         complaints = [finding for finding in found if finding.state in ("failed", "warning")]
@@ -82,11 +81,11 @@ def show(
     skipped = [finding for finding in complaints if finding.state == "skipped"]
     for finding in complaints:
         if finding.state != "skipped":
-            click.echo(line(cluster, finding, language))
+            echo(line(cluster, finding, language))
     for text in _together(cluster, skipped, language):
-        click.echo(text)
+        echo(text)
     counts = {state: sum(each.state == state for each in found) for state in GRAVITY}
-    click.echo(SUMMARY.filled(**counts).in_language(language))
+    echo(SUMMARY.filled(**counts).in_language(language))
 
 
 def line(cluster: Cluster, finding: Finding, language: Language) -> str:
@@ -126,11 +125,12 @@ def _table(cluster: Cluster, found: Sequence[Finding]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    ok, failed, skipped = ("✓", "✗", "–") if encodes("✓✗–") else ("ok", "x", "-")
     signs = {
-        "ok": "[green]✓[/]",
+        "ok": f"[green]{ok}[/]",
         "warning": "[yellow]![/]",
-        "failed": "[red]✗[/]",
-        "skipped": "[dim]–[/]",
+        "failed": f"[red]{failed}[/]",
+        "skipped": f"[dim]{skipped}[/]",
         None: "",
     }
     table = Table(box=None, pad_edge=False)
@@ -143,4 +143,4 @@ def _table(cluster: Cluster, found: Sequence[Finding]) -> None:
             if finding.check == check:
                 states[finding.node or 0].append(finding.state)
         table.add_row(check, *(signs[_gravest(here)] for here in states.values()))
-    Console().print(table)
+    Console(no_color=colourless()).print(table)

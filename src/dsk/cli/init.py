@@ -9,6 +9,7 @@ import click
 
 from dsk.accelerators import names
 from dsk.cli.context import Context, pass_context
+from dsk.cli.printing import echo
 from dsk.cluster.model import DEFAULT_WORKSPACE
 from dsk.errors import UserError
 
@@ -80,7 +81,7 @@ def command(
     text = write.full(values) if full else write.short(values)
     parse(text, context.file)
     write_atomic(context.file, text.encode())
-    click.echo(f"wrote {context.file.name}; next: {'dsk keys' if in_place else 'dsk up'}")
+    echo(f"wrote {context.file.name}; next: {'dsk keys' if in_place else 'dsk up'}")
 
 
 def _slots(hosts: Sequence[str], hostfile: Path | None) -> dict[str, int | None]:
@@ -104,7 +105,7 @@ def _slots(hosts: Sequence[str], hostfile: Path | None) -> dict[str, int | None]
     for name, number_of_slots in named.items():
         address = lan_address(name)
         if address != name:
-            click.echo(f"{name} is {address}")
+            echo(f"{name} is {address}")
         if address in found:
             raise UserError(f"{name} is {address}, which another name leads to", where=name)
         found[address] = number_of_slots
@@ -118,7 +119,7 @@ def _values(slots: Mapping[str, int | None], given: Mapping[str, Any]) -> dict[s
     for host, number in slots.items():
         node: dict[str, Any] = {"host": host, "slots": NO_SLOTS if number is None else number}
         if is_here(host):
-            click.echo(f"{host} is this machine: dsk reaches it without SSH")
+            echo(f"{host} is this machine: dsk reaches it without SSH")
             node["ssh"] = "local"
         nodes.append(node)
     top = {key: given[key] for key in ("image", "accelerator", "workspace") if given[key]}
@@ -158,7 +159,7 @@ def _ask_servers(cluster: Cluster, values: dict[str, Any], slots: Mapping[str, i
 
     outcomes = discover(cluster, cluster.state_dir / "known_hosts")
     for outcome in outcomes:
-        click.echo(f"{outcome.node}: {_told(outcome)}")
+        echo(f"{outcome.node}: {_told(outcome)}")
     unknown = []
     for outcome, entry in zip(outcomes, values["nodes"], strict=True):
         if slots[outcome.node.host] is not None:
@@ -171,7 +172,7 @@ def _ask_servers(cluster: Cluster, values: dict[str, Any], slots: Mapping[str, i
     if "workspace" not in values:
         found = [outcome.value for outcome in outcomes if outcome.value]
         values["workspace"] = str(propose_workspace(found))
-        click.echo(f"workspace: {values['workspace']} (--workspace names another)")
+        echo(f"workspace: {values['workspace']} (--workspace names another)")
 
 
 def _told(outcome: Outcome[Found]) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from dsk.cli.context import Context, in_place_option, pass_context
+from dsk.cli.printing import echo, echo_json
 from dsk.errors import UserError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def command(context: Context, *, files: tuple[IO[str], ...], replace: bool, as_j
             where=context.file.name,
             fix="dsk up; where the servers are themselves containers: in_place: true in dsk.yaml",
         )
-    pair = ensure_cluster_key(cluster, lambda text: click.echo(text, err=True))
+    pair = ensure_cluster_key(cluster, lambda text: echo(text, err=True))
     own = workerkeys.own()
     if own and own.host in {node.host for node in cluster.nodes}:
         workerkeys.add(cluster, [own], "this container", replace=True)
@@ -54,7 +54,10 @@ def command(context: Context, *, files: tuple[IO[str], ...], replace: bool, as_j
         given = workerkeys.parse(file.read(), file.name)
         workerkeys.add(cluster, given, file.name, replace=replace)
     known = workerkeys.known(cluster)
-    click.echo(_json(cluster, pair, known) if as_json else _text(cluster, pair, known))
+    if as_json:
+        echo_json(_as_json(cluster, pair, known))
+    else:
+        echo(_text(cluster, pair, known))
 
 
 def _text(cluster: Cluster, pair: KeyPair, known: Mapping[str, WorkerKey]) -> str:
@@ -67,7 +70,7 @@ def _text(cluster: Cluster, pair: KeyPair, known: Mapping[str, WorkerKey]) -> st
     return "\n".join(lines)
 
 
-def _json(cluster: Cluster, pair: KeyPair, known: Mapping[str, WorkerKey]) -> str:
+def _as_json(cluster: Cluster, pair: KeyPair, known: Mapping[str, WorkerKey]) -> dict[str, Any]:
     nodes = [
         {
             "node": node.index,
@@ -76,4 +79,4 @@ def _json(cluster: Cluster, pair: KeyPair, known: Mapping[str, WorkerKey]) -> st
         }
         for node in cluster.nodes
     ]
-    return json.dumps({"authorized_key": pair.public, "nodes": nodes}, indent=1)
+    return {"authorized_key": pair.public, "nodes": nodes}

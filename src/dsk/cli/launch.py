@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from contextlib import nullcontext
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dsk.cli.context import Context, in_place_option, pass_context
+from dsk.cli.printing import echo, echo_json
 from dsk.wire.jobspec import LAUNCHERS, LauncherName
 
 if TYPE_CHECKING:
@@ -89,10 +89,12 @@ def command(
     stack, note = stack_for(request.cluster.image)
     if dry_run:
         if note:
-            click.echo(f"note: {note}", err=True)
+            echo(f"note: {note}", err=True)
         planned = plan(request, stack.keys)
-        shown = dryrun.as_json(planned, note) if as_json else dryrun.as_text(planned)
-        click.echo(shown)
+        if as_json:
+            echo_json(dryrun.as_json(planned, note))
+        else:
+            echo(dryrun.as_text(planned))
         return
     if not note:
         # A mistake in the file is told before anything is contacted.
@@ -108,7 +110,10 @@ def command(
         _announce(planned, as_json=as_json)
         if detach and _passes_its_checks(supervisor):
             job = planned.spec.job
-            click.echo(json.dumps({"job": job}) if as_json else DETACHED.format(job=job))
+            if as_json:
+                echo_json({"job": job}, indent=None)
+            else:
+                echo(DETACHED.format(job=job))
             return
         # Also one that was to be detached and is not to be: its end is shown as any other's.
         spec = planned.spec
@@ -125,7 +130,7 @@ def _explain(recent: Recent, job: str) -> None:
     from dsk.cli.diagnosis import short
     from dsk.cli.language import preferred
 
-    click.echo(short(recent.diagnosis(), job, preferred()))
+    echo(short(recent.diagnosis(), job, preferred()))
 
 
 def _passes_its_checks(supervisor: Supervisor) -> bool:
@@ -142,7 +147,7 @@ def _passes_its_checks(supervisor: Supervisor) -> bool:
         try:
             event = heard.get(timeout=max(0.0, deadline - time.monotonic()))
         except (Empty, KeyboardInterrupt):
-            click.echo("note: its workers are still being looked at", err=True)
+            echo("note: its workers are still being looked at", err=True)
             return True
         if isinstance(event, Exception):
             raise event
@@ -157,9 +162,9 @@ def _announce(planned: Plan, *, as_json: bool) -> None:
 
     if as_json:
         return
-    click.echo(f"job {planned.spec.job}: {summary(planned.recipe)}")
+    echo(f"job {planned.spec.job}: {summary(planned.recipe)}")
     for notice in planned.recipe.notices:
-        click.echo(f"note: {notice}")
+        echo(f"note: {notice}")
 
 
 def follow(supervisor: Supervisor, shows: Shows, *, explain: bool) -> int:
@@ -169,6 +174,7 @@ def follow(supervisor: Supervisor, shows: Shows, *, explain: bool) -> int:
     from dsk.connect.listening import listen
     from dsk.errors import JobFailed
     from dsk.jobs.evidence import Recent
+    from dsk.wire.events import Notice
 
     recent = Recent()
     heard = listen(recent.watch(supervisor.events()))
@@ -178,7 +184,8 @@ def follow(supervisor: Supervisor, shows: Shows, *, explain: bool) -> int:
             finished = show_all(heard, shows)
         except KeyboardInterrupt:
             if not stopping and _wants_to_detach():
-                click.echo(DETACHED.format(job=supervisor.job))
+                shows.show(Notice(time.time(), DETACHED.format(job=supervisor.job)))
+                shows.close()
                 return 0
             stopping = True
             supervisor.request_stop()

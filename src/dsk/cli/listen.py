@@ -5,8 +5,7 @@ from __future__ import annotations
 import queue
 from typing import Protocol
 
-import click
-
+from dsk.cli.printing import echo_json_text
 from dsk.connect.listening import Heard
 from dsk.wire.events import Event, Finished, encode
 
@@ -27,7 +26,7 @@ class JsonLines:
     """One JSON object a line (docs/events.md), each as it comes."""
 
     def show(self, event: Event) -> None:
-        click.echo(encode(event))
+        echo_json_text(encode(event))
 
     def tick(self) -> None: ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 import sys
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import click
 from dsk import __version__
 from dsk.cli.context import Context
 from dsk.cli.lazy import LazyGroup
+from dsk.cli.printing import BROKEN_PIPE, colourless, echo, prepare, reader_gone
 from dsk.errors import DskError
 
 # Each in a module of its own name, as `command`. The help stands here as well, so that `dsk --help`
@@ -33,7 +34,6 @@ COMMANDS = {
     "down": "Take away what `dsk up` made on the nodes.",
     "demo": "Train a tiny model on two nodes on this machine: no GPU, no download needed.",
 }
-BROKEN_PIPE = 141
 INTERRUPTED = 130
 
 
@@ -64,37 +64,54 @@ def dsk(ctx: click.Context, *, file: Path, debug: bool) -> None:
     dsk launch train.yaml                train
     """  # noqa: D301 - click wants the character \b itself
     ctx.obj = Context(file.absolute(), debug)
+    if colourless():
+        ctx.color = False  # of what click itself prints
 
 
 def main() -> None:
     """Exit codes: 0 done, 1 failed, 2 wrong input, 3 node or engine unreachable, 130 Ctrl-C."""
     debug = "--debug" in sys.argv
+    prepare()
+    stdout = sys.stdout
     try:
         code = dsk.main(standalone_mode=False)
+    except SystemExit:
+        if sys.stdout is not stdout:  # by click, which found its reader gone, and exits with 1
+            sys.exit(BROKEN_PIPE)
+        raise
     except click.ClickException as error:
-        error.show()
+        said = io.StringIO()
+        error.show(file=said)
+        echo(said.getvalue().rstrip("\n"), err=True)
         code = error.exit_code
     except DskError as error:
-        if debug:
-            raise
         from dsk.cli.errors import show
 
-        show(error)
+        if debug:
+            _show_traceback()
+        else:
+            show(error)
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
+        echo("interrupted", err=True)
         code = INTERRUPTED
     except BrokenPipeError:
-        # The reader has gone (`dsk logs | head`). Python would complain once more at its own end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = BROKEN_PIPE
+        reader_gone()
     except Exception as error:
         if debug:
-            raise
-        click.echo(
-            f"error: unexpected {type(error).__name__}: {error}\n"
-            "  fix: this is a defect of dsk; report what the same command shows with `dsk --debug`",
-            err=True,
-        )
+            _show_traceback()
+        else:
+            echo(
+                f"error: unexpected {type(error).__name__}: {error}\n"
+                "  fix: this is a defect of dsk; report what the same command shows with "
+                "`dsk --debug`",
+                err=True,
+            )
         code = DskError.exit_code
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _show_traceback() -> None:
+    import traceback
+
+    echo(traceback.format_exc().rstrip("\n"), err=True)

@@ -6,13 +6,12 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from dsk.cli.controls import coloured_lines
 from dsk.cli.fold import numbers
 from dsk.jobs.overview import Overview
-from dsk.jobs.states import LOST, JobState, WorkerState
+from dsk.jobs.states import LOST, UNREADABLE, JobState, WorkerState
 from dsk.wire.events import FINAL_STATES
 from dsk.wire.report import GpuReport, HostReport, NodeReport, RankReport
-from dsk.wire.status import NodeStatus
+from dsk.wire.status import JobStatus, NodeStatus, UnreadableStatus
 
 GB = 1e9
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -37,11 +36,13 @@ def _worker(worker: WorkerState) -> str:
 
 
 def _runs(job: JobState) -> bool:
-    return job.state not in (*FINAL_STATES, LOST)
+    return job.state not in (*FINAL_STATES, LOST, UNREADABLE)
 
 
 def _job(job: JobState) -> list[str]:
     status, runs = job.status, _runs(job)
+    if isinstance(status, UnreadableStatus):
+        return [f"job {status.job}  {job.state}", f"  {status.problem}"]
     now = status.updated + job.age
     parts = [f"job {status.job}", job.state]
     if status.attempt:
@@ -63,7 +64,7 @@ def _job(job: JobState) -> list[str]:
         parts.append(f"last heard of {_moment(status.updated)}")
     lines = ["  ".join(parts)]
     if status.cause:
-        lines.append(f"  {coloured_lines(status.cause)}")
+        lines.append(f"  {status.cause}")
     if runs and job.age > OLD_S:
         lines.append(
             f"  this was {duration(job.age)} ago: the supervisor has written nothing since then; "

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
-import click
+from dsk.cli.printing import echo
 
 if TYPE_CHECKING:
     from dsk.checks.model import Finding
@@ -20,13 +21,19 @@ def looking_at_servers(request: Request) -> Iterator[Callable[[], None]]:
     """Looks at the job's servers beside what is done meanwhile. What is yielded waits for that,
     shows what is wrong, and raises JobFailed where the job would fail."""
     from dsk.cluster.selection import select
+    from dsk.connect import processes
     from dsk.jobs.check import before_launch
 
     cluster = request.cluster
     chosen = select(cluster, request.include, request.exclude)
     with ThreadPoolExecutor(1) as pool:
-        found = pool.submit(before_launch, cluster, [cluster.nodes[each.index] for each in chosen])
-        yield lambda: _show(cluster, found.result())
+        nodes = [cluster.nodes[each.index] for each in chosen]
+        found = pool.submit(processes.inherited(partial(before_launch, cluster, nodes)))
+        try:
+            yield lambda: _show(cluster, found.result())
+        except KeyboardInterrupt:
+            processes.interrupt()
+            raise
 
 
 def _show(cluster: Cluster, found: Sequence[Finding]) -> None:
@@ -36,7 +43,7 @@ def _show(cluster: Cluster, found: Sequence[Finding]) -> None:
 
     for finding in found:
         if finding.state in ("failed", "warning"):
-            click.echo(line(cluster, finding, preferred()), err=True)
+            echo(line(cluster, finding, preferred()), err=True)
     failed = sum(finding.state == "failed" for finding in found)
     if failed:
         raise JobFailed(

@@ -8,7 +8,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
-import click
+from dsk.cli.controls import printable
+from dsk.cli.printing import echo
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -42,9 +43,9 @@ class Progress:
         """Above the bars, where there are some."""
         with self._lock:
             if self._bars is None:
-                click.echo(line)
+                echo(line)
             else:
-                self._bars.console.print(line, markup=False, highlight=False)
+                self._bars.console.print(printable(line), markup=False, highlight=False)
 
     def _tell(self, name: str, done: int, total: int) -> None:
         begun = self._begun.setdefault(name, time.monotonic())
@@ -53,7 +54,7 @@ class Progress:
             self._shown[name] = done
             unit, word = (GB, "GB") if total >= GB else (MB, "MB")
             rate = done / MB / max(time.monotonic() - begun, 0.1)
-            click.echo(f"{name}: {done / unit:.1f} of {total / unit:.1f} {word}, {rate:.0f} MB/s")
+            echo(f"{name}: {done / unit:.1f} of {total / unit:.1f} {word}, {rate:.0f} MB/s")
 
     def _draw(self, name: str, done: int, total: int) -> None:
         if self._bars is None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dsk.cli.context import Context, pass_context
+from dsk.cli.printing import echo
 
 if TYPE_CHECKING:
     from dsk.cluster.model import Cluster
@@ -37,12 +38,12 @@ def command(context: Context, *, output: Path | None) -> None:
     from dsk.jobs.stacks import stack_for
 
     cluster = context.cluster_with_engines()
-    keys = ensure_keys(cluster, click.echo)
+    keys = ensure_keys(cluster, echo)
     paths = write_bundles(output or cluster.state_dir / "bundle", render(cluster, keys))
     stack, note = stack_for(cluster.image)
-    click.echo(_instructions(cluster, paths, stack))
+    echo(_instructions(cluster, paths, stack))
     if note:
-        click.echo(f"note: {note}", err=True)
+        echo(f"note: {note}", err=True)
 
 
 def _instructions(cluster: Cluster, paths: dict[int, Path], stack: Stack) -> str:

@@ -13,6 +13,7 @@ import click
 from dsk.cli import events
 from dsk.cli.controls import coloured
 from dsk.cli.fold import Fold, Folded, numbers
+from dsk.cli.printing import draw, echo
 from dsk.wire.events import Event, Exited, Output, Step
 
 BAR_EVERY_S = 10.0
@@ -88,7 +89,7 @@ class Screen:
         return f"[all {self._world_size} ranks]"
 
     def _line(self, who: str, line: str) -> str:
-        return f"{click.style(who.ljust(self._width), fg='cyan')} {coloured(line)}"
+        return f"{click.style(who.ljust(self._width), fg='cyan')} {line}"
 
     def _show_bar(self) -> None:
         """The lowest rank's: the others' are much the same."""
@@ -100,7 +101,7 @@ class Screen:
         if self._draws:
             self._clear()
             text = click.unstyle(coloured(bar.line))
-            click.echo(_cut(f"{who.ljust(self._width)} {text}"), nl=False)
+            draw(_cut(f"{who.ljust(self._width)} {text}"))
             self._drawn = True
         elif bar.at - self._bar_at >= BAR_EVERY_S:
             self._bar_at = bar.at
@@ -108,13 +109,13 @@ class Screen:
 
     def _clear(self) -> None:
         if self._drawn:
-            click.echo(CLEAR, nl=False)
+            draw(CLEAR)
             self._drawn = False
 
     def _print(self, text: str) -> None:
         drawn = self._drawn
         self._clear()
-        click.echo(text)
+        echo(text)
         if drawn and self._bars:
             self._show_bar()
 

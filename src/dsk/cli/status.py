@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 import click
 
 from dsk.cli.context import Context, in_place_option, pass_context
+from dsk.cli.printing import echo, echo_json
 
 SHOWN_JOBS = 5
 
@@ -25,8 +25,8 @@ def command(context: Context, *, as_json: bool, all_jobs: bool) -> None:
 
     found = overview(context.cluster())
     if as_json:
-        click.echo(json.dumps(found.to_json(), ensure_ascii=False, indent=1))
+        echo_json(found.to_json())
     else:
-        click.echo(text(found, len(found.jobs) if all_jobs else SHOWN_JOBS))
+        echo(text(found, len(found.jobs) if all_jobs else SHOWN_JOBS))
     if found.unreachable:
         sys.exit(Unreachable.exit_code)

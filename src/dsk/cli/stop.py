@@ -7,6 +7,7 @@ import time
 import click
 
 from dsk.cli.context import Context, in_place_option, pass_context
+from dsk.cli.printing import echo
 
 
 @click.command()
@@ -32,4 +33,4 @@ def command(context: Context, job: str | None) -> None:
                 fix="a node out of reach ends its ranks by itself within 30 s; a process that does "
                 "not end waits for a disk or a GPU: look with dsk exec -- ps -ef",
             )
-        click.echo(f"job {supervisor.job} has ended on all nodes")
+        echo(f"job {supervisor.job} has ended on all nodes")

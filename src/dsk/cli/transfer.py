@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dsk.cli.printing import echo_json_text
 from dsk.cli.progress import MB, Progress
 from dsk.wire.transfer import Asked, Done, Event, Failed, Moved, Planned, Said, encode
 
@@ -26,7 +27,7 @@ class Printer(Progress):
 
     def __call__(self, event: Event) -> None:
         if self._as_json:
-            click.echo(encode(event))
+            echo_json_text(encode(event))
         elif isinstance(event, Moved):
             self.update(str(self._nodes[event.node]), event.done, event.total)
         elif not isinstance(event, (Asked, Failed)):  # errors are shown at the end

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dsk.cli.context import Context, pass_context
+from dsk.cli.printing import echo
 
 if TYPE_CHECKING:
     from dsk.cluster.model import Node
@@ -40,16 +41,16 @@ def command(context: Context, *, accept_new_host_keys: bool, force: bool) -> Non
     with Printer() as report:
         errors = up(cluster, report, trust=_accept if accept_new_host_keys else _ask, force=force)
     finish(errors)
-    click.echo(f"{len(cluster.nodes)} of {len(cluster.nodes)} nodes are up")
+    echo(f"{len(cluster.nodes)} of {len(cluster.nodes)} nodes are up")
 
 
 def _accept(node: Node, key: HostKey) -> bool:
-    click.echo(f"{node}: new host key {key.fingerprint}, accepted")
+    echo(f"{node}: new host key {key.fingerprint}, accepted")
     return True
 
 
 def _ask(node: Node, key: HostKey) -> bool:
     if not sys.stdin.isatty():
         return False
-    click.echo(f"{node}: the host key of {node.server} is {key.fingerprint}")
+    echo(f"{node}: the host key of {node.server} is {key.fingerprint}")
     return click.confirm("is that the server's own?", default=False)

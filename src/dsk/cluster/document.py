@@ -10,6 +10,11 @@ import yaml
 
 from dsk.errors import UserError
 
+NESTED = "is nested too deeply, or contains itself"
+MOST_VALUES = 20_000
+"""Far more than MOST_NODES servers need. An alias (`*a`) that stands for others which stand for
+others would grow without end."""
+
 Key = tuple[str | int, ...]
 """Where a value stands: `("nodes", 1, "slots")`."""
 
@@ -41,6 +46,8 @@ def read(text: str, name: str) -> Document:
     """Raises UserError where `text` is not YAML or no mapping; `name` is the file's."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except RecursionError:
+        raise UserError(NESTED, where=name) from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise UserError(f"is not valid YAML: {error.problem}", where=f"{name}:{line}") from error
@@ -53,19 +60,27 @@ def read(text: str, name: str) -> Document:
         raise UserError(
             f"holds {kind}, not settings", where=name, fix="write lines of the form key: value"
         )
-    reader = _Reader()
-    values = reader.read(root, ())
+    reader = _Reader(name)
+    try:
+        values = reader.read(root, ())
+    except RecursionError:
+        raise UserError(NESTED, where=name) from None
     return Document(values, reader.lines, reader.texts, tuple(reader.mistakes))
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         self.lines: dict[Key, int] = {}
         self.texts: dict[Key, str] = {}
         self.mistakes: list[Mistake] = []
+        self._name = name
+        self._values = 0
         self._loader = yaml.SafeLoader("")
 
     def read(self, node: yaml.Node, key: Key) -> Any:
+        self._values += 1
+        if self._values > MOST_VALUES:
+            raise UserError(f"holds more than {MOST_VALUES} values", where=self._name)
         self.lines.setdefault(key, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, key)

@@ -28,15 +28,20 @@ class Local:
 
 @dataclass(frozen=True)
 class SshTarget:
-    """How dsk reaches a server's own sshd; `key` None leaves the choice to OpenSSH."""
+    """How dsk reaches a server's own sshd; OpenSSH and its configuration decide what is None."""
 
-    user: str
+    user: str | None
     host: str
-    port: int = 22
+    port: int | None = 22
     key: Path | None = None
 
+    @property
+    def login(self) -> str:
+        """As ssh's argument."""
+        return f"{self.user}@{self.host}" if self.user else self.host
+
     def __str__(self) -> str:
-        return f"{self.user}@{self.host}:{self.port}"
+        return f"{self.login}:{self.port}" if self.port else self.login
 
 
 @dataclass(frozen=True)

@@ -186,9 +186,21 @@ def _cluster(model: ClusterModel, file: Path) -> Cluster:
 
 
 def _server(node: NodeModel, default: SshModel, folder: Path) -> Local | SshTarget:
-    """A relative key file is beside dsk.yaml."""
+    """A relative key file is relative to dsk.yaml's folder.
+
+    What neither the node nor `ssh:` says of a host named in `ssh` is left to OpenSSH: the name may
+    be an alias in the user's ~/.ssh/config.
+    """
     if node.ssh == "local":
         return Local()
-    user, host, port = split_target(node.ssh) if node.ssh else (None, node.host, None)
     key = folder / Path(default.key).expanduser() if default.key else None
-    return SshTarget(user or default.user, host, port or default.port, key)
+    if not node.ssh:
+        return SshTarget(default.user, node.host, default.port, key)
+    user, host, port = split_target(node.ssh)
+    written = default.model_fields_set
+    return SshTarget(
+        user or (default.user if "user" in written else None),
+        host,
+        port or (default.port if "port" in written else None),
+        key,
+    )

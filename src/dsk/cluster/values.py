@@ -23,11 +23,12 @@ _IMAGE = re.compile(
     r"(?:@sha256:[0-9a-f]{64})?"
 )
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}")
+# A directory's logins may have its domain: user@example.org.
+_USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(?:@[A-Za-z0-9_][A-Za-z0-9_.-]{0,252})?")
 _IDS = re.compile(r"([1-9][0-9]{0,9}):(0|[1-9][0-9]{0,9})")
 HIGHEST_ID = 2**31 - 1  # Docker's
 _SSH_HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}")
-_TARGET = re.compile(r"(?:(?P<user>[^@]*)@)?(?P<host>[^@:]*)(?::(?P<port>[0-9]{1,5}))?")
+_TARGET = re.compile(r"(?:(?P<user>.*)@)?(?P<host>[^@:]*)(?::(?P<port>[0-9]{1,5}))?")
 _INTERFACE = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{INTERFACE_LENGTH - 1}}}")
 _SIZE = re.compile(r"[1-9][0-9]*(?:[kmg]b?|b)", re.IGNORECASE)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -101,7 +102,12 @@ def host(value: str) -> str:
             f"{value!r} is not an IPv4 address; write the node's LAN address "
             "(dsk init looks names up)"
         ) from None
-    if address.is_loopback or address.is_unspecified or address.is_multicast:
+    if (
+        address.is_loopback
+        or address.is_unspecified
+        or address.is_multicast
+        or address.is_reserved  # 255.255.255.255 and the rest of 240.0.0.0/4
+    ):
         raise ValueError(f"{value} does not lead to another node; write the node's LAN address")
     return value
 

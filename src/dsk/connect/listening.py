@@ -10,10 +10,13 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Heard = queue.Queue[Item | Exception | None]
 
+AHEAD = 1000
+"""Items that wait to be taken: a reader that stops (`dsk logs | less`) stops what is sent to it."""
+
 
 def listen(items: Iterable[Item]) -> Heard[Item]:
     """Reads `items` in a thread; their end comes as None, an error as itself."""
-    heard: Heard[Item] = queue.Queue()
+    heard: Heard[Item] = queue.Queue(AHEAD)
 
     def read() -> None:
         try:

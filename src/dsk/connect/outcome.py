@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
 from dsk.cluster.model import Node
@@ -37,7 +38,7 @@ def side_by_side(
     """`fn` of every node, at most `limit` at once, in the nodes' order.
 
     A DskError is that node's outcome; anything else is a bug and raised once all are done. Ctrl-C
-    ends the programs that run for `fn`, waits for them, and is raised then.
+    ends the programs that run for `fn`, which can start no others, and is raised then.
     """
 
     def attempt(node: Node) -> Outcome[T]:
@@ -47,7 +48,7 @@ def side_by_side(
             return Outcome(node, error=error)
 
     with ThreadPoolExecutor(max_workers=max(1, min(limit, len(nodes)))) as pool:
-        futures = [pool.submit(attempt, node) for node in nodes]
+        futures = [pool.submit(processes.inherited(partial(attempt, node))) for node in nodes]
         try:
             for future in futures:
                 future.exception()

@@ -53,9 +53,11 @@ def options(target: SshTarget, known_hosts: Path, connect_s: int = CONNECT_S) ->
         **OPTIONS,
         "ConnectTimeout": str(connect_s),
         "UserKnownHostsFile": files,
-        "User": target.user,
-        "Port": str(target.port),
     }
+    if target.user:
+        chosen["User"] = target.user
+    if target.port:
+        chosen["Port"] = str(target.port)
     if target.key:
         chosen |= {"IdentityFile": _word(target.key.expanduser()), "IdentitiesOnly": "yes"}
     return [part for name, value in chosen.items() for part in ("-o", f"{name}={value}")]

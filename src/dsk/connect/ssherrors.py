@@ -129,13 +129,12 @@ def ssh_error(stderr: str, target: SshTarget, where: str) -> Unreachable:
 
 
 def _facts(target: SshTarget) -> dict[str, str]:
-    port = f"-p {target.port} " if target.port != 22 else ""
+    port = f"-p {target.port} " if target.port not in (22, None) else ""
     key = f"-i {shlex.quote(str(target.key))} " if target.key else ""
-    login = f"{target.user}@{target.host}"
     return {
         "target": str(target),
-        "login": login,
+        "login": target.login,
         "port": port,
-        "command": f"ssh {key}{port}{login}",
+        "command": f"ssh {key}{port}{target.login}",
         "name": f"'[{target.host}]:{target.port}'" if port else target.host,
     }

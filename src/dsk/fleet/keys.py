@@ -8,7 +8,7 @@ from pathlib import Path
 from dsk.bundle import KeyPair, Keys
 from dsk.cluster.model import Cluster
 from dsk.connect import keygen
-from dsk.fleet.state import ensure_state_dir
+from dsk.fleet.state import ensure_owner, ensure_state_dir, existing_owner
 
 FOLDER_MODE = 0o700
 KEY_MODE = 0o600
@@ -23,7 +23,7 @@ def ensure_keys(cluster: Cluster, say: Callable[[str], None]) -> Keys:
     cluster_key = ensure_cluster_key(cluster, say)
     folder, comment = cluster.key.parent, f"dsk:{cluster.name}"
     hosts = tuple(_pair(folder / f"host-{node.host}", comment, say) for node in cluster.nodes)
-    return Keys(cluster_key, hosts)
+    return Keys(cluster_key, hosts, ensure_owner(cluster))
 
 
 def ensure_cluster_key(cluster: Cluster, say: Callable[[str], None]) -> KeyPair:
@@ -61,4 +61,4 @@ def existing_keys(cluster: Cluster) -> Keys | None:
     def pair(path: Path) -> KeyPair:
         return KeyPair(path.read_text(), keygen.public_half(path))
 
-    return Keys(pair(cluster.key), tuple(map(pair, hosts)))
+    return Keys(pair(cluster.key), tuple(map(pair, hosts)), existing_owner(cluster))

@@ -148,12 +148,14 @@ class Image:
 
 @dataclass(frozen=True)
 class Worker:
-    """The node's worker container; `config` is its dsk.config label, `image` its image's id."""
+    """The node's worker container; `config` is its dsk.config label, `image` its image's id,
+    `owner` whose dsk.yaml made it ("": an older dsk)."""
 
     running: bool
     restarting: bool
     config: str
     image: str
+    owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -254,7 +256,13 @@ def _ok(fact: Completed, read: Any) -> Any:
 def _worker(text: str) -> Worker:
     raw: Mapping[str, Any] = json.loads(text)
     state, labels = raw["State"], raw["Config"]["Labels"] or {}
-    return Worker(state["Running"], state["Restarting"], labels.get("dsk.config", ""), raw["Image"])
+    return Worker(
+        state["Running"],
+        state["Restarting"],
+        labels.get("dsk.config", ""),
+        raw["Image"],
+        labels.get("dsk.owner", ""),
+    )
 
 
 def _address(text: str) -> tuple[str, int]:

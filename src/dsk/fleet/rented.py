@@ -68,6 +68,8 @@ def client_config(cluster: Cluster, nodes: Iterable[Node]) -> Iterator[list[str]
         key, known_hosts = paths.SSH_MATERIAL
         write_atomic(folder / key, cluster.key.read_bytes(), 0o600)
         write_atomic(folder / known_hosts, (cluster.state_dir / known_hosts).read_bytes(), 0o600)
-        text = ssh_config(str(folder), cluster.worker_port, cluster.login)
+        text = ssh_config(
+            str(folder), cluster.worker_port, cluster.login, source=cluster.master.host
+        )
         write_atomic(folder / "config", text.encode(), 0o600)
         yield [str(folder / "config")]

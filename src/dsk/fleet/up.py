@@ -28,9 +28,12 @@ def up(
 
     `force`: every worker is made anew, also one that holds a job, which ends the job.
     """
-    bundles = render(cluster, ensure_keys(cluster, lambda text: report(Said(text))))
+    keys = ensure_keys(cluster, lambda text: report(Said(text)))
+    bundles = render(cluster, keys)
     with open_fleet(cluster, cluster.nodes, trust) as fleet:
         probes = fleet.each(lambda node, server: _look(server, cluster, node, bundles[node.index]))
+        if not force:
+            _leave_to_others(cluster, keys.owner, fleet, probes)
         _hints(cluster, fleet, probes, report)
         renewed = _distribute(cluster, fleet, probes, report)
         if cluster.demo and fleet.good:
@@ -56,6 +59,24 @@ def _look(server: Server, cluster: Cluster, node: Node, bundle: Bundle) -> Probe
     if error := problem(cluster, node, found):
         raise error
     return found
+
+
+def _leave_to_others(
+    cluster: Cluster, owner: str, fleet: Fleet, probes: Mapping[int, Probe]
+) -> None:
+    """Two people may have chosen the same name, as of a cluster that they copied."""
+    for node in fleet.good:
+        there = probes[node.index].worker
+        if there and there.owner and there.owner != owner:
+            whose, _, _ = there.owner.rpartition(" ")
+            error = UserError(
+                f"the worker of a cluster {cluster.name} there was made from another dsk.yaml: "
+                f"{whose}",
+                where=str(node),
+                fix="give this cluster a name of its own (name: in dsk.yaml) and another "
+                "worker_port; if that one is no longer needed, take over: dsk up --force",
+            )
+            fleet.fail(node, error)
 
 
 def _hints(cluster: Cluster, fleet: Fleet, probes: Mapping[int, Probe], report: Report) -> None:

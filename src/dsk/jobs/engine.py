@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 ENGINE_KNOWS_WITHIN_S = 30
-CONFLICT = 409
+NOT_FOUND = 404
 
 
 @contextmanager
@@ -70,8 +70,18 @@ class MasterContainer(Supervisor):
             self.exit_code()
 
     def exit_code(self) -> int:
+        from docker.errors import NotFound
+
         with self._asking():
-            return int(self._container.wait(timeout=ENGINE_KNOWS_WITHIN_S)["StatusCode"])
+            try:
+                return int(self._container.wait(timeout=ENGINE_KNOWS_WITHIN_S)["StatusCode"])
+            except NotFound:
+                # The next launch removes the containers of jobs that have ended.
+                raise JobFailed(
+                    f"the master container of job {self.job} was removed",
+                    where=self._where,
+                    fix=f"what became of the job: dsk status   its output: dsk logs {self.job}",
+                ) from None
 
     def request_stop(self) -> None:
         self._kill(STOP.name)
@@ -94,17 +104,20 @@ class MasterContainer(Supervisor):
             try:
                 self._container.kill(signal=signal)
             except APIError as error:
-                if error.status_code != CONFLICT:
+                if error.status_code not in (master.CONFLICT, NOT_FOUND):
                     raise
                 return False
         return True
 
     def _ends_within(self, limit: float) -> bool:
+        from docker.errors import NotFound
         from requests.exceptions import RequestException
 
         with self._asking():
             try:
                 self._container.wait(timeout=limit)
+            except NotFound:
+                return True
             except RequestException as error:
                 if not _is_timeout(error):
                     raise

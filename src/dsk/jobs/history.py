@@ -7,16 +7,18 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
+from typing import Any
 
 from dsk.errors import JobFailed, UserError
 from dsk.jobs.follow import Bookmark, events
 from dsk.jobs.place import Place, Supervisor, out_of_hearing
-from dsk.jobs.states import LOST, JobState
+from dsk.jobs.states import LOST, UNREADABLE, JobState
 from dsk.jobs.wanted import Since
 from dsk.wire import paths
 from dsk.wire.events import FINAL_STATES, Event, Finished, Notice, Phase
 from dsk.wire.position import ASKED_FOR
-from dsk.wire.status import JobStatus
+from dsk.wire.reading import read
+from dsk.wire.status import JobStatus, UnreadableStatus
 
 STARTS_WITHIN_S = 60.0
 """From a job's start until its folder is there."""
@@ -26,33 +28,59 @@ OF_A_NODE = re.compile(r"node\d+ \(")
 
 
 def statuses(place: Place) -> list[JobStatus]:
-    """Every job of this workspace, the oldest first, as its supervisor last wrote it."""
+    """Every job of this cluster, the oldest first, as its supervisor last wrote it."""
     return [status for status, _ in _written(place)]
+
+
+def _written(place: Place) -> list[tuple[JobStatus, float]]:
+    """With the seconds since each was written. Jobs of other clusters in the same workspace are not
+    among them."""
+    text = place.output_of(["dsk-agent", "jobs", "--workspace", str(place.cluster.workspace)])
+    found = [(_status(raw), _age(raw)) for raw in json.loads(text)]
+    own = place.cluster.name
+    return [
+        (status, age)
+        for status, age in found
+        if isinstance(status, UnreadableStatus) or status.cluster == own
+    ]
+
+
+def _age(raw: Any) -> float:
+    """An older image's agent does not report it: then by this machine's clock."""
+    raw = raw if isinstance(raw, dict) else {}
+    age, updated = raw.get("age"), raw.get("updated")
+    if isinstance(age, int | float):
+        return float(age)
+    return max(0.0, time.time() - updated) if isinstance(updated, int | float) else 0.0
+
+
+def _status(raw: Any) -> JobStatus:
+    """Of the agent's answer, which may be of another version of dsk."""
+    raw = raw if isinstance(raw, dict) else {}
+    try:
+        if "problem" not in raw:
+            return read(JobStatus, raw)
+        problem = str(raw["problem"])
+    except ValueError as error:
+        problem = str(error)
+    at = next((raw[key] for key in ("at", "started") if type(raw.get(key)) in (int, float)), 0.0)
+    text = f"{problem}; another version of dsk may have written it"
+    return UnreadableStatus.of(str(raw.get("job", "?")), at, text)
 
 
 def states(place: Place) -> list[JobState]:
     """The same, compared with what really runs."""
     alive = {supervisor.job for supervisor in place.running()}
     return [
-        JobState(
-            status,
-            status.state if status.state in FINAL_STATES or status.job in alive else LOST,
-            age,
-        )
+        JobState(status, _state(status, runs=status.job in alive), age)
         for status, age in _written(place)
     ]
 
 
-def _written(place: Place) -> list[tuple[JobStatus, float]]:
-    """With the seconds since each was written."""
-    text = place.output_of(["dsk-agent", "jobs", "--workspace", str(place.cluster.workspace)])
-    found = []
-    for raw in json.loads(text):
-        age = raw.pop("age", None)
-        status = JobStatus.from_json(json.dumps(raw))
-        # An older image's agent does not say: by this machine's clock then.
-        found.append((status, max(0.0, time.time() - status.updated) if age is None else age))
-    return found
+def _state(status: JobStatus, *, runs: bool) -> str:
+    if isinstance(status, UnreadableStatus):
+        return UNREADABLE
+    return status.state if status.state in FINAL_STATES or runs else LOST
 
 
 def find(statuses: list[JobStatus], job: str | None) -> JobStatus:
@@ -60,7 +88,8 @@ def find(statuses: list[JobStatus], job: str | None) -> JobStatus:
     if not statuses:
         raise UserError("no job has run on this cluster yet", fix="dsk launch train.yaml")
     if job is None:
-        return statuses[-1]
+        readable = [each for each in statuses if not isinstance(each, UnreadableStatus)]
+        return (readable or statuses)[-1]
     found = [status for status in statuses if status.job == job]
     if not found:
         known = ", ".join(status.job for status in statuses[-5:])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from dsk.cluster.model import Cluster, Node
@@ -16,14 +17,25 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 CLUSTER, ROLE, NODE, JOB = "dsk.cluster", "dsk.role", "dsk.node", "dsk.job"
+CONFLICT = 409
+ABANDONED_S = 120.0
+"""A launch starts the container that it has created within a second or two."""
 LOG_OPTIONS = {"max-size": "64m", "max-file": "2"}
 
 
 def worker_of(engine: DockerClient, cluster: Cluster, node: Node) -> Container | None:
     """The node's worker on its own engine, in whatever state; None where there is none."""
     labels = [f"{CLUSTER}={cluster.name}", f"{ROLE}=worker", f"{NODE}={node.index}"]
-    found: list[Container] = engine.containers.list(all=True, filters={"label": labels})
+    found = _list(engine, labels, ended=True)
     return found[0] if found else None
+
+
+def _list(engine: DockerClient, labels: list[str], *, ended: bool) -> list[Container]:
+    """Without those that somebody removes meanwhile."""
+    found: list[Container] = engine.containers.list(
+        all=ended, filters={"label": labels}, ignore_removed=True
+    )
+    return found
 
 
 def find_worker(engine: DockerClient, cluster: Cluster) -> Container:
@@ -51,14 +63,13 @@ def output_of(container: Container, argv: list[str]) -> str:
 def find_masters(engine: DockerClient, cluster: Cluster, *, ended: bool = True) -> list[Container]:
     """The cluster's master containers, the newest first; with `ended` those that have ended too."""
     labels = [f"{CLUSTER}={cluster.name}", f"{ROLE}=master"]
-    found: list[Container] = engine.containers.list(all=ended, filters={"label": labels})
-    return found
+    return _list(engine, labels, ended=ended)
 
 
 def start(engine: DockerClient, cluster: Cluster, spec: JobSpec) -> Container:
     """Starts the job's supervisor beside the worker: with its image, user, network, workspace and
     bundle, so that the two cannot differ."""
-    from docker.types import LogConfig
+    from docker.types import LogConfig, Ulimit
 
     worker = find_worker(engine, cluster)
     remove_ended(engine, cluster)
@@ -69,12 +80,15 @@ def start(engine: DockerClient, cluster: Cluster, spec: JobSpec) -> Container:
         name=f"dsk-{cluster.name}-job-{spec.job}",
         labels={CLUSTER: cluster.name, ROLE: "master", JOB: spec.job},
         user=user or None,
+        environment={"DSK_HOST": cluster.master.host},
         network_mode=_network_of(worker),
         mounts=_mounts(worker),
         cap_drop=["ALL"],
         # Root reads the bundle and writes the job's folder, whoever on the server owns them.
         cap_add=[] if user else ["DAC_OVERRIDE", "FOWNER"],
         security_opt=["no-new-privileges"],
+        # No memory image with the job's secrets on a disk.
+        ulimits=[Ulimit(name="core", soft=0, hard=0)],
         log_config=LogConfig(type=LogConfig.types.JSON, config=LOG_OPTIONS),
         healthcheck={"test": ["NONE"]},
     )
@@ -89,9 +103,31 @@ def start(engine: DockerClient, cluster: Cluster, spec: JobSpec) -> Container:
 
 
 def remove_ended(engine: DockerClient, cluster: Cluster) -> None:
+    """Also those that were created and never started, because dsk was killed in between: they hold
+    a job's specification, which may hold secrets."""
+    from docker.errors import APIError, NotFound
+
     for container in find_masters(engine, cluster):
-        if container.status in ("exited", "dead"):
-            container.remove()
+        ended = container.status in ("exited", "dead")
+        if ended or (container.status == "created" and _age_s(engine, container) > ABANDONED_S):
+            try:
+                container.remove()
+            except NotFound:
+                pass  # another launch was quicker
+            except APIError as error:
+                if error.status_code != CONFLICT:  # its removal is in progress, or it just started
+                    raise
+
+
+def _age_s(engine: DockerClient, container: Container) -> float:
+    """Since it was created, by the engine's clock."""
+    now, created = engine.info()["SystemTime"], container.attrs["Created"]
+    return (_time(now) - _time(created)).total_seconds()
+
+
+def _time(text: str) -> datetime:
+    """RFC 3339 with nanoseconds, which datetime does not have."""
+    return datetime.fromisoformat(f"{text[:19]}+00:00")
 
 
 def _network_of(worker: Container) -> str:

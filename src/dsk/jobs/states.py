@@ -8,6 +8,7 @@ from dsk.cluster.model import Node
 from dsk.wire.status import JobStatus
 
 RUNNING, MISSING, UNREACHABLE, LOST = "running", "missing", "unreachable", "lost"
+UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,9 @@ class WorkerState:
 
 @dataclass(frozen=True)
 class JobState:
-    """`state` is the status's own, or "lost" where the supervisor is gone without a last word.
-    `age`: seconds since the supervisor wrote the status, by its own clock."""
+    """`state` is the status's own, "lost" where the supervisor exited without reporting one, or
+    "unreadable" where the status is an UnreadableStatus. `age`: seconds since the supervisor wrote
+    the status, by its own clock."""
 
     status: JobStatus
     state: str

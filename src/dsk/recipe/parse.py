@@ -22,6 +22,9 @@ CORRECT_IT = Text("correct or delete the key", "改正或删除这个键")
 CORRECT_THEM = Text("correct or delete the keys", "改正或删除这些键")
 
 
+NESTED = Text("is nested too deeply, or contains itself", "嵌套过深，或包含其自身")
+
+
 @dataclass(frozen=True)
 class Parsed:
     """Values as LLaMA-Factory would read them; `places` says where each key was written last."""
@@ -34,7 +37,10 @@ class Parsed:
 def parse(source: TrainFile, overrides: Sequence[str], known: KnownKeys) -> Parsed:
     """Read, merge, and refuse what LLaMA-Factory does not know. Raises UserError."""
     is_json = source.name.endswith(".json")
-    base, places = _read_json(source) if is_json else _read_yaml(source)
+    try:
+        base, places = _read_json(source) if is_json else _read_yaml(source)
+    except RecursionError:
+        raise UserError(NESTED, where=source.name) from None
     words = [_split_override(word) for word in overrides]
     values = _merge(base, overrides, source)
     places |= {key: _override_place(word) for key, word in zip(words, overrides, strict=True)}

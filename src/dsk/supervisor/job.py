@@ -21,6 +21,7 @@ from dsk.supervisor.place import Place
 from dsk.supervisor.record import Record
 from dsk.supervisor.runner import Runner
 from dsk.supervisor.stalls import Stall
+from dsk.supervisor.trickle import Trickle
 from dsk.supervisor.watch import Watch
 from dsk.supervisor.worker import Worker, agent_command
 from dsk.supervisor.workers import Workers
@@ -154,7 +155,8 @@ class Job:
         )
         stack.callback(workers.close)
         # From now on: an agent that is not asked anything takes its supervisor for dead.
-        self._watches = [Watch(worker, self._heard.put) for worker in workers]
+        trickle = Trickle(self._heard.put, self._spec.world_size)
+        self._watches = [Watch(worker, trickle.tell) for worker in workers]
         for watch in self._watches:
             stack.callback(watch.stop)
         return workers
@@ -247,13 +249,15 @@ class Job:
 
     def _write_ssh_configs(self) -> None:
         place, port = self._place, self._spec.worker_port
-        text = ssh_config(str(place.keys), port, place.login)
+        text = ssh_config(str(place.keys), port, place.login, source=place.address)
         write_atomic(place.agent_config, text.encode(), 0o600)
         self._write_rank_config()
 
     def _write_rank_config(self) -> None:
         place, env = self._place, deepspeed.rank_env(self._spec)
-        text = ssh_config(str(place.keys), self._spec.worker_port, place.login, env=env)
+        text = ssh_config(
+            str(place.keys), self._spec.worker_port, place.login, env=env, source=place.address
+        )
         write_atomic(place.rank_config, text.encode(), 0o600)
 
     def _write_hostfile(self) -> None:

@@ -51,6 +51,12 @@ class Place:
         return pwd.getpwuid(os.geteuid()).pw_name
 
     @property
+    def address(self) -> str | None:
+        """The node's own, from which the workers accept the cluster's key; None where it is not
+        known, as in a shell on a rented container."""
+        return os.environ.get("DSK_HOST") or None
+
+    @property
     def spec(self) -> Path:
         return Path(paths.spec(str(self.folder)))
 

@@ -31,7 +31,8 @@ LEASE_S = 25.0
 
 
 def encode(message: dict[str, Any]) -> bytes:
-    return json.dumps(message, ensure_ascii=False).encode() + b"\n"
+    # A lone surrogate, as in the name of a file that is no UTF-8, becomes JSON's own escape.
+    return json.dumps(message, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
 
 
 def decode(line: bytes) -> dict[str, Any]:

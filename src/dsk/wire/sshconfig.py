@@ -12,9 +12,12 @@ def ssh_config(
     *,
     hosts: Sequence[str] = ("*",),
     env: Mapping[str, str] | None = None,
+    source: str | None = None,
 ) -> str:
     """With the cluster's key and known host keys in `folder`, and with no others.
 
+    `source`: the address of this machine to connect from. The workers accept the key from the
+    nodes' addresses alone, and the kernel might choose another one of a machine that has several.
     `env` is sent along: here, and not on a command line, where every user of a server could read
     it. Only the first SetEnv of a file counts, so all of it stands on one line.
     """
@@ -34,6 +37,8 @@ def ssh_config(
         "ServerAliveCountMax 3",
         "LogLevel ERROR",
     ]
+    if source:
+        lines.append(f"BindAddress {source}")
     if env:
         lines.append("SetEnv " + " ".join(_quoted(f"{name}={env[name]}") for name in sorted(env)))
     return "\n  ".join(lines) + "\n"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from dsk.wire import strictjson
 from dsk.wire.events import State
+from dsk.wire.reading import read
 from dsk.wire.report import NodeReport
 
 
@@ -19,11 +20,6 @@ class NodeStatus:
     host: str
     heard: float | None = None
     report: NodeReport | None = None
-
-    @classmethod
-    def from_raw(cls, raw: dict[str, Any]) -> NodeStatus:
-        report = raw["report"] and NodeReport.from_raw(raw["report"])
-        return cls(**{**raw, "report": report})
 
 
 @dataclass(frozen=True)
@@ -58,11 +54,22 @@ class JobStatus:
         return asdict(self)
 
     def to_json(self) -> str:
-        return json.dumps(self.to_raw(), ensure_ascii=False, indent=1)
+        """In one line: of 64 nodes with 8 ranks, 160 KB every 2 s."""
+        return strictjson.dumps(self.to_raw(), compact=True)
 
     @classmethod
     def from_json(cls, text: str) -> JobStatus:
-        """Raises ValueError, KeyError or TypeError where the text is not a status."""
-        raw = json.loads(text)
-        states = tuple(NodeStatus.from_raw(state) for state in raw.pop("node_states", ()))
-        return cls(**{**raw, "nodes": tuple(raw["nodes"]), "node_states": states})
+        """Raises ValueError where the text is not a status; it may be of another version of dsk."""
+        return read(cls, strictjson.loads(text))
+
+
+@dataclass(frozen=True)
+class UnreadableStatus(JobStatus):
+    """In place of one that cannot be read, because of `problem`; only `job` and `started`, the time
+    of the file's last change, are known."""
+
+    problem: str = ""
+
+    @classmethod
+    def of(cls, job: str, at: float, problem: str) -> UnreadableStatus:
+        return cls(job, "", "failed", (), 0, at, at, "", problem=problem)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
+from dsk.wire import strictjson
+from dsk.wire.reading import known
+
 
 class Tagged:
-    """`key` holds the kind: the class's name in lower case. Lists are read back as tuples.
+    """`key` holds the kind: the class's name in lower case. Lists are read back as tuples, and keys
+    that another version of dsk added are ignored.
     `what` names such a line in errors."""
 
     def __init__(self, key: str, what: str, *kinds: type[Any]) -> None:
@@ -18,14 +21,17 @@ class Tagged:
 
     def encode(self, message: Any) -> str:
         kind = type(message).__name__.lower()
-        return json.dumps({self._key: kind, **asdict(message)}, ensure_ascii=False)
+        return strictjson.dumps({self._key: kind, **asdict(message)})
 
     def decode(self, line: str) -> Any:
         """Raises ValueError where the line is none of these kinds."""
         try:
-            raw = json.loads(line)
+            raw = strictjson.loads(line)
             kind = self._kinds[raw.pop(self._key)]
-            fields = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
+            fields = {
+                name: tuple(value) if isinstance(value, list) else value
+                for name, value in known(kind, raw).items()
+            }
             return kind(**fields)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"not {self._what}: {line[:200]!r}") from error

@@ -2,20 +2,21 @@
 
 import json
 import time
+from typing import Any
 
 import torch
 import triton
 import triton.language as tl
 
 
-@triton.jit
-def add(x, y, out, n, block: tl.constexpr):
+@triton.jit  # type: ignore[untyped-decorator]
+def add(x: Any, y: Any, out: Any, n: Any, block: tl.constexpr) -> None:
     at = tl.program_id(0) * block + tl.arange(0, block)
     inside = at < n
     tl.store(out + at, tl.load(x + at, mask=inside) + tl.load(y + at, mask=inside), mask=inside)
 
 
-def main():
+def main() -> None:
     n = 100_003
     x, y = torch.rand(2, n, device="cuda").unbind()
     out = torch.full_like(x, torch.nan)

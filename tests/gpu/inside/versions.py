@@ -14,7 +14,7 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def driver():
+def driver() -> str:
     asked = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.split()[0]
 

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from dsk.demo.tiny_model import save
 
@@ -57,10 +58,10 @@ STEPS = (
 )
 
 
-def scalars():
+def scalars() -> list[str]:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    found = []
+    found: list[str] = []
     for file in WORK.rglob("events.out.tfevents.*"):
         events = EventAccumulator(str(file.parent))
         events.Reload()
@@ -68,10 +69,10 @@ def scalars():
     return found
 
 
-def main():
+def main() -> None:
     WORK.mkdir()
     save(str(WORK / "model"))
-    answer = {}
+    answer: dict[str, Any] = {}
     env = {**os.environ, "DS_ACCELERATOR": "cpu"}
     for name, command, content, typed in STEPS:
         config = WORK / f"{name}.yaml"

@@ -20,7 +20,7 @@ PRIVATE_KEY = re.compile(
 CHECKED_HASH = (0b11).to_bytes(4, "little")
 
 
-def compiled(source):
+def compiled(source: Path) -> bool:
     """A .pyc's first 16 bytes are those that PEP 552 says."""
     pyc = Path(cache_from_source(str(source)))
     if not pyc.exists():
@@ -29,7 +29,7 @@ def compiled(source):
         return file.read(16) == MAGIC_NUMBER + CHECKED_HASH + source_hash(source.read_bytes())
 
 
-def main():
+def main() -> None:
     found = subprocess.run(
         ["grep", "-rlaF", "--exclude-dir=proc", "--exclude-dir=sys", "--exclude-dir=dev", "--null",
          "PRIVATE KEY-----", "/"],

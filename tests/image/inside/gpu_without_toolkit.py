@@ -10,7 +10,7 @@ import torch
 from torch.utils.cpp_extension import CUDA_HOME
 
 
-def main():
+def main() -> None:
     assert CUDA_HOME is None, f"a CUDA toolkit: {CUDA_HOME}"
     torch.cuda.is_available = lambda: True
     torch.cuda.get_device_capability = lambda *_: (9, 0)

@@ -7,6 +7,7 @@ import importlib
 import json
 import pkgutil
 import sys
+from collections.abc import Iterator
 
 import torch
 
@@ -16,7 +17,7 @@ OTHERS = (
 )  # fmt: skip
 
 
-def modules():
+def modules() -> Iterator[str]:
     import llamafactory
 
     path, prefix = llamafactory.__path__, "llamafactory."
@@ -27,7 +28,7 @@ def modules():
     yield from OTHERS
 
 
-def four_bit_step():
+def four_bit_step() -> float:
     """As QLoRA does it: the quantised layer stays, a small one beside it learns."""
     from bitsandbytes.nn import Linear4bit
 
@@ -39,10 +40,10 @@ def four_bit_step():
     x = torch.randn(8, 64)
     (base(x) + extra(x)).square().mean().backward()
     optimizer.step()
-    return (extra.weight - before).abs().max().item()
+    return float((extra.weight - before).abs().max())
 
 
-def main():
+def main() -> None:
     sys.argv = ["llamafactory-cli"]
     failed, imported = {}, 0
     for name in modules():

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 WORK = Path("/tmp/work")
 RANK = """
@@ -20,7 +21,9 @@ pathlib.Path(os.environ["SAID"], os.environ["RANK"]).write_text(json.dumps(said)
 LIMIT_S = 120
 
 
-def ranks(said, world, node_rank, master_addr, master_port):
+def ranks(
+    said: Path, world: dict[str, list[int]], node_rank: int, master_addr: str, master_port: int
+) -> list[Any]:
     said.mkdir()
     argv = [
         sys.executable, "-m", "deepspeed.launcher.launch", f"--node_rank={node_rank}",
@@ -34,7 +37,7 @@ def ranks(said, world, node_rank, master_addr, master_port):
     return [json.loads(file.read_text()) for file in sorted(said.iterdir())]
 
 
-def main():
+def main() -> None:
     WORK.mkdir()
     (WORK / "rank.py").write_text(RANK)
     asked = json.load(sys.stdin)

@@ -8,12 +8,13 @@ import ctypes
 import json
 import re
 import subprocess
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 VENV = Path("/opt/venv")
 
 
-def needed(files):
+def needed(files: Sequence[str]) -> Iterator[tuple[str, str]]:
     """(file, needed library) of each entry; readelf is silent about files that are no ELF."""
     done = subprocess.run(
         ["readelf", "-d", *files], capture_output=True, text=True, env={"LC_ALL": "C"}, check=False
@@ -26,7 +27,7 @@ def needed(files):
             yield name, found[1]
 
 
-def main():
+def main() -> None:
     files = [
         path
         for path in VENV.rglob("*")
@@ -37,7 +38,7 @@ def main():
     present = {path.name for path in VENV.rglob("*.so*")}
     cache = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True)
     present |= {line.split()[0] for line in cache.stdout.splitlines()[1:]}
-    missing = {}
+    missing: dict[str, list[str]] = {}
     for file, library in needed([str(path) for path in files]):
         if library not in present:
             missing.setdefault(library, []).append(str(Path(file).relative_to(VENV)))

@@ -10,7 +10,9 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from dsk.demo.tiny_model import save
 
@@ -21,14 +23,14 @@ EXTENSIONS = WORK / "extensions"
 LIMIT_S = 500
 
 
-def take_away(globs):
+def take_away(globs: Iterable[str]) -> None:
     for pattern in (*globs, "usr/bin/*gcc*", "usr/bin/*cpp*", "usr/bin/c[89c]*", "usr/lib/gcc"):
         for path in Path("/").glob(pattern):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     assert not any(map(shutil.which, COMPILERS)), "there is a compiler"
 
 
-def recipe(preset):
+def recipe(preset: str) -> dict[str, Any]:
     return {
         "model_name_or_path": str(WORK / "model"),
         "stage": "sft",
@@ -48,7 +50,7 @@ def recipe(preset):
     }
 
 
-def main():
+def main() -> None:
     asked = json.load(sys.stdin)
     WORK.mkdir()
     EXTENSIONS.mkdir()

@@ -10,7 +10,9 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from dsk.demo.tiny_model import save
 
@@ -19,6 +21,7 @@ TRAP = WORK / "trap"
 PROGRESS = Path("/dev/shm/dsk-progress")
 LLAMAFACTORY = Path("/opt/llamafactory")
 LIMIT_S = 240
+Started = list[subprocess.Popen[bytes]]
 RECIPE = {
     "model_name_or_path": str(WORK / "model"),
     "stage": "sft",
@@ -50,13 +53,13 @@ ENV = {
 class Watcher(threading.Thread):
     """Every content that the files of a job's ranks have had, as far as it is quick enough."""
 
-    def __init__(self, job, ranks):
+    def __init__(self, job: str, ranks: int) -> None:
         super().__init__()
         self.files = [PROGRESS / job / str(rank) for rank in range(ranks)]
-        self.said = [[] for _ in self.files]
+        self.said: list[list[Any]] = [[] for _ in self.files]
         self.done = threading.Event()
 
-    def run(self):
+    def run(self) -> None:
         last = False
         while not last:
             last = self.done.wait(0.005)
@@ -66,26 +69,28 @@ class Watcher(threading.Thread):
                     said.append(json.loads(text))
 
 
-def deepspeed(ranks, env, config):
+def deepspeed(ranks: int, env: Mapping[str, str], config: str) -> Started:
     argv = ["deepspeed", f"--num_gpus={ranks}", "--master_addr=127.0.0.1", "--module", "dsk.rank"]
     return [start([*argv, "train", config], env)]
 
 
-def direct(ranks, env, config):
+def direct(ranks: int, env: Mapping[str, str], config: str) -> Started:
     """As an agent starts them, in a folder with what must not be taken for a library."""
     TRAP.mkdir(exist_ok=True)
     (TRAP / "datasets.py").write_text("raise SystemExit('the working folder is on sys.path')")
     return one_by_one(["-m", "dsk.rank"], ranks, env, config, cwd=TRAP)
 
 
-def upstream(ranks, env, config):
+def upstream(ranks: int, env: Mapping[str, str], config: str) -> Started:
     script = LLAMAFACTORY / "src/train.py"
     # LLaMA-Factory 0.9.3 comes without it.
     entry = [str(script)] if script.exists() else ["-m", "llamafactory.launcher"]
     return one_by_one(entry, ranks, env, config)
 
 
-def one_by_one(entry, ranks, env, config, cwd=WORK):
+def one_by_one(
+    entry: Sequence[str], ranks: int, env: Mapping[str, str], config: str, cwd: Path = WORK
+) -> Started:
     env = {**env, "WORLD_SIZE": str(ranks), "LOCAL_SIZE": str(ranks)}
     return [
         start(
@@ -97,7 +102,7 @@ def one_by_one(entry, ranks, env, config, cwd=WORK):
     ]
 
 
-def start(argv, env, cwd=WORK):
+def start(argv: Sequence[str], env: Mapping[str, str], cwd: Path = WORK) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         argv, env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
@@ -106,7 +111,7 @@ def start(argv, env, cwd=WORK):
 WAYS = {"deepspeed": deepspeed, "direct": direct, "upstream": upstream}
 
 
-def run(name, way, ranks, recipe):
+def run(name: str, way: str, ranks: int, recipe: Mapping[str, Any]) -> dict[str, Any]:
     output_dir = WORK / name
     config = WORK / f"{name}.yaml"
     # JSON is YAML too.
@@ -132,7 +137,7 @@ def run(name, way, ranks, recipe):
     }
 
 
-def main():
+def main() -> None:
     WORK.mkdir()
     save(str(WORK / "model"))
     asked = json.load(sys.stdin)

@@ -8,14 +8,16 @@ Out, for each line: {"patched": outcome, "upstream": outcome}, an outcome being 
 import json
 import os
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from llamafactory.hparams.parser import read_args
 from omegaconf import OmegaConf
 
 
-def upstream():
+def upstream() -> Any:
     """read_args of LLaMA-Factory 0.9.5 without the patch, but for json.load, which crashes."""
     if len(sys.argv) > 1 and (sys.argv[1].endswith(".yaml") or sys.argv[1].endswith(".yml")):
         override_config = OmegaConf.from_cli(sys.argv[2:])
@@ -28,7 +30,7 @@ def upstream():
     return sys.argv[1:]
 
 
-def outcome(function, words):
+def outcome(function: Callable[[], Any], words: Sequence[str]) -> dict[str, Any]:
     sys.argv = ["/opt/llamafactory/src/train.py", *words]
     try:
         return {"value": function()}
@@ -36,7 +38,7 @@ def outcome(function, words):
         return {"error": str(error)}
 
 
-def main():
+def main() -> None:
     asked = json.load(sys.stdin)
     with TemporaryDirectory() as folder:
         os.chdir(folder)

@@ -193,7 +193,11 @@ def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Agent]:
         time.sleep(SLOW_S)
         make(*arguments)
 
-    monkeypatch.setattr("dsk.agent.session.missing", lambda needed: time.sleep(SLOW_S) or needed)
+    def missing_slowly(needed: Any) -> Any:
+        time.sleep(SLOW_S)
+        return needed
+
+    monkeypatch.setattr("dsk.agent.session.missing", missing_slowly)
     monkeypatch.setattr(Ranks, "__init__", slowly)
     made = Agent(tmp_path / "w", lease=60)
     yield made

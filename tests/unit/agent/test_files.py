@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dsk.agent import files
+from dsk.wire import session
 from dsk.wire.transfer import PARTIAL, Listing
 
 
@@ -89,6 +90,22 @@ def test_names_that_are_no_text_and_things_that_are_no_files(workspace: Path) ->
     found = listing(workspace, "m")
     assert found.problems == ("'m/\\udcff' is no UTF-8: rename it",)
     assert found.skipped == 1
+
+
+def test_links_to_and_from_names_that_are_no_text(workspace: Path) -> None:
+    folder = bytes(workspace) + b"/m"
+    Path(os.fsdecode(folder + b"/to")).symlink_to(os.fsdecode(b"\xff"))
+    Path(os.fsdecode(folder + b"/out")).symlink_to(os.fsdecode(b"/\xff"))
+    Path(os.fsdecode(folder + b"/\xfe")).symlink_to("to")
+    (workspace / "m" / PARTIAL).mkdir()
+    Path(os.fsdecode(folder + b"/" + PARTIAL.encode() + b"/\xfd")).write_text("")
+    found = listing(workspace, "m")
+    assert sorted(found.problems) == [
+        "'m/\\udcfe' is no UTF-8: rename it",
+        "m/out is a symbolic link out of the workspace, to '/\\udcff'",
+        "m/to is a symbolic link to '\\udcff', which is no UTF-8",
+    ]
+    assert session.decode(session.encode({"result": found.to_message()}))
 
 
 def test_what_has_arrived_of_a_file(workspace: Path) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, BinaryIO, cast
 
 import pytest
 
@@ -25,8 +25,7 @@ def output_of(program: str, folder: Path, **options: int) -> RankOutput:
     rank = subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
-    assert rank.stdout is not None
-    output = RankOutput(3, rank.stdout, folder, **options)
+    output = RankOutput(3, cast("BinaryIO", rank.stdout), folder, **options)
     try:
         assert rank.wait(timeout=60) == 0
         assert output.wait(10)
@@ -46,7 +45,7 @@ def chatting(program: str) -> Iterator[IO[bytes]]:
 
 
 def texts_of(read: Reader, offset: int = 0) -> list[str]:
-    found = []
+    found: list[str] = []
     while True:
         lines, offset = read(offset, 500)
         if not lines:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dsk.checks.facts import Facts
+from dsk.checks.facts import Facts, Need
 from dsk.checks.model import Finding
 from dsk.checks.registry import CHECKS, judge_all
 from dsk.cli import findings
@@ -47,7 +48,10 @@ def validate(value: Any, schema: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_schema_holds(facts: Facts, language: Any) -> None:
-    missing = {"worker": {1: Text("off", "关机")}, "job": {None: Text("no job", "没有任务")}}
+    missing: Mapping[Need, Mapping[int | None, Text]] = {
+        "worker": {1: Text("off", "关机")},
+        "job": {None: Text("no job", "没有任务")},
+    }
     full = Facts(facts.cluster, facts.servers, missing=missing)
     found = [
         *judge_all(full, CHECKS),

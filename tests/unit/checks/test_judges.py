@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from dsk.checks.facts import (
     InputFile,
     JobFacts,
     Login,
+    Need,
     NodeInputs,
     WorkerFacts,
     Workspace,
@@ -239,7 +241,10 @@ def test_room_for_checkpoints(facts: Facts) -> None:
 
 
 def test_what_is_not_measured_is_skipped_with_the_reason(facts: Facts) -> None:
-    missing = {"server": {2: Text("off", "关机")}, "worker": {None: Text("none", "没有")}}
+    missing: Mapping[Need, Mapping[int | None, Text]] = {
+        "server": {2: Text("off", "关机")},
+        "worker": {None: Text("none", "没有")},
+    }
     facts = replace(facts, servers={0: facts.servers[0], 1: facts.servers[1]}, missing=missing)
     found = judge_all(facts, chosen(["clock", "image"]))
     assert [(each.check, each.node, each.state) for each in found] == [

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 import pytest
 
 from dsk.cli import launch
+from dsk.cli.listen import JsonLines, Shows
+from dsk.cli.screen import Screen
 from dsk.errors import Unreachable
 from dsk.jobs import history
 from dsk.jobs.place import Supervisor
-from dsk.wire.events import Event, Failure, Finished, Notice, Phase
+from dsk.wire.events import Event, Failure, Finished, Notice, Phase, decode
 
 CONNECTS = Phase(1.0, "starting", "connecting to 2 workers")
 STARTS = Phase(2.0, "starting", "starting 2 ranks, rendezvous at 10.0.0.11:29500")
@@ -69,6 +71,27 @@ def test_a_job_that_is_refused_ends_as_in_the_foreground(
     assert launch.follow(supervisor, shown, explain=True) == 1
     assert shown == [CONNECTS, BUSY, REFUSED]
     assert "dsk diagnose j2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_detaching_after_ctrl_c_is_said_as_everything_else(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, as_json: bool
+) -> None:
+    shows: Shows = JsonLines() if as_json else Screen(2, 2)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dsk.cli.listen.show_all", interrupted)
+    monkeypatch.setattr(launch, "_wants_to_detach", lambda: True)
+    assert launch.follow(Saying(CONNECTS, goes_on=True), shows, explain=False) == 0
+    [line] = capsys.readouterr().out.splitlines()
+    sentence = "the job goes on; follow it with: dsk logs -f j2   end it with: dsk stop j2"
+    if as_json:
+        event = decode(line)
+        assert isinstance(event, Notice) and event.text == sentence
+    else:
+        assert line == f"dsk: {sentence}"
 
 
 def test_a_supervisor_without_a_last_word_is_no_job_that_goes_on() -> None:

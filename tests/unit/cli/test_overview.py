@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from dsk.cli.overview import duration, text
+from dsk.cli.printing import echo
 from dsk.jobs.overview import Overview
 from dsk.jobs.states import JobState
 from dsk.wire.progress import Progress
@@ -34,7 +35,7 @@ STATUS = JobStatus(
 
 
 def shown(status: JobStatus, state: str) -> list[str]:
-    return text(Overview((), (JobState(status, state),)), 5).splitlines()
+    return text(Overview((), (JobState(status, state),)), 5).split("\n")
 
 
 def test_a_running_job_and_its_nodes() -> None:
@@ -79,9 +80,12 @@ def test_a_job_that_has_ended_says_why_and_no_more_of_its_nodes() -> None:
     assert cause == "  rank 1 raised"
 
 
-def test_a_cause_that_a_rank_printed_cannot_move_the_cursor() -> None:
+def test_a_cause_that_a_rank_printed_cannot_move_the_cursor(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     failed = replace(STATUS, state="failed", cause="rank 1 raised: \x1b[2J\rE\nnode1: \x08no")
-    assert shown(failed, "failed")[1:] == ["  rank 1 raised: E", "node1: no"]
+    echo("\n".join(shown(failed, "failed")))
+    assert capsys.readouterr().out.splitlines()[1:] == ["  rank 1 raised: E", "node1: no"]
 
 
 def test_a_lost_job_does_not_look_alive() -> None:

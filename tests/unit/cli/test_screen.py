@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import click
 import pexpect
 import pytest
 
-from dsk.cli.controls import coloured
+from dsk.cli.controls import coloured, printable
 from dsk.cli.screen import BAR_EVERY_S, CLEAR, Screen
 from dsk.wire.events import Event, Failure, Finished, Output, Phase, encode
 
 MOVES = "\x1b[2J\x1b]0;title\x07a\x1b[31mred\x1b[0m\x08\x1b7b\tc\x9b2J"
-STAYS = "ared7b\tc2J"
+STAYS = "aredb\tc"
 """MOVES in a pipe, where colours are dropped too."""
 DONE = Finished(99.0, "succeeded", 0, 98.0, "/jobs/j", "/out")
 
@@ -95,6 +96,38 @@ def test_nor_can_what_a_launcher_prints_or_a_failure_quotes(
 def test_a_colour_ends_with_its_line() -> None:
     assert coloured("\x1b[31mred") == "\x1b[31mred\x1b[0m"
     assert coloured("none") == "none"
+    assert printable("\x1b[31mred\nmore") == "\x1b[31mred\x1b[0m\nmore"
+
+
+@pytest.mark.parametrize(
+    ("text", "stays"),
+    [
+        ("\x1bcx", "x"),
+        ("\x1b]52;c;cm0=\x07x", "x"),
+        ("\x1b]52;c;cm0=\x1b\\x", "x"),
+        ("\x9d52;c;cm0=\x9cx", "x"),
+        ("\x1b]52;c;cm0=", "52;c;cm0="),
+        ("\x1bP1$r\x1b\\x", "x"),
+        ("\x9b31mx", "x"),
+        ("\x1b[>4;2mx", "x"),
+        ("\x1b[?1049hx", "x"),
+        ("\x1b(0x", "x"),
+        ("\x1b\x1b[31mx", "\x1b[31mx\x1b[0m"),
+        ("\x1b[3\x071mx", "31mx"),
+        ("\x1b\x07[2Jx", "[2Jx"),
+        ("one\rtwo", "onetwo"),
+        ("\x1b", ""),
+    ],
+)
+def test_of_control_sequences_colours_alone_stay(text: str, stays: str) -> None:
+    assert coloured(text) == stays
+
+
+def test_filtering_takes_time_in_proportion_to_a_line() -> None:
+    begin = time.process_time()
+    for hostile in ("\x1b]", "\x9d", "\x1b[1", "\x1b[0;", "\x9b"):
+        coloured(hostile * 200_000)
+    assert time.process_time() - begin < 5
 
 
 PROGRAM = """
@@ -133,7 +166,7 @@ def test_a_bar_on_a_terminal_stays_in_its_place(tmp_path: Path) -> None:
     bars = [
         Output(float(n), 0, 0, f"{n:3}%|{'█' * 80}| of many", bar=True) for n in range(0, 100, 10)
     ]
-    after = [Output(100.0, 1, 1, "a line"), Output(101.0, 0, 0, "100%| of many"), DONE]
+    after: list[Event] = [Output(100.0, 1, 1, "a line"), Output(101.0, 0, 0, "100%| of many"), DONE]
     written = on_a_terminal(tmp_path, *bars[:5], Phase(50.0, "running", "above"), *bars[5:], *after)
     assert [line for line in seen(written) if line][:3] == [
         "dsk: above",

@@ -81,6 +81,56 @@ nodes:
     ]
 
 
+def test_an_alias_of_ssh_config_keeps_what_that_says() -> None:
+    text = """\
+name: lab
+nodes:
+  - {host: 10.0.0.11, slots: 1, ssh: gpu1}
+  - {host: 10.0.0.12, slots: 1, ssh: "admin@gpu2"}
+  - {host: 10.0.0.13, slots: 1, ssh: "gpu3:7"}
+  - {host: 10.0.0.14, slots: 1}
+  - {host: 10.0.0.15, slots: 1, ssh: "jo@corp.example@gpu5"}
+"""
+    alias, *others = servers = [node.server for node in parse(text, FILE).nodes]
+    assert servers == [
+        SshTarget(None, "gpu1", None),
+        SshTarget("admin", "gpu2", None),
+        SshTarget(None, "gpu3", 7),
+        SshTarget("root", "10.0.0.14", 22),
+        SshTarget("jo@corp.example", "gpu5", None),
+    ]
+    assert str(alias) == "gpu1"
+    assert [str(each) for each in others][1:3] == ["gpu3:7", "root@10.0.0.14:22"]
+    [first, *_] = parse(f"{text}ssh: {{user: ubuntu}}", FILE).nodes
+    assert first.server == SshTarget("ubuntu", "gpu1", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name: &a [*a]", "is nested too deeply, or contains itself"),
+        ("name: " + "[" * 2000 + "]" * 2000, "is nested too deeply, or contains itself"),
+        ("name: " + "{a: " * 2000 + "}" * 2000, "is nested too deeply, or contains itself"),
+        (
+            "a: &a [1,1,1,1,1,1,1,1,1]\n"
+            + "".join(
+                f"{n}: &{n} [{f'*{p},' * 9}]\n" for p, n in zip("abcdef", "bcdefg", strict=True)
+            ),
+            "more than 20000 values",
+        ),
+    ],
+)
+def test_yaml_without_an_end(text: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        parse(text, FILE)
+
+
+@pytest.mark.parametrize("host", ["255.255.255.255", "240.0.0.1", "127.0.0.1", "224.0.0.1"])
+def test_addresses_that_lead_to_no_node(host: str) -> None:
+    with pytest.raises(UserError, match=f"{host} does not lead to another node"):
+        parse(f"name: lab\nnodes: [{{host: {host}, slots: 1}}]", FILE)
+
+
 def test_env_is_text_as_it_is_written() -> None:
     env = 'env: {A: 1, B: true, C: 1e-4, D: on, E: "x y", F: 0x10, G: , on: 1}'
     assert parse(f"{GOOD}{env}", FILE).env == {

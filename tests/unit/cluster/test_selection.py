@@ -74,6 +74,23 @@ def test_other_values_are_shown_without_a_login_in_an_address() -> None:
     assert secretnames.shown("https_proxy", "http://me:pw@proxy:3128") == "http://***@proxy:3128"
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("http://me:p@ss@proxy:3128", "http://***@proxy:3128"),
+        ("me:pw@proxy:3128", "***@proxy:3128"),
+        ("git+https://ghp_x@github.com/a/b", "git+https://***@github.com/a/b"),
+        ("https://h/hook?access_token=abc&lang=en", "https://h/hook?access_token=***&lang=en"),
+        ("a=redis://:pw@h:1,b=redis://:pw@h:2", "a=redis://***@h:1,b=redis://***@h:2"),
+        ("root@10.0.0.11:/data", "root@10.0.0.11:/data"),
+        ("s3://bucket/key@v1", "s3://bucket/key@v1"),
+        ("me@example.org", "me@example.org"),
+    ],
+)
+def test_logins_in_any_kind_of_address_are_hidden(value: str, shown: str) -> None:
+    assert secretnames.shown("ANY", value) == shown
+
+
 def test_nodes_named_in_any_way_each_once_in_the_clusters_order() -> None:
     first, second, third = CLUSTER.nodes
     assert find_nodes(CLUSTER, ("node2", "10.0.0.11", "2"), "--host") == (first, third)

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from dsk.cluster.model import SshTarget
 from dsk.connect import UnknownHostKey, hostkeys, open_server, processes
+from dsk.connect.ssh import options
 from dsk.connect.ssherrors import ChangedHostKey
 from dsk.errors import Unreachable
+from dsk.wire.sshconfig import ssh_config
 
 from .conftest import Sshd, free_port
 
@@ -125,3 +128,44 @@ def test_the_engine_of_the_server(sshd: Sshd) -> None:
     with open_server(sshd.target, sshd.known_hosts) as server:
         assert server.engine().version()["ApiVersion"]
         assert server.engine() is server.engine()
+
+
+def test_an_alias_keeps_what_the_users_configuration_says(tmp_path: Path) -> None:
+    """By ssh's own reading of its options and a configuration file."""
+    config = tmp_path / "config"
+    config.write_text("Host gpu1\n  HostName 203.0.113.7\n  User ubuntu\n  Port 2022\n")
+
+    def read(target: SshTarget) -> dict[str, str]:
+        argv = ["ssh", "-G", "-F", str(config), *options(target, tmp_path / "known"), target.host]
+        out = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+        return dict(line.partition(" ")[::2] for line in out.splitlines())
+
+    alias = read(SshTarget(None, "gpu1", None))
+    assert (alias["hostname"], alias["user"], alias["port"]) == ("203.0.113.7", "ubuntu", "2022")
+    written = read(SshTarget("jo@corp.example", "gpu1", 7))
+    assert (written["user"], written["port"]) == ("jo@corp.example", "7")
+
+
+def test_a_master_with_several_addresses_connects_from_the_one_that_workers_accept(
+    sshd: Sshd, tmp_path: Path
+) -> None:
+    """As a worker's sshd, with `from=`; the kernel alone would choose 127.0.0.1."""
+    authorized = sshd.folder / "authorized"
+    before = authorized.read_text()
+    (tmp_path / "id_ed25519").write_bytes((sshd.folder / "login").read_bytes())
+    (tmp_path / "id_ed25519").chmod(0o600)
+    (tmp_path / "known_hosts").write_text(sshd.host_key_line())
+
+    def login(source: str | None) -> subprocess.CompletedProcess[str]:
+        config = tmp_path / "config"
+        user, port = str(sshd.target.user), int(sshd.target.port or 22)
+        config.write_text(ssh_config(str(tmp_path), port, user, source=source))
+        argv = ["ssh", "-F", str(config), "127.0.0.1", "echo $SSH_CLIENT"]
+        return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+
+    authorized.write_text(f'from="127.0.0.5" {before}')
+    try:
+        assert "Permission denied" in login(None).stderr
+        assert login("127.0.0.5").stdout.startswith("127.0.0.5 ")
+    finally:
+        authorized.write_text(before)

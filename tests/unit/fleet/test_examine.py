@@ -175,9 +175,8 @@ def test_the_clock_of_a_login_that_prints_of_its_own(said: str, *, ahead: bool) 
 
 def test_the_script_on_a_machine_without_docker(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
-    tools = ("base64", "tr", "awk", "ls", "wc", "find", "sha256sum", "df", "cat", "nproc", "grep")
-    tools = (*tools, "timeout", "sh")
-    for tool in tools:
+    tools = "base64 tr awk ls wc find sha256sum df cat nproc grep timeout sh"
+    for tool in tools.split():
         program = subprocess.run(["which", tool], capture_output=True, text=True, check=True)
         (tmp_path / "bin" / tool).symlink_to(program.stdout.strip())
     workspace = tmp_path / "not/made/yet"

@@ -72,7 +72,7 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> type[Worker]:
     monkeypatch.setattr(check, "open_fleet", opened)
     monkeypatch.setattr(check, "examine", lambda *_, **__: SERVER)
     monkeypatch.setattr(check, "Inside", Asked)
-    monkeypatch.setattr(check.mesh, "measure", lambda *_, **__: ())
+    monkeypatch.setattr("dsk.jobs.check.mesh.measure", lambda *_, **__: ())
     return Asked
 
 

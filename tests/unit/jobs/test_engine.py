@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 import requests
-from docker.errors import APIError, DockerException
+from docker.errors import APIError, DockerException, NotFound
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
 from dsk.cli.launch import follow
@@ -185,3 +185,14 @@ def test_following_from_the_folder_says_so_too() -> None:
     with pytest.raises(Unreachable) as raised:
         list(history.replay(place(answers=0), "j1"))
     assert "goes on" not in str(raised.value), "without following it may have ended long ago"
+
+
+GONE = api_error(404, "No such container: abc")
+
+
+def test_a_container_that_was_removed_is_said_to_be() -> None:
+    gone = NotFound("x", response=GONE.response, explanation=GONE.explanation)
+    with pytest.raises(JobFailed, match="the master container of job j1 was removed") as error:
+        list(supervisor(Container(RUNS, waited=gone)).events())
+    assert "dsk logs j1" in (error.value.fix or "")
+    supervisor(Container(waited=gone, killed=GONE)).stop()  # nothing is left to stop

@@ -16,9 +16,12 @@ from typing import Any, cast
 import pytest
 
 from dsk.agent import jobfolder
+from dsk.cli.overview import text
 from dsk.errors import JobFailed, UserError
 from dsk.jobs import history
+from dsk.jobs.overview import Overview
 from dsk.jobs.place import Place
+from dsk.jobs.states import JobState
 from dsk.jobs.wanted import Since
 from dsk.supervisor import folder
 from dsk.supervisor.record import Record
@@ -34,7 +37,7 @@ class Answers:
     """A place whose worker answers each question with the next of `answers`."""
 
     def __init__(self, *answers: list[Event], alive: bool = True) -> None:
-        self.cluster = SimpleNamespace(workspace="/workspace")
+        self.cluster = SimpleNamespace(workspace="/workspace", name="lab")
         self.asked: list[Sequence[str]] = []
         self._answers = list(answers)
         self._alive = alive
@@ -160,7 +163,7 @@ def left_over(*events: Event) -> list[str]:
 
 def test_what_is_left_on_the_nodes_is_what_the_supervisor_said_last() -> None:
     early = Notice(1.0, "node1 (10.0.0.12): not its end")
-    said = [early, ENDING, Notice(6.0, FULL), line(6.5), Notice(7.0, LOST), DONE]
+    said: list[Event] = [early, ENDING, Notice(6.0, FULL), line(6.5), Notice(7.0, LOST), DONE]
     assert left_over(*said) == [LOST]
     assert left_over(early, ENDING, DONE) == []
 
@@ -197,7 +200,7 @@ class Looks:
     """A place that is looked at several times: the jobs that run, and those that have a folder."""
 
     def __init__(self, *looks: tuple[list[str], list[str]]) -> None:
-        self.cluster = SimpleNamespace(workspace="/workspace")
+        self.cluster = SimpleNamespace(workspace="/workspace", name="lab")
         self._looks = list(looks)
 
     def running(self) -> list[SimpleNamespace]:
@@ -243,3 +246,78 @@ def test_a_job_that_came_to_nothing_is_told() -> None:
         found("j2", (["j2"], ["j1"]), ([], ["j1"]))
     with pytest.raises(UserError, match="there is no job j3"):
         found("j3", (["j2"], ["j1"]))
+
+
+RUNNING = JobStatus("j1", "lab", "running", ("10.0.0.11",), 8, 1.0, 2.0, "/out")
+
+
+class Workspace:
+    """The place of cluster `lab`, whose worker's dsk-agent answers with `jobs`."""
+
+    def __init__(self, *jobs: Any) -> None:
+        self.cluster = SimpleNamespace(workspace="/workspace", name="lab")
+        self._jobs = jobs
+
+    def output_of(self, argv: Sequence[str]) -> str:
+        return json.dumps(self._jobs)
+
+    def running(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(job="j1")]
+
+
+def states(*jobs: Any) -> list[JobState]:
+    return history.states(cast(Place, Workspace(*jobs)))
+
+
+def test_another_clusters_jobs_in_the_workspace_are_not_this_ones() -> None:
+    theirs = replace(RUNNING, job="j2", cluster="other")
+    found = states(RUNNING.to_raw(), theirs.to_raw())
+    assert [(each.status.job, each.state) for each in found] == [("j1", "running")]
+    with pytest.raises(UserError, match="there is no job j2"):
+        history.find([each.status for each in found], "j2")
+
+
+def test_fields_that_another_version_added_are_ignored() -> None:
+    raw = RUNNING.to_raw()
+    raw["spares"] = [1]
+    raw["phase"] = "mirroring"
+    raw["node_states"] = [{"node": 0, "host": "10.0.0.11", "mood": "good"}]
+    [found] = states(raw)
+    assert (found.state, found.status.phase) == ("running", "mirroring")
+    assert found.status.node_states[0].host == "10.0.0.11"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"nodes": None}, "nodes is 'None', not tuple"),
+        ({"loss": [1]}, "loss is '[1]', not float"),
+        ({"step": "40"}, "step is '40', not int"),
+        ({"started": "today"}, "started is 'today', not float"),
+        ({"node_states": [{"node": 0}]}, "node_states[0].host is missing"),
+        ({"world_size": True}, "world_size is 'True', not int"),
+    ],
+)
+def test_a_status_that_cannot_be_read_hides_no_job(changed: dict[str, Any], said: str) -> None:
+    before = replace(RUNNING, job="j0", state="succeeded").to_raw()
+    found = states(before, {**RUNNING.to_raw(), **changed})
+    assert [each.state for each in found] == ["succeeded", "unreadable"]
+    shown = text(Overview((), tuple(found)), 5).splitlines()
+    assert shown[1:] == [
+        "job j1  unreadable",
+        f"  {said}; another version of dsk may have written it",
+    ]
+    assert json.dumps(Overview((), tuple(found)).to_json())
+
+
+def test_the_newest_job_is_one_that_can_be_read() -> None:
+    place = Workspace(RUNNING.to_raw(), {"job": "j2", "at": 9.0, "problem": "x"})
+    known = history.statuses(cast(Place, place))
+    assert history.find(known, None).job == "j1"
+    assert history.find(known, "j2").job == "j2"
+
+
+def test_what_an_agent_of_another_version_says_is_no_defect() -> None:
+    answers: tuple[Any, ...] = (7, None, [], {})
+    for raw in answers:
+        assert [each.state for each in states(raw)] == ["unreadable"]

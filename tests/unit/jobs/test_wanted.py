@@ -29,8 +29,8 @@ def cluster(tmp_path: Path) -> Cluster:
 
 
 def test_ranks_and_nodes(cluster: Cluster) -> None:
-    assert wanted(cluster, STATUS, "0,3-5").ranks == {0, 3, 4, 5}
-    assert wanted(cluster, STATUS, " 7 ").ranks == {7}
+    assert wanted(cluster, STATUS, "0,3-5").ranks == frozenset({0, 3, 4, 5})
+    assert wanted(cluster, STATUS, " 7 ").ranks == frozenset({7})
     for name in ("0", "node0", "10.0.0.11"):
         assert wanted(cluster, STATUS, node=name).node == 0
 

@@ -7,10 +7,11 @@ import sys
 
 import pytest
 
+from dsk.cluster.secretnames import is_secret
 from dsk.errors import DskError
 from dsk.recipe import KnownKeys, cache_env
 from dsk.recipe.describe import describe, describe_changes, summary
-from dsk.recipe.redaction import is_secret, redact
+from dsk.recipe.redaction import redact, redact_override
 
 from .conftest import Run
 
@@ -44,11 +45,19 @@ def test_secrets_are_nowhere(run: Run) -> None:
         ("max_new_tokens", False),
         ("skip_special_tokens", False),
         ("include_num_input_tokens_seen", False),
+        ("ignore_pad_token_for_loss", False),
+        ("use_fast_tokenizer", False),
     ],
 )
 def test_which_keys_are_secret(key: str, secret: bool) -> None:
     assert is_secret(key) is secret
     assert redact(key, None) is None
+
+
+def test_logins_in_addresses_are_nowhere(run: Run) -> None:
+    recipe = run("fsdp_config: {a: ['https://me:s3cr3t@h/x', 'http://h/?api_key=s3cr3t']}\n")
+    assert "s3cr3t" not in describe(recipe)
+    assert redact_override("run_name=ftp://me:s3cr3t@h/x") == "run_name=ftp://***@h/x"
 
 
 @pytest.mark.parametrize(

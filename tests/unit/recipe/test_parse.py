@@ -26,7 +26,7 @@ NEWLINE_COUNT = MINIMAL.count("\n")
         ("a: 1\n\tb: 2\n", "/p/train.yaml", "train.yaml:2", "is not valid YAML"),
         ("a: 1\n---\nb: 2\n", "/p/train.yaml", "train.yaml:2", "another document"),
         ("do_train: !!python/object:os.x y\n", "/p/train.yaml", "train.yaml:1", "constructor"),
-        ('{\n "a": 1,\n}', "/p/train.json", "train.json:3", "is not JSON"),
+        ('{\n "a": 1\n "b": 2}', "/p/train.json", "train.json:3", "is not JSON"),
         ("bf16: 1\n\nbf16: 2\n", "/p/train.yaml", "train.yaml:3", "twice (first in line 1)"),
         ('{"bf16": 1,\n"bf16": 2}', "/p/train.json", "train.json:2", "twice (first in line 1)"),
         (

@@ -63,7 +63,7 @@ def test_success_needs_the_word_of_every_rank(record: Record) -> None:
 
 def test_a_runner_that_ends_before_its_ranks_is_a_failure(record: Record) -> None:
     failure = _attempt(record, _ended(None), LauncherEnded(None, "it ended", 0)).watch()
-    assert failure is not None
+    assert isinstance(failure, Failure)
     assert failure.cause == "it ended"
 
 
@@ -71,7 +71,7 @@ def test_a_failed_rank_ends_it_and_is_named_with_what_it_said(record: Record) ->
     said = Lines(SPEC.nodes[1], ((2, "Traceback"), (2, "[rank2]: ValueError: no"), (2, "bye")))
     attempt = _attempt(record, said, _ended(2, 3))
     failure = attempt.watch()
-    assert failure is not None
+    assert isinstance(failure, Failure)
     assert (failure.node, failure.rank, failure.code) == (1, 2, 3)
     assert failure.cause == "rank 2 on node1 (10.0.0.12) exited with 3"
     complete = attempt.complete(failure)
@@ -82,21 +82,21 @@ def test_a_failed_rank_ends_it_and_is_named_with_what_it_said(record: Record) ->
 def test_the_first_to_fail_is_named_whoever_is_heard_first(record: Record) -> None:
     """Another rank's end makes the others fail; their nodes may be heard before its own."""
     failure = _attempt(record, _ended(0, 1, ago=0.1), _ended(2, -9, ago=0.3)).watch()
-    assert failure is not None
+    assert isinstance(failure, Failure)
     assert (failure.rank, failure.code) == (2, -9)
     assert "was ended by signal 9 (SIGKILL)" in failure.cause
 
 
 def test_a_rank_that_the_kernel_killed_for_memory(record: Record) -> None:
     failure = _attempt(record, _ended(2, -9, oom=True)).watch()
-    assert failure is not None and failure.fix is not None
+    assert isinstance(failure, Failure) and failure.fix is not None
     assert "its worker has used up its memory" in failure.cause
 
 
 def test_a_rank_that_ends_early_with_0_is_named_not_who_failed_of_it(record: Record) -> None:
     early = replace(_ended(2, 0, ago=0.4), progress=Progress("training", 4, 1.0, 4, 9))
     failure = _attempt(record, _ended(0, 1, ago=0.1), early).watch()
-    assert failure is not None
+    assert isinstance(failure, Failure)
     assert (failure.rank, failure.node, failure.code) == (2, 1, 0)
     assert "ended early, with 0, in the midst of training" in failure.cause
 
@@ -128,7 +128,7 @@ def test_ranks_that_never_say_anything_do_not_run_for_ever(record: Record) -> No
 
 def test_a_lost_node_ends_it(record: Record) -> None:
     failure = _attempt(record, Lost(SPEC.nodes[0], "node0 was not heard for 15 s", "x")).watch()
-    assert failure is not None
+    assert isinstance(failure, Failure)
     assert (failure.node, failure.cause) == (0, "node0 was not heard for 15 s")
 
 
@@ -137,7 +137,7 @@ def test_a_node_out_of_reach_is_named_not_the_rank_that_failed_of_it(
 ) -> None:
     monkeypatch.setattr(attempt, "OUT_OF_REACH_S", 0.3)
     failure = _attempt(record, Reach(SPEC.nodes[1], "Connection refused"), _ended(0, 1)).watch()
-    assert failure is not None
+    assert isinstance(failure, Failure)
     assert (failure.node, failure.rank) == (1, None)
     assert failure.cause == (
         "node1 (10.0.0.12) is out of reach (Connection refused); "
@@ -148,14 +148,17 @@ def test_a_node_out_of_reach_is_named_not_the_rank_that_failed_of_it(
 def test_a_node_that_is_in_reach_again_is_not_blamed(record: Record) -> None:
     there = [Reach(SPEC.nodes[1], "closed"), Reach(SPEC.nodes[1], "")]
     failure = _attempt(record, *there, _ended(0, 1)).watch()
-    assert failure is not None
+    assert isinstance(failure, Failure)
     assert (failure.node, failure.rank) == (0, 0)
 
 
 def test_a_worker_that_was_restarted_is_the_cause(record: Record) -> None:
-    heard = [_ended(0, 1), Lost(SPEC.nodes[1], "the worker of node1 was restarted", None)]
+    heard: list[Heard] = [
+        _ended(0, 1),
+        Lost(SPEC.nodes[1], "the worker of node1 was restarted", None),
+    ]
     failure = _attempt(record, *heard).watch()
-    assert failure is not None
+    assert isinstance(failure, Failure)
     assert (failure.node, failure.cause) == (1, "the worker of node1 was restarted")
 
 

@@ -137,12 +137,20 @@ def test_why_it_failed_is_told_before_anything_is_ended(told: Told, tmp_path: Pa
     assert told.end == ("failed", 1)
 
 
+def stops_again(job: Small, ended: list[str]) -> Callable[[], None]:
+    def at_end() -> None:
+        job.stop()
+        ended.append("all of it")
+
+    return at_end
+
+
 def test_a_stop_while_a_failed_job_is_being_ended_changes_nothing(
     told: Told, tmp_path: Path
 ) -> None:
     job = Small(told, tmp_path, BAD)
     ended: list[str] = []
-    job.at_end = lambda: (job.stop(), ended.append("all of it"))
+    job.at_end = stops_again(job, ended)
     assert job.run() == 1
     assert ended == ["all of it"]
     assert told.at(Failure) and told.end == ("failed", 1)
@@ -153,7 +161,7 @@ def test_a_stop_while_the_ranks_run_ends_them(told: Told, tmp_path: Path) -> Non
     job = Small(told, tmp_path)
     ended: list[str] = []
     job.at_start = job.stop
-    job.at_end = lambda: (job.stop(), ended.append("all of it"))
+    job.at_end = stops_again(job, ended)
     assert job.run() == 130
     assert ended == ["all of it"]
     assert not [each for each in told.events if isinstance(each, Failure)]

@@ -117,7 +117,11 @@ def test_the_master_decides_only_about_what_it_has() -> None:
 
 
 def test_a_file_that_cannot_be_read_is_not_the_same() -> None:
-    unread = {"m": {"d/config": None}, "n1": {**SAME, "d/config": None}, "n2": SAME}
+    unread: dict[str, dict[str, str | None]] = {
+        "m": {"d/config": None},
+        "n1": {**SAME, "d/config": None},
+        "n2": {**SAME},
+    }
     assert merge("m", SHARDS, unread, prefer_master=False).conflicts
 
 

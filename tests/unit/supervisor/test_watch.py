@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -108,7 +109,12 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> float:
     """Seconds that a node takes over `missing`, more than the watch waits for an answer."""
     monkeypatch.setattr(watch, "NEWS_WAIT_S", 0.5)
     monkeypatch.setattr(watch, "ANSWER_LIMIT_S", 2.0)
-    monkeypatch.setattr("dsk.agent.session.missing", lambda needed: time.sleep(4.0) or needed)
+
+    def missing_slowly(needed: Any) -> Any:
+        time.sleep(4.0)
+        return needed
+
+    monkeypatch.setattr("dsk.agent.session.missing", missing_slowly)
     return 4.0
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from dsk.wire import PROTOCOL, events, session
 from dsk.wire.hub import HubNeeds
 from dsk.wire.jobspec import JobNode, JobSpec, Needed, ProtocolMismatch, RecipeText
-from dsk.wire.status import JobStatus
+from dsk.wire.progress import Progress
+from dsk.wire.report import HostReport, NodeReport, RankReport
+from dsk.wire.status import JobStatus, NodeStatus
 
 SPEC = JobSpec(
     job="20260101-120000-ab12",
@@ -50,6 +54,7 @@ def test_a_specification_of_another_protocol_is_refused() -> None:
         events.Notice(2.0, "the workspace is shared"),
         events.Output(3.0, 1, 3, "{'loss': 1.5}"),
         events.Output(3.0, None, None, "雪\ufffd"),
+        events.Notice(2.0, "a file's name that is no UTF-8: \udcff"),
         events.Failure(4.0, "rank 1 was killed", node=1, rank=1, code=-9, lines=("a", "b")),
         events.Finished(5.0, "failed", 1, 12.5, "/w/.dsk/jobs/x", "/w/out"),
     ],
@@ -60,10 +65,63 @@ def test_an_event_is_one_line_and_reads_back(event: events.Event) -> None:
     assert events.decode(line) == event
 
 
+def refuse(name: str) -> None:
+    raise AssertionError(f"{name} is no JSON")
+
+
+def strict(text: str) -> Any:
+    """As programs read it that are not Python: RFC 8259 has no NaN."""
+    return json.loads(text, parse_constant=refuse)
+
+
+@pytest.mark.parametrize(
+    ("loss", "word"), [(math.inf, "Infinity"), (-math.inf, "-Infinity"), (math.nan, "NaN")]
+)
+def test_a_loss_that_is_no_number_is_json_and_reads_back(loss: float, word: str) -> None:
+    line = events.encode(events.Step(1.0, "training", 3, 9, loss, loss))
+    assert strict(line)["loss"] == word
+    back = events.decode(line)
+    assert isinstance(back, events.Step)
+    assert repr((back.loss, back.samples_per_s)) == repr((loss, loss))
+    rank = RankReport(0, 7, "R", Progress("training", 1, 1.0, loss=loss))
+    node = NodeReport(1, (rank,), HostReport(2, 1, None, 0.5))
+    status = JobStatus(
+        "j", "lab", "running", ("10.0.0.11",), 2, 1.0, 2.0, "/w/out", step=3, loss=loss,
+        node_states=(NodeStatus(0, "10.0.0.11", 1.0, node),),
+    )  # fmt: skip
+    assert strict(status.to_json())["loss"] == word
+    assert repr(JobStatus.from_json(status.to_json())) == repr(status)
+    # As an older supervisor writes them.
+    old = json.dumps({**events.Step(1.0, "training", 3, 9, loss).__dict__, "event": "step"})
+    assert repr(events.decode(old)) == repr(events.Step(1.0, "training", 3, 9, loss))
+
+
+def test_the_status_of_a_large_cluster_is_written_without_blanks() -> None:
+    progress = Progress("training", 123456, 1764379000.123, 1234, 100000, 1.2345678, 12.34567)
+    ranks = tuple(RankReport(rank, 12345, "R", progress) for rank in range(8))
+    report = NodeReport(3, ranks, HostReport(512 << 30, 400 << 30, 2 << 40, 12.34))
+    nodes = tuple(NodeStatus(n, f"10.0.0.{n}", 1764379000.123, report) for n in range(64))
+    status = JobStatus("j", "lab", "running", (), 512, 1.0, 2.0, "/w/out", node_states=nodes)
+    text = status.to_json()
+    assert len(text) < 512 * 220
+    assert JobStatus.from_json(text) == status
+
+
+def test_a_line_that_says_nan_stays_a_line() -> None:
+    event = events.Output(1.0, 0, 0, "NaN")
+    assert events.decode(events.encode(event)) == event
+
+
 @pytest.mark.parametrize("line", ["", "[]", "7", '{"event": "unknown"}', '{"event": "phase"}', "x"])
 def test_what_is_no_event_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match="not an event"):
         events.decode(line)
+
+
+def test_a_key_that_another_version_added_is_ignored() -> None:
+    event = events.Phase(1.0, "running", "x")
+    raw = {**json.loads(events.encode(event)), "spare": 3}
+    assert events.decode(json.dumps(raw)) == event
 
 
 def test_a_session_message_is_one_line_and_must_be_an_object() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from dsk.cli.context import Context, pass_context
+from dsk.cli.printing import echo
 
 
 @click.command()
@@ -28,7 +29,7 @@ def command(context: Context, file: Path, *, hosts: tuple[str, ...]) -> None:
     if not hosts:
         with Progress() as progress:
             done = load_here(file, progress.update)
-        click.echo(f"this machine: {done}; next: dsk up")
+        echo(f"this machine: {done}; next: dsk up")
         return
     cluster = context.cluster_with_engines()
     nodes = find_nodes(cluster, hosts, "--to")
@@ -36,5 +37,5 @@ def command(context: Context, file: Path, *, hosts: tuple[str, ...]) -> None:
         results, errors = load_nodes(cluster, nodes, file, progress.update)
     for node in nodes:
         if node.index in results:
-            click.echo(f"{node}: {results[node.index]}")
+            echo(f"{node}: {results[node.index]}")
     finish(errors)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from dsk.cli.context import Context, pass_context
+from dsk.cli.printing import echo
 
 GB = 1e9
 
@@ -28,8 +29,8 @@ def command(context: Context, file: Path, *, reference: str | None, force: bool)
 
     with Progress() as progress:
         saved = save(reference or context.image(), file, progress.update, force=force)
-    click.echo(
+    echo(
         f"wrote {file}: {saved.reference}, {saved.packed / GB:.2f} GB "
         f"({saved.tar / GB:.2f} GB unpacked)"
     )
-    click.echo(f"next: carry it over, and there: dsk image load {file.name}")
+    echo(f"next: carry it over, and there: dsk image load {file.name}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from dsk.cli.context import Context, pass_context
+from dsk.cli.printing import echo
 
 
 @click.command()
@@ -34,4 +35,4 @@ def command(context: Context, hosts: tuple[str, ...]) -> None:
         errors = sync(cluster, chosen, report)
     finish(errors)
     count = len({node.index for node in chosen})
-    click.echo(f"{count} of {count} nodes have the image {cluster.image}")
+    echo(f"{count} of {count} nodes have the image {cluster.image}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from dsk.cli.context import Context, pass_context
+from dsk.cli.printing import echo, echo_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,9 +51,7 @@ def command(
     if reference and not here:
         raise click.UsageError("--image needs --here; the nodes' image is named in dsk.yaml")
     if not as_json:
-        click.echo(
-            "running the image to look into it: half a minute, on a busy server more", err=True
-        )
+        echo("running the image to look into it: half a minute, on a busy server more", err=True)
     if here:
         verdicts = [verify_here(reference or context.image(), deep=deep)]
     else:
@@ -63,9 +61,9 @@ def command(
     good = all(not verdict.error and not verdict.findings for verdict in verdicts)
     if as_json:
         report = {"equal": good, "places": [verdict.to_json() for verdict in verdicts]}
-        click.echo(json.dumps(report, ensure_ascii=False, indent=1))
+        echo_json(report)
     else:
-        click.echo(_text(verdicts))
+        echo(_text(verdicts))
     errors = [verdict.error for verdict in verdicts if verdict.error]
     for error in errors:
         show(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 
 from dsk.cluster.model import Cluster, Node
@@ -12,6 +13,7 @@ from dsk.wire.registry import Opened
 
 LIMIT_S = 60.0
 MARKER = "dsk-cluster"
+ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}:[0-9]{1,5}")
 
 # The engine reads /etc/docker/certs.d/HOST:PORT/ at each pull (docs.docker.com, "Verify repository
 # client with certificates"); the marker is of no interest to it.
@@ -41,6 +43,13 @@ $sudo rmdir --ignore-fail-on-non-empty /etc/docker/certs.d
 
 def admit(server: Server, cluster: Cluster, node: Node, opened: Opened) -> None:
     """Raises DskError, with the remedy where the login may not become root."""
+    # It becomes a folder's name there, and comes from a container on another server.
+    if not ADDRESS.fullmatch(opened.address):
+        raise DskError(
+            f"the registry gives its address as {opened.address[:80]!r}, not as HOST:PORT",
+            where=str(cluster.master),
+            fix="is its image dsk's own? dsk image verify",
+        )
     argv = ["sh", "-c", ADMIT, "dsk", opened.address]
     done = server.run(argv, input=_archive(cluster, opened), timeout=LIMIT_S)
     if done.returncode:

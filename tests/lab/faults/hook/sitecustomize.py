@@ -14,8 +14,11 @@ import importlib.util
 import os
 import sys
 import time
+from collections.abc import Callable
 from operator import attrgetter
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 TRAINER = "transformers.trainer"
 PLACES = {
@@ -32,7 +35,7 @@ PAUSED_CALL = 4
 class Watch:
     """A finder that lets the others find a module, and changes it once it is loaded."""
 
-    def __init__(self, module, change):
+    def __init__(self, module: str, change: Callable[[ModuleType], None]) -> None:
         self._module = module
         self._change = change
 
@@ -46,11 +49,11 @@ class Watch:
         assert spec is not None and spec.loader is not None
         execute = spec.loader.exec_module
 
-        def exec_module(module: object) -> None:
+        def exec_module(module: ModuleType) -> None:
             execute(module)
             self._change(module)
 
-        spec.loader.exec_module = exec_module
+        spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
 
 
@@ -70,10 +73,10 @@ def strike(kind: str) -> None:
             eaten.append(bytearray(b"x" * (16 << 20)))
 
 
-def go_wrong(kind: str, step: int, module: object) -> None:
+def go_wrong(kind: str, step: int, module: ModuleType) -> None:
     train = module.Trainer.training_step
 
-    def training_step(self, *arguments, **named):
+    def training_step(self: Any, *arguments: Any, **named: Any) -> Any:
         if self.state.global_step >= step:
             if kind == "talk":
                 print("a line at every step", flush=True)
@@ -84,14 +87,14 @@ def go_wrong(kind: str, step: int, module: object) -> None:
     module.Trainer.training_step = training_step
 
 
-def stand_still(phase: str, seconds: float, module: object) -> None:
-    _, owner, function = PLACES[phase]
-    owner = attrgetter(owner)(module) if owner else module
+def stand_still(phase: str, seconds: float, module: ModuleType) -> None:
+    _, name, function = PLACES[phase]
+    owner = attrgetter(name)(module) if name else module
     original = getattr(owner, function)
     calls_left = PAUSED_CALL if phase == "training" else 1
 
     @functools.wraps(original)
-    def pausing(*arguments, **named):
+    def pausing(*arguments: Any, **named: Any) -> Any:
         nonlocal calls_left
         calls_left -= 1
         if calls_left == 0:

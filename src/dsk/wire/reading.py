@@ -1,0 +1,71 @@
+"""Dataclasses from JSON that another version of dsk may have written.
+
+Fields that are not known here are ignored; those that are must have the type that they have here.
+"""
+
+from __future__ import annotations
+
+import types
+from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+
+def read(kind: type[T], raw: Any, where: str = "") -> T:
+    """Lists become tuples, objects dataclasses. A Literal is any value of its values' types: a
+    later version may have more of them. Raises ValueError, which names the field."""
+    if not isinstance(raw, dict):
+        raise _wrong(where, raw, kind.__name__)
+    hints = _hints(kind)  # type: ignore[arg-type]
+    values = {}
+    for field in fields(kind):  # type: ignore[arg-type]
+        name = f"{where}.{field.name}" if where else field.name
+        if field.name in raw:
+            values[field.name] = _value(hints[field.name], raw[field.name], name)
+        elif field.default is MISSING and field.default_factory is MISSING:
+            raise ValueError(f"{name} is missing")
+    return kind(**values)
+
+
+def known(kind: type[Any], raw: dict[str, Any]) -> dict[str, Any]:
+    """Those of the values whose fields `kind` has."""
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in raw.items() if name in names}
+
+
+@cache
+def _hints(kind: type[Any]) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _value(hint: Any, raw: Any, where: str) -> Any:
+    origin = get_origin(hint)
+    if origin in (Union, types.UnionType):
+        kinds = get_args(hint)
+        if raw is None and types.NoneType in kinds:
+            return None
+        [kind] = [each for each in kinds if each is not types.NoneType]
+        return _value(kind, raw, where)
+    if origin is tuple and isinstance(raw, list | tuple):
+        [kind, _] = get_args(hint)
+        return tuple(_value(kind, each, f"{where}[{n}]") for n, each in enumerate(raw))
+    if is_dataclass(hint):
+        return read(hint, raw, where)  # type: ignore[arg-type]
+    if not _is_plain(hint, raw):
+        raise _wrong(where, raw, getattr(hint, "__name__", str(hint)))
+    return raw
+
+
+def _is_plain(hint: Any, raw: Any) -> bool:
+    if get_origin(hint) is Literal:
+        return type(raw) in {type(each) for each in get_args(hint)}
+    if get_origin(hint) is not None:
+        return False
+    # In JSON 1.0 may be written as 1; true is no number.
+    return type(raw) in ((float, int) if hint is float else (hint,))
+
+
+def _wrong(where: str, raw: Any, expected: str) -> ValueError:
+    return ValueError(f"{where or 'it'} is {str(raw)[:40]!r}, not {expected}")
