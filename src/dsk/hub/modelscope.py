@@ -69,7 +69,8 @@ def _meaning(error: Exception, wanted: Fetch) -> DskError:
     if status in (401, 403, 404) or "NotExist" in text:
         return UserError(
             f"ModelScope has no repository {wanted.repo} that may be read ({text})",
-            fix="correct the name; for a private one write ms_hub_token in train.yaml",
+            fix="correct the name (a folder is looked for in the workspace first); for a private"
+            " repository write ms_hub_token in train.yaml",
         )
     return Unreachable(
         f"ModelScope cannot be used: {text}",

@@ -74,6 +74,7 @@ def _hub(cluster: Cluster, recipe: Recipe) -> HubNeeds | None:
         dataset_dir=str(values.get("dataset_dir", "")),
         datasets=recipe.datasets,
         online=("push_to_hub is set",) if values.get("push_to_hub") else (),
+        remote_code=bool(values.get("trust_remote_code")),
     )
 
 
