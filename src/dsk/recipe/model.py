@@ -70,7 +70,8 @@ class Recipe:
 
     `values` holds plain JSON types. `inputs` are absolute workspace paths that every node needs
     before a rank starts; `repos` the repositories of a hub that the job downloads before, each with
-    its folder ("": the hub's own cache). `notices` are worth a line but changed nothing;
+    its folder ("": the hub's own cache). `data_folder` has the dataset_info.json that the ranks
+    read, "" where they read none; `online` says why they ask a hub themselves. `notices` are worth a line but changed nothing;
     `unchecked` could not be found out from here. Secrets stand in `values` (the ranks need them):
     show `redacted()`.
     """
@@ -82,6 +83,8 @@ class Recipe:
     inputs: tuple[str, ...]
     world_size: int
     repos: Mapping[str, str] = field(default_factory=dict)
+    data_folder: str = ""
+    online: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", MappingProxyType(dict(self.values)))

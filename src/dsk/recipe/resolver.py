@@ -13,6 +13,7 @@ from dsk.recipe.parse import parse
 from dsk.recipe.paths import resolve_inputs, resolve_outputs
 from dsk.recipe.presets import resolve_deepspeed
 from dsk.recipe.task import check_task, fit_to_accelerator
+from dsk.recipe.types import fit_types
 from dsk.recipe.weights import resolve_weights
 
 
@@ -23,6 +24,7 @@ def resolve(source: TrainFile, overrides: Sequence[str], site: Site, known: Know
     UserError at the first mistake, with the line in the file or the word on the command line.
     """
     draft = Draft(parse(source, overrides, known), source, site)
+    fit_types(draft, known)
     check_task(draft)
     resolve_weights(draft)
     resolve_datasets(draft, known)
