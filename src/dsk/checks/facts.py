@@ -10,6 +10,7 @@ from dsk.cluster.model import Cluster
 from dsk.errors import DskError
 from dsk.text import Text
 from dsk.wire import collectives
+from dsk.wire.checkpoints import Saved
 from dsk.wire.measure import Measured
 
 Need = Literal["server", "worker", "login", "network", "job", "collectives", "smoke"]
@@ -214,7 +215,9 @@ class GpuNeed:
 class JobFacts:
     """The job that train.yaml asks for. Where it does not resolve, `problem` says why, and the rest
     is empty. `config` is the model's config.json, `templates` the names that the image's
-    LLaMA-Factory knows; empty where they could not be read. `gpu` is None where no GPU is used."""
+    LLaMA-Factory knows; empty where they could not be read. `own` are inputs whose content differs
+    from node to node. `saved` by node: as wire.checkpoints says, where the job resumes from the
+    newest checkpoint in `output_dir` that each node has. `gpu` is None where no GPU is used."""
 
     problem: Text | None = None
     where: str = ""
@@ -225,6 +228,9 @@ class JobFacts:
     config: Mapping[str, Any] = field(default_factory=dict)
     weight_bytes: int = 0
     templates: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+    output_dir: str = ""
+    saved: Mapping[int, Saved] = field(default_factory=dict)
     gpu: GpuNeed | None = None
 
 

@@ -41,6 +41,13 @@ def job_facts(request: Request, master: Inside, each: Each, *, deep: bool) -> Jo
         config=config,
         weight_bytes=known["weights"] if posixpath.isabs(model) else 0,
         templates=tuple(known["templates"]),
+        own=tuple(need.path for need in planned.spec.needed if need.own),
+        output_dir=planned.spec.output_dir,
+        saved=(
+            each(lambda worker: worker.ask("checkpoints", folder=planned.spec.output_dir))
+            if planned.spec.resumes
+            else {}
+        ),
         gpu=_gpu_need(planned.recipe, config) if on_gpu else None,
     )
 

@@ -49,6 +49,7 @@ def job_spec(
         launcher=launcher,
         limits=limits,
         hub=_hub(cluster, shared),
+        resumes=shared.resumes,
     )
 
 
@@ -83,7 +84,8 @@ def _text(recipe: Recipe) -> RecipeText:
 
 
 def _needed(recipe: Recipe) -> tuple[Needed, ...]:
-    paths = tuple(Needed(path) for path in recipe.inputs)
+    checkpoint = recipe.values.get("resume_from_checkpoint")
+    paths = tuple(Needed(path, own=path == checkpoint) for path in recipe.inputs)
     folder = recipe.data_folder
     # The shipped data sets are part of the image, and were looked up when the recipe was resolved.
     if not recipe.datasets or not folder or folder.startswith(SHIPPED_DIR):

@@ -101,6 +101,19 @@ class Recipe:
         return tuple(name for key in keys for name in split_commas(self.values.get(key)))
 
     @property
+    def resumes(self) -> bool:
+        """Whether each rank resumes from the newest checkpoint that it finds in output_dir:
+        get_train_args in LLaMA-Factory's hparams/parser.py, and transformers for `true`."""
+        values = self.values
+        starts_anew = values.get("stage") in ("rm", "ppo") and values.get("finetuning_type") in (
+            "full",
+            "freeze",
+        )
+        given = values.get("resume_from_checkpoint")
+        chooses = given is True or (given is None and not values.get("overwrite_output_dir"))
+        return bool(values.get("do_train")) and chooses and not starts_anew
+
+    @property
     def batch(self) -> Batch | None:
         """Samples per optimizer step; None where the parallel layout is not plain data parallel."""
         return Batch.of(self.values, self.world_size)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from dsk.agent import checkpoints
 from dsk.agent.examine import inputs, logins, model, private
 from dsk.agent.examine.look import look
 from dsk.agent.examine.room import Room
@@ -22,6 +23,7 @@ def main() -> None:
         "marks": room.marks,
         "logins": logins.log_in,
         "inputs": inputs.examine,
+        "checkpoints": checkpoints.saved,
         "exists": lambda path: Path(path).exists(),
         "recipe_keys": model.recipe_keys,
         "model": model.describe,
