@@ -26,7 +26,7 @@ MB = 1_000_000
 INTERRUPTED = 130
 
 OWN_FILES = ("spk_dict.pt", "value_head.bin", "tower/weights.pth")
-"""Pickled, and no copies of the weights: Qwen2.5-Omni and LLaMA-Factory's reward models have such."""
+"""Pickled, and no copies of the weights: Qwen2.5-Omni's and LLaMA-Factory's reward models'."""
 
 MODULE = """
 from transformers import Qwen2Config, Qwen2ForCausalLM
@@ -157,16 +157,14 @@ def test_what_is_in_the_cache_needs_no_hub(lab: Lab, up: Cluster, hub: Hub) -> N
 
 
 @pytest.mark.parametrize(
-    ("repo", "code", "says"),
+    ("repo", "says"),
     [
-        ("someone/absent", 2, "has no repository someone/absent that may be read with this token"),
-        (GATED, 2, "someone/gated is gated"),
+        ("someone/absent", "has no repository someone/absent that may be read with this token"),
+        (GATED, "someone/gated is gated"),
     ],
 )
-def test_what_the_hub_refuses(
-    lab: Lab, up: Cluster, hub: Hub, repo: str, code: int, says: str
-) -> None:
-    done = up.dsk("launch", up.train(model_name_or_path=repo), code=code)
+def test_what_the_hub_refuses(lab: Lab, up: Cluster, hub: Hub, repo: str, says: str) -> None:
+    done = up.dsk("launch", up.train(model_name_or_path=repo), code=2)
     assert f"node0 ({lab.nodes[0].host}): " in done.text and says in done.text
     assert "HF_TOKEN" in done.text and TOKEN not in done.text
 

@@ -11,11 +11,13 @@ from dsk.checks.facts import GpuNeed, JobFacts
 from dsk.errors import UserError
 from dsk.fleet.inside import Inside
 from dsk.jobs.launch import RECIPE_KEYS
-from dsk.jobs.planning import Request, plan
+from dsk.jobs.planning import Plan, Request, plan
 from dsk.jobs.stacks import stack_for
 from dsk.recipe import KnownKeys, Recipe
 from dsk.recipe.memory import Unknown, estimate_for
 from dsk.recipe.shape import ModelShape, UnknownShape
+from dsk.wire import checkpoints
+from dsk.wire.checkpoints import Saved
 
 Each = Callable[[Callable[[Inside], Any]], dict[int, Any]]
 
@@ -43,13 +45,14 @@ def job_facts(request: Request, master: Inside, each: Each, *, deep: bool) -> Jo
         templates=tuple(known["templates"]),
         own=tuple(need.path for need in planned.spec.needed if need.own),
         output_dir=planned.spec.output_dir,
-        saved=(
-            each(lambda worker: worker.ask("checkpoints", folder=planned.spec.output_dir))
-            if planned.spec.resumes
-            else {}
-        ),
+        saved=each(lambda worker: _saved(worker, planned)) if planned.spec.resumes else {},
         gpu=_gpu_need(planned.recipe, config) if on_gpu else None,
     )
+
+
+def _saved(worker: Inside, planned: Plan) -> Saved:
+    raw = worker.ask("checkpoints", folder=planned.spec.output_dir)
+    return checkpoints.from_raw(raw)
 
 
 def _gpu_need(recipe: Recipe, config: Mapping[str, Any]) -> GpuNeed:

@@ -71,9 +71,9 @@ class Recipe:
     `values` holds plain JSON types. `inputs` are absolute workspace paths that every node needs
     before a rank starts; `repos` the repositories of a hub that the job downloads before, each with
     its folder ("": the hub's own cache). `data_folder` has the dataset_info.json that the ranks
-    read, "" where they read none; `online` says why they ask a hub themselves. `notices` are worth a line but changed nothing;
-    `unchecked` could not be found out from here. Secrets stand in `values` (the ranks need them):
-    show `redacted()`.
+    read, "" where they read none; `online` says why they ask a hub themselves. `notices` are worth
+    a line but changed nothing; `unchecked` could not be found out from here. Secrets are in
+    `values` (the ranks need them): show `redacted()`.
     """
 
     values: Mapping[str, object]

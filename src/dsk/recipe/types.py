@@ -1,8 +1,8 @@
 """Values against the types that LLaMA-Factory's argument classes declare (recipe-keys.json).
 
-LLaMA-Factory takes a file's values as they are (HfArgumentParser.parse_dict): `learning_rate: '1e-4'`
-stays text, and `save_strategy: no`, which YAML reads as false, stays false. Here what is meant is
-taken where there is no doubt, as LLaMA-Factory takes it; anything else is an error.
+LLaMA-Factory takes a file's values as they are (HfArgumentParser.parse_dict): `learning_rate:
+'1e-4'` stays text, and `save_strategy: no`, which YAML reads as false, stays false. Here what is
+meant is taken where there is no doubt, as LLaMA-Factory takes it; anything else is an error.
 """
 
 from __future__ import annotations
@@ -114,9 +114,7 @@ def fit_types(draft: Draft, known: KnownKeys) -> None:
                 Text(
                     "{value} is {kind}; {expected} is expected",
                     "{value} 是{kind}，应为{expected}",
-                ).filled(
-                    value=_shown(key, value), kind=_kind(value), expected=_expected(found)
-                ),
+                ).filled(value=_shown(key, value), kind=_kind(value), expected=_expected(found)),
                 fix=_fix(key, value, found, draft.text_of(key)),
             ) from None
         draft.set(key, fitting, f"LLaMA-Factory expects {_expected(found).in_language('en')}")
@@ -125,25 +123,25 @@ def fit_types(draft: Draft, known: KnownKeys) -> None:
 def fit(value: object, found: Accepted, text: str | None = None) -> object:
     """The value in a type that is accepted, the same where it has one. `text` is how the user wrote
     it, None where that is not known. Raises WrongType."""
-    kinds = found.kinds
-    if value is None or ANYTHING in kinds:
+    kinds, name = found.kinds, type(value).__name__
+    is_choice = any(value == choice and type(value) is type(choice) for choice in found.choices)
+    # Python counts true as 1.
+    is_number = isinstance(value, int) and kinds & {"int", "float"}
+    if value is None or is_choice or is_number or kinds & {name, ANYTHING}:
         return value
-    if any(value == choice and type(value) is type(choice) for choice in found.choices):
-        return value
-    name = type(value).__name__
-    if name in kinds:
-        return value
-    if isinstance(value, (bool, int)) and kinds & {"int", "float"}:
-        return value  # Python counts true as 1
-    if isinstance(value, int) and "bool" in kinds and value in (0, 1):
+    if "bool" in kinds and _means_true_or_false(value):
         return bool(value)
-    if isinstance(value, float) and "int" in kinds and value.is_integer():
+    if "int" in kinds and isinstance(value, float) and value.is_integer():
         return int(value)
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and "str" in kinds and text:
+    if "str" in kinds and text and name in ("int", "float"):
         return text
-    if isinstance(value, str) and "bool" in kinds and value.strip().lower() in _TRUE:
-        return True
     raise WrongType(name)
+
+
+def _means_true_or_false(value: object) -> bool:
+    if isinstance(value, str):
+        return value.strip().lower() in _TRUE
+    return isinstance(value, int) and value in (0, 1)
 
 
 def _shown(key: str, value: object) -> str:
@@ -168,7 +166,8 @@ def _fix(key: str, value: object, found: Accepted, text: str | None) -> Text:
     if isinstance(value, bool) and ("str" in found.kinds or found.choices):
         word = text or ("yes" if value else "no")
         return Text(
-            "write {key}: '{word}' (without quotes, YAML reads yes, no, on and off as true or false)",
+            "write {key}: '{word}' (without quotes, YAML reads yes, no, on and off as true or"
+            " false)",
             "请写 {key}: '{word}'（不加引号时，YAML 把 yes、no、on、off 读作 true 或 false）",
         ).filled(key=key, word=word)
     if isinstance(value, (int, float)) and "str" in found.kinds:

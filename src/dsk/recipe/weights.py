@@ -41,8 +41,8 @@ def is_hub_id(value: str) -> bool:
 
 
 def resolve_weights(draft: Draft) -> None:
-    """Make paths absolute and leave hub names as they are. Like LLaMA-Factory, take what exists as a
-    path first. Anything that is neither is an error that names both readings."""
+    """Make paths absolute and leave hub names as they are. What exists is a path, as LLaMA-Factory
+    has it. Anything that is neither is an error that names both readings."""
     if draft.get("model_name_or_path") is None:
         raise draft.error(
             "model_name_or_path",

@@ -93,14 +93,16 @@ def check_needed(spec: JobSpec, workers: Workers) -> None:
         raise UserError(
             "\n".join(problems),
             fix="put it there on every node, or correct it in train.yaml"
-            + (f" (of {own[0]} each node has its own files: name one that all have)" if own else ""),
+            + (
+                f" (of {own[0]} each node has its own files: name one that all have)" if own else ""
+            ),
         )
 
 
 def check_checkpoints(spec: JobSpec, workers: Workers) -> None:
     """Raises UserError where nodes with disks of their own would resume from different steps."""
     saved = {
-        worker.name: found
+        worker.name: checkpoints.from_raw(found)
         for worker, found in workers.ask_all("checkpoints", folder=spec.output_dir)
     }
     if not checkpoints.differ(saved):

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-Saved = Sequence[Sequence[int]]
+Saved = Sequence[tuple[int, bool]]
 """Of each checkpoint of one node its step, and whether it has its trainer_state.json."""
+
+
+def from_raw(raw: Sequence[Sequence[int]]) -> Saved:
+    """Of what an agent answers: JSON has no tuples."""
+    return [(step, bool(is_complete)) for step, is_complete in raw]
 
 
 def newest(saved: Saved) -> str:

@@ -21,10 +21,10 @@ class HubNeeds:
     """`repos`: each repository and the folder that it goes to, "" for the hub's own cache.
 
     `cache_dir` and `token` as train.yaml has them, else None: the environment's count. `online`:
-    why the ranks have to reach the hub all the same, in words. `remote_code`: the recipe trusts code
-    from the hub, which a model may take from another repository (`auto_map`). `datasets` are the names that
-    dataset_info.json in `dataset_dir` describes: one may come from a hub. `master` is the address
-    of the node that downloads.
+    why the ranks have to reach the hub all the same, in words. `remote_code`: the recipe trusts
+    code from the hub, which a model may take from another repository (`auto_map`). `datasets` are
+    the names that dataset_info.json in `dataset_dir` describes: one may come from a hub. `master`
+    is the address of the node that downloads.
     """
 
     master: str

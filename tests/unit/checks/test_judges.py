@@ -168,9 +168,9 @@ def test_a_byte_a_missing_file_and_the_same(facts: Facts) -> None:
 
 def test_nodes_that_would_resume_from_different_steps(facts: Facts) -> None:
     nodes = {node: NodeInputs((), {}) for node in (0, 1)}
-    same = job(inputs=nodes, output_dir="/w/out", saved={0: [[20, True]], 1: [[20, True]]})
+    same = job(inputs=nodes, output_dir="/w/out", saved={0: [(20, True)], 1: [(20, True)]})
     assert {each.state for each in inputs.judge(replace(facts, job=same))} == {"ok"}
-    other = replace(same, saved={0: [[10, True], [20, True]], 1: [[10, True]]})
+    other = replace(same, saved={0: [(10, True), (20, True)], 1: [(10, True)]})
     found = next(iter(inputs.judge(replace(facts, job=other))))
     assert found.state == "failed" and "node1" in found.text.in_language("en")
     assert found.fix and "=/w/out/checkpoint-10" in found.fix.in_language("en")

@@ -55,9 +55,7 @@ def test_names_may_be_a_list(run: Run) -> None:
 def test_names_in_ones_own_folder_are_left_to_the_nodes(run: Run) -> None:
     recipe = run("dataset_dir: my data\n", "dataset=mine", present=["/workspace/my data"])
     assert recipe.values["dataset_dir"] == "/workspace/my data"
-    assert "dataset: whether mine are in /workspace/my data/dataset_info.json" in (
-        recipe.unchecked
-    )
+    assert "dataset: whether mine are in /workspace/my data/dataset_info.json" in (recipe.unchecked)
 
 
 @pytest.mark.parametrize("value", ["ONLINE", "REMOTE:llamafactory/demo_data"])

@@ -11,14 +11,14 @@ from dsk.wire.checkpoints import Saved, differ, newest, newest_of_all
     ("nodes", "wrong", "step"),
     [
         ([[], []], False, None),
-        ([[[10, True]], [[10, True]]], False, 10),
-        ([[[10, True], [20, True]], [[10, True]]], True, 10),
-        ([[[10, True]], []], True, None),
+        ([[(10, True)], [(10, True)]], False, 10),
+        ([[(10, True), (20, True)], [(10, True)]], True, 10),
+        ([[(10, True)], []], True, None),
         # 9 is older than 10, whatever their names' order.
-        ([[[9, True], [10, True]], [[9, True]]], True, 9),
+        ([[(9, True), (10, True)], [(9, True)]], True, 9),
         # A save that was cut off on one node, and on both.
-        ([[[10, True], [20, True]], [[10, True], [20, False]]], True, 10),
-        ([[[20, False]], [[20, False]]], False, None),
+        ([[(10, True), (20, True)], [(10, True), (20, False)]], True, 10),
+        ([[(20, False)], [(20, False)]], False, None),
     ],
 )
 def test_newest_checkpoints(nodes: list[Saved], wrong: bool, step: int | None) -> None:
@@ -28,5 +28,5 @@ def test_newest_checkpoints(nodes: list[Saved], wrong: bool, step: int | None) -
 
 
 def test_in_words() -> None:
-    assert newest([[9, True], [10, False]]) == "checkpoint-10 (cut off: no trainer_state.json)"
+    assert newest([(9, True), (10, False)]) == "checkpoint-10 (cut off: no trainer_state.json)"
     assert newest([]) == "no checkpoint"
