@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from dsk.cluster.model import Cluster
 from dsk.cluster.selection import select
+from dsk.jobs.stacks import stack_for
 from dsk.jobs.spec import job_env, job_id, job_spec
 from dsk.recipe import KnownKeys, Recipe, Site, TrainFile, modelscope_folder, resolve
 from dsk.wire.jobspec import JobSpec, LauncherName
@@ -53,7 +54,8 @@ def plan(request: Request, known: KnownKeys, exists: Callable[[str], bool] | Non
             exists=exists,
             modelscope=modelscope_folder(job_env(cluster)),
         )
-        return resolve(request.train_file, request.overrides, site, known)
+        refusals = stack_for(cluster.image)[0].refusals
+        return resolve(request.train_file, request.overrides, site, known, refusals)
 
     now = time.time()
     spec = job_spec(

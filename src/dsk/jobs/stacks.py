@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from dsk import variables
 from dsk.cluster.model import DEFAULT_IMAGE
 from dsk.recipe import KnownKeys
 
+if TYPE_CHECKING:
+    from importlib.abc import Traversable
+
+    from dsk.recipe.refusals import Refusal
+
 RECIPE_KEYS = "recipe-keys.json"
+REFUSALS = "refusals.yaml"
 _STACKS = files("dsk.assets") / "stacks"
 _OWN = re.compile(r"(?:.*/)?dsk:(?P<tag>[^@]+)(?:@.*)?")
 """`dsk:seed`; also as it is published, `registry.example/owner/dsk:seed-1.2.3`."""
@@ -18,11 +25,13 @@ _OWN = re.compile(r"(?:.*/)?dsk:(?P<tag>[^@]+)(?:@.*)?")
 
 @dataclass(frozen=True)
 class Stack:
-    """One folder of stacks/. `train_entry` is what DeepSpeed starts by hand, a recipe behind it."""
+    """One folder of stacks/. `train_entry` is what DeepSpeed starts by hand, a recipe behind it;
+    `refusals` what its LLaMA-Factory is known to refuse."""
 
     name: str
     keys: KnownKeys
     train_entry: tuple[str, ...]
+    refusals: tuple[Refusal, ...] = ()
 
 
 def stack_for(image: str) -> tuple[Stack, str | None]:
@@ -33,7 +42,7 @@ def stack_for(image: str) -> tuple[Stack, str | None]:
     names = [name for name in shipped_stacks() if tag.startswith(f"{name}-")]
     if names:
         return _read(max(names, key=len)), None
-    default = _read(DEFAULT_IMAGE.partition(":")[2])
+    default = replace(_read(DEFAULT_IMAGE.partition(":")[2]), refusals=())
     return default, (
         f"what {image} holds is not known here: keys and command are those of stack {default.name}"
     )
@@ -52,4 +61,11 @@ def _read(name: str) -> Stack:
         name,
         KnownKeys.from_json(keys.read_text(encoding="utf-8"), where=str(keys)),
         tuple(settings["TRAIN_ENTRY"].split()),
+        _refusals(_STACKS / name / REFUSALS),
     )
+
+
+def _refusals(file: Traversable) -> tuple[Refusal, ...]:
+    from dsk.recipe.refusals import read_refusals  # PyYAML is not needed for all that a stack says
+
+    return read_refusals(file.read_text(encoding="utf-8")) if file.is_file() else ()

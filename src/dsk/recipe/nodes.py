@@ -24,6 +24,28 @@ def limit_timeout(draft: Draft) -> None:
         )
 
 
+def fit_to_data_parallel(draft: Draft) -> None:
+    """Let OFT train on several ranks without DeepSpeed.
+
+    LLaMA-Factory checkpoints activations with reentrant autograd, under which DDP must not look for
+    unused parameters ("mark a variable ready only once"). transformers tells DDP to, unless
+    `ddp_find_unused_parameters` says otherwise, for every model that peft has wrapped, and
+    LLaMA-Factory (get_train_args) sets it to false for LoRA alone. All of OFT's are used.
+    """
+    if (
+        draft.site.world_size > 1
+        and draft.get("finetuning_type") == "oft"
+        and not draft.get("deepspeed")
+        and not draft.get("fsdp")
+        and draft.get("ddp_find_unused_parameters") is None
+    ):
+        draft.set(
+            "ddp_find_unused_parameters",
+            False,
+            "as LLaMA-Factory does for LoRA: OFT fails on several ranks without DeepSpeed otherwise",
+        )
+
+
 def fit_to_disks(draft: Draft) -> None:
     """Save and preprocess per node where each node has a disk of its own.
 

@@ -8,16 +8,23 @@ from dsk.recipe.datasets import resolve_datasets
 from dsk.recipe.draft import Draft
 from dsk.recipe.keys import KnownKeys
 from dsk.recipe.model import Recipe, Site, TrainFile
-from dsk.recipe.nodes import fit_to_disks, limit_timeout
+from dsk.recipe.nodes import fit_to_data_parallel, fit_to_disks, limit_timeout
 from dsk.recipe.parse import parse
 from dsk.recipe.paths import resolve_inputs, resolve_outputs
 from dsk.recipe.presets import resolve_deepspeed
+from dsk.recipe.refusals import Refusal, refuse
 from dsk.recipe.task import check_task, fit_to_accelerator
 from dsk.recipe.types import fit_types
 from dsk.recipe.weights import resolve_weights
 
 
-def resolve(source: TrainFile, overrides: Sequence[str], site: Site, known: KnownKeys) -> Recipe:
+def resolve(
+    source: TrainFile,
+    overrides: Sequence[str],
+    site: Site,
+    known: KnownKeys,
+    refusals: Sequence[Refusal] = (),
+) -> Recipe:
     """What LLaMA-Factory will get, and what dsk changed in it and why.
 
     Pure but for `site.exists`. Nothing is changed that changes the result of the training. Raises
@@ -29,9 +36,11 @@ def resolve(source: TrainFile, overrides: Sequence[str], site: Site, known: Know
     resolve_weights(draft)
     resolve_datasets(draft, known)
     resolve_deepspeed(draft, known)
+    refuse(draft, refusals)
     resolve_inputs(draft)
     resolve_outputs(draft)
     limit_timeout(draft)
     fit_to_disks(draft)
     fit_to_accelerator(draft)
+    fit_to_data_parallel(draft)
     return draft.finish()

@@ -1,0 +1,96 @@
+"""What a stack's LLaMA-Factory refuses, said before the start."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dsk.errors import UserError
+from dsk.recipe import KnownKeys, Recipe, TrainFile, resolve
+from dsk.recipe.refusals import read_refusals
+
+from .conftest import MINIMAL, SITE, changed
+
+STACK = Path(__file__).parents[3] / "stacks/cu128"
+REFUSALS = read_refusals((STACK / "refusals.yaml").read_text())
+KNOWN = KnownKeys.from_json((STACK / "recipe-keys.json").read_text(), where="x")
+
+
+def run(*words: str, **site: object) -> Recipe:
+    file = Path("/home/me/train.yaml")
+    source = TrainFile(file, file.name, MINIMAL + "finetuning_type: full\n")
+    return resolve(source, words, replace(SITE, **site), KNOWN, REFUSALS)  # type: ignore[arg-type]
+
+
+def test_every_key_is_known() -> None:
+    for refusal in REFUSALS:
+        keys = set(refusal.when) - {"ranks", "accelerator", "zero3"}
+        assert keys <= set(KNOWN.keys), refusal
+        assert refusal.says.zh != refusal.says.en
+
+
+@pytest.mark.parametrize(
+    ("words", "says", "fix"),
+    [
+        (["use_adam_mini=true"], "needs the package adam-mini", "do without it"),
+        (["use_galore=true", "galore_layerwise=true"], "layer-wise GaLore", "layerwise=false"),
+        (["use_galore=true"], "needs the package galore_torch", "do without it"),
+        (["use_apollo=true", "deepspeed=z2"], "APOLLO does not train with DeepSpeed", "null"),
+        (["use_badam=true"], "BAdam trains with ZeRO-3 only", "deepspeed=z3"),
+        (["use_badam=true", "deepspeed=z2"], "BAdam trains with ZeRO-3 only", "deepspeed=z3"),
+        (["use_badam=true", "deepspeed=z3"], "needs the package badam", "do without it"),
+        (["mixture_of_depths=convert"], "needs the package mixture-of-depth", "do without it"),
+        (["report_to=[tensorboard, wandb]"], "needs the package wandb", "do without it"),
+        (["pure_bf16=true", "deepspeed=z3"], "pure_bf16 does not train with ZeRO-3", "bf16=true"),
+        (
+            ["pure_bf16=true", f"deepspeed={json.dumps({'zero_optimization': {'stage': 3}})}"],
+            "pure_bf16 does not train with ZeRO-3",
+            "bf16=true",
+        ),
+    ],
+)
+def test_what_is_refused(words: list[str], says: str, fix: str) -> None:
+    with pytest.raises(UserError) as caught:
+        run(*words)
+    assert says in caught.value.message and fix in str(caught.value.fix)
+    assert str(caught.value.where).startswith("override '")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["use_galore=false"], ["pure_bf16=true"], ["report_to=tensorboard"], ["deepspeed=z3"]),
+        # What a file of one's own says is not known here.
+        ["pure_bf16=true", "deepspeed=/workspace/mine.json"],
+    ],
+)
+def test_what_is_not(words: list[str]) -> None:
+    run(*words)
+
+
+def test_it_depends_on_the_place() -> None:
+    with pytest.raises(UserError, match="pure_bf16 needs a GPU"):
+        run("pure_bf16=true", accelerator="cpu")
+    with pytest.raises(UserError, match="galore_torch"):
+        run("use_galore=true", "galore_layerwise=true", nodes=1, world_size=1)
+
+
+@pytest.mark.parametrize(
+    ("lines", "site", "value"),
+    [
+        ("finetuning_type: oft\n", {}, False),
+        ("finetuning_type: oft\ndeepspeed: z2\n", {}, None),
+        ("finetuning_type: oft\n", {"nodes": 1, "world_size": 1}, None),
+        ("finetuning_type: oft\nddp_find_unused_parameters: true\n", {}, True),
+        ("finetuning_type: full\n", {}, None),
+    ],
+)
+def test_oft_on_several_ranks(lines: str, site: dict[str, object], value: bool | None) -> None:
+    file = Path("/home/me/train.yaml")
+    source = TrainFile(file, file.name, MINIMAL + lines)
+    recipe = resolve(source, (), replace(SITE, **site), KNOWN)  # type: ignore[arg-type]
+    assert recipe.values.get("ddp_find_unused_parameters") is value
+    assert ("ddp_find_unused_parameters" in changed(recipe)) is (value is False)
