@@ -13,8 +13,10 @@ from tests.image.engine import Image
 PRESETS = "/opt/llamafactory/examples/deepspeed"
 # Without these LLaMA-Factory refuses for another reason first.
 ALSO = {
-    **dict.fromkeys(("use_galore", "use_apollo", "use_badam"), {"finetuning_type": "full"}),
-    "pure_bf16": {"finetuning_type": "full"},
+    **{
+        key: {"finetuning_type": "full"}
+        for key in ("use_galore", "use_apollo", "use_badam", "pure_bf16")
+    },
     "predict_with_generate": {"do_predict": True, "eval_dataset": "identity"},
 }
 

@@ -143,6 +143,12 @@ def test_code_of_another_repository_comes_along(up: Cluster, hub: Hub) -> None:
     assert len(up.losses("outputs/code")) == 1
 
 
+def test_check_asks_the_hub_and_downloads_nothing(up: Cluster, hub: Hub) -> None:
+    found = up.dsk("check", up.train(model_name_or_path=LARGE), "--only", "hub")
+    assert f"{LARGE} can be read" in found.out
+    assert hub.downloads == [] and hub.requests
+
+
 def test_what_is_in_the_cache_needs_no_hub(lab: Lab, up: Cluster, hub: Hub) -> None:
     shutil.rmtree(cache(lab, 1))
     port = hub.port
@@ -164,7 +170,10 @@ def test_what_is_in_the_cache_needs_no_hub(lab: Lab, up: Cluster, hub: Hub) -> N
     ],
 )
 def test_what_the_hub_refuses(lab: Lab, up: Cluster, hub: Hub, repo: str, says: str) -> None:
-    done = up.dsk("launch", up.train(model_name_or_path=repo), code=2)
+    train = up.train(model_name_or_path=repo)
+    check = up.dsk("check", train, "--only", "hub", code=1)
+    assert says in check.text and TOKEN not in check.text
+    done = up.dsk("launch", train, code=2)
     assert f"node0 ({lab.nodes[0].host}): " in done.text and says in done.text
     assert "HF_TOKEN" in done.text and TOKEN not in done.text
 
@@ -173,9 +182,13 @@ def test_a_hub_that_cannot_be_reached(lab: Lab, up: Cluster, hub: Hub) -> None:
     port = hub.port
     hub.stop()
     try:
-        done = up.dsk("launch", up.train(model_name_or_path="someone/new"), code=3, timeout=120)
+        train = up.train(model_name_or_path="someone/new")
+        done = up.dsk("launch", train, code=3, timeout=120)
+        check = up.dsk("check", train, "--only", "hub", code=1, timeout=120)
     finally:
         hub.start(port)
+    assert f"http://{OPERATOR_ADDRESS}:{port} cannot be used" in check.text
+    assert "HF_ENDPOINT" in check.text and TOKEN not in check.text
     assert f"http://{OPERATOR_ADDRESS}:{port} cannot be used" in done.text
     assert "HF_ENDPOINT" in done.text
 

@@ -212,12 +212,24 @@ class GpuNeed:
 
 
 @dataclass(frozen=True)
+class HubAnswer:
+    """What the master heard of one repository: `bytes` to download, and a `note` where the hub did
+    not answer and the cache is complete; or a `problem` and its `fix`."""
+
+    bytes: int = 0
+    note: str = ""
+    problem: str = ""
+    fix: str = ""
+
+
+@dataclass(frozen=True)
 class JobFacts:
     """The job that train.yaml asks for. Where it does not resolve, `problem` says why, and the rest
     is empty. `config` is the model's config.json, `templates` the names that the image's
     LLaMA-Factory knows; empty where they could not be read. `own` are inputs whose content differs
     from node to node. `saved` by node: as wire.checkpoints says, where the job resumes from the
-    newest checkpoint in `output_dir` that each node has. `gpu` is None where no GPU is used."""
+    newest checkpoint in `output_dir` that each node has. `hub` by repository. `gpu` is None where
+    no GPU is used."""
 
     problem: Text | None = None
     where: str = ""
@@ -230,6 +242,7 @@ class JobFacts:
     templates: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
     output_dir: str = ""
+    hub: Mapping[str, HubAnswer] = field(default_factory=dict)
     saved: Mapping[int, Saved] = field(default_factory=dict)
     gpu: GpuNeed | None = None
 

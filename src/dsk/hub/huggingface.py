@@ -28,7 +28,7 @@ def fetch(wanted: Fetch, tell: Callable[[Word], None]) -> Ready:
     Raises UserError (no such repository, no access), Unreachable, or JobFailed (disk full).
     """
     ready = _fetch(wanted, tell)
-    if not wanted.remote_code:
+    if not wanted.remote_code or wanted.look_only:
         return ready
     for repo in repos_of_code(Path(ready.paths[0])) - {wanted.repo}:
         # transformers takes the code of another repository from its main branch.
@@ -75,7 +75,13 @@ def _fetch(wanted: Fetch, tell: Callable[[Word], None]) -> Ready:
 
 
 def _download(wanted: Fetch, cache: Path, folder: Path, tell: Callable[[Word], None]) -> Ready:
-    from huggingface_hub import HfApi, snapshot_download, try_to_load_from_cache
+    from huggingface_hub import (
+        HfApi,
+        get_hf_file_metadata,
+        hf_hub_url,
+        snapshot_download,
+        try_to_load_from_cache,
+    )
 
     info = HfApi(token=wanted.token).model_info(
         wanted.repo, revision=wanted.revision, files_metadata=True, timeout=ANSWER_LIMIT_S
@@ -92,6 +98,12 @@ def _download(wanted: Fetch, cache: Path, folder: Path, tell: Callable[[Word], N
     large = [file for found in missing if (file := _large(found))]
     total = sum(file.size or 0 for file in missing) - sum(file.arrived(blobs) for file in large)
     check_room(folder, total)
+    if wanted.look_only:
+        if missing:
+            # A gated repository names its files to everybody, and gives them to some.
+            url = hf_hub_url(wanted.repo, missing[0].rfilename, revision=info.sha)
+            get_hf_file_metadata(url, token=wanted.token, timeout=ANSWER_LIMIT_S)
+        return Ready((), total)
     with watched(blobs, total, tell):
         ranges.download(large, blobs, wanted.repo, info.sha, wanted.token)
         snapshot = snapshot_download(

@@ -34,8 +34,9 @@ class Site:
     all nodes together. `shared_workspace` is None where nobody has looked yet. `exists` says
     whether an absolute path under the workspace exists, as seen from wherever the caller can look
     (the master's disk, or over SSH); None means that nobody can tell, as in a dry run on another
-    machine. `shipped_dir` is LLaMA-Factory's tree inside the image. `modelscope` is the folder for
-    models from ModelScope, None where the Hugging Face hub is used.
+    machine. `read` gives a small file's text from there, None where it cannot be read.
+    `shipped_dir` is LLaMA-Factory's tree inside the image. `modelscope` is the folder for models
+    from ModelScope, None where the Hugging Face hub is used.
     """
 
     workspace: str
@@ -44,6 +45,7 @@ class Site:
     world_size: int
     shared_workspace: bool | None = None
     exists: Callable[[str], bool] | None = None
+    read: Callable[[str], str | None] | None = None
     shipped_dir: str = SHIPPED_DIR
     modelscope: str | None = None
 

@@ -42,7 +42,7 @@ def fit_to_data_parallel(draft: Draft) -> None:
         draft.set(
             "ddp_find_unused_parameters",
             False,
-            "as LLaMA-Factory does for LoRA: OFT fails on several ranks without DeepSpeed otherwise",
+            "OFT fails on several ranks without DeepSpeed otherwise; LoRA has it by default",
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dsk.recipe.datasets import resolve_datasets
+from dsk.recipe.deepspeed import judge_deepspeed
 from dsk.recipe.draft import Draft
 from dsk.recipe.keys import KnownKeys
 from dsk.recipe.model import Recipe, Site, TrainFile
@@ -37,6 +38,7 @@ def resolve(
     resolve_datasets(draft, known)
     resolve_deepspeed(draft, known)
     refuse(draft, refusals)
+    judge_deepspeed(draft)
     resolve_inputs(draft)
     resolve_outputs(draft)
     limit_timeout(draft)

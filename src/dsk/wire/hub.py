@@ -46,7 +46,8 @@ class HubNeeds:
 
 @dataclass(frozen=True)
 class Fetch:
-    """One repository to download; see HubNeeds. `code_only`: its Python files and nothing else."""
+    """One repository to download; see HubNeeds. `code_only`: its Python files and nothing else.
+    `look_only`: nothing is downloaded; Ready says how many bytes would be."""
 
     hub: HubName
     repo: str
@@ -56,6 +57,7 @@ class Fetch:
     token: str | None
     remote_code: bool = False
     code_only: bool = False
+    look_only: bool = False
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

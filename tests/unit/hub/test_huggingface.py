@@ -38,6 +38,8 @@ def library(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         errors=errors,
         HfApi=Api,
         get_token=lambda: None,
+        get_hf_file_metadata=None,
+        hf_hub_url=None,
         snapshot_download=None,
         try_to_load_from_cache=None,
     )
