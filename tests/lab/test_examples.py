@@ -98,6 +98,7 @@ EXPECTED: Mapping[str, Trains | Refused | NotTiny] = {
     "extras/fp8/llama3_fp8_fsdp_sft.yaml": Refused("fsdp_transformer_layer_cls_to_wrap"),
     "extras/fsdp_qlora/llama3_lora_sft.yaml": BNB,
     "extras/galore/llama3_full_sft.yaml": Refused("layer-wise GaLore does not train on several"),
+    # 8 of the tiny model's 2 layers: test_layers_that_do_not_divide.
     "extras/llama_pro/llama3_freeze_sft.yaml": Trains({"freeze_trainable_layers": 1}),
     "extras/loraplus/llama3_lora_sft.yaml": Trains(),
     "extras/mod/llama3_full_sft.yaml": Refused("needs the package mixture-of-depth"),
@@ -171,3 +172,8 @@ def test_an_example_that_trains(threads: Cluster, name: str) -> None:
         assert [line for line in lines if line.startswith("{")]
     elif "tokenized_path" not in what.changed:
         assert len(threads.losses(output(name))) == SMALL["max_steps"]
+
+
+def test_layers_that_do_not_divide(threads: Cluster) -> None:
+    done = launch(threads, "extras/llama_pro/llama3_freeze_sft.yaml", {}, code=2)
+    assert "2 cannot be divided by 8" in done.text

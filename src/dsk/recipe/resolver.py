@@ -8,6 +8,7 @@ from dsk.recipe.datasets import resolve_datasets
 from dsk.recipe.deepspeed import judge_deepspeed
 from dsk.recipe.draft import Draft
 from dsk.recipe.keys import KnownKeys
+from dsk.recipe.layers import check_layers
 from dsk.recipe.model import Recipe, Site, TrainFile
 from dsk.recipe.nodes import fit_to_data_parallel, fit_to_disks, limit_timeout
 from dsk.recipe.parse import parse
@@ -35,6 +36,7 @@ def resolve(
     fit_types(draft, known)
     check_task(draft)
     resolve_weights(draft)
+    check_layers(draft)
     resolve_datasets(draft, known)
     resolve_deepspeed(draft, known)
     refuse(draft, refusals)

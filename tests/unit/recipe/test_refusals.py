@@ -94,3 +94,35 @@ def test_oft_on_several_ranks(lines: str, site: dict[str, object], value: bool |
     recipe = resolve(source, (), replace(SITE, **site), KNOWN)  # type: ignore[arg-type]
     assert recipe.values.get("ddp_find_unused_parameters") is value
     assert ("ddp_find_unused_parameters" in changed(recipe)) is (value is False)
+
+
+@pytest.mark.parametrize(
+    ("config", "trained", "says"),
+    [
+        ({"num_hidden_layers": 32}, 8, None),
+        ({"num_hidden_layers": 2}, 8, "2 cannot be divided by 8"),
+        ({"n_layer": 12}, 5, "12 cannot be divided by 5"),
+        ({"num_hidden_layers": 3}, None, "3 cannot be divided by 2"),
+        ({"num_hidden_layers": 4}, 0, "4 cannot be divided by 0"),
+        ({}, 8, None),
+        (None, 8, None),
+    ],
+)
+def test_llama_pro_needs_layers_that_divide(
+    config: dict[str, int] | None, trained: int | None, says: str | None
+) -> None:
+    file = Path("/home/me/train.yaml")
+    text = MINIMAL.replace("Qwen/Qwen2-1.5B", "/workspace/m") + "use_llama_pro: true\n"
+    text += "" if trained is None else f"freeze_trainable_layers: {trained}\n"
+    files = {} if config is None else {"/workspace/m/config.json": json.dumps(config)}
+    site = replace(SITE, exists=lambda _: True, read=files.get)
+    source = TrainFile(file, file.name, text + "finetuning_type: freeze\n")
+    if says is None:
+        recipe = resolve(source, (), site, KNOWN, REFUSALS)
+        assert any("layers /" in line for line in recipe.unchecked) is (not config)
+        return
+    with pytest.raises(UserError) as caught:
+        resolve(source, (), site, KNOWN, REFUSALS)
+    assert says in caught.value.message
+    assert caught.value.where == f"train.yaml:{5 if trained is None else 6}"
+    assert "freeze_trainable_layers: 1" in str(caught.value.fix)
