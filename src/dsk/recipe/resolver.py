@@ -46,5 +46,5 @@ def resolve(
     limit_timeout(draft)
     fit_to_disks(draft)
     fit_to_accelerator(draft)
-    fit_to_data_parallel(draft)
+    fit_to_data_parallel(draft, known)
     return draft.finish()

@@ -79,21 +79,27 @@ def test_it_depends_on_the_place() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "site", "value"),
+    ("lines", "site", "expected"),
     [
-        ("finetuning_type: oft\n", {}, False),
-        ("finetuning_type: oft\ndeepspeed: z2\n", {}, None),
-        ("finetuning_type: oft\n", {"nodes": 1, "world_size": 1}, None),
-        ("finetuning_type: oft\nddp_find_unused_parameters: true\n", {}, True),
-        ("finetuning_type: full\n", {}, None),
+        ("finetuning_type: oft\n", {}, {"ddp_find_unused_parameters": (None, False)}),
+        ("finetuning_type: oft\ndeepspeed: z2\n", {}, {}),
+        ("finetuning_type: oft\n", {"nodes": 1, "world_size": 1}, {}),
+        ("finetuning_type: oft\nddp_find_unused_parameters: true\n", {}, {}),
+        ("finetuning_type: oft\ndisable_gradient_checkpointing: true\n", {}, {}),
+        ("finetuning_type: full\n", {}, {}),
+        ("stage: rm\nfinetuning_type: full\n", {}, {"use_reentrant_gc": (None, False)}),
+        ("stage: rm\nfinetuning_type: lora\n", {}, {}),
+        ("stage: rm\nfinetuning_type: full\ndeepspeed: z3\n", {}, {}),
     ],
 )
-def test_oft_on_several_ranks(lines: str, site: dict[str, object], value: bool | None) -> None:
+def test_what_ddp_needs_without_deepspeed(
+    lines: str, site: dict[str, object], expected: dict[str, tuple[object, object]]
+) -> None:
     file = Path("/home/me/train.yaml")
     source = TrainFile(file, file.name, MINIMAL + lines)
     recipe = resolve(source, (), replace(SITE, **site), KNOWN)  # type: ignore[arg-type]
-    assert recipe.values.get("ddp_find_unused_parameters") is value
-    assert ("ddp_find_unused_parameters" in changed(recipe)) is (value is False)
+    keys = ("ddp_find_unused_parameters", "use_reentrant_gc")
+    assert {key: pair for key, pair in changed(recipe).items() if key in keys} == expected
 
 
 @pytest.mark.parametrize(
