@@ -213,7 +213,7 @@ class GpuNeed:
 
 @dataclass(frozen=True)
 class HubAnswer:
-    """What the master heard of one repository: `bytes` to download, and a `note` where the hub did
+    """The answer to the master about one repository: `bytes` to download, and a `note` where the hub did
     not answer and the cache is complete; or a `problem` and its `fix`."""
 
     bytes: int = 0
