@@ -213,8 +213,8 @@ class GpuNeed:
 
 @dataclass(frozen=True)
 class HubAnswer:
-    """The answer to the master about one repository: `bytes` to download, and a `note` where the hub did
-    not answer and the cache is complete; or a `problem` and its `fix`."""
+    """What a hub answers the master about one repository: `bytes` to download, and a `note` where
+    the hub did not answer and the cache is complete; or a `problem` and its `fix`."""
 
     bytes: int = 0
     note: str = ""
