@@ -20,9 +20,26 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 WORKSPACE = "/workspace/hub"
 REPO = "someone/tiny-qwen2"
 LARGE = "someone/large"
+BORROWED, CODE = "someone/borrowed", "someone/code"
 TOKEN = "hf_secret0815"
 MB = 1_000_000
 INTERRUPTED = 130
+
+OWN_FILES = ("spk_dict.pt", "value_head.bin", "tower/weights.pth")
+"""Pickled, and no copies of the weights: Qwen2.5-Omni's and LLaMA-Factory's reward models'."""
+
+MODULE = """
+from transformers import Qwen2Config, Qwen2ForCausalLM
+from .names import KIND
+
+
+class BorrowedConfig(Qwen2Config):
+    model_type = KIND
+
+
+class BorrowedForCausalLM(Qwen2ForCausalLM):
+    config_class = BorrowedConfig
+"""
 
 
 @pytest.fixture(scope="module")
@@ -31,16 +48,35 @@ def hub(lab: Lab, up: Cluster) -> Iterator[Hub]:
     source = "/workspace/hub/source"
     up.in_worker(0, "python", "-m", "dsk.demo.tiny_model", f"{source}/tiny")
     files = lab.nodes[0].workspace / "hub/source"
-    # A pickled twin, as many repositories have, and a large one that takes a while.
-    (files / "tiny/pytorch_model.bin").write_bytes(b"not wanted")
-    shutil.copytree(files / "tiny", files / "large", ignore=lambda *_: ["pytorch_model.bin"])
+    shutil.copytree(files / "tiny", files / "large")
     (files / "large/extra.txt").write_bytes(os.urandom(16 * MB))
+    borrow(files / "tiny", files / "borrowed", files / "code")
+    # A pickled copy of the weights, as many repositories have, and pickled files that are none.
+    (files / "tiny/pytorch_model.bin").write_bytes(b"not wanted")
+    (files / "tiny/tower").mkdir()
+    for name in OWN_FILES:
+        (files / "tiny" / name).write_bytes(name.encode())
     repos = {REPO: files / "tiny", GATED: files / "tiny", LARGE: files / "large"}
+    repos |= {BORROWED: files / "borrowed", CODE: files / "code"}
     made = Hub(OPERATOR_ADDRESS, lab.nodes[0].host, repos)
     made.start()
     up.change(env={"HF_ENDPOINT": f"http://{OPERATOR_ADDRESS}:{made.port}", "HF_TOKEN": TOKEN})
     yield made
     made.stop()
+
+
+def borrow(tiny: Path, model: Path, code: Path) -> None:
+    """A model whose classes are in another repository."""
+    shutil.copytree(tiny, model)
+    config = json.loads((model / "config.json").read_text())
+    classes = {"AutoConfig": "BorrowedConfig", "AutoModelForCausalLM": "BorrowedForCausalLM"}
+    config["auto_map"] = {auto: f"{CODE}--modeling.{own}" for auto, own in classes.items()}
+    config |= {"model_type": "borrowed", "architectures": ["BorrowedForCausalLM"]}
+    (model / "config.json").write_text(json.dumps(config))
+    code.mkdir()
+    (code / "modeling.py").write_text(MODULE)
+    (code / "names.py").write_text('KIND = "borrowed"\n')
+    (code / "model.safetensors").write_bytes(b"not wanted")
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +117,7 @@ def test_both_hosts_train_and_only_the_master_asked_the_hub(
     assert {asked.client for asked in hub.requests} == {lab.nodes[0].host}
     asked_for = [asked.path.rpartition("/")[2] for asked in hub.downloads]
     assert "model.safetensors" in asked_for and "pytorch_model.bin" not in asked_for
+    assert {name.rpartition("/")[2] for name in OWN_FILES} <= set(asked_for)
     assert len(asked_for) == len(set(asked_for))
     assert {asked.token for asked in hub.downloads} == {f"Bearer {TOKEN}"}
     assert len(up.losses("outputs/hub")) == 2
@@ -93,6 +130,23 @@ def test_both_hosts_train_and_only_the_master_asked_the_hub(
     jobs = lab.nodes[0].workspace / "hub/.dsk/jobs"
     texts = [path.read_text() for path in jobs.rglob("*") if path.is_file()]
     assert TOKEN not in done.text and not any(TOKEN in text for text in texts)
+
+
+def test_code_of_another_repository_comes_along(up: Cluster, hub: Hub) -> None:
+    train = up.train(
+        model_name_or_path=BORROWED, trust_remote_code=True, max_steps=1, output_dir="outputs/code"
+    )
+    done = up.dsk("launch", train)
+    assert "HF_HUB_OFFLINE=1 for the ranks" in done.out
+    asked_for = [asked.path for asked in hub.downloads if f"/{CODE}/" in asked.path]
+    assert sorted(path.rpartition("/")[2] for path in asked_for) == ["modeling.py", "names.py"]
+    assert len(up.losses("outputs/code")) == 1
+
+
+def test_check_asks_the_hub_and_downloads_nothing(up: Cluster, hub: Hub) -> None:
+    found = up.dsk("check", up.train(model_name_or_path=LARGE), "--only", "hub")
+    assert f"{LARGE} can be read" in found.out
+    assert hub.downloads == [] and hub.requests
 
 
 def test_what_is_in_the_cache_needs_no_hub(lab: Lab, up: Cluster, hub: Hub) -> None:
@@ -109,15 +163,18 @@ def test_what_is_in_the_cache_needs_no_hub(lab: Lab, up: Cluster, hub: Hub) -> N
 
 
 @pytest.mark.parametrize(
-    ("repo", "code", "says"),
+    ("repo", "says"),
     [
-        ("someone/absent", 2, "has no repository someone/absent that may be read with this token"),
-        (GATED, 2, "someone/gated is gated"),
+        ("someone/absent", "has no repository someone/absent that may be read with this token"),
+        (GATED, "someone/gated is gated"),
     ],
 )
-def test_what_the_hub_refuses(up: Cluster, hub: Hub, repo: str, code: int, says: str) -> None:
-    done = up.dsk("launch", up.train(model_name_or_path=repo), code=code)
-    assert "node0 (10.88.0.11): " in done.text and says in done.text
+def test_what_the_hub_refuses(lab: Lab, up: Cluster, hub: Hub, repo: str, says: str) -> None:
+    train = up.train(model_name_or_path=repo)
+    check = up.dsk("check", train, "--only", "hub", code=1)
+    assert says in check.text and TOKEN not in check.text
+    done = up.dsk("launch", train, code=2)
+    assert f"node0 ({lab.nodes[0].host}): " in done.text and says in done.text
     assert "HF_TOKEN" in done.text and TOKEN not in done.text
 
 
@@ -125,9 +182,13 @@ def test_a_hub_that_cannot_be_reached(lab: Lab, up: Cluster, hub: Hub) -> None:
     port = hub.port
     hub.stop()
     try:
-        done = up.dsk("launch", up.train(model_name_or_path="someone/new"), code=3, timeout=120)
+        train = up.train(model_name_or_path="someone/new")
+        done = up.dsk("launch", train, code=3, timeout=120)
+        check = up.dsk("check", train, "--only", "hub", code=1, timeout=120)
     finally:
         hub.start(port)
+    assert f"http://{OPERATOR_ADDRESS}:{port} cannot be used" in check.text
+    assert "HF_ENDPOINT" in check.text and TOKEN not in check.text
     assert f"http://{OPERATOR_ADDRESS}:{port} cannot be used" in done.text
     assert "HF_ENDPOINT" in done.text
 

@@ -41,7 +41,10 @@ def train(cluster: Cluster) -> Callable[[Case], Curve]:
         cluster.dsk("launch", path, *alone, timeout=600)
         state = cluster.in_worker(0, "cat", f"{cluster.workspace}/{output}/trainer_state.json")
         steps = [entry for entry in json.loads(state)["log_history"] if "loss" in entry]
-        return Curve(*([step.get(key) for step in steps] for key in ("loss", "grad_norm")))
+        return Curve(
+            loss=[step["loss"] for step in steps],
+            grad_norm=[step.get("grad_norm") for step in steps],
+        )
 
     return run
 

@@ -22,8 +22,8 @@ for _ in sys.stdin:
 
 def test_it_stops_while_the_process_is_stopped() -> None:
     words = [sys.executable, "-c", PROGRAM]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(words, **pipes, text=True, bufsize=1) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True, bufsize=1) as process:
         assert process.stdin and process.stdout
 
         def ask() -> tuple[float, float]:

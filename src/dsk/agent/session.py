@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import IO, Any
 
-from dsk.agent import aftermath, files, jobfolder, lock, ports
+from dsk.agent import aftermath, checkpoints, files, jobfolder, lock, ports
 from dsk.agent.identity import accelerators, identity
 from dsk.agent.needed import missing
 from dsk.wire import session
@@ -25,6 +25,7 @@ def node_ops(workspace: str, job: str) -> dict[str, Op]:
         "changed": lambda files: jobfolder.changed(workspace, job, files),
         "marker": lambda name, action: _marker(workspace, name, action),
         "missing": missing,
+        "checkpoints": checkpoints.saved,
         "free_port": ports.reserve_port,
         "survey": lambda paths: files.survey(workspace, paths),
         "digests": lambda paths: files.digests(workspace, paths),

@@ -10,6 +10,7 @@ from dsk.cluster.model import Cluster
 from dsk.errors import DskError
 from dsk.text import Text
 from dsk.wire import collectives
+from dsk.wire.checkpoints import Saved
 from dsk.wire.measure import Measured
 
 Need = Literal["server", "worker", "login", "network", "job", "collectives", "smoke"]
@@ -213,10 +214,24 @@ class GpuNeed:
 
 
 @dataclass(frozen=True)
+class HubAnswer:
+    """What a hub answers the master about one repository: `bytes` to download, and a `note` where
+    the hub did not answer and the cache is complete; or a `problem` and its `fix`."""
+
+    bytes: int = 0
+    note: str = ""
+    problem: str = ""
+    fix: str = ""
+
+
+@dataclass(frozen=True)
 class JobFacts:
     """The job that train.yaml asks for. Where it does not resolve, `problem` says why, and the rest
     is empty. `config` is the model's config.json, `templates` the names that the image's
-    LLaMA-Factory knows; empty where they could not be read. `gpu` is None where no GPU is used."""
+    LLaMA-Factory knows; empty where they could not be read. `own` are inputs whose content differs
+    from node to node. `saved` by node: as wire.checkpoints says, where the job resumes from the
+    newest checkpoint in `output_dir` that each node has. `hub` by repository. `gpu` is None where
+    no GPU is used."""
 
     problem: Text | None = None
     where: str = ""
@@ -227,6 +242,10 @@ class JobFacts:
     config: Mapping[str, Any] = field(default_factory=dict)
     weight_bytes: int = 0
     templates: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+    output_dir: str = ""
+    hub: Mapping[str, HubAnswer] = field(default_factory=dict)
+    saved: Mapping[int, Saved] = field(default_factory=dict)
     gpu: GpuNeed | None = None
 
 

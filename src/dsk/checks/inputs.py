@@ -9,6 +9,7 @@ from dsk.checks.facts import Facts, InputFile, JobFacts, NodeInputs
 from dsk.checks.model import Finding
 from dsk.checks.sizes import gib
 from dsk.text import Text
+from dsk.wire import checkpoints
 
 SHOWN = 5
 
@@ -17,16 +18,39 @@ def judge(facts: Facts) -> Iterator[Finding]:
     job = facts.job
     if job is None or job.problem:
         return
+    yield from _checkpoints(facts, job)
     for node, inputs in job.inputs.items():
-        found = [*_missing(node, inputs), *_different(node, inputs, job)]
+        found = [*_missing(node, inputs, job), *_different(node, inputs, job)]
         yield from found
         if not found:
             yield _same(node, inputs)
 
 
-def _missing(node: int, inputs: NodeInputs) -> Iterator[Finding]:
+def _checkpoints(facts: Facts, job: JobFacts) -> Iterator[Finding]:
+    names = {str(facts.cluster.nodes[node]): saved for node, saved in job.saved.items()}
+    if not checkpoints.differ(names):
+        return
+    listed = "; ".join(f"{name}: {checkpoints.newest(saved)}" for name, saved in names.items())
+    text = Text(
+        "the nodes would resume from different checkpoints in {folder} ({listed})",
+        "各节点会从 {folder} 里不同的 checkpoint 恢复（{listed}）",
+    ).filled(folder=job.output_dir, listed=listed)
+    step = checkpoints.newest_of_all(names)
+    fix = (
+        _START_ANEW
+        if step is None
+        else Text(
+            "resume_from_checkpoint={folder}/checkpoint-{step}, or {other}",
+            "resume_from_checkpoint={folder}/checkpoint-{step}，或 {other}",
+        ).filled(folder=job.output_dir, step=step, other=_START_ANEW)
+    )
+    yield Finding("inputs", "failed", text, seen=listed, fix=fix)
+
+
+def _missing(node: int, inputs: NodeInputs, job: JobFacts) -> Iterator[Finding]:
     for problem in inputs.missing:
-        yield Finding("inputs", "failed", problem, node, seen=problem.in_language("en"), fix=_PUSH)
+        fix = _OWN if problem.values.get("path") in job.own else _PUSH
+        yield Finding("inputs", "failed", problem, node, seen=problem.in_language("en"), fix=fix)
 
 
 def _different(node: int, inputs: NodeInputs, job: JobFacts) -> Iterator[Finding]:
@@ -83,5 +107,14 @@ def _same(node: int, inputs: NodeInputs) -> Finding:
 _PUSH = Text(
     "dsk push PATH   (from the master's workspace to the others'), or correct train.yaml",
     "dsk push PATH（从 master 的工作区复制到其他节点），或修改 train.yaml",
+)
+_OWN = Text(
+    "name a checkpoint that every node has: each has files of its own there, so none may be copied"
+    " from another node",
+    "请写一个每个节点都有的 checkpoint：其中的文件各节点不同，不能从别的节点复制",
+)
+_START_ANEW = Text(
+    "overwrite_output_dir=true to start from the beginning, or another output_dir",
+    "overwrite_output_dir=true（从头开始），或换一个 output_dir",
 )
 _CHMOD = Text("there: ls -l {path}", "在该服务器上：ls -l {path}")

@@ -11,7 +11,7 @@ from dsk.jobs.overview import Overview
 from dsk.jobs.states import LOST, UNREADABLE, JobState, WorkerState
 from dsk.wire.events import FINAL_STATES
 from dsk.wire.report import GpuReport, HostReport, NodeReport, RankReport
-from dsk.wire.status import JobStatus, NodeStatus, UnreadableStatus
+from dsk.wire.status import NodeStatus, UnreadableStatus
 
 GB = 1e9
 MINUTE, HOUR, DAY = 60, 3600, 86400

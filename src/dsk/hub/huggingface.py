@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,13 +19,48 @@ if TYPE_CHECKING:
 
 ANSWER_LIMIT_S = 15
 WEIGHTS = (".safetensors", ".bin", ".pt")
+CODE = "*.py"
 
 
 def fetch(wanted: Fetch, tell: Callable[[Word], None]) -> Ready:
-    """Downloads what the cache lacks; a hub that does not answer is not needed for a whole copy.
+    """Downloads what the cache lacks; a hub that does not answer is not needed for a complete copy.
 
     Raises UserError (no such repository, no access), Unreachable, or JobFailed (disk full).
     """
+    ready = _fetch(wanted, tell)
+    if not wanted.remote_code or wanted.look_only:
+        return ready
+    for repo in repos_of_code(Path(ready.paths[0])) - {wanted.repo}:
+        # transformers takes the code of another repository from its main branch.
+        code = _fetch(replace(wanted, repo=repo, revision="main", code_only=True), tell)
+        ready = replace(
+            ready,
+            paths=(*ready.paths, *code.paths),
+            downloaded=ready.downloaded + code.downloaded,
+            note=ready.note or code.note,
+        )
+    return ready
+
+
+def repos_of_code(snapshot: Path) -> set[str]:
+    """Repositories that a model names for its code: `auto_map` in one of its JSON files has values
+    of the form OWNER/NAME--module.Class (transformers.dynamic_module_utils)."""
+    repos = set()
+    for path in snapshot.glob("*.json"):
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            continue  # the ranks report it, if they read it
+        auto_map = found.get("auto_map") if isinstance(found, dict) else None
+        for value in auto_map.values() if isinstance(auto_map, dict) else [auto_map]:
+            # AutoTokenizer has two classes: one of Python, one of Rust.
+            for reference in value if isinstance(value, list) else [value]:
+                repo, dashes, _ = str(reference).partition("--")
+                repos |= {repo} if dashes else set()
+    return repos
+
+
+def _fetch(wanted: Fetch, tell: Callable[[Word], None]) -> Ready:
     from huggingface_hub import constants
 
     cache = Path(wanted.cache_dir or constants.HF_HUB_CACHE)
@@ -39,7 +75,13 @@ def fetch(wanted: Fetch, tell: Callable[[Word], None]) -> Ready:
 
 
 def _download(wanted: Fetch, cache: Path, folder: Path, tell: Callable[[Word], None]) -> Ready:
-    from huggingface_hub import HfApi, snapshot_download, try_to_load_from_cache
+    from huggingface_hub import (
+        HfApi,
+        get_hf_file_metadata,
+        hf_hub_url,
+        snapshot_download,
+        try_to_load_from_cache,
+    )
 
     info = HfApi(token=wanted.token).model_info(
         wanted.repo, revision=wanted.revision, files_metadata=True, timeout=ANSWER_LIMIT_S
@@ -47,7 +89,7 @@ def _download(wanted: Fetch, cache: Path, folder: Path, tell: Callable[[Word], N
     files = {file.rfilename: file for file in info.siblings or ()}
     missing = [
         files[name]
-        for name in chosen(files)
+        for name in _chosen(wanted, files)
         if not isinstance(
             try_to_load_from_cache(wanted.repo, name, cache_dir=cache, revision=info.sha), str
         )
@@ -56,6 +98,12 @@ def _download(wanted: Fetch, cache: Path, folder: Path, tell: Callable[[Word], N
     large = [file for found in missing if (file := _large(found))]
     total = sum(file.size or 0 for file in missing) - sum(file.arrived(blobs) for file in large)
     check_room(folder, total)
+    if wanted.look_only:
+        if missing:
+            # A gated repository names its files to everybody, and gives them to some.
+            url = hf_hub_url(wanted.repo, missing[0].rfilename, revision=info.sha)
+            get_hf_file_metadata(url, token=wanted.token, timeout=ANSWER_LIMIT_S)
+        return Ready((), total)
     with watched(blobs, total, tell):
         ranges.download(large, blobs, wanted.repo, info.sha, wanted.token)
         snapshot = snapshot_download(
@@ -63,12 +111,21 @@ def _download(wanted: Fetch, cache: Path, folder: Path, tell: Callable[[Word], N
             revision=wanted.revision,
             cache_dir=cache,
             token=wanted.token,
-            ignore_patterns=left_out(files),
+            **_patterns(wanted, files),
             etag_timeout=ANSWER_LIMIT_S,
         )
     for file in large:
         file.partial(blobs).unlink(missing_ok=True)
     return Ready(_paths(folder, Path(snapshot)), total)
+
+
+def _chosen(wanted: Fetch, files: Collection[str]) -> list[str]:
+    return [name for name in files if name.endswith(".py")] if wanted.code_only else chosen(files)
+
+
+def _patterns(wanted: Fetch, files: Collection[str]) -> dict[str, list[str]]:
+    """The same choice as arguments of snapshot_download."""
+    return {"allow_patterns": [CODE]} if wanted.code_only else {"ignore_patterns": left_out(files)}
 
 
 def _large(found: RepoSibling) -> ranges.LargeFile | None:
@@ -106,10 +163,12 @@ def _whole_copy(wanted: Fetch, cache: Path, folder: Path) -> Path | None:
             revision=wanted.revision,
             cache_dir=cache,
             local_files_only=True,
-            ignore_patterns=left_out(names),
+            **_patterns(wanted, names),
         )
     except LocalEntryNotFoundError:
         return None
+    if wanted.code_only:
+        return snapshot if any(name.endswith(".py") for name in names) else None
     is_model = names & {"config.json", "adapter_config.json"}
     return snapshot if is_model and any(name.endswith(WEIGHTS) for name in names) else None
 
@@ -133,7 +192,8 @@ def _meaning(error: Exception, wanted: Fetch) -> DskError:
         return UserError(
             f"{constants.ENDPOINT} has no repository {wanted.repo} that may be read with"
             f" {'this token' if wanted.token or get_token() else 'no token'}",
-            fix="correct the name; for a private one set HF_TOKEN under env in dsk.yaml",
+            fix="correct the name (most are OWNER/NAME; a folder is looked for in the workspace"
+            " first); for a private repository set HF_TOKEN under env in dsk.yaml",
         )
     if refused := disk_error(error):
         return refused

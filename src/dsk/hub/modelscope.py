@@ -25,11 +25,14 @@ def fetch(wanted: Fetch, tell: Callable[[Word], None]) -> Ready:
     if done.is_file() and done.read_text() == wanted.revision:
         return Ready((str(folder),), 0)
     # What it says is no longer true as soon as a file of another revision arrives.
-    done.unlink(missing_ok=True)
+    if not wanted.look_only:
+        done.unlink(missing_ok=True)
     try:
         downloaded = _download(wanted, folder, tell)
     except Exception as error:
         raise _meaning(error, wanted) from error
+    if wanted.look_only:
+        return Ready((), downloaded)
     done.write_text(wanted.revision)
     return Ready((str(folder),), downloaded)
 
@@ -48,6 +51,8 @@ def _download(wanted: Fetch, folder: Path, tell: Callable[[Word], None]) -> int:
     total = sum(files[name] for name in chosen(files))
     before = size_of(folder)
     check_room(folder, max(0, total - before))
+    if wanted.look_only:
+        return max(0, total - before)
     with watched(folder, total, tell):
         snapshot_download(
             wanted.repo,
@@ -69,7 +74,8 @@ def _meaning(error: Exception, wanted: Fetch) -> DskError:
     if status in (401, 403, 404) or "NotExist" in text:
         return UserError(
             f"ModelScope has no repository {wanted.repo} that may be read ({text})",
-            fix="correct the name; for a private one write ms_hub_token in train.yaml",
+            fix="correct the name (a folder is looked for in the workspace first); for a private"
+            " repository write ms_hub_token in train.yaml",
         )
     return Unreachable(
         f"ModelScope cannot be used: {text}",

@@ -7,15 +7,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from dsk.checks.facts import GpuNeed, JobFacts
+from dsk.checks.facts import GpuNeed, HubAnswer, JobFacts
 from dsk.errors import UserError
 from dsk.fleet.inside import Inside
 from dsk.jobs.launch import RECIPE_KEYS
-from dsk.jobs.planning import Request, plan
+from dsk.jobs.planning import Plan, Request, plan
 from dsk.jobs.stacks import keys_of_image, stack_for
 from dsk.recipe import KnownKeys, Recipe
 from dsk.recipe.memory import Unknown, estimate_for
 from dsk.recipe.shape import ModelShape, UnknownShape
+from dsk.wire import checkpoints
+from dsk.wire.checkpoints import Saved
+from dsk.wire.hub import Fetch
+from dsk.wire.jobspec import JobSpec
+
+HUB_LIMIT_S = 120.0
+"""The agent itself gives up on a hub after 90 s."""
 
 Each = Callable[[Callable[[Inside], Any]], dict[int, Any]]
 
@@ -24,7 +31,10 @@ def job_facts(request: Request, master: Inside, each: Each, *, deep: bool) -> Jo
     """`each` asks every worker. Raises DskError where the master's does not answer."""
     try:
         planned = plan(
-            request, _keys(request, master), lambda path: bool(master.ask("exists", path=path))
+            request,
+            _keys(request, master),
+            lambda path: bool(master.ask("exists", path=path)),
+            lambda path: _read(master, path),
         )
     except UserError as error:
         return JobFacts(error.told, error.where or "", error.remedy)
@@ -41,8 +51,35 @@ def job_facts(request: Request, master: Inside, each: Each, *, deep: bool) -> Jo
         config=config,
         weight_bytes=known["weights"] if posixpath.isabs(model) else 0,
         templates=tuple(known["templates"]),
+        hub=_ask_hub(planned.spec, master),
+        own=tuple(need.path for need in planned.spec.needed if need.own),
+        output_dir=planned.spec.output_dir,
+        saved=each(lambda worker: _saved(worker, planned)) if planned.spec.resumes else {},
         gpu=_gpu_need(planned.recipe, config) if on_gpu else None,
     )
+
+
+def _ask_hub(spec: JobSpec, master: Inside) -> dict[str, HubAnswer]:
+    needs = spec.hub
+    if needs is None:
+        return {}
+    answers = {}
+    for repo, folder in needs.repos.items():
+        fetch = Fetch(needs.hub, repo, needs.revision, folder, needs.cache_dir, needs.token)
+        raw = master.ask("hub", fetch=asdict(fetch), env=dict(spec.env), limit_s=HUB_LIMIT_S)
+        raw.pop("code", None)
+        answers[repo] = HubAnswer(**raw)
+    return answers
+
+
+def _read(master: Inside, path: str) -> str | None:
+    text = master.ask("read", path=path)
+    return text if isinstance(text, str) else None
+
+
+def _saved(worker: Inside, planned: Plan) -> Saved:
+    raw = worker.ask("checkpoints", folder=planned.spec.output_dir)
+    return checkpoints.from_raw(raw)
 
 
 def _gpu_need(recipe: Recipe, config: Mapping[str, Any]) -> GpuNeed:

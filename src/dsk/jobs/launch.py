@@ -19,7 +19,7 @@ def image_keys(place: Place) -> KnownKeys:
 
 def prepare(place: Place, request: Request) -> Plan:
     """By what is really there. Raises DskError."""
-    return plan(request, image_keys(place), place.exists)
+    return plan(request, image_keys(place), place.exists, place.read)
 
 
 def start(place: Place, request: Request) -> tuple[Plan, Supervisor]:

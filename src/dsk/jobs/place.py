@@ -7,13 +7,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
 from dsk.cluster.model import Cluster, Node
-from dsk.errors import Unreachable, UserError
+from dsk.errors import JobFailed, Unreachable, UserError
 from dsk.jobs.states import JobState, WorkerState
 from dsk.wire.events import Event
 from dsk.wire.jobspec import JobSpec
 
 STOP_LIMIT_S = 60.0
 """For the supervisor to end all ranks and itself; the agents need 10 s of them at most."""
+
+READ_BYTES = 1 << 20
+"""More than any configuration has."""
 
 
 class Supervisor(ABC):
@@ -64,6 +67,13 @@ class Place(ABC):
     @abstractmethod
     def exists(self, path: str) -> bool:
         """Whether the worker has that file or folder."""
+
+    def read(self, path: str) -> str | None:
+        """The text of a file in the worker, of READ_BYTES at most; None where it cannot be read."""
+        try:
+            return self.output_of(["head", "-c", str(READ_BYTES), "--", path])
+        except JobFailed:
+            return None
 
     @abstractmethod
     def start(self, spec: JobSpec) -> Supervisor: ...

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from dsk.cluster.model import Cluster
 from dsk.cluster.selection import select
 from dsk.jobs.spec import job_env, job_id, job_spec
+from dsk.jobs.stacks import stack_for
 from dsk.recipe import KnownKeys, Recipe, Site, TrainFile, modelscope_folder, resolve
 from dsk.wire.jobspec import JobSpec, LauncherName
 
@@ -35,8 +36,14 @@ class Plan:
     recipe: Recipe
 
 
-def plan(request: Request, known: KnownKeys, exists: Callable[[str], bool] | None = None) -> Plan:
-    """Contacts nothing itself; `exists` looks up a path on the master where somebody can.
+def plan(
+    request: Request,
+    known: KnownKeys,
+    exists: Callable[[str], bool] | None = None,
+    read: Callable[[str], str | None] | None = None,
+) -> Plan:
+    """Contacts nothing itself; `exists` looks up a path on the master, and `read` a file's text,
+    where somebody can.
 
     Raises UserError for a mistake in train.yaml, an override, or the nodes chosen.
     """
@@ -51,9 +58,11 @@ def plan(request: Request, known: KnownKeys, exists: Callable[[str], bool] | Non
             world_size=sum(len(node.slots) for node in nodes),
             shared_workspace=shared,
             exists=exists,
+            read=read,
             modelscope=modelscope_folder(job_env(cluster)),
         )
-        return resolve(request.train_file, request.overrides, site, known)
+        refusals = stack_for(cluster.image)[0].refusals
+        return resolve(request.train_file, request.overrides, site, known, refusals)
 
     now = time.time()
     spec = job_spec(

@@ -49,6 +49,7 @@ def job_spec(
         launcher=launcher,
         limits=limits,
         hub=_hub(cluster, shared),
+        resumes=shared.resumes,
     )
 
 
@@ -70,10 +71,11 @@ def _hub(cluster: Cluster, recipe: Recipe) -> HubNeeds | None:
         repos=recipe.repos,
         revision=str(values.get("model_revision") or "main"),
         cache_dir=str(cache_dir) if cache_dir else None,
-        token=str(token) if token else None,
-        dataset_dir=str(values.get("dataset_dir", "")),
-        datasets=recipe.datasets,
-        online=("push_to_hub is set",) if values.get("push_to_hub") else (),
+        token=token if isinstance(token, str) and token else None,
+        dataset_dir=recipe.data_folder,
+        datasets=recipe.datasets if recipe.data_folder else (),
+        online=(*(("push_to_hub is set",) if values.get("push_to_hub") else ()), *recipe.online),
+        remote_code=bool(values.get("trust_remote_code")),
     )
 
 
@@ -82,9 +84,10 @@ def _text(recipe: Recipe) -> RecipeText:
 
 
 def _needed(recipe: Recipe) -> tuple[Needed, ...]:
-    paths = tuple(Needed(path) for path in recipe.inputs)
-    folder = str(recipe.values.get("dataset_dir", ""))
-    # The shipped datasets are part of the image, and were looked up when the recipe was resolved.
-    if not recipe.datasets or folder.startswith(SHIPPED_DIR):
+    checkpoint = recipe.values.get("resume_from_checkpoint")
+    paths = tuple(Needed(path, own=path == checkpoint) for path in recipe.inputs)
+    folder = recipe.data_folder
+    # The shipped data sets are part of the image, and were looked up when the recipe was resolved.
+    if not recipe.datasets or not folder or folder.startswith(SHIPPED_DIR):
         return paths
     return (*paths, Needed(folder, recipe.datasets))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dsk import variables
 from dsk.cluster.model import DEFAULT_IMAGE
@@ -14,8 +14,14 @@ from dsk.jobs.knownwrong import parse
 from dsk.recipe import KnownKeys, KnownWrong
 from dsk.text import Text
 
+if TYPE_CHECKING:
+    from importlib.abc import Traversable
+
+    from dsk.recipe.refusals import Refusal
+
 RECIPE_KEYS = "recipe-keys.json"
 KNOWN_WRONG = "known-wrong.yaml"
+REFUSALS = "refusals.yaml"
 _STACKS = files("dsk.assets") / "stacks"
 _OWN = re.compile(r"(?:.*/)?dsk:(?P<tag>[^@]+)(?:@.*)?")
 """`dsk:seed`; also as it is published, `registry.example/owner/dsk:seed-1.2.3`."""
@@ -23,11 +29,13 @@ _OWN = re.compile(r"(?:.*/)?dsk:(?P<tag>[^@]+)(?:@.*)?")
 
 @dataclass(frozen=True)
 class Stack:
-    """One folder of stacks/. `train_entry` is what DeepSpeed starts by hand, a recipe behind it."""
+    """One folder of stacks/. `train_entry` is what DeepSpeed starts by hand, a recipe behind it;
+    `refusals` what its LLaMA-Factory is known to refuse."""
 
     name: str
     keys: KnownKeys
     train_entry: tuple[str, ...]
+    refusals: tuple[Refusal, ...] = ()
 
 
 def stack_for(image: str) -> tuple[Stack, str | None]:
@@ -38,7 +46,7 @@ def stack_for(image: str) -> tuple[Stack, str | None]:
     names = [name for name in shipped_stacks() if tag.startswith(f"{name}-")]
     if names:
         return _read(max(names, key=len)), None
-    default = _read(DEFAULT_IMAGE.partition(":")[2])
+    default = replace(_read(DEFAULT_IMAGE.partition(":")[2]), refusals=())
     return default, (
         f"what {image} holds is not known here: keys and command are those of stack {default.name}"
     )
@@ -80,5 +88,15 @@ def _read(name: str) -> Stack:
     keys = _STACKS / name / RECIPE_KEYS
     settings = variables.parse((_STACKS / name / "stack.env").read_text(encoding="utf-8"))
     read = KnownKeys.from_json(keys.read_text(encoding="utf-8"), where=str(keys))
-    wrong = known_wrong(name, read.revision)
-    return Stack(name, replace(read, wrong=wrong), tuple(settings["TRAIN_ENTRY"].split()))
+    return Stack(
+        name,
+        replace(read, wrong=known_wrong(name, read.revision)),
+        tuple(settings["TRAIN_ENTRY"].split()),
+        _refusals(_STACKS / name / REFUSALS),
+    )
+
+
+def _refusals(file: Traversable) -> tuple[Refusal, ...]:
+    from dsk.recipe.refusals import read_refusals  # PyYAML is not needed for all that a stack says
+
+    return read_refusals(file.read_text(encoding="utf-8")) if file.is_file() else ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from dsk.recipe.commas import split_commas
 from dsk.recipe.draft import Draft
@@ -18,21 +18,69 @@ NAME_KEYS = ("dataset", "eval_dataset")
 _UPSTREAM_DEFAULT = "data"
 
 
+# Keys of a description that lead to a hub (data/parser.py). Anything else is a file in dataset_dir.
+_OF_A_HUB = ("hf_hub_url", "ms_hub_url", "om_hub_url", "cloud_file_name")
+
+# What load_from_disk of the library datasets looks for.
+_TOKENIZED = ("dataset_dict.json", "state.json")
+
+
 def resolve_datasets(draft: Draft, known: KnownKeys) -> None:
     """Choose the folder, then check the names as far as it can be seen into."""
+    if _is_tokenized(draft):
+        return
     value = draft.get("dataset_dir")
     if isinstance(value, dict):  # upstream takes the content of a dataset_info.json in its place
         _check_names(draft, {str(name) for name in value}, "dataset_dir")
+        _check_inline(draft, value)
+        draft.ask_hub("dataset_dir describes data sets of a hub")
         return
     if isinstance(value, str) and (value == "ONLINE" or value.startswith("REMOTE:")):
         draft.leave_unchecked(f"dataset: whether the hub has it (dataset_dir: {value})")
+        draft.ask_hub(f"dataset_dir is {value}")
         return
     shipped = posixpath.join(draft.site.shipped_dir, "data")
     folder = _folder(draft, known, shipped)
+    draft.read_datasets_in(folder)
     if folder == shipped:
-        _check_names(draft, known.datasets, f"LLaMA-Factory's shipped {INFO}")
+        if draft.get("tokenized_path") is None or draft.site.exists is not None:
+            _check_names(draft, known.datasets, f"LLaMA-Factory's shipped {INFO}")
     elif names := _names(draft):
-        draft.leave_unchecked(f"dataset: whether {', '.join(names)} stand in {folder}/{INFO}")
+        draft.leave_unchecked(f"dataset: whether {', '.join(names)} are in {folder}/{INFO}")
+
+
+def _is_tokenized(draft: Draft) -> bool:
+    """Whether the ranks load `tokenized_path`: LLaMA-Factory then reads no raw data (get_dataset in
+    data/loader.py). Every node needs the folder, or some tokenize while others wait."""
+    if (text := path_text(draft, "tokenized_path")) is None:
+        return False
+    path = posixpath.normpath(posixpath.join(draft.site.workspace, text))
+    if draft.site.exists is None:
+        draft.leave_unchecked(f"tokenized_path: whether {path} exists; if so, no raw data is read")
+        return False
+    if not any(draft.site.exists(posixpath.join(path, name)) for name in _TOKENIZED):
+        return False
+    draft.need(path)
+    draft.notice(f"tokenized_path: {path} exists, so its data is used, and no raw data is read")
+    return True
+
+
+def _check_inline(draft: Draft, descriptions: Mapping[str, object]) -> None:
+    for name in _names(draft):
+        description = descriptions[name]
+        if not isinstance(description, dict) or not any(key in _OF_A_HUB for key in description):
+            raise draft.error(
+                "dataset_dir",
+                Text(
+                    "'{name}' is a file, and LLaMA-Factory reads files only where dataset_dir is a"
+                    " folder",
+                    "'{name}' 是文件，而 LLaMA-Factory 只在 dataset_dir 是目录时才读取文件",
+                ).filled(name=name),
+                fix=Text(
+                    "write the description into a {info} and its folder as dataset_dir",
+                    "把描述写入 {info}，并把 dataset_dir 设为它所在的目录",
+                ).filled(info=INFO),
+            )
 
 
 def _folder(draft: Draft, known: KnownKeys, shipped: str) -> str:
@@ -46,7 +94,7 @@ def _folder(draft: Draft, known: KnownKeys, shipped: str) -> str:
     if text is not None and (neighbour := beside(draft, posixpath.join(text, INFO))) is not None:
         path = posixpath.dirname(neighbour)
         draft.need(path)
-        draft.set("dataset_dir", path, f"it lies beside {draft.file}; ranks run elsewhere")
+        draft.set("dataset_dir", path, f"it is in the folder of {draft.file}; ranks run elsewhere")
         return path
     return _default_folder(draft, known, shipped)
 

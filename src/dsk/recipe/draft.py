@@ -20,12 +20,15 @@ class Draft:
         self.file = source.name
         self._values = dict(parsed.values)
         self._places = parsed.places
+        self._texts = parsed.texts
         self._overridden = parsed.overridden
         self._changes: list[Change] = []
         self._notices: list[str] = []
         self._unchecked: list[str] = []
         self._inputs: list[str] = []
         self._repos: dict[str, str] = {}
+        self._data_folder = ""
+        self._online: list[str] = []
 
     @property
     def values(self) -> Mapping[str, object]:
@@ -34,6 +37,10 @@ class Draft:
     def get(self, key: str) -> object:
         """The value; None where absent or null, which LLaMA-Factory treats alike in most keys."""
         return self._values.get(key)
+
+    def text_of(self, key: str) -> str | None:
+        """The value as the user wrote it; None where that is no single value."""
+        return self._texts.get(key)
 
     def given_on_command_line(self, key: str) -> bool:
         return key in self._overridden
@@ -59,6 +66,14 @@ class Draft:
         """The job takes a hub's repository; "" is the hub's own cache."""
         self._repos[repo] = folder
 
+    def read_datasets_in(self, folder: str) -> None:
+        """The ranks look the data sets up in that folder's dataset_info.json."""
+        self._data_folder = folder
+
+    def ask_hub(self, reason: str) -> None:
+        """The ranks ask a hub themselves, whatever dsk has downloaded."""
+        self._online.append(reason)
+
     def error(self, key: str, message: Text, *, fix: Text) -> UserError:
         """An error at the place where the user wrote the key."""
         text = Text("{key}: {message}", "{key}：{message}").filled(key=key, message=message)
@@ -75,6 +90,8 @@ class Draft:
             inputs=tuple(self._inputs),
             world_size=self.site.world_size,
             repos=self._repos,
+            data_folder=self._data_folder,
+            online=tuple(self._online),
         )
 
     def _is_spread(self) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dsk.recipe.batch import DEFAULT_ACCUMULATION
 from dsk.recipe.draft import Draft
 from dsk.recipe.model import KnownWrong
+from dsk.recipe.paths import inside
 from dsk.text import Text
 
 _PREFIX, _SUFFIX = "ds_", "_config.json"
@@ -16,9 +17,9 @@ _PREFIX, _SUFFIX = "ds_", "_config.json"
 def refuse_known_wrong(draft: Draft, known: Iterable[KnownWrong]) -> None:
     """Raise UserError where the recipe matches an entry. To be called after the preset resolved.
 
-    A DeepSpeed JSON in the workspace cannot be read here: then a notice names what it must not be.
+    Where a DeepSpeed JSON in the workspace cannot be read, a notice names what it must not be.
     """
-    preset = _preset(draft.get("deepspeed"))
+    preset = _preset(draft)
     accumulation = draft.get("gradient_accumulation_steps") or DEFAULT_ACCUMULATION
     for entry in known:
         if entry.precisions and _precision(draft) not in entry.precisions:
@@ -47,21 +48,23 @@ def _precision(draft: Draft) -> str:
     return "fp16" if draft.get("fp16") is True else "fp32"
 
 
-def _preset(value: object) -> str | None:
+def _preset(draft: Draft) -> str | None:
     """The preset that the `deepspeed` key amounts to, "none" without DeepSpeed; None: unknown."""
+    value = draft.get("deepspeed")
     if value is None:
         return "none"
-    if isinstance(value, str) and value.lstrip().startswith("{"):
-        try:
-            value = json.loads(value)
-        except ValueError:
-            return None
     if isinstance(value, Mapping):
         return _of_configuration(value)
-    name = str(value).rpartition("/")[2]
-    if name.startswith(_PREFIX) and name.endswith(_SUFFIX):
-        return name.removeprefix(_PREFIX).removesuffix(_SUFFIX)
-    return None
+    text = str(value)
+    if inside(text, draft.site.shipped_dir):
+        return text.rpartition("/")[2].removeprefix(_PREFIX).removesuffix(_SUFFIX)
+    if not text.lstrip().startswith("{"):
+        text = draft.site.read(text) or "" if draft.site.read is not None else ""
+    try:
+        configuration = json.loads(text)
+    except ValueError:
+        return None  # judge_deepspeed refuses what is no JSON; a file may be out of reach
+    return _of_configuration(configuration) if isinstance(configuration, Mapping) else None
 
 
 def _of_configuration(configuration: Mapping[str, object]) -> str | None:

@@ -72,6 +72,23 @@ class Unknown(ValueError):
     """The recipe asks for something whose memory is not estimated; the text says what."""
 
 
+# LLaMA-Factory's keys that make a rank need other memory than the terms below count.
+NOT_MODELLED = (
+    # Optimizers with states of another size than Adam's two moments.
+    *("use_galore", "use_apollo", "use_badam", "use_adam_mini", "use_muon"),
+    # Kernels and losses whose peak is another one.
+    *("enable_liger_kernel", "use_liger_kernel", "use_unsloth", "use_unsloth_gc", "use_v1_kernels"),
+    *("use_dft_loss", "use_asft_loss", "use_eaft_loss", "shift_attn", "torch_compile"),
+    # Other weights, trained or held.
+    *("additional_target", "use_dora", "use_llama_pro", "mixture_of_depths", "resize_vocab"),
+    *("upcast_layernorm", "upcast_lmhead_output", "fp8"),
+    # Other ways to share the work.
+    *("fsdp", "use_kt", "use_mca", "use_hyper_parallel"),
+)
+ADAM_W = ("adamw_torch", "adamw_torch_fused", "adamw_hf", "adamw_apex_fused")
+"""Values of `optim` with Adam's two moments in fp32."""
+
+
 def read_setting(recipe: Mapping[str, object], world_size: int) -> Setting:
     """Raises Unknown."""
     stage, offload_optimizer, offload_params = _zero(recipe.get("deepspeed"))
@@ -83,6 +100,13 @@ def read_setting(recipe: Mapping[str, object], world_size: int) -> Setting:
     bits = recipe.get("quantization_bit")
     if bits not in (None, 4):
         raise Unknown(f"quantization_bit: {bits}")
+    for key in NOT_MODELLED:
+        if recipe.get(key):
+            raise Unknown(f"{key}: {recipe[key]}")
+    if (optimizer := recipe.get("optim") or ADAM_W[0]) not in ADAM_W:
+        raise Unknown(f"optim: {optimizer}")
+    if bits and recipe.get("quantization_method", "bnb") not in (None, "bnb"):
+        raise Unknown(f"quantization_method: {recipe['quantization_method']}")
     if recipe.get("pure_bf16") or not (recipe.get("bf16") or recipe.get("fp16")):
         raise Unknown("neither bf16 nor fp16, or pure_bf16")
     return Setting(
@@ -100,15 +124,20 @@ def read_setting(recipe: Mapping[str, object], world_size: int) -> Setting:
 
 def _zero(value: object) -> tuple[int | None, bool, bool]:
     """Stage, and whether the optimizer and the weights live on the CPU."""
-    if value is None:
+    if value is None or value is False:
         return None, False, False
     if isinstance(value, Mapping):
-        zero = value.get("zero_optimization", {})
+        zero = value.get("zero_optimization") or {}
+        stage = zero.get("stage", 0) if isinstance(zero, Mapping) else None
+        if not isinstance(stage, int) or stage not in range(4):
+            raise Unknown(f"deepspeed: zero_optimization.stage: {stage}")
+        if "optimizer" in value or "tensor_parallel" in value:
+            raise Unknown("deepspeed: an optimizer or tensor_parallel of its own")
         off = [
             isinstance(part, Mapping) and part.get("device", "none") != "none"
             for part in (zero.get("offload_optimizer"), zero.get("offload_param"))
         ]
-        return int(zero.get("stage", 0)), off[0], off[1]
+        return stage, off[0], off[1]
     name = posixpath.basename(str(value)).removeprefix("ds_").removesuffix("_config.json")
     stages = {"z0": 0, "z2": 2, "z3": 3, "z2_offload": 2, "z3_offload": 3}
     if name not in stages:

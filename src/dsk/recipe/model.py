@@ -35,8 +35,9 @@ class Site:
     all nodes together. `shared_workspace` is None where nobody has looked yet. `exists` says
     whether an absolute path under the workspace exists, as seen from wherever the caller can look
     (the master's disk, or over SSH); None means that nobody can tell, as in a dry run on another
-    machine. `shipped_dir` is LLaMA-Factory's tree inside the image. `modelscope` is the folder for
-    models from ModelScope, None where the Hugging Face hub is used.
+    machine. `read` gives a small file's text from there, None where it cannot be read.
+    `shipped_dir` is LLaMA-Factory's tree inside the image. `modelscope` is the folder for models
+    from ModelScope, None where the Hugging Face hub is used.
     """
 
     workspace: str
@@ -45,6 +46,7 @@ class Site:
     world_size: int
     shared_workspace: bool | None = None
     exists: Callable[[str], bool] | None = None
+    read: Callable[[str], str | None] | None = None
     shipped_dir: str = SHIPPED_DIR
     modelscope: str | None = None
 
@@ -93,9 +95,10 @@ class Recipe:
 
     `values` holds plain JSON types. `inputs` are absolute workspace paths that every node needs
     before a rank starts; `repos` the repositories of a hub that the job downloads before, each with
-    its folder ("": the hub's own cache). `notices` are worth a line but changed nothing;
-    `unchecked` could not be found out from here. Secrets stand in `values` (the ranks need them):
-    show `redacted()`.
+    its folder ("": the hub's own cache). `data_folder` has the dataset_info.json that the ranks
+    read, "" where they read none; `online` says why they ask a hub themselves. `notices` are worth
+    a line but changed nothing; `unchecked` could not be found out from here. Secrets are in
+    `values` (the ranks need them): show `redacted()`.
     """
 
     values: Mapping[str, object]
@@ -105,6 +108,8 @@ class Recipe:
     inputs: tuple[str, ...]
     world_size: int
     repos: Mapping[str, str] = field(default_factory=dict)
+    data_folder: str = ""
+    online: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", MappingProxyType(dict(self.values)))
@@ -119,6 +124,19 @@ class Recipe:
         """Names in `dataset` and `eval_dataset`, to be looked up in a dataset_info.json."""
         keys = ("dataset", "eval_dataset")
         return tuple(name for key in keys for name in split_commas(self.values.get(key)))
+
+    @property
+    def resumes(self) -> bool:
+        """Whether each rank resumes from the newest checkpoint that it finds in output_dir:
+        get_train_args in LLaMA-Factory's hparams/parser.py, and transformers for `true`."""
+        values = self.values
+        starts_anew = values.get("stage") in ("rm", "ppo") and values.get("finetuning_type") in (
+            "full",
+            "freeze",
+        )
+        given = values.get("resume_from_checkpoint")
+        chooses = given is True or (given is None and not values.get("overwrite_output_dir"))
+        return bool(values.get("do_train")) and chooses and not starts_anew
 
     @property
     def batch(self) -> Batch | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dsk.recipe.draft import Draft
+from dsk.recipe.keys import KnownKeys
 
 # Long enough for the slowest sane collective (a first preprocessing pass), short enough that a job
 # with a dead rank ends. LLaMA-Factory's examples say 180000000 s, so theirs hang for ever.
@@ -21,6 +22,44 @@ def limit_timeout(draft: Draft) -> None:
             "ddp_timeout",
             MAX_DDP_TIMEOUT_S,
             f"seconds until a hang ends; ddp_timeout={timeout} on the command line keeps yours",
+        )
+
+
+def fit_to_data_parallel(draft: Draft, known: KnownKeys) -> None:
+    """Let OFT and reward models train on several ranks without DeepSpeed.
+
+    LLaMA-Factory checkpoints activations with reentrant autograd, under which DDP must not look for
+    unused parameters ("mark a variable ready only once", seen in the image). transformers lets DDP
+    look for them where the model is no PreTrainedModel of its own, unless
+    `ddp_find_unused_parameters` says otherwise, which LLaMA-Factory (get_train_args) sets to false
+    for LoRA alone. OFT uses all that it trains. A reward model does not use its output layer, so
+    DDP has to look, and autograd must not be reentrant. Neither changes what is computed.
+    """
+    if (
+        draft.site.world_size == 1
+        or draft.get("deepspeed")
+        or draft.get("fsdp")
+        or draft.get("disable_gradient_checkpointing")
+        or draft.get("ddp_find_unused_parameters") is not None
+        or draft.get("use_reentrant_gc") is False
+    ):
+        return
+    finetuning = draft.get("finetuning_type")
+    if finetuning == "oft":
+        draft.set(
+            "ddp_find_unused_parameters",
+            False,
+            "OFT fails on several ranks without DeepSpeed otherwise; LoRA has it by default",
+        )
+    elif (
+        draft.get("stage") == "rm"
+        and finetuning in ("full", "freeze")
+        and "use_reentrant_gc" in known.keys
+    ):
+        draft.set(
+            "use_reentrant_gc",
+            False,
+            "a fully trained reward model fails on several ranks without DeepSpeed otherwise",
         )
 
 

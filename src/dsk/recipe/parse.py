@@ -27,30 +27,44 @@ NESTED = Text("is nested too deeply, or contains itself", "嵌套过深，或包
 
 @dataclass(frozen=True)
 class Parsed:
-    """Values as LLaMA-Factory would read them; `places` says where each key was written last."""
+    """Values as LLaMA-Factory would read them; `places` says where each key was written last,
+    `texts` how, for values that are neither lists nor mappings."""
 
     values: dict[str, object]
     places: Mapping[str, str]
+    texts: Mapping[str, str]
     overridden: frozenset[str]
+
+
+@dataclass(frozen=True)
+class _Line:
+    """`text` of a scalar as it is written, without quotes."""
+
+    place: str
+    text: str | None
 
 
 def parse(source: TrainFile, overrides: Sequence[str], known: KnownKeys) -> Parsed:
     """Read, merge, and refuse what LLaMA-Factory does not know. Raises UserError."""
     is_json = source.name.endswith(".json")
     try:
-        base, places = _read_json(source) if is_json else _read_yaml(source)
+        base, lines = _read_json(source) if is_json else _read_yaml(source)
     except RecursionError:
         raise UserError(NESTED, where=source.name) from None
     words = [_split_override(word) for word in overrides]
     values = _merge(base, overrides, source)
+    places = {key: line.place for key, line in lines.items()}
     places |= {key: _override_place(word) for key, word in zip(words, overrides, strict=True)}
+    texts = {key: line.text for key, line in lines.items() if line.text is not None}
+    texts |= {key: word.partition("=")[2] for key, word in zip(words, overrides, strict=True)}
     for key, value in values.items():
         _check_plain(str(key), value, places.get(str(key), source.name))
     _check_known({str(key): places.get(str(key), source.name) for key in values}, known)
-    return Parsed({str(key): value for key, value in values.items()}, places, frozenset(words))
+    plain = {str(key): value for key, value in values.items()}
+    return Parsed(plain, places, texts, frozenset(words))
 
 
-def _read_yaml(source: TrainFile) -> tuple[Any, dict[str, str]]:
+def _read_yaml(source: TrainFile) -> tuple[Any, dict[str, _Line]]:
     try:
         root = yaml.compose(source.text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
@@ -75,7 +89,7 @@ def _read_yaml(source: TrainFile) -> tuple[Any, dict[str, str]]:
         raise _not_a_value(source, error, lines) from error
 
 
-def _read_json(source: TrainFile) -> tuple[Any, dict[str, str]]:
+def _read_json(source: TrainFile) -> tuple[Any, dict[str, _Line]]:
     if not source.text.strip():
         raise UserError(EMPTY, where=source.name)
     try:
@@ -101,15 +115,15 @@ def _read_json(source: TrainFile) -> tuple[Any, dict[str, str]]:
         raise _not_a_value(source, error, lines) from error
 
 
-def _lines(source: TrainFile, root: yaml.MappingNode) -> dict[str, str]:
-    """Where each top-level key stands; a key that stands twice is an error."""
-    lines: dict[str, str] = {}
-    for node, _ in root.value:
+def _lines(source: TrainFile, root: yaml.MappingNode) -> dict[str, _Line]:
+    """Where each top-level key is, and its value as text; a key that is there twice is an error."""
+    lines: dict[str, _Line] = {}
+    for node, value in root.value:
         here = f"{source.name}:{node.start_mark.line + 1}"
         if not isinstance(node, yaml.ScalarNode):
             continue
         if node.value in lines:
-            first = lines[node.value].rpartition(":")[2]
+            first = lines[node.value].place.rpartition(":")[2]
             raise UserError(
                 Text(
                     "key '{key}' is there twice (first in line {first})",
@@ -118,7 +132,8 @@ def _lines(source: TrainFile, root: yaml.MappingNode) -> dict[str, str]:
                 where=here,
                 fix=Text("delete one of the two lines", "删除其中一行"),
             )
-        lines[node.value] = here
+        text = value.value if isinstance(value, yaml.ScalarNode) else None
+        lines[node.value] = _Line(here, text)
     return lines
 
 
@@ -229,14 +244,14 @@ def _not_yaml(source: TrainFile, error: Exception) -> UserError:
     return UserError(text.filled(said=problem, column=column), where=where)
 
 
-def _not_a_value(source: TrainFile, error: Exception, lines: Mapping[str, str]) -> UserError:
+def _not_a_value(source: TrainFile, error: Exception, lines: Mapping[str, _Line]) -> UserError:
     """What OmegaConf refuses beyond YAML, above all a '${' that is no interpolation."""
     key = str(getattr(error, "full_key", None) or "")
     return UserError(
         Text("{key}: {said}", "{key}：{said}").filled(
             key=key or Text("a value", "某个值"), said=_first_line(error)
         ),
-        where=lines.get(re.split(r"[.\[]", key)[0], source.name),
+        where=line.place if (line := lines.get(re.split(r"[.\[]", key)[0])) else source.name,
         fix=Text(
             "leave out '${{': LLaMA-Factory's reader takes it for a reference",
             "去掉 '${{'：LLaMA-Factory 会把它当作引用",

@@ -154,7 +154,7 @@ def input_path(draft: Draft, key: str, value: str) -> tuple[str, str]:
         return absolute_input(draft, key, value), "absolute"
     if (neighbour := beside(draft, value)) is not None:
         draft.need(neighbour)
-        return neighbour, f"it lies beside {draft.file}; ranks run elsewhere"
+        return neighbour, f"it is in the folder of {draft.file}; ranks run elsewhere"
     path = posixpath.normpath(posixpath.join(draft.site.workspace, value))
     if not inside(path, draft.site.workspace):
         raise outside_error(draft, key, path)

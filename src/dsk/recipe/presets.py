@@ -19,7 +19,7 @@ def resolve_deepspeed(draft: Draft, known: KnownKeys) -> None:
     A file of that name beside train.yaml is the user's own and comes first.
     """
     value = draft.get("deepspeed")
-    if value is None:
+    if value is None or value is False:
         draft.notice(
             "deepspeed: not set, so plain data parallel: every rank holds the whole model and its"
             " optimizer (deepspeed=z2 or deepspeed=z3 share them out)"

@@ -25,11 +25,24 @@ _FROM_MODELSCOPE = "downloaded there once by dsk, as LLaMA-Factory would on ever
 # LLaMA-Factory's default, and what it makes of it for ModelScope.
 _DEFAULT_REVISIONS = ("main", "master")
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w][\w.-]*")
+_HUB_ID = re.compile(r"(?:[A-Za-z0-9][\w.-]*/)?\w[\w.-]*", re.ASCII)
+_HUB_ID_LENGTH = 96
+
+
+def is_hub_id(value: str) -> bool:
+    """Whether a hub may have a repository of that name: huggingface_hub's validate_repo_id. Few are
+    without an owner (gpt2), and ModelScope has none of them."""
+    return (
+        len(value) <= _HUB_ID_LENGTH
+        and _HUB_ID.fullmatch(value) is not None
+        and not any(bad in value for bad in ("--", "..", "/."))
+        and not value.endswith((".git", "-", "."))
+    )
 
 
 def resolve_weights(draft: Draft) -> None:
-    """Paths become absolute, hub names pass, anything else is an error that names both readings."""
+    """Make paths absolute and leave hub names as they are. What exists is a path, as LLaMA-Factory
+    has it. Anything that is neither is an error that names both readings."""
     if draft.get("model_name_or_path") is None:
         raise draft.error(
             "model_name_or_path",
@@ -46,7 +59,7 @@ def resolve_weights(draft: Draft) -> None:
             continue
         if (text := path_text(draft, key)) is not None:
             value = _one(draft, key, text)
-            from_hub = value == text and _HUB_ID.fullmatch(value)
+            from_hub = value == text and not posixpath.isabs(value)
             draft.set(key, value, _REASON)
             if from_hub and draft.site.modelscope and key in ON_MODELSCOPE:
                 folder = posixpath.join(draft.site.modelscope, _with_revision(draft, value))
@@ -60,7 +73,7 @@ def resolve_weights(draft: Draft) -> None:
             if parts != list(split_commas(text)):
                 draft.set(key, ",".join(parts), _REASON)
             for part in parts:
-                if _HUB_ID.fullmatch(part) and not draft.site.modelscope:
+                if not posixpath.isabs(part) and not draft.site.modelscope:
                     draft.download(part)
 
 
@@ -80,17 +93,20 @@ def _one(draft: Draft, key: str, value: str) -> str:
         draft.need(neighbour)
         return neighbour
     in_workspace = posixpath.normpath(posixpath.join(site.workspace, value))
-    is_there = site.exists is not None and site.exists(in_workspace)
-    if _HUB_ID.fullmatch(value):
-        if is_there:
-            draft.notice(
-                f"{key}: '{value}' is taken as a hub name; to use {in_workspace}, write that path"
-            )
-        draft.leave_unchecked(f"{key}: whether the master can download '{value}' from the hub")
+    may_exist = inside(in_workspace, site.workspace) and "://" not in value
+    if may_exist and site.exists is not None and site.exists(in_workspace):
+        draft.need(in_workspace)
+        return in_workspace
+    if is_hub_id(value) and ("/" in value or not (site.modelscope and key in ON_MODELSCOPE)):
+        download = f"whether the master can download '{value}' from the hub"
+        draft.leave_unchecked(
+            f"{key}: {download}"
+            if site.exists is not None
+            else f"{key}: whether {in_workspace} exists, and is used; if not, {download}"
+        )
         return value
     # No hub has such a name, so it can only be a path: most often the output_dir of an earlier job.
-    unseen_path = site.exists is None and "/" in value and "://" not in value
-    if (is_there or unseen_path) and inside(in_workspace, site.workspace):
+    if may_exist and site.exists is None:
         draft.need(in_workspace)
         return in_workspace
     raise draft.error(

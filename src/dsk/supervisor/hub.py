@@ -55,7 +55,15 @@ def provide(
         tell(record, text, master.node.index)
 
     for repo, folder in needs.repos.items():
-        wanted = Fetch(needs.hub, repo, needs.revision, folder, needs.cache_dir, needs.token)
+        wanted = Fetch(
+            needs.hub,
+            repo,
+            needs.revision,
+            folder,
+            needs.cache_dir,
+            needs.token,
+            needs.remote_code,
+        )
         ready = Download(wanted, master, rank_config, told).run()
         told(_outcome(repo, ready))
         found += ready.paths

@@ -129,6 +129,8 @@ class Job:
         shared = prepare.is_shared(workers)
         recipe = prepare.choose_recipe(spec, self._record, shared=shared)
         prepare.check_needed(spec, workers)
+        if spec.resumes and not shared:
+            prepare.check_checkpoints(spec, workers)
         if spec.hub:
             self._provide_models(spec.hub, workers, shared=shared)
         files = prepare.put_files(spec, recipe.yaml, workers)

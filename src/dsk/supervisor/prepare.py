@@ -16,6 +16,7 @@ from dsk.supervisor.record import Record
 from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import Workers
 from dsk.text import Text
+from dsk.wire import checkpoints
 from dsk.wire.events import Notice
 from dsk.wire.jobspec import JobSpec, RecipeText
 
@@ -88,9 +89,33 @@ def check_needed(spec: JobSpec, workers: Workers) -> None:
         for problem in found
     ]
     if problems:
+        own = [need.path for need in spec.needed if need.own]
         raise UserError(
-            "\n".join(problems), fix="put it there on every node, or correct it in train.yaml"
+            "\n".join(problems),
+            fix="put it there on every node, or correct it in train.yaml"
+            + (
+                f" (of {own[0]} each node has its own files: name one that all have)" if own else ""
+            ),
         )
+
+
+def check_checkpoints(spec: JobSpec, workers: Workers) -> None:
+    """Raises UserError where nodes with disks of their own would resume from different steps."""
+    saved = {
+        worker.name: checkpoints.from_raw(found)
+        for worker, found in workers.ask_all("checkpoints", folder=spec.output_dir)
+    }
+    if not checkpoints.differ(saved):
+        return
+    lines = [f"{name}: {checkpoints.newest(found)}" for name, found in saved.items()]
+    step = checkpoints.newest_of_all(saved)
+    choice = "" if step is None else f"resume_from_checkpoint={spec.output_dir}/checkpoint-{step}, "
+    raise UserError(
+        "\n".join(
+            [f"the nodes would resume from different checkpoints in {spec.output_dir}:", *lines]
+        ),
+        fix=f"{choice}overwrite_output_dir=true to start from the beginning, or another output_dir",
+    )
 
 
 def put_files(spec: JobSpec, recipe: str, workers: Workers) -> dict[str, str]:

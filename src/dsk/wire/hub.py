@@ -21,9 +21,10 @@ class HubNeeds:
     """`repos`: each repository and the folder that it goes to, "" for the hub's own cache.
 
     `cache_dir` and `token` as train.yaml has them, else None: the environment's count. `online`:
-    why the ranks have to reach the hub all the same, in words. `datasets` are the names that
-    dataset_info.json in `dataset_dir` describes: one may come from a hub. `master` is the address
-    of the node that downloads.
+    why the ranks have to reach the hub all the same, in words. `remote_code`: the recipe trusts
+    code from the hub, which a model may take from another repository (`auto_map`). `datasets` are
+    the names that dataset_info.json in `dataset_dir` describes: one may come from a hub. `master`
+    is the address of the node that downloads.
     """
 
     master: str
@@ -35,6 +36,7 @@ class HubNeeds:
     dataset_dir: str
     datasets: tuple[str, ...] = ()
     online: tuple[str, ...] = ()
+    remote_code: bool = False
 
     @classmethod
     def from_raw(cls, raw: dict[str, Any]) -> HubNeeds:
@@ -44,7 +46,8 @@ class HubNeeds:
 
 @dataclass(frozen=True)
 class Fetch:
-    """One repository to download; see HubNeeds."""
+    """One repository to download; see HubNeeds. `code_only`: its Python files and nothing else.
+    `look_only`: nothing is downloaded; Ready says how many bytes would be."""
 
     hub: HubName
     repo: str
@@ -52,6 +55,9 @@ class Fetch:
     folder: str
     cache_dir: str | None
     token: str | None
+    remote_code: bool = False
+    code_only: bool = False
+    look_only: bool = False
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))

@@ -56,11 +56,13 @@ class Needed:
     """Something that must be there on every node before the ranks start.
 
     With `names`, `path` is a folder whose dataset_info.json defines each of them, with its file;
-    without, it is a file or folder that exists.
+    without, it is a file or folder that exists. `own`: its content differs from node to node, as
+    that of a checkpoint does.
     """
 
     path: str
     names: tuple[str, ...] = ()
+    own: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class JobSpec:
     `env` goes to every rank and may hold secrets. `limits`: seconds without progress by RankPhase
     (None: no limit), where the user has set one. `created` is in seconds since the epoch. `hub` is
     None where the recipe names no repository of a hub. `program` is the module that every rank
-    runs, and its words; the recipe's path follows.
+    runs, and its words; the recipe's path follows. `resumes`: ranks look for the newest checkpoint
+    in their own node's `output_dir` and resume from it.
     """
 
     job: str
@@ -92,6 +95,7 @@ class JobSpec:
     limits: Mapping[str, float | None] = field(default_factory=dict)
     hub: HubNeeds | None = None
     program: tuple[str, ...] = TRAINING
+    resumes: bool = False
     protocol: int = PROTOCOL
 
     @property

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 WORK = Path("/tmp/work")
 MODEL = WORK / "model"
@@ -16,12 +17,12 @@ ZERO_3 = {"zero_optimization": {"stage": 3}, "train_micro_batch_size_per_gpu": 1
 LIMIT_S = 200
 
 
-def bias(model):
+def bias(model: Any) -> Any:
     [found] = [b for name, b in model.named_buffers() if name.endswith("e_score_correction_bias")]
     return found
 
 
-def save():
+def save() -> list[float]:
     import torch
     from transformers import DeepseekV3Config, DeepseekV3ForCausalLM
 
@@ -47,10 +48,10 @@ def save():
     model = DeepseekV3ForCausalLM(config)
     bias(model).copy_(torch.tensor([0.5, 1.5, 2.5, 3.5]))
     model.save_pretrained(str(MODEL))
-    return bias(model).tolist()
+    return list(bias(model).tolist())
 
 
-def load():
+def load() -> None:
     from transformers import AutoModelForCausalLM
     from transformers.integrations import HfDeepSpeedConfig
 
@@ -60,7 +61,7 @@ def load():
     (WORK / f"rank{os.environ['RANK']}.json").write_text(json.dumps(values))
 
 
-def main():
+def main() -> None:
     if "RANK" in os.environ:
         load()
         return

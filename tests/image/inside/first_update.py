@@ -5,6 +5,7 @@ Out: {class name: change of the weight at the first step with a gradient of 1 an
 
 import json
 from types import SimpleNamespace
+from typing import Any
 
 import deepspeed
 import torch
@@ -16,7 +17,7 @@ ENGINE = SimpleNamespace(pipeline_parallelism=False, enable_backward_allreduce=T
 """What the wrappers ask of DeepSpeed's engine."""
 
 
-def first_update(wrapper):
+def first_update(wrapper: Any) -> float:
     weight = torch.nn.Parameter(torch.zeros(8, dtype=torch.bfloat16))
     adam = torch.optim.AdamW([weight], lr=0.1, weight_decay=0.0)
     optimizer = wrapper(adam, deepspeed=ENGINE, verbose=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -15,6 +16,6 @@ def run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     run = tmp_path / "run"
     for name, folder in {"LINKS": "jobs", "PROGRESS": "progress", "AGENTS": "agents"}.items():
         monkeypatch.setattr(paths, name, PurePosixPath(run / folder))
-    for function in (lock.take, lock.holder, lock.replace, lock.guard.__wrapped__):
+    for function in (lock.take, lock.holder, lock.replace, inspect.unwrap(lock.guard)):
         monkeypatch.setattr(function, "__defaults__", (run / "lock",))
     return run

@@ -156,8 +156,8 @@ def test_a_lock_whose_holder_cannot_even_be_killed_is_replaced(
     tmp_path: Path, frozen: FrozenDisk, other: Job
 ) -> None:
     words = [*program(tmp_path, IN_THE_KERNEL), JOB, str(frozen.path / "file")]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(words, **pipes, text=True) as holder:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True) as holder:
         assert holder.stdin and holder.stdout
         holder.stdout.readline()
         frozen.freeze()

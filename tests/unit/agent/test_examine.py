@@ -110,3 +110,11 @@ def test_the_program_answers_errors_and_takes_its_marks_away(tmp_path: Path) -> 
     assert answers[0]["result"] is True and answers[2]["result"] is True
     assert "nonsense" in answers[1]["error"]
     assert list((tmp_path / ".dsk").iterdir()) == []
+
+
+def test_what_is_each_nodes_own_is_not_compared(tmp_path: Path) -> None:
+    write(tmp_path / "checkpoint-5/global_step5/zero_pp_rank_0.pt", b"shard")
+    found = inputs.examine([{**need(tmp_path / "checkpoint-5"), "own": True}], deep=False)
+    assert found == {"missing": [], "files": {}}
+    gone = inputs.examine([{**need(tmp_path / "checkpoint-6"), "own": True}], deep=False)
+    assert len(gone["missing"]) == 1

@@ -91,7 +91,7 @@ def test_a_tool_and_a_disk_that_wait_in_the_kernel_delay_no_report(
     assert found.gpus == (), "what is old is left out"
     assert found.host.disk_free is not None and len(found.ranks) == 1
     frozen.thaw()
-    wait_until(lambda: not (tmp_path / "hang").unlink(missing_ok=True))
+    (tmp_path / "hang").unlink()
     wait_until(lambda: len(made.report(3, "j", {}).gpus) == 1)
 
 
@@ -100,7 +100,7 @@ def test_a_report_that_fails_is_not_the_last(
 ) -> None:
     sample = figures.Sample(iter([1, 2]).__next__, 0, closed)
     wait_until(lambda: sample.newest() == 1)
-    answers = iter([OSError(5, "Input/output error"), 7])
+    answers: Iterator[int | OSError] = iter([OSError(5, "Input/output error"), 7])
 
     def ask() -> int:
         found = next(answers, 7)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import BinaryIO, cast
 
 import pytest
 
@@ -36,12 +36,12 @@ def output_of(program: str, folder: Path, **options: int) -> RankOutput:
 
 
 @contextmanager
-def chatting(program: str) -> Iterator[IO[bytes]]:
+def chatting(program: str) -> Iterator[BinaryIO]:
     """Its output. All of it must be read before the block ends."""
     words = [sys.executable, "-c", program]
     with subprocess.Popen(words, stdout=subprocess.PIPE) as rank:
         assert rank.stdout is not None
-        yield rank.stdout
+        yield cast("BinaryIO", rank.stdout)
 
 
 def texts_of(read: Reader, offset: int = 0) -> list[str]:

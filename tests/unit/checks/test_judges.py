@@ -168,6 +168,24 @@ def test_a_byte_a_missing_file_and_the_same(facts: Facts) -> None:
     assert "/w/a differs" in texts[1][2] and "/w/b is missing" in texts[2][2]
 
 
+def test_nodes_that_would_resume_from_different_steps(facts: Facts) -> None:
+    nodes = {node: NodeInputs((), {}) for node in (0, 1)}
+    same = job(inputs=nodes, output_dir="/w/out", saved={0: [(20, True)], 1: [(20, True)]})
+    assert {each.state for each in inputs.judge(replace(facts, job=same))} == {"ok"}
+    other = replace(same, saved={0: [(10, True), (20, True)], 1: [(10, True)]})
+    found = next(iter(inputs.judge(replace(facts, job=other))))
+    assert found.state == "failed" and "node1" in found.text.in_language("en")
+    assert found.fix and "=/w/out/checkpoint-10" in found.fix.in_language("en")
+
+
+def test_a_missing_checkpoint_is_not_to_be_copied(facts: Facts) -> None:
+    path = "/w/out/checkpoint-5"
+    absent = Text("{path} does not exist", "{path} 不存在").filled(path=path)
+    wrong = job(inputs={1: NodeInputs((absent,), {})}, own=(path,))
+    (found,) = inputs.judge(replace(facts, job=wrong))
+    assert found.fix and "dsk push" not in found.fix.in_language("en")
+
+
 def test_a_template_that_nobody_knows_and_a_cutoff_too_long(facts: Facts) -> None:
     wrong = job(
         values={"template": "qwn", "cutoff_len": 8192}, config={"max_position_embeddings": 4096}

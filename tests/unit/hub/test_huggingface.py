@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -9,7 +10,7 @@ from types import ModuleType
 import pytest
 
 from dsk.errors import UserError
-from dsk.hub.huggingface import fetch
+from dsk.hub.huggingface import fetch, repos_of_code
 from dsk.wire.hub import Fetch
 
 ERRORS = ("GatedRepoError", "RevisionNotFoundError", "RepositoryNotFoundError")
@@ -37,6 +38,8 @@ def library(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         errors=errors,
         HfApi=Api,
         get_token=lambda: None,
+        get_hf_file_metadata=None,
+        hf_hub_url=None,
         snapshot_download=None,
         try_to_load_from_cache=None,
     )
@@ -62,3 +65,22 @@ def test_a_repository_that_may_not_be_read(
     assert caught.value.message == (
         f"https://hub.example has no repository me/model that may be read with {says}"
     )
+
+
+@pytest.mark.parametrize(
+    ("auto_map", "repos"),
+    [
+        ({"AutoModel": "me/code--modeling.Model", "AutoConfig": "own.Config"}, {"me/code"}),
+        ({"AutoTokenizer": ["me/slow--t.Slow", "me/fast--t.Fast"]}, {"me/slow", "me/fast"}),
+        ({"AutoTokenizer": ["t.Slow", None]}, set()),
+        (["me/old--t.Slow", None], {"me/old"}),
+        (None, set()),
+    ],
+)
+def test_the_repositories_that_a_model_takes_code_from(
+    tmp_path: Path, auto_map: object, repos: set[str]
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"auto_map": auto_map}))
+    (tmp_path / "vocab.json").write_text("[1]")
+    (tmp_path / "broken.json").write_text("{")
+    assert repos_of_code(tmp_path) == repos

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -96,9 +97,9 @@ class Worker:
         environment, agent = argv[: argv.index("dsk-agent")], argv[argv.index("dsk-agent") + 1 :]
         words = [*environment, *self._program, *agent]
         with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
-            assert process.stdout
+            assert isinstance(process.stdout, io.BufferedReader)
             # In pieces that end anywhere; the connection of the second breaks within a line.
-            for number, chunk in enumerate(iter(lambda: process.stdout.read1(700), b"")):
+            for number, chunk in enumerate(iter(partial(process.stdout.read1, 700), b"")):
                 if len(self.asked) == 2 and number == 2:
                     yield chunk[:-20]
                     process.kill()

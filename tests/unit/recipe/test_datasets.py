@@ -55,19 +55,38 @@ def test_names_may_be_a_list(run: Run) -> None:
 def test_names_in_ones_own_folder_are_left_to_the_nodes(run: Run) -> None:
     recipe = run("dataset_dir: my data\n", "dataset=mine", present=["/workspace/my data"])
     assert recipe.values["dataset_dir"] == "/workspace/my data"
-    assert "dataset: whether mine stand in /workspace/my data/dataset_info.json" in (
-        recipe.unchecked
-    )
+    assert "dataset: whether mine are in /workspace/my data/dataset_info.json" in (recipe.unchecked)
 
 
 @pytest.mark.parametrize("value", ["ONLINE", "REMOTE:llamafactory/demo_data"])
-def test_hub_folders_pass(run: Run, value: str) -> None:
+def test_data_of_a_hub_is_looked_up_by_the_ranks(run: Run, value: str) -> None:
     recipe = run(f"dataset_dir: {value}\n", "dataset=mine", present=[])
     assert recipe.values["dataset_dir"] == value
+    assert recipe.data_folder == ""
+    assert recipe.online == (f"dataset_dir is {value}",)
 
 
 def test_an_inline_description_is_checked(run: Run) -> None:
-    line = "dataset_dir: {mine: {file_name: /workspace/a.json}}\n"
-    assert "dataset_dir" not in changed(run(line, "dataset=mine"))
+    line = "dataset_dir: {mine: {hf_hub_url: me/data}, other: {file_name: /workspace/a.json}}\n"
+    recipe = run(line, "dataset=mine")
+    assert "dataset_dir" not in changed(recipe)
+    assert recipe.data_folder == "" and recipe.online
     with pytest.raises(UserError, match="'mime' is not in dataset_dir; did you mean 'mine'"):
         run(line, "dataset=mime")
+    with pytest.raises(UserError, match="'other' is a file, and LLaMA-Factory reads files only"):
+        run(line, "dataset=other")
+
+
+@pytest.mark.parametrize("file", ["dataset_dict.json", "state.json"])
+def test_tokenized_data_needs_no_raw_data(run: Run, file: str) -> None:
+    line = "tokenized_path: tok\n"
+    recipe = run(line, "dataset=mine", present=[f"/workspace/tok/{file}"])
+    assert recipe.data_folder == ""
+    assert "/workspace/tok" in recipe.inputs
+    assert any("no raw data is read" in notice for notice in recipe.notices)
+    # It is made by this job, from raw data.
+    with pytest.raises(UserError, match="'mine' is not in"):
+        run(line, "dataset=mine", present=[])
+    # Nobody has looked.
+    unseen = run(line + f"dataset_dir: {SHIPPED}\n", "dataset=mine")
+    assert any("/workspace/tok exists" in text for text in unseen.unchecked)

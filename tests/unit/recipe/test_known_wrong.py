@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from dsk.errors import UserError
-from dsk.recipe import KnownWrong, Recipe, TrainFile, resolve
+from dsk.recipe import KnownWrong, Recipe, Site, TrainFile, resolve
 from dsk.text import Text
 from tests.unit.recipe.conftest import KNOWN, MINIMAL, SITE
 
@@ -27,9 +27,9 @@ WRONG = KnownWrong(
 OFFLOAD = {"zero_optimization": {"stage": 2, "offload_optimizer": {"device": "cpu"}}}
 
 
-def run(extra: str, wrong: KnownWrong = WRONG) -> Recipe:
+def run(extra: str, site: Site = SITE) -> Recipe:
     source = TrainFile(PurePosixPath("/home/me/train.yaml"), "train.yaml", MINIMAL + extra)
-    return resolve(source, (), SITE, replace(KNOWN, wrong=(wrong,)))
+    return resolve(source, (), site, replace(KNOWN, wrong=(WRONG,)))
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,17 @@ def test_what_is_near_it_is_not(text: str) -> None:
 def test_a_file_of_the_users_own_gets_a_notice() -> None:
     text = "bf16: true\ngradient_accumulation_steps: 4\ndeepspeed: /workspace/mine.json\n"
     assert any("z2_offload" in notice for notice in run(text).notices)
+
+
+@pytest.mark.parametrize(("stage", "refused"), [(OFFLOAD, True), ({}, False)])
+def test_a_file_of_the_users_own_that_can_be_read(stage: dict[str, object], refused: bool) -> None:
+    text = "bf16: true\ngradient_accumulation_steps: 4\ndeepspeed: /workspace/mine.json\n"
+    site = replace(SITE, exists=lambda _: True, read=lambda _: json.dumps(stage))
+    if refused:
+        with pytest.raises(UserError, match="drops micro-batches"):
+            run(text, site=site)
+    else:
+        assert not any("z2_offload" in notice for notice in run(text, site=site).notices)
 
 
 @pytest.mark.parametrize(

@@ -109,3 +109,39 @@ def test_the_users_own_deepspeed_settings_are_read() -> None:
     with_offload = estimate_for({**RECIPE, "deepspeed": own}, QWEN2_1_5B, world_size=1)
     assert with_offload.weights == 0
     assert with_offload.optimizer > 0
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        *({key: True} for key in ("use_badam", "use_galore", "use_apollo", "use_adam_mini")),
+        *({key: True} for key in ("use_muon", "enable_liger_kernel", "use_unsloth", "fp8")),
+        *({"optim": name} for name in ("paged_adamw_8bit", "adafactor", "sgd", "lion_32bit")),
+        *({"additional_target": "embed_tokens"}, {"mixture_of_depths": "convert"}),
+        *({"fsdp": ["full_shard"]}, {"quantization_bit": 4, "quantization_method": "hqq"}),
+        *({"deepspeed": {"zero_optimization": {"stage": stage}}} for stage in ("auto", "2", 4)),
+        *({"deepspeed": {"zero_optimization": "auto"}}, {"deepspeed": '{"zero_optimization": 2}'}),
+        {"deepspeed": {"optimizer": {"type": "OneBitAdam"}}},
+    ],
+)
+def test_what_is_not_modelled_is_unknown(changed: dict[str, Any]) -> None:
+    with pytest.raises(Unknown):
+        estimate_for({**RECIPE, **changed}, QWEN2_1_5B, world_size=1)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"optim": "adamw_torch_fused", "use_galore": False, "enable_liger_kernel": None},
+        {"deepspeed": {"zero_optimization": {"stage": 2}}},
+    ],
+)
+def test_what_is_the_same_is_estimated(changed: dict[str, Any]) -> None:
+    expected = estimate_for(RECIPE, QWEN2_1_5B, world_size=1)
+    assert estimate_for({**RECIPE, **changed}, QWEN2_1_5B, world_size=1) == expected
+
+
+def test_no_zero_is_stage_0() -> None:
+    for value in ({"zero_optimization": None}, {}, {"zero_optimization": {"stage": 0}}):
+        found = estimate_for({**RECIPE, "deepspeed": value}, QWEN2_1_5B, world_size=1)
+        assert found == estimate_for({**RECIPE, "deepspeed": "z0"}, QWEN2_1_5B, world_size=1)

@@ -14,7 +14,7 @@ BESIDE = "/workspace/p/train.yaml"
 MODEL = MINIMAL.replace("Qwen/Qwen2-1.5B", "{}")
 
 
-@pytest.mark.parametrize("value", ["Qwen/Qwen2-1.5B", "meta-llama/Llama-3.1-8B", "a/_b"])
+@pytest.mark.parametrize("value", ["Qwen/Qwen2-1.5B", "meta-llama/Llama-3.1-8B", "a/_b", "gpt2"])
 def test_a_hub_name_passes(run: Run, value: str) -> None:
     recipe = run(text=MODEL.format(value), path=BESIDE, present=[])
     assert recipe.values["model_name_or_path"] == value
@@ -43,7 +43,8 @@ def test_an_absolute_path_in_the_workspace_stays(run: Run) -> None:
         ("/data/m", "'/data/m' is outside the workspace", "mv /data/m /workspace/m"),
         ("/workspace/../m", "outside the workspace", "mv"),
         ("/workspace/m", "'/workspace/m' does not exist", "copy"),
-        ("qwen", "nor a hub name (OWNER/NAME)", "absolute path under /workspace"),
+        ("qwen--2", "nor a hub name (OWNER/NAME)", "absolute path under /workspace"),
+        ("模型", "nor a hub name (OWNER/NAME)", "absolute path under /workspace"),
         ("a/b/c", "neither a path that exists beside train.yaml", "absolute path"),
         ("./qwen", "neither a path", "absolute path"),
         ("~/m", "neither ~ nor $", "in full"),
@@ -58,10 +59,36 @@ def test_anything_else_names_both_readings(run: Run, value: str, message: str, f
     assert fix in str(caught.value.fix)
 
 
-def test_a_hub_name_that_is_also_a_folder_is_said(run: Run) -> None:
-    recipe = run(text=MODEL.format("models/qwen"), present=["/workspace/models/qwen"])
-    assert recipe.values["model_name_or_path"] == "models/qwen"
-    assert any("/workspace/models/qwen" in line for line in recipe.notices)
+@pytest.mark.parametrize(
+    "key", ["model_name_or_path", "adapter_name_or_path", "ref_model", "reward_model"]
+)
+@pytest.mark.parametrize("value", ["saves/sft", "Qwen2.5-7B"])
+def test_the_workspace_comes_before_the_hub(run: Run, key: str, value: str) -> None:
+    path = f"/workspace/{value}"
+    recipe = run("", f"{key}={value}", "output_dir=saves/sft", present=[path])
+    assert recipe.values[key] == path
+    assert changed(recipe)[key][1] == path
+    assert path in recipe.inputs
+    assert value not in recipe.repos
+    # What is not there is a hub's; unseen, both are possible, and it is said.
+    assert run("", f"{key}={value}", present=[]).values[key] == value
+    unseen = run("", f"{key}={value}")
+    assert unseen.values[key] == value
+    assert any(path in line and "hub" in line for line in unseen.unchecked)
+
+
+def test_one_of_several_adapters_in_the_workspace(run: Run) -> None:
+    recipe = run("adapter_name_or_path: saves/sft,me/c\n", present=["/workspace/saves/sft"])
+    assert recipe.values["adapter_name_or_path"] == "/workspace/saves/sft,me/c"
+    assert "me/c" in recipe.repos and "saves/sft" not in recipe.repos
+
+
+def test_modelscope_has_no_names_without_an_owner(run: Run) -> None:
+    with pytest.raises(UserError, match="neither a path"):
+        run(text=MODEL.format("gpt2"), present=[], modelscope="/workspace/ms")
+    # Nobody has looked yet: it may be a folder.
+    unseen = run(text=MODEL.format("Qwen2.5-7B"), modelscope="/workspace/ms")
+    assert unseen.values["model_name_or_path"] == "/workspace/Qwen2.5-7B"
 
 
 @pytest.mark.parametrize("value", ["saves/x/lora", "./qwen"])

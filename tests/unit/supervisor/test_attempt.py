@@ -268,14 +268,14 @@ def test_a_node_that_is_lost_after_its_ranks_have_succeeded_ends_nothing(record:
         1.0,
         NodeReport(1, (RankReport(0, 7, "S", Progress("saving", 9, 1.0, 9, 9)),), HOST),
     )
-    heard = [_succeeded(2), Reach(SPEC.nodes[1], "closed"), gone, saves, _succeeded(1)]
+    heard: list[Heard] = [_succeeded(2), Reach(SPEC.nodes[1], "closed"), gone, saves, _succeeded(1)]
     attempt = _attempt(record, *heard)
     threading.Timer(1.0, attempt._heard.put, [_succeeded(0)]).start()
     assert attempt.watch() is None
 
 
 def test_a_node_that_is_not_needed_any_more_is_not_blamed(record: Record) -> None:
-    heard = [_succeeded(2), Reach(SPEC.nodes[1], "closed"), _ended(0, 1)]
+    heard: list[Heard] = [_succeeded(2), Reach(SPEC.nodes[1], "closed"), _ended(0, 1)]
     failure = _attempt(record, *heard).watch()
     assert isinstance(failure, Failure)
     assert (failure.node, failure.rank) == (0, 0)

@@ -76,7 +76,7 @@ def test_a_full_disk_is_told_and_no_event_is_lost(small_disk: Path) -> None:
     written = Record(STATUS, out)
     place = small_disk / "j1"
     written.open(place)
-    wait_until(lambda: (place / "status.json").exists())
+    wait_until((place / "status.json").exists)
     filling = small_disk / "filling"
     filling.write_bytes(b"")
     with filling.open("ab", buffering=0) as file, pytest.raises(OSError, match="No space"):

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dsk.agent.examine import inputs, logins, model, private
+from dsk.agent import checkpoints
+from dsk.agent.examine import hub, inputs, logins, model, private
 from dsk.agent.examine.look import look
 from dsk.agent.examine.room import Room
 from dsk.wire import session
@@ -21,8 +22,11 @@ def main() -> None:
         "mark": room.mark,
         "marks": room.marks,
         "logins": logins.log_in,
+        "hub": hub.look,
         "inputs": inputs.examine,
+        "checkpoints": checkpoints.saved,
         "exists": lambda path: Path(path).exists(),
+        "read": model.read,
         "recipe_keys": model.recipe_keys,
         "model": model.describe,
         "mend_modes": private.mend,

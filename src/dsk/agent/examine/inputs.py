@@ -20,8 +20,9 @@ INFO = "dataset_info.json"
 
 
 def examine(needed: Sequence[dict[str, Any]], *, deep: bool) -> dict[str, Any]:
-    """`needed` as wire Needed. `files` by absolute path: size, SHA-256 (None where it cannot be
-    read), and whether only parts of it were read, as is done with large ones unless `deep`."""
+    """`needed` as wire Needed; what is each node's own is not read. `files` by absolute path: size,
+    SHA-256 (None where it cannot be read), and whether only parts of it were read, as is done with
+    large ones unless `deep`."""
     paths = sorted({path for need in needed for path in _files(need)})
     with ThreadPoolExecutor(THREADS) as pool:
         found = list(pool.map(lambda path: _digest(path, deep=deep), paths))
@@ -33,6 +34,8 @@ def examine(needed: Sequence[dict[str, Any]], *, deep: bool) -> dict[str, Any]:
 
 def _files(need: dict[str, Any]) -> Iterator[Path]:
     path = Path(need["path"])
+    if need.get("own"):
+        return
     if need["names"]:
         yield from _dataset_files(path, need["names"])
     else:

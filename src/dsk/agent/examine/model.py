@@ -10,12 +10,22 @@ from typing import Any
 RECIPE_KEYS = Path("/etc/dsk/recipe-keys.json")
 TEMPLATES = Path("/opt/llamafactory/src/llamafactory/data/template.py")
 _REGISTERED = re.compile(r"^register_template\(\s*\n?\s*name=\"([^\"]+)\"", re.MULTILINE)
+READ_BYTES = 1 << 20
 WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 
 
 def recipe_keys() -> str:
     """The image's own list of train.yaml's keys; "" where it holds no stack."""
     return RECIPE_KEYS.read_text(encoding="utf-8") if RECIPE_KEYS.exists() else ""
+
+
+def read(path: str) -> str | None:
+    """A small file's text, READ_BYTES at most; None where it cannot be read."""
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            return file.read(READ_BYTES)
+    except (OSError, ValueError):
+        return None
 
 
 def describe(path: str) -> dict[str, Any]:

@@ -1,0 +1,37 @@
+"""The master reaches the hub, and may read what the job takes from there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dsk.checks.facts import Facts
+from dsk.checks.model import Finding
+from dsk.checks.sizes import gib
+from dsk.text import Text, verbatim
+
+NAME = "hub"
+
+
+def judge(facts: Facts) -> Iterator[Finding]:
+    job = facts.job
+    if job is None or job.problem:
+        return
+    if not job.hub:
+        yield Finding(NAME, "skipped", Text("nothing comes from a hub", "不需要从 hub 下载"))
+        return
+    node = facts.cluster.master.index
+    for repo, answer in job.hub.items():
+        if answer.problem:
+            text = verbatim(answer.problem)
+            fix = verbatim(answer.fix) if answer.fix else None
+            yield Finding(NAME, "failed", text, node, seen=repo, fix=fix)
+        elif answer.note:
+            text = Text("{repo} is in the workspace; {note}", "{repo} 已在工作区；{note}").filled(
+                repo=repo, note=answer.note
+            )
+            yield Finding(NAME, "ok", text, node)
+        else:
+            text = Text(
+                "{repo} can be read; {size} to download", "{repo} 可以读取；需下载 {size}"
+            ).filled(repo=repo, size=gib(answer.bytes))
+            yield Finding(NAME, "ok", text, node)

@@ -1,0 +1,53 @@
+"""Resuming on disks of the nodes' own: every node from the same step, or not at all."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.lab.cluster import Cluster
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+
+OUTPUT = "outputs/resume"
+SAVING = {
+    "output_dir": OUTPUT,
+    "overwrite_output_dir": False,
+    "save_strategy": "steps",
+    "save_steps": 2,
+}
+
+
+def steps(cluster: Cluster) -> list[int]:
+    log = cluster.in_worker(0, "cat", f"{cluster.workspace}/{OUTPUT}/trainer_log.jsonl")
+    entries = [json.loads(line) for line in log.splitlines()]
+    return [entry["current_steps"] for entry in entries if "loss" in entry]
+
+
+def test_nodes_with_different_newest_checkpoints(cluster: Cluster) -> None:
+    folder = f"{cluster.workspace}/{OUTPUT}"
+    cluster.dsk("exec", "--", "rm", "-rf", folder)
+    cluster.dsk("launch", cluster.train(max_steps=4, **SAVING))
+    more = cluster.train(max_steps=5, **SAVING)
+
+    # Their own shards differ from node to node, and that is right.
+    chosen = f"resume_from_checkpoint={folder}/checkpoint-4"
+    fine = cluster.dsk("check", more, chosen, "--only", "inputs", "--json")
+    assert "failed" not in fine.out
+    assert "failed" not in cluster.dsk("check", more, "--only", "inputs", "--json").out
+
+    # As after a save that reached one node only.
+    cluster.in_worker(1, "rm", "-rf", f"{folder}/checkpoint-4")
+    refused = cluster.dsk("launch", more, code=2)
+    assert f"the nodes would resume from different checkpoints in {folder}" in refused.text
+    assert "checkpoint-4" in refused.text and "checkpoint-2" in refused.text
+    check = cluster.dsk("check", more, "--only", "inputs", code=1)
+    assert "would resume from different checkpoints" in check.text
+    fix = f"resume_from_checkpoint={folder}/checkpoint-2"
+    assert fix in refused.text and fix in check.text
+
+    absent = cluster.dsk("check", more, chosen, "--only", "inputs", code=1)
+    assert "checkpoint-4 does not exist" in absent.text and "dsk push" not in absent.text
+
+    cluster.dsk("launch", more, fix)
+    assert steps(cluster)[-3:] == [3, 4, 5]
