@@ -1,8 +1,8 @@
 """Whether an image's stack trains the same with every DeepSpeed preset: a table of differences.
 
-    .venv/bin/python -m bench.same_result dsk:cu128             # on CPU; Docker
-    .venv/bin/python -m bench.same_result dsk:cu128 --gpu       # one NVIDIA GPU, its toolkit
-    python -m bench.same_result --here /opt/llamafactory --gpu  # this Python has the whole stack
+    .venv/bin/python bench/same_result.py dsk:cu128             # on CPU; Docker
+    .venv/bin/python bench/same_result.py dsk:cu128 --gpu       # one NVIDIA GPU, its toolkit
+    python bench/same_result.py --here /opt/llamafactory --gpu  # this Python has the whole stack
 
 Trains a tiny random model with each preset, full and LoRA, in bf16 and fp32, with the same global
 batch split in several ways (tests/training/equivalence.py), and prints for each row the largest
@@ -20,8 +20,12 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.gpu_memory import CONFIGS
-from tests.training.equivalence import (
+from gpu_memory import CONFIGS
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.training.equivalence import (  # noqa: E402
     KINDS,
     PRECISIONS,
     PRESETS,
@@ -34,8 +38,8 @@ from tests.training.equivalence import (
     problems,
     train,
 )
-from tests.training.places import Here, InContainer, Place
-from tests.training.runs import Site
+from tests.training.places import Here, InContainer, Place  # noqa: E402
+from tests.training.runs import Site  # noqa: E402
 
 RANDOM_MODEL = Path(__file__).parent / "inside/random_model.py"
 

@@ -36,12 +36,17 @@ SMOKE: dict[str, tuple[list[str], str]] = {
     "help_time": ([], r"\d+\.\d\d +times as long"),
     "image_sync": ([SMALL, "1"], r"a changed dsk layer +ratio +\d+\.\d\d"),
     "imports": ([IMAGE, "1"], r"\d+\.\d\d s .* as dsk\.rank does"),
+    "same_result": (
+        [IMAGE, *"--preset none --preset z2 --kind full --precision bf16".split()],
+        r"\| full, z2 \| \d\.\de-\d+ \|",
+    ),
     "start_up": ([IMAGE, f"{IMAGE}-devel", "1"], r"\d+\.\d\d +times as long without"),
+    "threads": ([IMAGE, "5", "1"], r"5 steps:"),
     "ttfs": ([IMAGE, "1"], r"of deepspeed  direct"),
 }
 """The arguments by program, and what of its output holds a figure."""
-IN_THE_LAB = {"flood", "image_sync", "ttfs"}
-IN_CONTAINERS = {"imports", "start_up"}
+IN_THE_LAB = {"flood", "image_sync", "threads", "ttfs"}
+IN_CONTAINERS = {"imports", "same_result", "start_up"}
 
 
 def run(name: str, *words: str) -> str:
@@ -92,7 +97,7 @@ def test_the_fault_tables_rows_come_from_its_tests_figures(tmp_path: Path) -> No
         assert rows == ["| a rank killed | direct | 0.5 s | 5 s | 1.25 s | 1 | nothing |"]
 
 
-@pytest.mark.parametrize("name", ["gpu_memory", "ttfs_gpu"])
+@pytest.mark.parametrize("name", ["gpu_memory", "threads_gpu", "ttfs_gpu"])
 def test_benches_for_a_gpu_are_programs(name: str) -> None:
     """As far as they run without one: what they need of dsk is there."""
     program = f"import runpy; runpy.run_path({str(BENCH / name)!r} + '.py', run_name='imported')"
@@ -104,6 +109,7 @@ def test_benches_for_a_gpu_are_programs(name: str) -> None:
     ("program", "figures"),
     [
         ("gpu_memory.py --only 0.5B-z2-full-1x1024", r"^0\.5B-z2-full-1x1024 +\d+\.\d\d"),
+        ("threads_gpu.py 3 1", r"OMP_NUM_THREADS dsk's \d+"),
         ("ttfs_gpu.py 1", r"of deepspeed  direct"),
     ],
 )
@@ -125,4 +131,4 @@ def test_a_bench_on_a_gpu(program: str, figures: str) -> None:
 
 def test_no_bench_is_forgotten() -> None:
     here = {path.stem for path in BENCH.glob("*.py")} - IMPORTED
-    assert here == {*SMOKE, "fault_table", "gpu_memory", "ttfs_gpu"}
+    assert here == {*SMOKE, "fault_table", "gpu_memory", "threads_gpu", "ttfs_gpu"}

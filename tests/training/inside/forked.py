@@ -15,6 +15,7 @@ A rank's environment is the one that DeepSpeed's launcher makes, and it trains b
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -119,10 +120,16 @@ class Run:
         return answer
 
 
+PORTS = iter(range(21000, 30000))
+
+
 def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    """Each once, and none that the kernel gives to connections: ranks of other runs have those."""
+    for port in PORTS:
+        with socket.socket() as free, contextlib.suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no port from 21000 on is free")
 
 
 def start(size: int, recipe: dict[str, Any], port: int, log: Path) -> dict[int, int]:

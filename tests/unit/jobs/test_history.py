@@ -185,7 +185,7 @@ def test_how_old_a_status_is_goes_by_the_masters_clock(tmp_path: Path) -> None:
     (folder / "status.json").write_text(written.to_json())
     raw = jobfolder.statuses(str(tmp_path))
     place = SimpleNamespace(
-        cluster=SimpleNamespace(workspace="/w"),
+        cluster=SimpleNamespace(workspace="/w", name="lab"),
         running=lambda: [SimpleNamespace(job="j1")],
         output_of=lambda _: json.dumps(raw),
     )
