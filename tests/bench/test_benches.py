@@ -37,7 +37,7 @@ SMOKE: dict[str, tuple[list[str], str]] = {
     "image_sync": ([SMALL, "1"], r"a changed dsk layer +ratio +\d+\.\d\d"),
     "imports": ([IMAGE, "1"], r"\d+\.\d\d s .* as dsk\.rank does"),
     "same_result": (
-        [IMAGE, *"--preset none --preset z2 --kind full --precision bf16".split()],
+        [IMAGE, *["--preset", "none", "--preset", "z2", "--kind", "full", "--precision", "bf16"]],
         r"\| full, z2 \| \d\.\de-\d+ \|",
     ),
     "start_up": ([IMAGE, f"{IMAGE}-devel", "1"], r"\d+\.\d\d +times as long without"),
