@@ -8,7 +8,7 @@ from typing import Any
 
 from dsk.diagnose.entry import Entry
 from dsk.diagnose.lines import Line
-from dsk.diagnose.tracebacks import Traceback
+from dsk.diagnose.tracebacks import Certainty, Traceback
 from dsk.text import Language, Text, verbatim
 
 SUPERVISOR = "supervisor"
@@ -17,12 +17,14 @@ SUPERVISOR = "supervisor"
 
 @dataclass(frozen=True)
 class Found:
-    """An entry that matches. `first` is its earliest line; `lines` one of each rank."""
+    """An entry that matches. `first` is its earliest line; `lines` one of each rank; `certainty`
+    of the surest error that it was seen in."""
 
     entry: Entry
     first: Line
     values: Mapping[str, str]
     lines: tuple[Line, ...]
+    certainty: Certainty = Certainty.PLAIN
 
     @property
     def cause(self) -> Text:

@@ -1,0 +1,126 @@
+"""What other programs put before a line: who printed it, when, on which host. Pure.
+
+Taken off from the left, one after the other, since people paste what several programs have
+handled: `docker compose logs` of a container that runs torchrun, for example.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from dsk.diagnose.place import Place
+
+MAX_PREFIXES = 6
+BEGIN = "Traceback (most recent call last)"
+LAUNCHER = "[launch.py:"
+
+_DATE = r"\d{4}[-/]\d\d[-/]\d\d"
+_TIME = r"\d\d:\d\d:\d\d(?:[.,]\d+)?"
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+# DeepSpeed's and Python's own logs begin with a time as well; there it is the program's own text.
+_NOT_OWN = r"(?! ?(?:\[(?:INFO|WARNING|ERROR|DEBUG)|- ?(?:INFO|WARNING|ERROR|DEBUG)|,\d))"
+_FORMS = re.compile(
+    r"(?P<dsk>\[(?:node(?P<node>\d+)(?: rank (?P<of_node>\d+))?|master) *\] ?)"
+    # torch marks each line of an exception that nobody caught with [rankN]; torchrun every line.
+    r"|(?P<torch>\[(?:rank|default|trainer)(?P<rank>\d+)\]: ?)"
+    r"|(?P<mpirun>\[\d+,(?:mpirank:)?(?P<mpi>\d+)[^\]]{0,40}\]<std(?:out|err)>: ?)"
+    r"|(?P<ray>\((?P<actor>[^()]{0,60}\bpid=\d+[^()]{0,40})\) ?)"
+    r"|(?P<kubectl>\[pod/(?P<pod>[^\]\s]+)\] ?)"
+    rf"|(?P<stamp>\[?{_DATE}[ T_]{_TIME}(?: ?Z| ?[+-]\d\d:?\d\d)?\]?:?[ \t]+{_NOT_OWN})"
+    rf"|(?P<clock>\[?{_TIME}\]?:?[ \t]+{_NOT_OWN})"
+    rf"|(?P<syslog>{_MONTH} [ \d]\d {_TIME} (?P<logger>[\w.-]+) [\w./@-]+(?:\[\d+\])?: ?)"
+    r"|(?P<stream>(?:std(?:err|out)(?:: | [FP] )))"
+    r"|(?P<quote>(?:> ?)+(?![=\s]*$))"
+    r"|(?P<compose>(?P<service>[\w.-]{1,63})[ \t]*\| ?)"
+    r"|(?P<srun>[ \t]{0,4}(?P<task>\d{1,4}): )"
+    r"|(?P<pdsh>(?P<host>[\w.-]+): )"
+)
+_ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+_LAUNCH = re.compile(r"\[[^\]]+\] \[\w+\] " + re.escape(LAUNCHER))
+_STACK = re.compile(r' {2}File "[^"]+", line \d+')
+_CLASS = re.compile(r"(?:Error|Exception|Warning|Interrupt|Exit|Timeout)$")
+# A progress bar has no line end of its own: what is printed next follows it at once.
+_BAR = re.compile(r".{0,400}?\[[^\]]{0,80}(?:it/s|s/it|B/s|examples/s|files/s)[^\]]{0,40}\](?=\S)")
+_EMBEDDED = re.compile(r"\[(?:rank|default|trainer)(?P<rank>\d+)\]: ?$")
+
+
+class Prefixes:
+    """Remembers hosts: a name counts as pdsh's once its launch.py or a traceback has followed it,
+    because `ValueError: ` looks the same."""
+
+    def __init__(self) -> None:
+        self._hosts: set[str] = set()
+
+    def split(self, text: str) -> tuple[str, Place, bool]:
+        """The program's own text, who printed it, and whether torch marked it as uncaught."""
+        place, marked = Place(), False
+        text = _without_bar(text)
+        for _ in range(MAX_PREFIXES):
+            match = _FORMS.match(text)
+            if not match or not self._counts(match, text[match.end() :]):
+                break
+            place, marked = _placed(match, place, marked)
+            text = _without_bar(text[match.end() :])
+        return text, place, marked
+
+    def _counts(self, match: re.Match[str], rest: str) -> bool:
+        if match["compose"]:
+            return bool(rest.strip("| "))
+        name = match["host"]
+        if name is None:
+            return True
+        if name in self._hosts or _ADDRESS.fullmatch(name):
+            return True
+        begins = rest.startswith(BEGIN) or _STACK.match(rest) or _LAUNCH.match(rest)
+        if begins and not _CLASS.search(name):
+            self._hosts.add(name)
+            return True
+        return False
+
+
+def of_rank(text: str, place: Place) -> tuple[str, Place, bool]:
+    """The same for a line whose node and rank dsk knows: only torch's or mpirun's own mark."""
+    text = _without_bar(text)
+    if not text.startswith("[") or not (match := _FORMS.match(text)):
+        return text, place, False
+    if not (match["torch"] or match["mpirun"]):
+        return text, place, False
+    found, marked = _placed(match, place, False)
+    return text[match.end() :], found, marked
+
+
+def embedded(before: str) -> int | None:
+    """The rank whose mark ends `before`, the text in a line before a traceback's beginning."""
+    match = _EMBEDDED.search(before)
+    return int(match["rank"]) if match else None
+
+
+def _placed(match: re.Match[str], place: Place, marked: bool) -> tuple[Place, bool]:
+    """What is known already counts more than what stands further right."""
+    if match["dsk"]:
+        return replace(place, node=_number(match["node"]), rank=_number(match["of_node"])), marked
+    host = next((match[name] for name in ("actor", "pod", "logger", "service", "host")
+                 if match[name]), None)  # fmt: skip
+    if match["task"]:
+        host = f"task {match['task']}"
+    if host and place.host is None:
+        return replace(place, host=host), marked
+    rank = match["rank"] or match["mpi"]
+    if rank is not None and place.rank is None:
+        place = replace(place, rank=int(rank))
+    return place, marked or bool(match["torch"])
+
+
+def _without_bar(text: str) -> str:
+    if "/s" not in text and "s/it" not in text:
+        return text
+    match = _BAR.match(text)
+    while match:
+        text = text[match.end() :]
+        match = _BAR.match(text)
+    return text
+
+
+def _number(digits: str | None) -> int | None:
+    return None if digits is None else int(digits)
