@@ -6,22 +6,15 @@ of a log are taken once; only texts whose word is among them are looked for in i
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 
 from dsk.diagnose.entry import Entry
 from dsk.diagnose.tracebacks import FATAL, IGNORED, TERMINATE
 
-MIN_WORD = 3
-_LETTERS = re.compile(r"[A-Za-z_]+")
 _NOT_LETTERS = bytes(
     byte if chr(byte).isascii() and (chr(byte).isalpha() or byte == ord("_")) else ord(" ")
     for byte in range(256)
-)
-_COMMON = frozenset(
-    "the for and from with that this not has was are you your been error Error file File failed "
-    "loss epoch train training INFO WARNING step data rank Rank NCCL to be is in of on".split()
 )
 _ERROR_ENDS = (b"Error", b"Exception", b"Interrupt", b"Exit")
 _ALWAYS = (b"Traceback", *(text.encode() for text in (TERMINATE, FATAL, *IGNORED)))
@@ -30,13 +23,15 @@ _ALWAYS = (b"Traceback", *(text.encode() for text in (TERMINATE, FATAL, *IGNORED
 class Index:
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._by_text: dict[str, list[Entry]] = defaultdict(list)
+        words: dict[str, str] = {}
         for entry in entries:
-            for text in {pattern.fixed for pattern in entry.patterns}:
+            for text, word in {(pattern.fixed, pattern.word) for pattern in entry.patterns}:
                 self._by_text[text].append(entry)
+                words[text] = word
         self._by_word: dict[bytes, list[str]] = defaultdict(list)
         self._without_word: list[str] = []
-        for text in self._by_text:
-            if word := _own_word(text):
+        for text, word in words.items():
+            if word:
                 self._by_word[word.encode()].append(text)
             else:
                 self._without_word.append(text)
@@ -63,15 +58,3 @@ class Index:
             if fixed in text:
                 found.update((entry.id, entry) for entry in entries)
         return list(found.values())
-
-
-def _own_word(text: str) -> str | None:
-    """The longest word that has other characters on both sides within `text`: at an end it could
-    be part of a longer one."""
-    words = [
-        match.group()
-        for match in _LETTERS.finditer(text)
-        if match.start() > 0 and match.end() < len(text)
-    ]
-    own = [word for word in words if len(word) >= MIN_WORD and word not in _COMMON]
-    return max(own, key=len, default=None)

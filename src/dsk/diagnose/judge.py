@@ -38,9 +38,12 @@ class _Seen:
     spoiled: bool = False
 
     def add(self, hit: _Hit) -> None:
-        known = (each for each in self.hits if each.line.place == hit.line.place)
-        if len(self.hits) < MAX_EVIDENCE and all(each.traceback is not hit.traceback
-                                                 and each.traceback for each in known):  # fmt: skip
+        for each in self.hits:
+            if each.line.place == hit.line.place and each.traceback in (None, hit.traceback):
+                return
+        if len(self.hits) >= MAX_EVIDENCE:
+            self.hits = [each for each in self.hits if each.certainty is not Certainty.CAUGHT]
+        if len(self.hits) < MAX_EVIDENCE:
             self.hits.append(hit)
 
 

@@ -7,7 +7,7 @@ handled: `docker compose logs` of a container that runs torchrun, for example.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from functools import lru_cache
 
 from dsk.diagnose.place import Place
 
@@ -54,22 +54,23 @@ class Prefixes:
 
     def split(self, text: str) -> tuple[str, Place, bool]:
         """The program's own text, who printed it, and whether torch marked it as uncaught."""
-        place, marked = Place(), False
+        place, marked = _place(None, None, None), False
         text = _without_bar(text)
         for _ in range(MAX_PREFIXES):
             match = _FORMS.match(text)
-            if not match or not self._counts(match, text[match.end() :]):
+            if not match:
+                break
+            rest = text[match.end() :]
+            if match.lastgroup in ("compose", "pdsh") and not self._counts(match, rest):
                 break
             place, marked = _placed(match, place, marked)
-            text = _without_bar(text[match.end() :])
+            text = _without_bar(rest)
         return text, place, marked
 
     def _counts(self, match: re.Match[str], rest: str) -> bool:
         if match["compose"]:
             return bool(rest.strip("| "))
         name = match["host"]
-        if name is None:
-            return True
         if name in self._hosts or _ADDRESS.fullmatch(name):
             return True
         begins = rest.startswith(BEGIN) or _STACK.match(rest) or _LAUNCH.match(rest)
@@ -96,20 +97,28 @@ def embedded(before: str) -> int | None:
     return int(match["rank"]) if match else None
 
 
+@lru_cache(4096)
+def _place(node: int | None, host: str | None, rank: int | None) -> Place:
+    """One object for each place: lines are many, places few."""
+    return Place(node, host, rank)
+
+
 def _placed(match: re.Match[str], place: Place, marked: bool) -> tuple[Place, bool]:
     """What is known already counts more than what stands further right."""
-    if match["dsk"]:
-        return replace(place, node=_number(match["node"]), rank=_number(match["of_node"])), marked
-    host = next((match[name] for name in ("actor", "pod", "logger", "service", "host")
-                 if match[name]), None)  # fmt: skip
-    if match["task"]:
-        host = f"task {match['task']}"
-    if host and place.host is None:
-        return replace(place, host=host), marked
-    rank = match["rank"] or match["mpi"]
-    if rank is not None and place.rank is None:
-        place = replace(place, rank=int(rank))
-    return place, marked or bool(match["torch"])
+    kind = match.lastgroup
+    if kind in ("stamp", "clock", "stream", "quote"):
+        return place, marked
+    if kind == "dsk":
+        return _place(_number(match["node"]), place.host, _number(match["of_node"])), marked
+    if kind in ("torch", "mpirun"):
+        rank = match["rank"] or match["mpi"]
+        if place.rank is None:
+            place = _place(place.node, place.host, int(rank))
+        return place, marked or kind == "torch"
+    host = next(filter(None, match.group("actor", "pod", "logger", "service", "host")), None)
+    if place.host is None:
+        place = _place(place.node, host or f"task {match['task']}", place.rank)
+    return place, marked
 
 
 def _without_bar(text: str) -> str:

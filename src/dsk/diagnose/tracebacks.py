@@ -43,6 +43,7 @@ _SURELY = re.compile(
     r"|(?<=\.)(?:gaierror|timeout|herror|error|Empty|Full|OutOfMemory|Timeout|ReadTimeout))"
     r"(?:\([\w.]+\))?(?:: |:?\s*$)"
 )
+_IGNORED = re.compile("|".join(map(re.escape, IGNORED)))
 _INSIDE = re.compile(r"\b[A-Z]\w*(?:Error|Exception)(?:: .*|$)")
 _FILE = re.compile(r'(?P<indent>\s*)File "(?P<file>[^"]+)", line \d+(?P<where>,? in )?')
 _THREAD = re.compile(r"(?:Exception in thread|Process \S+:$)")
@@ -143,6 +144,7 @@ class _Reader:
     """What is ignored has shown its exception."""
     ignore_next: bool = False
     thread_next: bool = False
+    recent: deque[Traceback] = field(default_factory=lambda: deque(maxlen=8))
     above: deque[str] = field(default_factory=lambda: deque(maxlen=4))
     """The last indented lines outside any traceback."""
 
@@ -161,7 +163,6 @@ class Tracebacks:
     def __init__(self) -> None:
         self.all: list[Traceback] = []
         self._readers: dict[Place, _Reader] = {}
-        self._closed: dict[Place, Traceback] = {}
 
     def hear(self, line: Line) -> Heard:
         reader = self._readers.get(line.place)
@@ -171,15 +172,15 @@ class Tracebacks:
             reader = self._readers[line.place] = _Reader()
         text = line.text
         if _PROGRESS.match(text):
-            self._note_progress(line.place)
-        if any(mark in text for mark in IGNORED):
-            self._close(reader, line.place)
+            self._note_progress(reader)
+        if _IGNORED.search(text):
+            self._close(reader)
             reader.ignored, reader.ignore_next = False, True
             return Heard(text, True, None)
         if BEGIN in text:
             return self._begin(reader, line)
         if text.startswith(TERMINATE) or text.startswith(FATAL):
-            self._close(reader, line.place)
+            self._close(reader)
             self._open(reader, line, Certainty.NATIVE)
             assert reader.current
             reader.current.lines.append(text)
@@ -194,7 +195,7 @@ class Tracebacks:
     def finish(self) -> None:
         """Of tracebacks whose exception other lines were printed into."""
         for reader in self._readers.values():
-            self._close(reader, None)
+            self._close(reader)
 
     # Opening and closing.
 
@@ -203,13 +204,14 @@ class Tracebacks:
         if len(self.all) < MAX_ERRORS:
             self.all.append(traceback)
         reader.current = traceback
+        reader.recent.append(traceback)
         reader.base = reader.message = 0
         reader.flat = reader.code = reader.box = reader.blank = False
         reader.shape = None
         reader.begun = 1
         reader.thread_next = False
 
-    def _close(self, reader: _Reader, place: Place | None) -> None:
+    def _close(self, reader: _Reader) -> None:
         current = reader.current
         if current is None:
             return
@@ -217,19 +219,12 @@ class Tracebacks:
             found = next(filter(None, map(_INSIDE.search, reversed(current.lines))), None)
             if found:
                 current.raise_()
-        if place is not None:
-            self._closed[place] = current
         reader.current = None
 
-    def _note_progress(self, place: Place) -> None:
-        reader = self._readers[place]
-        for each in (reader.current, self._closed.get(place)):
-            if each and each.raised:
+    def _note_progress(self, reader: _Reader) -> None:
+        for each in reader.recent:
+            if each.raised:
                 each.progress += 1
-        for other in self.all[-32:]:
-            if other.first.place == place and other is not reader.current:
-                if other is not self._closed.get(place):
-                    other.progress += 1
 
     def _begin(self, reader: _Reader, line: Line) -> Heard:
         before, _, _ = line.text.partition(BEGIN)
@@ -252,7 +247,7 @@ class Tracebacks:
         if current and current.between:
             current.lines.append(line.text)
             return Heard(line.text, False, current)
-        self._close(reader, line.place)
+        self._close(reader)
         surely = Certainty.MARKED if line.marked else Certainty.THREAD if reader.thread_next else Certainty.PLAIN
         self._open(reader, line, surely)
         assert reader.current
@@ -363,7 +358,7 @@ class Tracebacks:
             self._add(reader, current, text)
             return Heard(text, bool(_QUOTED.match(text)), current)
         if line.number - current.first.number > GIVE_UP_AFTER:
-            self._close(reader, line.place)
+            self._close(reader)
         return Heard(text, False, None)
 
     def _below(self, reader: _Reader, current: Traceback, line: Line, text: str) -> Heard:
@@ -375,7 +370,7 @@ class Tracebacks:
             return Heard(text, False, current)
         over = reader.blank and not text[:1].isspace()
         if over or _LOG.match(text) or reader.message >= MAX_MESSAGE or _PROGRESS.match(text):
-            self._close(reader, line.place)
+            self._close(reader)
             return self._outside(reader, line)
         if _SURELY.match(text) and reader.begun < 2:
             # Another rank's, or the same one's after a library has wrapped it.
@@ -383,7 +378,7 @@ class Tracebacks:
         elif reader.begun >= 2 and current.lines[-1] == text:
             return Heard(text, False, current)
         if (match := _FILE.match(text)) and match["where"]:
-            self._close(reader, line.place)
+            self._close(reader)
             return self._outside(reader, line)
         reader.message += 1
         reader.blank = False
