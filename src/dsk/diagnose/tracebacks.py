@@ -39,7 +39,7 @@ _NAME = r"(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*"
 # Below a stack, whatever looks like a class with a message; elsewhere only what is surely one.
 _BELOW_STACK = re.compile(rf"{_NAME}(?:\([\w.]+\))?(?:: |:?$)")
 _SURELY = re.compile(
-    rf"(?:{_NAME}\.)?(?!RemoteTraceback)(?:[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Expired)"
+    rf"(?:{_NAME}\.)?(?!RemoteTraceback)(?:[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Expired|Invalid)"
     r"|(?<=\.)(?:gaierror|timeout|herror|error|Empty|Full|OutOfMemory|Timeout|ReadTimeout))"
     r"(?:\([\w.]+\))?(?:: |:?\s*$)"
 )
@@ -132,6 +132,8 @@ class _Reader:
     flat: bool = False
     shape: re.Pattern[str] | None = None
     """What some program unknown to us puts before each of its lines."""
+    stacked: bool = False
+    """A line of a stack was seen."""
     code: bool = False
     """The line above was `File …`."""
     box: bool = False
@@ -206,7 +208,7 @@ class Tracebacks:
         reader.current = traceback
         reader.recent.append(traceback)
         reader.base = reader.message = 0
-        reader.flat = reader.code = reader.box = reader.blank = False
+        reader.flat = reader.code = reader.box = reader.blank = reader.stacked = False
         reader.shape = None
         reader.begun = 1
         reader.thread_next = False
@@ -337,7 +339,7 @@ class Tracebacks:
                 reader.flat = indent == 0
                 text = text[reader.base :]
             self._add(reader, current, text)
-            reader.code = True
+            reader.code = reader.stacked = True
             return Heard(text, False, current)
         code, reader.code = reader.code, False
         if code and reader.flat and not _SURELY.match(text):
@@ -346,7 +348,7 @@ class Tracebacks:
         if text[:1].isspace():
             self._add(reader, current, text)
             return Heard(text, bool(_QUOTED.match(text)), current)
-        if _SURELY.match(text) or (len(current.lines) > 1 and _BELOW_STACK.match(text)):
+        if _SURELY.match(text) or (reader.stacked and _BELOW_STACK.match(text)):
             self._add(reader, current, text)
             current.raise_()
             current.between = False

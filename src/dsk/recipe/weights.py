@@ -81,15 +81,15 @@ def _one(draft: Draft, key: str, value: str) -> str:
         return neighbour
     in_workspace = posixpath.normpath(posixpath.join(site.workspace, value))
     is_there = site.exists is not None and site.exists(in_workspace)
-    if _HUB_ID.fullmatch(value):
-        if is_there:
-            draft.notice(
-                f"{key}: '{value}' is taken as a hub name; to use {in_workspace}, write that path"
-            )
+    if is_there and _HUB_ID.fullmatch(value):
+        draft.notice(
+            f"{key}: '{value}' is {in_workspace}, which exists, and not the hub's repository"
+        )
+    elif _HUB_ID.fullmatch(value):
         draft.leave_unchecked(f"{key}: whether the master can download '{value}' from the hub")
         return value
     # No hub has such a name, so it can only be a path: most often the output_dir of an earlier job.
-    unseen_path = site.exists is None and "/" in value and "://" not in value
+    unseen_path = site.exists is None and "://" not in value
     if (is_there or unseen_path) and inside(in_workspace, site.workspace):
         draft.need(in_workspace)
         return in_workspace
