@@ -41,7 +41,7 @@ _BELOW_STACK = re.compile(rf"{_NAME}(?:\([\w.]+\))?(?:: |:?$)")
 _SURELY = re.compile(
     rf"(?:{_NAME}\.)?(?!RemoteTraceback)(?:[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Expired|Invalid)"
     r"|(?<=\.)(?:gaierror|timeout|herror|error|Empty|Full|OutOfMemory|Timeout|ReadTimeout))"
-    r"(?:\([\w.]+\))?(?:: |:?\s*$)"
+    r"(?:\([\w.]+\))?(?:: |:?\s*$|\s{4,}\S)"
 )
 _IGNORED = re.compile("|".join(map(re.escape, IGNORED)))
 _INSIDE = re.compile(r"\b[A-Z]\w*(?:Error|Exception)(?:: .*|$)")
@@ -146,6 +146,8 @@ class _Reader:
     """What is ignored has shown its exception."""
     ignore_next: bool = False
     thread_next: bool = False
+    later: bool = False
+    """In torchrun's list of what failed after the first."""
     recent: deque[Traceback] = field(default_factory=lambda: deque(maxlen=8))
     above: deque[str] = field(default_factory=lambda: deque(maxlen=4))
     """The last indented lines outside any traceback."""
@@ -173,6 +175,8 @@ class Tracebacks:
                 return Heard(line.text, False, None)
             reader = self._readers[line.place] = _Reader()
         text = line.text
+        if self._is_later_failure(reader, text):
+            return Heard(text, True, None)
         if _PROGRESS.match(text):
             self._note_progress(reader)
         if _IGNORED.search(text):
@@ -193,6 +197,16 @@ class Tracebacks:
         if reader.current:
             return self._go_on(reader, reader.current, line)
         return self._outside(reader, line)
+
+    @staticmethod
+    def _is_later_failure(reader: _Reader, text: str) -> bool:
+        """Whether torchrun lists it before its root cause: these ranks ended later, mostly because
+        torchrun ended them."""
+        if text.startswith("Failures:"):
+            reader.later = True
+        elif not text[:1].isspace() and not text.startswith(("[", "---", "===")):
+            reader.later = False
+        return reader.later
 
     def finish(self) -> None:
         """Of tracebacks whose exception other lines were printed into."""
