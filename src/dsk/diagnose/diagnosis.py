@@ -89,6 +89,7 @@ class Diagnosis:
             "id": self.id,
             "cause": self.cause and self.cause.in_language(language),
             "fix": self.fix and self.fix.in_language(language),
+            "not_proved": self.first and self.first.entry.not_proved.in_language(language),
             "issues": list(self.first.entry.issues) if self.first else [],
             "evidence": [_line(line) for line in self.evidence],
             "others": [

@@ -20,15 +20,17 @@ _TIME = r"\d\d:\d\d:\d\d(?:[.,]\d+)?"
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 # DeepSpeed's and Python's own logs begin with a time as well; there it is the program's own text.
 _NOT_OWN = r"(?! ?(?:\[(?:INFO|WARNING|ERROR|DEBUG)|- ?(?:INFO|WARNING|ERROR|DEBUG)|,\d))"
+# After a mark that some versions end with a blank and some without: a traceback keeps its indentation.
+_BLANK = r"(?: (?=\S| {2}\S| {4}|$))?"
 _FORMS = re.compile(
     r"(?P<dsk>\[(?:node(?P<node>\d+)(?: rank (?P<of_node>\d+))?|master) *\] ?)"
     # torch marks each line of an exception that nobody caught with [rankN]; torchrun every line.
-    r"|(?P<torch>\[(?:rank|default|trainer)(?P<rank>\d+)\]: ?)"
-    r"|(?P<mpirun>\[\d+,(?:mpirank:)?(?P<mpi>\d+)[^\]]{0,40}\]<std(?:out|err)>: ?)"
+    rf"|(?P<torch>\[(?:rank|default|trainer)(?P<rank>\d+)\]:{_BLANK})"
+    rf"|(?P<mpirun>\[\d+,(?:mpirank:)?(?P<mpi>\d+)[^\]]{{0,40}}\]<std(?:out|err)>:{_BLANK})"
     r"|(?P<ray>\((?P<actor>[^()]{0,60}\bpid=\d+[^()]{0,40})\) ?)"
     r"|(?P<kubectl>\[pod/(?P<pod>[^\]\s]+)\] ?)"
-    rf"|(?P<stamp>\[?{_DATE}[ T_]{_TIME}(?: ?Z| ?[+-]\d\d:?\d\d)?\]?:?[ \t]+{_NOT_OWN})"
-    rf"|(?P<clock>\[?{_TIME}\]?:?[ \t]+{_NOT_OWN})"
+    rf"|(?P<stamp>\[?{_DATE}[ T_]{_TIME}(?: ?Z| ?[+-]\d\d:?\d\d)?\]?:?[ \t]{_NOT_OWN})"
+    rf"|(?P<clock>\[?{_TIME}\]?:?[ \t]{_NOT_OWN})"
     rf"|(?P<syslog>{_MONTH} [ \d]\d {_TIME} (?P<logger>[\w.-]+) [\w./@-]+(?:\[\d+\])?: ?)"
     r"|(?P<stream>(?:std(?:err|out)(?:: | [FP] )))"
     r"|(?P<quote>(?:> ?)+(?![=\s]*$))"

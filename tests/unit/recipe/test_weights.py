@@ -58,10 +58,9 @@ def test_anything_else_names_both_readings(run: Run, value: str, message: str, f
     assert fix in str(caught.value.fix)
 
 
-def test_a_hub_name_that_is_also_a_folder_is_said(run: Run) -> None:
+def test_a_folder_that_is_there_is_meant_rather_than_a_hub_name(run: Run) -> None:
     recipe = run(text=MODEL.format("models/qwen"), present=["/workspace/models/qwen"])
-    assert recipe.values["model_name_or_path"] == "models/qwen"
-    assert any("/workspace/models/qwen" in line for line in recipe.notices)
+    assert changed(recipe)["model_name_or_path"] == ("models/qwen", "/workspace/models/qwen")
 
 
 @pytest.mark.parametrize("value", ["saves/x/lora", "./qwen"])
