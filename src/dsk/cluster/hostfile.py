@@ -14,7 +14,7 @@ MOST_SLOTS = 64
 _LINE = re.compile(r"(\S+)\s+slots=(\d+)(?:\s+max[-_]slots=\d+)?")
 _TYPO = re.compile(r"(\S+)\s+(?:slots?|max[-_]slots|gpus?)\s*[-:=\s]\s*(\d+)", re.IGNORECASE)
 _COLON = re.compile(r"([^:\s]+):(\d+)")
-_FULL_WIDTH = re.compile(r"[！-～　]")  # noqa: RUF001
+_FULL_WIDTH = re.compile(r"[！-～　]")
 
 
 def parse(text: str, name: str) -> dict[str, int]:

@@ -57,6 +57,6 @@ def refuse_invisible(line: str, where: str, part: str | None = None) -> None:
 
 
 def _is_invisible(char: str) -> bool:
-    if char in " \t\n\r" or char.isascii() and char.isprintable():
+    if char in " \t\n\r" or (char.isascii() and char.isprintable()):
         return False
     return unicodedata.category(char) in ("Cc", "Cf", "Zs", "Zl", "Zp")

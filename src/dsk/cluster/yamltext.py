@@ -38,7 +38,8 @@ def refuse_invisible_characters(text: str, name: str) -> None:
         if line.isascii() or _COMMENT.match(line):
             continue
         match = _KEY.match(line)
-        assert match
+        if not match:
+            continue
         rest = match["rest"]
         word = _WORD.match(rest)
         value = word.group() if word and not rest[word.end() :].strip() else rest[:1]
@@ -91,7 +92,8 @@ def error(mistake: YamlMistake, name: str) -> UserError:
     """The mistake as an error that names its line and column."""
     return UserError(
         Text(
-            "is not valid YAML: {said} (column {column})", "不是有效的 YAML：{said}（第 {column} 列）"
+            "is not valid YAML: {said} (column {column})",
+            "不是有效的 YAML：{said}（第 {column} 列）",
         ).filled(said=mistake.said, column=mistake.column),
         where=f"{name}:{mistake.line}",
         fix=mistake.fix,

@@ -69,7 +69,8 @@ def _parse_fast(text: str) -> list[Entry]:
     """The entries of a file without mistakes, by libyaml; of another one, none: `parse` says what
     is wrong, ten times slower."""
     try:
-        values = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        values = yaml.load(text, Loader=loader)  # noqa: S506
         return [_entry(id_, _EntryModel.model_validate(each)) for id_, each in values.items()]
     except (yaml.YAMLError, ValidationError, _Wrong, AttributeError):
         return []

@@ -85,9 +85,7 @@ class Judge:
         """Of a log that any run has printed."""
         return self.hear_all(of_log(file, self._index))
 
-    def _compare(
-        self, entry: Entry, seen: _Seen, line: Line, traceback: Traceback | None
-    ) -> bool:
+    def _compare(self, entry: Entry, seen: _Seen, line: Line, traceback: Traceback | None) -> bool:
         """Whether the line is one of those that tell."""
         matches = (pattern.match(line.text) for pattern in entry.one_of)
         match = next(filter(None, matches), None)

@@ -20,7 +20,7 @@ _TIME = r"\d\d:\d\d:\d\d(?:[.,]\d+)?"
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 # DeepSpeed's and Python's own logs begin with a time as well; there it is the program's own text.
 _NOT_OWN = r"(?! ?(?:\[(?:INFO|WARNING|ERROR|DEBUG)|- ?(?:INFO|WARNING|ERROR|DEBUG)|,\d))"
-# After a mark that some versions end with a blank and some without: a traceback keeps its indentation.
+# Some versions end a mark with a blank and some do not: a traceback keeps its indentation.
 _BLANK = r"(?: (?=\S| {2}\S| {4}|$))?"
 _FORMS = re.compile(
     r"(?P<dsk>\[(?:node(?P<node>\d+)(?: rank (?P<of_node>\d+))?|master) *\] ?)"

@@ -168,7 +168,7 @@ class Tracebacks:
         self.all: list[Traceback] = []
         self._readers: dict[Place, _Reader] = {}
 
-    def hear(self, line: Line) -> Heard:
+    def hear(self, line: Line) -> Heard:  # noqa: PLR0911
         reader = self._readers.get(line.place)
         if reader is None:
             if len(self._readers) >= MAX_PLACES:
@@ -187,11 +187,10 @@ class Tracebacks:
             return self._begin(reader, line)
         if text.startswith(TERMINATE) or text.startswith(FATAL):
             self._close(reader)
-            self._open(reader, line, Certainty.NATIVE)
-            assert reader.current
-            reader.current.lines.append(text)
-            reader.current.raise_()
-            return Heard(text, False, reader.current)
+            current = self._open(reader, line, Certainty.NATIVE)
+            current.lines.append(text)
+            current.raise_()
+            return Heard(text, False, current)
         if reader.ignored or (reader.ignore_next and text[:1].isspace()):
             return self._go_on_ignored(reader, line)
         if reader.current:
@@ -215,7 +214,7 @@ class Tracebacks:
 
     # Opening and closing.
 
-    def _open(self, reader: _Reader, line: Line, form: Certainty) -> None:
+    def _open(self, reader: _Reader, line: Line, form: Certainty) -> Traceback:
         traceback = Traceback(line, form)
         if len(self.all) < MAX_ERRORS:
             self.all.append(traceback)
@@ -226,6 +225,7 @@ class Tracebacks:
         reader.shape = None
         reader.begun = 1
         reader.thread_next = False
+        return traceback
 
     def _close(self, reader: _Reader) -> None:
         current = reader.current
@@ -264,17 +264,22 @@ class Tracebacks:
             current.lines.append(line.text)
             return Heard(line.text, False, current)
         self._close(reader)
-        surely = Certainty.MARKED if line.marked else Certainty.THREAD if reader.thread_next else Certainty.PLAIN
-        self._open(reader, line, surely)
-        assert reader.current
+        surely = (
+            Certainty.MARKED
+            if line.marked
+            else Certainty.THREAD
+            if reader.thread_next
+            else Certainty.PLAIN
+        )
+        current = self._open(reader, line, surely)
         boxed = any(mark in before for mark in "╭┌│─") or "+--" in before or "| " in before
         reader.box = boxed
         if before and not boxed:
             pieces = [re.escape(piece) for piece in re.split(r"\d+", before)]
             reader.shape = re.compile(r"\d+".join(pieces))
         shown = line.text[len(before) :] if reader.shape else line.text
-        reader.current.lines.append(shown)
-        return Heard(shown, False, reader.current)
+        current.lines.append(shown)
+        return Heard(shown, False, current)
 
     # Lines outside any traceback.
 
@@ -286,18 +291,16 @@ class Tracebacks:
             reader.thread_next = True
         match = _FILE.match(text)
         if match and match["where"]:
-            self._open(reader, line, Certainty.MARKED if line.marked else Certainty.PLAIN)
-            assert reader.current
-            reader.current.lines.extend(reader.above)
+            current = self._open(reader, line, Certainty.MARKED if line.marked else Certainty.PLAIN)
+            current.lines.extend(reader.above)
             reader.above.clear()
-            return self._go_on(reader, reader.current, line)
+            return self._go_on(reader, current, line)
         if _SURELY.match(text):
-            self._open(reader, line, Certainty.MARKED if line.marked else Certainty.BARE)
-            assert reader.current
-            reader.current.lines.extend([*reader.above, text])
+            current = self._open(reader, line, Certainty.MARKED if line.marked else Certainty.BARE)
+            current.lines.extend([*reader.above, text])
             reader.above.clear()
-            reader.current.raise_()
-            return Heard(text, False, reader.current)
+            current.raise_()
+            return Heard(text, False, current)
         if text[:1].isspace():
             reader.above.append(text)
         else:
@@ -336,7 +339,7 @@ class Tracebacks:
             return text[reader.base :]
         return text
 
-    def _in_stack(
+    def _in_stack(  # noqa: PLR0911
         self, reader: _Reader, current: Traceback, line: Line, text: str
     ) -> Heard:
         if reader.box and text.strip()[:1] in "│|╭╰┌└+❱":

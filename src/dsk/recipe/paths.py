@@ -122,7 +122,7 @@ def outside_error(draft: Draft, key: str, path: str) -> UserError:
     )
 
 
-def _leads_out(draft: Draft, key: str, value: str, path: str) -> UserError:
+def _leads_out(draft: Draft, key: str, value: str) -> UserError:
     """A relative path that climbs out of the workspace, named as it was written."""
     folder = posixpath.basename(posixpath.normpath(value))
     return draft.error(
@@ -180,7 +180,7 @@ def input_path(draft: Draft, key: str, value: str) -> tuple[str, str]:
         return neighbour, f"it lies beside {draft.file}; ranks run elsewhere"
     path = posixpath.normpath(posixpath.join(draft.site.workspace, value))
     if not inside(path, draft.site.workspace):
-        raise _leads_out(draft, key, value, path)
+        raise _leads_out(draft, key, value)
     if draft.site.exists is not None and not draft.site.exists(path):
         raise draft.error(
             key,

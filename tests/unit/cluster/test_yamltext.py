@@ -21,7 +21,11 @@ def mistake(text: str) -> tuple[int, str, str]:
         scalar = yamltext.of_scalar(text)
         assert scalar
         found = scalar
-    return found.line, found.said.in_language("en"), found.fix.in_language("en") if found.fix else ""
+    return (
+        found.line,
+        found.said.in_language("en"),
+        found.fix.in_language("en") if found.fix else "",
+    )
 
 
 @pytest.mark.parametrize(
@@ -50,5 +54,5 @@ def test_chinese_texts_are_no_mistake() -> None:
 
 @pytest.mark.parametrize("line", ["sta\u200bge: sft", "stage:\u00a0sft", "stage: sft\u200b"])
 def test_characters_that_nobody_sees_are_refused(line: str) -> None:
-    with pytest.raises(UserError, match="train.yaml:2"):
+    with pytest.raises(UserError, match=r"train\.yaml:2"):
         yamltext.refuse_invisible_characters(f"a: 1\n{line}\n", "train.yaml")

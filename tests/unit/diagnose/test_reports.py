@@ -1,9 +1,9 @@
 """What `dsk diagnose` says of inputs that people pasted, with the verdict that was written first.
 
-`reports/cases.yaml` are inputs that were once read wrongly, `public.yaml` reports that the catalogue
-was made with, `fresh.yaml` and `fresh2.yaml` reports that were looked at once, when it was finished.
-What they showed was mended afterwards; docs/diagnose.md has the figures of the first look too. A
-row that is not read rightly would be marked as `missed`.
+`reports/cases.yaml` are inputs that were once read wrongly, `public.yaml` reports that the
+catalogue was made with, `fresh.yaml` and `fresh2.yaml` reports that were looked at once, when it
+was finished. What they showed was mended afterwards; docs/diagnose.md has the figures of the first
+look too. A row that is not read rightly would be marked as `missed`.
 """
 
 from __future__ import annotations
