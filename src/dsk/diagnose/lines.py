@@ -16,6 +16,8 @@ MAX_LINE = 16 << 10
 """Bytes that are kept of a line: what tells something is never longer."""
 CHUNK = 1 << 20
 SNIFF = 4096
+CODE = 4
+"""Blanks that make a block of code in Markdown; a traceback's stack by itself has fewer."""
 _COLOR = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\].*?(?:\x07|\x1b\\)|\x1b[()][0-9A-B]")
 
 
@@ -59,18 +61,34 @@ def of_log(file: IO[bytes], telling: Telling) -> Iterator[Line]:
     is quick, lines are not. Never are more than two blocks in memory.
     """
     prefixes = Prefixes()
-    number, near = 1, False
+    number, near, margin = 1, False, ""
     for block in _blocks(_utf8(file)):
+        if number == 1:
+            margin = _margin(block[:SNIFF])
         tells = telling.in_block(block)
         if tells or near:
             raws = block.split(b"\n")
             for offset, raw in enumerate(raws if raws[-1] else raws[:-1]):
                 for state in _states(raw):
                     text = plain(state[:MAX_LINE].decode(errors="replace"))
+                    if margin:
+                        text = text.removeprefix(margin)
                     text, place, marked = prefixes.split(text)
-                    yield Line(number + offset, text, place, marked=marked)
+                    yield Line(number + offset, text.rstrip(), place, marked=marked)
         number += block.count(b"\n")
         near = tells
+
+
+def _margin(head: bytes) -> str:
+    """The blanks that all lines begin with, of a log that was pasted as a block of code."""
+    lines = [line for line in head.decode(errors="replace").splitlines() if line.strip()]
+    found = min(
+        (line[: len(line) - len(line.lstrip(" \t"))] for line in lines), key=len, default=""
+    )
+    if not all(line.startswith(found) for line in lines):
+        return ""
+    # A stack's own two blanks stay.
+    return found if "\t" in found else found[: len(found) // CODE * CODE]
 
 
 def _states(raw: bytes) -> list[bytes]:

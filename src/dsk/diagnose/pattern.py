@@ -10,46 +10,12 @@ MIN_FIXED = 6
 
 MIN_WORD = 3
 _LETTERS = re.compile(r"[A-Za-z_]+")
-_COMMON = frozenset(
-    [
-        "the",
-        "for",
-        "and",
-        "from",
-        "with",
-        "that",
-        "this",
-        "not",
-        "has",
-        "was",
-        "are",
-        "you",
-        "your",
-        "been",
-        "error",
-        "Error",
-        "file",
-        "File",
-        "failed",
-        "loss",
-        "epoch",
-        "train",
-        "training",
-        "INFO",
-        "WARNING",
-        "step",
-        "data",
-        "rank",
-        "Rank",
-        "NCCL",
-        "to",
-        "be",
-        "is",
-        "in",
-        "of",
-        "on",
-    ]
-)
+_COMMON = frozenset((
+    "the", "for", "and", "from", "with", "that", "this", "not", "has", "was", "are", "you",
+    "your", "been", "error", "Error", "file", "File", "failed", "loss", "epoch", "train",
+    "training", "INFO", "WARNING", "step", "data", "rank", "Rank", "NCCL", "to", "be", "is",
+    "in", "of", "on",
+))  # fmt: skip
 _TOKEN = re.compile(r"\\(?P<escape>.)|(?P<special>[][(){}.^$*+?|])|(?P<char>.)", re.DOTALL)
 
 

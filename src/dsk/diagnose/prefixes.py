@@ -29,14 +29,14 @@ _FORMS = re.compile(
     rf"|(?P<mpirun>\[\d+,(?:mpirank:)?(?P<mpi>\d+)[^\]]{{0,40}}\]<std(?:out|err)>:{_BLANK})"
     r"|(?P<ray>\((?P<actor>[^()]{0,60}\bpid=\d+[^()]{0,40})\) ?)"
     r"|(?P<kubectl>\[pod/(?P<pod>[^\]\s]+)\] ?)"
-    rf"|(?P<stamp>\[?{_DATE}[ T_]{_TIME}(?: ?Z| ?[+-]\d\d:?\d\d)?\]?:?[ \t]{_NOT_OWN})"
-    rf"|(?P<clock>\[?{_TIME}\]?:?[ \t]{_NOT_OWN})"
+    rf"|(?P<stamp>\[?{_DATE}[ T_]{_TIME}(?: ?Z| ?[+-]\d\d:?\d\d)?\]?:?(?:[ \t]|$){_NOT_OWN})"
+    rf"|(?P<clock>\[?{_TIME}\]?:?(?:[ \t]|$){_NOT_OWN})"
     rf"|(?P<syslog>{_MONTH} [ \d]\d {_TIME} (?P<logger>[\w.-]+) [\w./@-]+(?:\[\d+\])?: ?)"
-    r"|(?P<stream>(?:std(?:err|out)(?:: | [FP] )))"
+    r"|(?P<stream>(?:std(?:err|out)(?:: |:$| [FP] )))"
     r"|(?P<quote>(?:> ?)+(?![=\s]*$))"
     r"|(?P<compose>(?P<service>[\w.-]{1,63})[ \t]*\| ?)"
-    r"|(?P<srun>[ \t]{0,4}(?P<task>\d{1,4}): )"
-    r"|(?P<pdsh>(?P<host>[\w.-]+): )"
+    r"|(?P<srun>[ \t]{0,4}(?P<task>\d{1,4}):(?: |$))"
+    r"|(?P<pdsh>(?P<host>[\w.-]+):(?: |$))"
 )
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _LAUNCH = re.compile(r"\[[^\]]+\] \[\w+\] " + re.escape(LAUNCHER))

@@ -57,6 +57,10 @@ _LOG = re.compile(
     r"={5}|-{5}|\*{5}|Killing subprocess|Root Cause|srun: |slurmstepd: |pdsh@|\S*[$#] |"
     r"(?:bash|sh|/bin/\w+): |terminate called|Fatal Python|\w*Warning: |\S+\.py:\d+: "
 )
+# A line of torchrun's list of failures.
+_OF_LIST = re.compile(
+    r"$|\[\d+\]:|[-=]{3}|(?:time|host|rank|exitcode|error_file|traceback|message|<NO_OTHER)\b"
+)
 _PROGRESS = re.compile(r"\{'(?:loss|eval_loss|train_loss|train_runtime)'")
 
 
@@ -201,10 +205,10 @@ class Tracebacks:
     def _is_later_failure(reader: _Reader, text: str) -> bool:
         """Whether torchrun lists it before its root cause: these ranks ended later, mostly because
         torchrun ended them."""
-        if text.startswith("Failures:"):
+        if "Failures:" in text and text.strip() == "Failures:":
             reader.later = True
-        elif not text[:1].isspace() and not text.startswith(("[", "---", "===")):
-            reader.later = False
+        elif reader.later and (not text[:1].isspace() or "Root Cause" in text):
+            reader.later = _OF_LIST.match(text) is not None
         return reader.later
 
     def finish(self) -> None:
@@ -414,7 +418,13 @@ class Tracebacks:
         text = line.text
         reader.ignore_next = False
         reader.ignored = True
+        if not text.strip() and not reader.over:
+            return Heard(text, True, None)
         if text[:1].isspace() or text.startswith(("File ", "Call stack:", "Message:")):
+            reader.code = text.startswith("File ")
+            return Heard(text, True, None)
+        if reader.code and not reader.over and not _SURELY.match(text):
+            reader.code = False
             return Heard(text, True, None)
         if text.startswith("Arguments:"):
             reader.ignored = False
