@@ -17,7 +17,9 @@ _NOT_LETTERS = bytes(
     for byte in range(256)
 )
 _ERROR_ENDS = (b"Error", b"Exception", b"Interrupt", b"Exit")
-_ALWAYS = (b"Traceback", *(text.encode() for text in (TERMINATE, FATAL, *IGNORED)))
+ENDED_WELL = ("train_runtime", "exits successfully")
+"""What the Trainer and DeepSpeed's launcher print of a run that came to its end."""
+_ALWAYS = (b"Traceback", *(text.encode() for text in (TERMINATE, FATAL, *IGNORED, *ENDED_WELL)))
 
 
 class Index:

@@ -9,7 +9,7 @@ from typing import IO
 
 from dsk.diagnose.diagnosis import Diagnosis, Found
 from dsk.diagnose.entry import Entry, Kind
-from dsk.diagnose.index import Index
+from dsk.diagnose.index import ENDED_WELL, Index
 from dsk.diagnose.lines import Line, of_log
 from dsk.diagnose.pattern import Pattern
 from dsk.diagnose.place import Place
@@ -56,6 +56,7 @@ class Judge:
         self._index = Index(self._entries)
         self._tracebacks = Tracebacks()
         self._said: Line | None = None
+        self._ended_well = False
 
     def hear(self, line: Line) -> None:
         if line.failed:
@@ -63,6 +64,7 @@ class Judge:
             heard = Heard(line.text, False, None)
         else:
             heard = self._tracebacks.hear(line)
+            self._ended_well |= any(text in line.text for text in ENDED_WELL)
         entries = self._index.of_line(heard.text)
         if heard.ends_nothing:
             entries = [entry for entry in entries if entry.kind == "second-hand"]
@@ -111,8 +113,11 @@ class Judge:
             crash = None
         if not causes and crash is None:
             cause = next(iter(kinds["finding"]), None)
-        # Good runs print circumstances as well: where a cause is known they tell nothing.
-        others = [*causes, *kinds["finding"], *([] if causes else kinds["circumstance"])]
+        # Good runs print circumstances as well: where a cause is known they tell nothing, and where
+        # nothing failed there is nothing to tell.
+        failed = crash or kinds["second-hand"] or self._said or not self._ended_well
+        circumstances = kinds["circumstance"] if failed and not causes else []
+        others = [*causes, *kinds["finding"], *circumstances]
         return Diagnosis(
             cause,
             tuple(each for each in others if each is not cause),
