@@ -33,12 +33,6 @@ def test_a_hostfiles_mistake(dsk: Dsk, hostfile: bytes, said: list[str]) -> None
         assert part in err
 
 
-def test_open_mpis_hostfile_and_windows_mark(dsk: Dsk) -> None:
-    (dsk.folder / "hostfile").write_bytes(b"\xef\xbb\xbf10.255.255.11 slots=8 max-slots=8\r\n")
-    dsk("init", "--hostfile", "hostfile", "--user", "ubuntu")
-    assert "slots: 8" in (dsk.folder / "dsk.yaml").read_text()
-
-
 @pytest.mark.parametrize(
     ("recipe", "said"),
     [
