@@ -16,8 +16,8 @@ CRASH = """[rank3]: Traceback (most recent call last):
 [rank3]: KeyError: 'prompt'
 """
 KEYS = {
-    "job", "file", "found", "id", "cause", "fix", "issues", "evidence", "others", "second_hand",
-    "traceback",
+    "job", "file", "found", "id", "cause", "fix", "not_proved", "issues", "evidence", "others",
+    "second_hand", "traceback",
 }  # fmt: skip
 
 
@@ -28,6 +28,8 @@ def test_cause_evidence_and_fix(dsk: Dsk) -> None:
         "  10.0.0.12 rank 1 line 2  | OSError: [Errno 28] No space left on device",
         "fix: dsk exec -- df -h    # then delete old checkpoints, or write save_total_limit into "
         "train.yaml",
+        "not proved: which disk: look at the folder of the path, the caches and /tmp. A file "
+        "system out of inodes says the same (df -i).",
         "came of it: peer-closed",
     ]
 

@@ -11,6 +11,7 @@ from dsk.text import Language, Text
 
 CAUSE = Text("cause", "原因")
 FIX = Text("fix", "解决")
+NOT_PROVED = Text("not proved", "注意")
 SEE = Text("see", "参考")
 MORE = Text("more", "详情")
 ALSO = Text("seen as well", "另外发现")
@@ -67,6 +68,9 @@ def _cause(diagnosis: Diagnosis, language: Language) -> str:
             _evidence(diagnosis.evidence, language),
             _named(FIX, diagnosis.fix.in_language(language), language),
         ]
+        if diagnosis.first:
+            open_yet = diagnosis.first.entry.not_proved.in_language(language)
+            lines.append(_named(NOT_PROVED, open_yet, language))
         issues = diagnosis.first.entry.issues if diagnosis.first else ()
         return "\n".join([*lines, *(_named(SEE, issue, language) for issue in issues)])
     if diagnosis.crash:

@@ -87,15 +87,18 @@ def command(
 def _slots(hosts: Sequence[str], hostfile: Path | None) -> dict[str, int | None]:
     """Address to slots, None where the user named none."""
     from dsk.cluster import hostfile as reader
+    from dsk.cluster.userfile import decode
     from dsk.connect.addresses import lan_address
 
     if bool(hosts) == bool(hostfile):
         raise click.UsageError("name the hosts, or a --hostfile: dsk init 10.0.0.11:4 10.0.0.12:4")
     named: dict[str, int | None] = {}
+    text = decode(hostfile.read_bytes(), str(hostfile)) if hostfile else ""
     if hostfile:
-        named.update(reader.parse(hostfile.read_text(encoding="utf-8"), str(hostfile)))
+        named.update(reader.parse(text, str(hostfile)))
     for word in hosts:
-        name, colon, number = word.partition(":")
+        name, colon, number = word.rpartition(":") if ":" in word else (word, "", "")
+        reader.check_host(name, word, int(number) if number.isdecimal() else None)
         if not name or (colon and not number.isdecimal()):
             raise UserError(f"{word!r} is not HOST:SLOTS", fix="write e.g. 10.0.0.11:4")
         if name in named:
@@ -103,7 +106,7 @@ def _slots(hosts: Sequence[str], hostfile: Path | None) -> dict[str, int | None]
         named[name] = int(number) if colon else None
     found: dict[str, int | None] = {}
     for name, number_of_slots in named.items():
-        address = lan_address(name)
+        address = lan_address(name, reader.place_of(name, text, str(hostfile)) if text else None)
         if address != name:
             echo(f"{name} is {address}")
         if address in found:

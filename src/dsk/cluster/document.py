@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from dsk.cluster import yamltext
 from dsk.errors import UserError
 
 NESTED = "is nested too deeply, or contains itself"
@@ -44,18 +45,20 @@ class Document:
 
 def read(text: str, name: str) -> Document:
     """Raises UserError where `text` is not YAML or no mapping; `name` is the file's."""
+    yamltext.refuse_invisible_characters(text, name)
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except RecursionError:
         raise UserError(NESTED, where=name) from None
     except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UserError(f"is not valid YAML: {error.problem}", where=f"{name}:{line}") from error
+        raise yamltext.error(yamltext.explain(text, error), name) from error
     except yaml.YAMLError as error:
         raise UserError(f"is not valid YAML: {error}", where=name) from error
     if root is None:
         raise UserError("the file is empty", where=name, fix="dsk init HOST:SLOTS … --force")
     if not isinstance(root, yaml.MappingNode):
+        if isinstance(root, yaml.ScalarNode) and (mistake := yamltext.of_scalar(text)):
+            raise yamltext.error(mistake, name)
         kind = "a list" if isinstance(root, yaml.SequenceNode) else "a single value"
         raise UserError(
             f"holds {kind}, not settings", where=name, fix="write lines of the form key: value"

@@ -8,14 +8,16 @@ import socket
 from dsk.errors import UserError
 
 
-def lan_address(name: str) -> str:
-    """The IPv4 address of a host, from the resolver where it is a name. Raises UserError."""
+def lan_address(name: str, place: str | None = None) -> str:
+    """The IPv4 address of a host, from the resolver where it is a name; `place` is where the user
+    wrote it. Raises UserError."""
+    where = f"{place}: {name}" if place else name
     try:
         found = socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise UserError(
             "cannot be resolved to an IPv4 address",
-            where=name,
+            where=where,
             fix="write the node's LAN address instead of its name",
         ) from None
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
@@ -23,7 +25,7 @@ def lan_address(name: str) -> str:
     if address.is_loopback or address.is_unspecified:
         raise UserError(
             f"resolves to {address}, which leads to no other node",
-            where=name,
+            where=where,
             fix="write the node's LAN address instead of its name",
         )
     return str(address)

@@ -3,6 +3,7 @@
 from dsk.diagnose.catalogue import load
 from dsk.diagnose.diagnosis import Diagnosis
 from dsk.diagnose.judge import Judge
-from dsk.diagnose.lines import Line, Place, of_events, of_log
+from dsk.diagnose.lines import Line, of_events, of_log
+from dsk.diagnose.place import Place
 
 __all__ = ["Diagnosis", "Judge", "Line", "Place", "load", "of_events", "of_log"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from dsk.diagnose.entry import Entry
 from dsk.diagnose.lines import Line
-from dsk.diagnose.tracebacks import Traceback
+from dsk.diagnose.tracebacks import Certainty, Traceback
 from dsk.text import Language, Text, verbatim
 
 SUPERVISOR = "supervisor"
@@ -17,12 +17,14 @@ SUPERVISOR = "supervisor"
 
 @dataclass(frozen=True)
 class Found:
-    """An entry that matches. `first` is its earliest line; `lines` one of each rank."""
+    """An entry that matches. `first` is its earliest line; `lines` one of each rank; `certainty`
+    of the surest error that it was seen in."""
 
     entry: Entry
     first: Line
     values: Mapping[str, str]
     lines: tuple[Line, ...]
+    certainty: Certainty = Certainty.PLAIN
 
     @property
     def cause(self) -> Text:
@@ -87,6 +89,7 @@ class Diagnosis:
             "id": self.id,
             "cause": self.cause and self.cause.in_language(language),
             "fix": self.fix and self.fix.in_language(language),
+            "not_proved": self.first and self.first.entry.not_proved.in_language(language),
             "issues": list(self.first.entry.issues) if self.first else [],
             "evidence": [_line(line) for line in self.evidence],
             "others": [

@@ -8,8 +8,9 @@ from typing import Literal
 from dsk.diagnose.pattern import Pattern
 from dsk.text import Text
 
-Kind = Literal["cause", "circumstance", "second-hand"]
-"""`circumstance`: makes some runs fail and others not; named where no cause is seen.
+Kind = Literal["cause", "finding", "circumstance", "second-hand"]
+"""`finding`: a fact that ends no run by itself; the answer where nothing else is known.
+`circumstance`: makes some runs fail and others not; shown where no cause is seen, never as one.
 `second-hand`: what the others say when one rank has failed; never the cause."""
 
 
@@ -36,9 +37,13 @@ class Entry:
     unless: tuple[Pattern, ...]
     cause: Text
     fix: Text
+    not_proved: Text
+    """What a match leaves open."""
     issues: tuple[str, ...]
     examples: tuple[Example, ...]
-    near_miss: str
+    near_misses: tuple[str, ...]
+    follows: bool = False
+    """Whether the failure of another rank can bring this about as well."""
 
     @property
     def patterns(self) -> tuple[Pattern, ...]:

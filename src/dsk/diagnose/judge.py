@@ -8,30 +8,43 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from dsk.diagnose.diagnosis import Diagnosis, Found
-from dsk.diagnose.entry import Entry
+from dsk.diagnose.entry import Entry, Kind
+from dsk.diagnose.index import ENDED_WELL, Index
 from dsk.diagnose.lines import Line, of_log
 from dsk.diagnose.pattern import Pattern
-from dsk.diagnose.tracebacks import BEGIN, IGNORED, Traceback, Tracebacks
+from dsk.diagnose.place import Place
+from dsk.diagnose.tracebacks import Certainty, Heard, Traceback, Tracebacks
 
 MAX_EVIDENCE = 6
-ENDED = "exits with return code = "
-"""DeepSpeed's launch.py of a rank that failed."""
+
+
+@dataclass(frozen=True)
+class _Hit:
+    line: Line
+    values: Mapping[str, str]
+    traceback: Traceback | None
+
+    @property
+    def certainty(self) -> Certainty:
+        return self.traceback.certainty if self.traceback else Certainty.PLAIN
 
 
 @dataclass
 class _Seen:
-    """What was seen of one entry. `values` are of the first line that matched."""
+    """What was seen of one entry: one hit of each rank is enough."""
 
-    first: Line | None = None
-    values: Mapping[str, str] = field(default_factory=dict)
-    lines: list[Line] = field(default_factory=list)
+    hits: list[_Hit] = field(default_factory=list)
     also: set[Pattern] = field(default_factory=set)
     spoiled: bool = False
 
-    def add(self, line: Line) -> None:
-        """One line of each rank is enough."""
-        if len(self.lines) < MAX_EVIDENCE and all(line.place != each.place for each in self.lines):
-            self.lines.append(line)
+    def add(self, hit: _Hit) -> None:
+        for each in self.hits:
+            if each.line.place == hit.line.place and each.traceback in (None, hit.traceback):
+                return
+        if len(self.hits) >= MAX_EVIDENCE:
+            self.hits = [each for each in self.hits if each.certainty is not Certainty.CAUGHT]
+        if len(self.hits) < MAX_EVIDENCE:
+            self.hits.append(hit)
 
 
 class Judge:
@@ -40,24 +53,30 @@ class Judge:
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._entries = tuple(entries)
         self._seen = {entry.id: _Seen() for entry in self._entries}
-        self._by_text: dict[str, list[Entry]] = defaultdict(list)
-        for entry in self._entries:
-            for text in {pattern.fixed for pattern in entry.patterns}:
-                self._by_text[text].append(entry)
+        self._index = Index(self._entries)
         self._tracebacks = Tracebacks()
         self._said: Line | None = None
-        self._ended = False
+        self._ended_well = False
 
     def hear(self, line: Line) -> None:
         if line.failed:
             self._said = line
-        self._ended = self._ended or line.failed or ENDED in line.text
-        known = False
-        for text, entries in self._by_text.items():
-            if text in line.text:
-                for entry in entries:
-                    known |= self._compare(entry, self._seen[entry.id], line)
-        self._tracebacks.hear(line, known=known)
+            heard = Heard(line.text, False, None)
+        else:
+            heard = self._tracebacks.hear(line)
+            self._ended_well |= any(text in line.text for text in ENDED_WELL)
+        entries = self._index.of_line(heard.text)
+        if heard.ends_nothing:
+            entries = [entry for entry in entries if entry.kind == "second-hand"]
+        if not entries:
+            return
+        shown = line if heard.text == line.text else _with_text(line, heard.text)
+        kinds: set[Kind] = set()
+        for entry in entries:
+            if self._compare(entry, self._seen[entry.id], shown, heard.traceback):
+                kinds.add(entry.kind)
+        if heard.traceback:
+            heard.traceback.know(kinds)
 
     def hear_all(self, lines: Iterable[Line]) -> Diagnosis:
         for line in lines:
@@ -66,61 +85,104 @@ class Judge:
 
     def read(self, file: IO[bytes]) -> Diagnosis:
         """Of a log that any run has printed."""
-        return self.hear_all(of_log(file, (*self._by_text, BEGIN, IGNORED, ENDED)))
+        return self.hear_all(of_log(file, self._index))
 
-    def _compare(self, entry: Entry, seen: _Seen, line: Line) -> bool:
+    def _compare(self, entry: Entry, seen: _Seen, line: Line, traceback: Traceback | None) -> bool:
         """Whether the line is one of those that tell."""
         matches = (pattern.match(line.text) for pattern in entry.one_of)
         match = next(filter(None, matches), None)
         if match:
-            if seen.first is None:
-                seen.first, seen.values = line, match.groupdict("")
-            seen.add(line)
+            seen.add(_Hit(line, match.groupdict(""), traceback))
         seen.also.update(pattern for pattern in entry.also if pattern.match(line.text))
         seen.spoiled = seen.spoiled or any(p.match(line.text) for p in entry.unless)
         return match is not None
 
     def diagnosis(self) -> Diagnosis:
+        self._tracebacks.finish()
         found = sorted(
             (found for entry in self._entries if (found := self._found(entry))),
             key=lambda each: each.first.number,
         )
-        causes = [each for each in found if each.entry.kind == "cause"]
-        hints = [each for each in found if each.entry.kind == "circumstance"]
-        echoes = [each for each in found if each.entry.kind == "second-hand"]
-        crash = self._unknown_crash()
-        cause = next(iter(causes), None)
-        if cause and crash and self._came_of(cause, crash):
-            cause = None
-        # A rank that has ended by itself had a reason of its own; what makes ranks wait for ever,
-        # or a run that is not what it should be, has none.
-        if cause is None and crash is None and (echoes or not self._ended):
-            cause = next(iter(hints), None)
-        # Circumstances stand in the logs of good runs as well: beside a cause they say nothing.
-        others = [each for each in causes + ([] if causes else hints) if each is not cause]
-        return Diagnosis(cause, tuple(others), tuple(echoes), crash, self._said)
+        kinds: dict[Kind, list[Found]] = defaultdict(list)
+        for each in found:
+            kinds[each.entry.kind].append(each)
+        causes, crash = kinds["cause"], self._unknown_crash()
+        cause = self._first_cause(causes, crash)
+        if cause and crash and crash.certainty >= Certainty.THREAD:
+            # What may have ended nothing is not shown as an error of its own.
+            crash = None
+        if not causes and crash is None:
+            cause = next(iter(kinds["finding"]), None)
+        # Good runs print circumstances as well: where a cause is known they tell nothing, and where
+        # nothing failed there is nothing to tell.
+        failed = crash or kinds["second-hand"] or self._said or not self._ended_well
+        circumstances = kinds["circumstance"] if failed and not causes else []
+        others = [*causes, *kinds["finding"], *circumstances]
+        return Diagnosis(
+            cause,
+            tuple(each for each in others if each is not cause),
+            tuple(kinds["second-hand"]),
+            crash,
+            self._said,
+        )
+
+    def _first_cause(self, causes: list[Found], crash: Traceback | None) -> Found | None:
+        """None where the first error may be one that no entry knows."""
+        sure = [each for each in causes if each.certainty < Certainty.BARE]
+        if not sure and crash and crash.certainty < Certainty.BARE:
+            # An exception's line without its stack may have been logged and survived.
+            return None
+        cause = next(iter(sure or causes), None)
+        return None if cause and crash and self._came_of(cause, crash) else cause
 
     def _found(self, entry: Entry) -> Found | None:
         seen = self._seen[entry.id]
-        if seen.first is None or seen.spoiled or len(seen.also) < len(set(entry.also)):
+        if seen.spoiled or len(seen.also) < len(set(entry.also)):
             return None
-        return Found(entry, seen.first, seen.values, tuple(seen.lines))
+        hits = [hit for hit in seen.hits if hit.certainty is not Certainty.CAUGHT]
+        if not hits:
+            return None
+        return Found(
+            entry,
+            hits[0].line,
+            hits[0].values,
+            tuple({hit.line.place: hit.line for hit in reversed(hits)}.values())[::-1],
+            min(hit.certainty for hit in hits),
+        )
 
     def _unknown_crash(self) -> Traceback | None:
-        """The first traceback whose exception no entry knows; of the rank that failed, if known."""
-        crashes = [each for each in self._tracebacks.all if each.raised and not each.known]
-        return next(filter(self._is_the_failed_ranks, crashes), next(iter(crashes), None))
+        """The first error that no entry knows: of the rank that failed, if that is known, else of
+        those that surely ended their process."""
+        crashes = [
+            each
+            for each in self._tracebacks.all
+            if each.raised and not each.explained and not each.of_others
+        ]
+        of_rank = next(filter(self._is_the_failed_ranks, crashes), None)
+        return of_rank or min(crashes, key=lambda each: each.certainty, default=None)
 
     def _is_the_failed_ranks(self, crash: Traceback) -> bool:
         return self._said is not None and self._said.place.rank == crash.first.place.rank
 
     def _came_of(self, cause: Found, crash: Traceback) -> bool:
-        """Whether a known failure is later than another rank's unknown one: launchers end the
-        ranks that are left, as hard as they must. Where the supervisor has named a rank, only that
-        rank's counts."""
+        """Whether a known failure may be what came of an unknown one before it.
+
+        Where the supervisor has named a rank, only that rank's error counts. Two errors of one
+        rank: a process ends once, so the later one counts. Where nothing says whose a line is,
+        that is known only of causes which no other rank's end can bring about.
+        """
+        if cause.first.number < crash.first.number:
+            return False
         named = self._said is not None and self._said.place.rank is not None
-        return (
-            cause.first.number > crash.first.number
-            and cause.first.place != crash.first.place
-            and (not named or self._is_the_failed_ranks(crash))
-        )
+        if named:
+            elsewhere = cause.first.place != crash.first.place
+            return elsewhere and self._is_the_failed_ranks(crash)
+        if crash.certainty > min(cause.certainty, Certainty.PLAIN):
+            return False
+        if cause.first.place != crash.first.place:
+            return True
+        return cause.first.place == Place() and cause.entry.follows
+
+
+def _with_text(line: Line, text: str) -> Line:
+    return Line(line.number, text, line.place, line.at, line.failed, line.fix, line.marked)

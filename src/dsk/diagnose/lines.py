@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import IO
+from dataclasses import dataclass
+from typing import IO, Protocol
 
+from dsk.diagnose.place import Place
+from dsk.diagnose.prefixes import Prefixes, of_rank
 from dsk.wire.events import Event, Failure, Output
 
 MAX_LINE = 16 << 10
 """Bytes that are kept of a line: what tells something is never longer."""
 CHUNK = 1 << 20
-
-LAUNCHER = "[launch.py:"
-_COLOR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\].*?(?:\x07|\x1b\\)")
-_DSK = re.compile(r"\[(?:node(?P<node>\d+)(?: rank (?P<rank>\d+))?|master) *\] ?")
-_RANK = re.compile(r"\[(?:rank|default)(?P<rank>\d+)\]: ?|\[\d+,(?P<mpi>\d+)\]<std(?:out|err)>: ?")
-_HOST = re.compile(r"(?P<host>[\w.-]+): ")
-_ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
-_LAUNCH = re.compile(r"\[[^\]]+\] \[\w+\] " + re.escape(LAUNCHER))
-
-
-@dataclass(frozen=True)
-class Place:
-    """Who printed a line. `node` is the index in dsk.yaml, `host` what a pasted log calls it."""
-
-    node: int | None = None
-    host: str | None = None
-    rank: int | None = None
+SNIFF = 4096
+CODE = 4
+"""Blanks that make a block of code in Markdown; a traceback's stack by itself has fewer."""
+_COLOR = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\].*?(?:\x07|\x1b\\)|\x1b[()][0-9A-B]")
 
 
 @dataclass(frozen=True)
 class Line:
     """`number` is its place in the log, from 1, as an editor counts; `at` the supervisor's clock,
-    None in a pasted log. `failed` marks the supervisor's own word on the failure, `fix` what it
-    says to do."""
+    None in a pasted log. `failed` marks the supervisor's own message on the failure, `fix` what it
+    says to do; `marked` a line of an exception that nobody caught, by torch's mark of its rank."""
 
     number: int
     text: str
@@ -43,6 +33,13 @@ class Line:
     at: float | None = None
     failed: bool = False
     fix: str | None = None
+    marked: bool = False
+
+
+class Telling(Protocol):
+    """Whether a block of a log holds anything that is worth reading line by line."""
+
+    def in_block(self, block: bytes) -> bool: ...
 
 
 def of_events(events: Iterable[Event]) -> Iterator[Line]:
@@ -50,39 +47,92 @@ def of_events(events: Iterable[Event]) -> Iterator[Line]:
     for number, event in enumerate(events, start=1):
         if isinstance(event, Output):
             place = Place(event.node, None, event.rank)
-            text, place = of_rank(plain(event.line[:MAX_LINE]), place)
-            yield Line(number, text, place, event.at)
+            text, place, marked = of_rank(plain(event.line[:MAX_LINE]), place)
+            yield Line(number, text, place, event.at, marked=marked)
         elif isinstance(event, Failure):
             place = Place(event.node, None, event.rank)
             yield Line(number, event.cause, place, event.at, True, event.fix)
 
 
-def of_log(file: IO[bytes], telling: Iterable[str]) -> Iterator[Line]:
+def of_log(file: IO[bytes], telling: Telling) -> Iterator[Line]:
     """The lines of a log of any size, text or not, with bars that overwrite themselves.
 
-    Chunks that hold none of the `telling` texts are left out, but for the one after one that does:
-    looking for texts is quick, lines are not. Never are more than two chunks in memory.
+    Blocks that tell nothing are left out, but for the one after one that does: looking at blocks
+    is quick, lines are not. Never are more than two blocks in memory.
     """
-    wanted = [text.encode() for text in (*telling, LAUNCHER)]
-    hosts: set[str] = set()
-    number, near = 1, False
-    for block in _blocks(file):
-        tells = any(text in block for text in wanted)
+    prefixes = Prefixes()
+    number, near, margin = 1, False, ""
+    for block in _blocks(_utf8(file)):
+        if number == 1:
+            margin = _margin(block[:SNIFF])
+        tells = telling.in_block(block)
         if tells or near:
-            for offset, raw in enumerate(block.split(b"\n")):
-                for state in filter(None, raw.split(b"\r")):
-                    text, place = _attribute(
-                        plain(state[:MAX_LINE].decode(errors="replace")), hosts
-                    )
-                    yield Line(number + offset, text, place)
+            raws = block.split(b"\n")
+            for offset, raw in enumerate(raws if raws[-1] else raws[:-1]):
+                for state in _states(raw):
+                    text = plain(state[:MAX_LINE].decode(errors="replace"))
+                    if margin:
+                        text = text.removeprefix(margin)
+                    text, place, marked = prefixes.split(text)
+                    yield Line(number + offset, text.rstrip(), place, marked=marked)
         number += block.count(b"\n")
         near = tells
 
 
-def _blocks(file: IO[bytes]) -> Iterator[bytes]:
+def _margin(head: bytes) -> str:
+    """The blanks that all lines begin with, of a log that was pasted as a block of code."""
+    lines = [line for line in head.decode(errors="replace").splitlines() if line.strip()]
+    found = min(
+        (line[: len(line) - len(line.lstrip(" \t"))] for line in lines), key=len, default=""
+    )
+    if not all(line.startswith(found) for line in lines):
+        return ""
+    # A stack's own two blanks stay.
+    return found if "\t" in found else found[: len(found) // CODE * CODE]
+
+
+def _states(raw: bytes) -> list[bytes]:
+    """What one line showed, one after the other; an empty line is one."""
+    if b"\r" not in raw:
+        return [raw]
+    return [state for state in raw.split(b"\r") if state] or [b""]
+
+
+def _utf8(file: IO[bytes]) -> Iterator[bytes]:
+    """The file's chunks; of UTF-16, which Windows' shells and editors write, as UTF-8."""
+    head = file.read(SNIFF)
+    encoding = _encoding(head)
+    if encoding is None:
+        yield head
+        while chunk := file.read(CHUNK):
+            yield chunk
+        return
+    decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+    chunk = head
+    while chunk:
+        yield decoder.decode(chunk).encode(errors="replace")
+        chunk = file.read(CHUNK)
+    yield decoder.decode(b"", final=True).encode(errors="replace")
+
+
+def _encoding(head: bytes) -> str | None:
+    """UTF-16 by its mark, or because every other byte of what should be text is zero."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if head.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig"
+    pairs = len(head) // 2
+    if pairs >= 8 and head[1::2].count(0) > 0.7 * pairs and head[::2].count(0) < 0.1 * pairs:
+        return "utf-16-le"
+    if pairs >= 8 and head[::2].count(0) > 0.7 * pairs and head[1::2].count(0) < 0.1 * pairs:
+        return "utf-16-be"
+    return None
+
+
+def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Of whole lines where these are shorter than a chunk."""
     rest = b""
-    while chunk := file.read(CHUNK):
+    for chunk in chunks:
         rest += chunk
         end = max(rest.rfind(b"\n"), rest.rfind(b"\r") if len(rest) > CHUNK else -1) + 1
         if end or len(rest) > CHUNK:
@@ -95,32 +145,3 @@ def _blocks(file: IO[bytes]) -> Iterator[bytes]:
 def plain(text: str) -> str:
     """Without colours."""
     return _COLOR.sub("", text) if "\x1b" in text else text
-
-
-def _attribute(text: str, hosts: set[str]) -> tuple[str, Place]:
-    """The line without what dsk, pdsh, torchrun or mpirun put before it. A name counts as pdsh's
-    once its launch.py has spoken: `ValueError: ` looks the same."""
-    node = host = rank = None
-    if text.startswith("[") and (match := _DSK.match(text)):
-        node, rank = _number(match["node"]), _number(match["rank"])
-        text = text[match.end() :]
-    if match := _HOST.match(text):
-        name, rest = match["host"], text[match.end() :]
-        if name in hosts or _ADDRESS.fullmatch(name) or _LAUNCH.match(rest):
-            hosts.add(name)
-            host, text = name, rest
-    return of_rank(text, Place(node, host, rank))
-
-
-def of_rank(text: str, place: Place) -> tuple[str, Place]:
-    """The line without torch's or mpirun's word on whose it is, which counts where nobody else has
-    said it: torch puts `[rank1]: ` before each line of a traceback once its ranks know each other.
-    """
-    if not text.startswith("[") or not (match := _RANK.match(text)):
-        return text, place
-    rank = _number(match["rank"] or match["mpi"]) if place.rank is None else place.rank
-    return text[match.end() :], replace(place, rank=rank)
-
-
-def _number(digits: str | None) -> int | None:
-    return None if digits is None else int(digits)

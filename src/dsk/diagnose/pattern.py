@@ -8,15 +8,25 @@ from dataclasses import dataclass
 MIN_FIXED = 6
 """Letters: what has less would match anything, and make the reading of a long log slow."""
 
+MIN_WORD = 3
+_LETTERS = re.compile(r"[A-Za-z_]+")
+_COMMON = frozenset((
+    "the", "for", "and", "from", "with", "that", "this", "not", "has", "was", "are", "you",
+    "your", "been", "error", "Error", "file", "File", "failed", "loss", "epoch", "train",
+    "training", "INFO", "WARNING", "step", "data", "rank", "Rank", "NCCL", "to", "be", "is",
+    "in", "of", "on",
+))  # fmt: skip
 _TOKEN = re.compile(r"\\(?P<escape>.)|(?P<special>[][(){}.^$*+?|])|(?P<char>.)", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """`fixed` stands in every line that `regex` matches."""
+    """`fixed` is in every line that `regex` matches, and so is `word`, with other characters on
+    both sides; empty where `fixed` has no word of its own."""
 
     regex: re.Pattern[str]
     fixed: str
+    word: str
 
     @classmethod
     def read(cls, text: str) -> Pattern:
@@ -30,7 +40,7 @@ class Pattern:
             raise ValueError(
                 f"has no fixed text of {MIN_FIXED} characters outside groups and choices"
             )
-        return cls(regex, fixed)
+        return cls(regex, fixed, _own_word(fixed))
 
     def match(self, text: str) -> re.Match[str] | None:
         return self.regex.search(text) if self.fixed in text else None
@@ -61,3 +71,14 @@ def _fixed_parts(text: str) -> list[str]:
             parts.append("")
     # What a `{2,3}` holds is no text.
     return [part for part in parts if not re.fullmatch(r"[\d,]+", part)]
+
+
+def _own_word(text: str) -> str:
+    """The longest word that is no part of a longer one, whatever stands before and after `text`."""
+    words = [
+        match.group()
+        for match in _LETTERS.finditer(text)
+        if match.start() > 0 and match.end() < len(text)
+    ]
+    own = [word for word in words if len(word) >= MIN_WORD and word not in _COMMON]
+    return max(own, key=len, default="")

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from dsk.diagnose import Diagnosis, Judge, Line, Place, load, of_events
-from dsk.diagnose.lines import of_rank, plain
+from dsk.diagnose.lines import plain
+from dsk.diagnose.prefixes import of_rank
 from dsk.errors import DskError, UserError
 from dsk.fleet import ranklogs
 from dsk.jobs import history

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
+from dsk.cluster.userfile import decode
 from dsk.errors import UserError
 from dsk.recipe.model import TrainFile
 
@@ -27,16 +28,7 @@ def load_train_file(path: str) -> TrainFile:
         raise UserError("no such file", where=path, fix=_name_a_file(file.parent)) from None
     except OSError as error:
         raise UserError(f"cannot be read: {error.strerror}", where=path) from error
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise UserError(
-            f"is not UTF-8: byte 0x{raw[error.start]:02x}",
-            where=f"{path}:{line}",
-            fix=f"convert it, for example: iconv -f GBK -t UTF-8 {path}",
-        ) from error
-    return TrainFile(PurePosixPath(file.absolute().as_posix()), path, text)
+    return TrainFile(PurePosixPath(file.absolute().as_posix()), path, decode(raw, path))
 
 
 def _name_a_file(folder: Path) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from dsk.cluster import yamltext
 from dsk.errors import UserError
 from dsk.recipe import omega
 from dsk.recipe.keys import KnownKeys, or_meant
@@ -65,6 +66,7 @@ def parse(source: TrainFile, overrides: Sequence[str], known: KnownKeys) -> Pars
 
 
 def _read_yaml(source: TrainFile) -> tuple[Any, dict[str, _Line]]:
+    yamltext.refuse_invisible_characters(source.text, source.name)
     try:
         root = yaml.compose(source.text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
@@ -79,6 +81,8 @@ def _read_yaml(source: TrainFile) -> tuple[Any, dict[str, _Line]]:
             ),
         )
     if not isinstance(root, yaml.MappingNode):
+        if isinstance(root, yaml.ScalarNode) and (mistake := yamltext.of_scalar(source.text)):
+            raise yamltext.error(mistake, source.name)
         raise _not_a_mapping(source, isinstance(root, yaml.SequenceNode))
     lines = _lines(source, root)
     try:
@@ -232,16 +236,10 @@ def _unknown(key: str, known: KnownKeys) -> Text:
 
 
 def _not_yaml(source: TrainFile, error: Exception) -> UserError:
-    mark = getattr(error, "problem_mark", None)
-    where = f"{source.name}:{mark.line + 1}" if mark else source.name
-    column = (
-        Text(" (column {column})", "（第 {column} 列）").filled(column=mark.column + 1)
-        if mark
-        else ""
-    )
-    problem = getattr(error, "problem", None) or _first_line(error)
-    text = Text("is not valid YAML: {said}{column}", "不是有效的 YAML：{said}{column}")
-    return UserError(text.filled(said=problem, column=column), where=where)
+    if isinstance(error, yaml.MarkedYAMLError):
+        return yamltext.error(yamltext.explain(source.text, error), source.name)
+    text = Text("is not valid YAML: {said}", "不是有效的 YAML：{said}")
+    return UserError(text.filled(said=_first_line(error)), where=source.name)
 
 
 def _not_a_value(source: TrainFile, error: Exception, lines: Mapping[str, _Line]) -> UserError:

@@ -122,6 +122,29 @@ def outside_error(draft: Draft, key: str, path: str) -> UserError:
     )
 
 
+def _leads_out(draft: Draft, key: str, value: str) -> UserError:
+    """A relative path that climbs out of the workspace, named as it was written."""
+    folder = posixpath.basename(posixpath.normpath(value))
+    return draft.error(
+        key,
+        Text(
+            "'{value}' is not inside the workspace {workspace}, the only folder that the workers "
+            "see (looked for beside {file}, at {beside}, and from the workspace)",
+            "'{value}' 不在工作区 {workspace} 之内，而 worker 只能看到工作区（已在 {file} 旁边的 "
+            "{beside} 以及从工作区起查找）",
+        ).filled(
+            value=value,
+            workspace=draft.site.workspace,
+            file=draft.file,
+            beside=posixpath.normpath(posixpath.join(draft.folder.as_posix(), value)),
+        ),
+        fix=Text(
+            "copy the folder into the workspace and write {key}: {folder}",
+            "把该目录复制到工作区，并写 {key}: {folder}",
+        ).filled(key=key, folder=folder),
+    )
+
+
 def absolute_input(draft: Draft, key: str, path: str) -> str:
     """Check an absolute path that the job reads, and note that every node needs it."""
     site = draft.site
@@ -157,7 +180,7 @@ def input_path(draft: Draft, key: str, value: str) -> tuple[str, str]:
         return neighbour, f"it is in the folder of {draft.file}; ranks run elsewhere"
     path = posixpath.normpath(posixpath.join(draft.site.workspace, value))
     if not inside(path, draft.site.workspace):
-        raise outside_error(draft, key, path)
+        raise _leads_out(draft, key, value)
     if draft.site.exists is not None and not draft.site.exists(path):
         raise draft.error(
             key,

@@ -6,7 +6,7 @@ import posixpath
 
 from dsk.recipe.draft import Draft
 from dsk.recipe.keys import KnownKeys, or_meant
-from dsk.recipe.paths import beside, input_path, path_text
+from dsk.recipe.paths import beside, input_path, inside, path_text
 from dsk.text import Text
 
 _SHIPPED = "examples/deepspeed"
@@ -36,6 +36,7 @@ def resolve_deepspeed(draft: Draft, known: KnownKeys) -> None:
         draft.set("deepspeed", path, "LLaMA-Factory's own configuration, shipped in the image")
         return
     _refuse_unknown_preset(draft, text, known)
+    _offer_preset(draft, text, known)
     path, reason = input_path(draft, "deepspeed", text)
     draft.set("deepspeed", path, reason)
 
@@ -50,6 +51,24 @@ def _shipped_name(text: str, known: KnownKeys) -> str | None:
         return names[text]
     folder, name = posixpath.split(posixpath.normpath(text))
     return name if folder == _SHIPPED and name in known.presets else None
+
+
+def _offer_preset(draft: Draft, text: str, known: KnownKeys) -> None:
+    """LLaMA-Factory's own file somewhere outside the workspace: the image has it."""
+    folder, name = posixpath.split(posixpath.normpath(text))
+    short = next((each for each, file in short_names(known).items() if file == name), None)
+    outside = posixpath.isabs(text) and not inside(text, draft.site.workspace)
+    if short and outside and not inside(text, draft.site.shipped_dir) and folder.endswith(_SHIPPED):
+        raise draft.error(
+            "deepspeed",
+            Text(
+                "'{text}' is outside the workspace {workspace}, the only folder that the workers "
+                "see; LLaMA-Factory's own {name} is in the image",
+                "'{text}' 在工作区 {workspace} 之外，而 worker 只能看到工作区；镜像中已有 "
+                "LLaMA-Factory 自带的 {name}",
+            ).filled(text=text, workspace=draft.site.workspace, name=name),
+            fix=Text("write deepspeed: {short}", "请写 deepspeed: {short}").filled(short=short),
+        )
 
 
 def _refuse_unknown_preset(draft: Draft, text: str, known: KnownKeys) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from dsk.recipe.draft import Draft
 from dsk.text import Text
 
@@ -23,6 +25,20 @@ def check_task(draft: Draft) -> None:
     if draft.get("do_eval") is True or draft.get("do_predict") is True:
         draft.notice("do_train: not true, so the job evaluates or predicts and trains nothing")
         return
+    if (command := _other_command(draft)) is not None:
+        raise draft.error(
+            command.key,
+            Text(
+                "this file is for llamafactory-cli {command}; `dsk launch` trains",
+                "这个文件用于 llamafactory-cli {command}；`dsk launch` 用于训练",
+            ).filled(command=command.name),
+            fix=Text(
+                "dsk exec --node 0 -- llamafactory-cli {command} {file}, with {file} in the "
+                "workspace; to train with it, write do_train: true and a dataset",
+                "dsk exec --node 0 -- llamafactory-cli {command} {file}（{file} 要在工作区内）；"
+                "若要用它训练，请写 do_train: true 和 dataset",
+            ).filled(command=command.name, file=draft.file),
+        )
     raise draft.error(
         "do_train",
         Text(
@@ -31,6 +47,27 @@ def check_task(draft: Draft) -> None:
         ),
         fix=Text("write do_train: true", "请写 do_train: true"),
     )
+
+
+@dataclass(frozen=True)
+class _Command:
+    """A command of llamafactory-cli, and the key that shows it."""
+
+    name: str
+    key: str
+
+
+def _other_command(draft: Draft) -> _Command | None:
+    """What a file without a training in it is for, as in LLaMA-Factory's examples."""
+    if draft.get("export_dir") is not None:
+        return _Command("export", "export_dir")
+    if draft.get("task") is not None:
+        return _Command("eval", "task")
+    if draft.get("dataset") is None and draft.get("output_dir") is None:
+        for key in ("infer_backend", "template", "model_name_or_path"):
+            if draft.get(key) is not None:
+                return _Command("chat", key)
+    return None
 
 
 def fit_to_accelerator(draft: Draft) -> None:

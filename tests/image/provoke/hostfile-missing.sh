@@ -1,2 +1,3 @@
 #!/usr/bin/env bash
-deepspeed --hostfile=/workspace/hostfile --num_gpus=1 "$LF"/src/train.py train /made/train.yaml
+# A run that ends well says it too, and then nothing is found: so this one fails.
+deepspeed --hostfile=/workspace/hostfile --num_gpus=1 "$LF"/src/train.py train /made/not-there.yaml

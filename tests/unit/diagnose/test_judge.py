@@ -96,7 +96,8 @@ def test_a_chain_of_exceptions_is_one_traceback() -> None:
     link = "The above exception was the direct cause of the following exception:"
     found = pasted(*CRASH, "", link, "", *CRASH[:3], "OSError: Failed to load tokenizer.", "bye")
     assert found.crash
-    assert found.crash.lines == [*CRASH, link, *CRASH[:3], "OSError: Failed to load tokenizer."]
+    expected = [*CRASH, link, *CRASH[:3], "OSError: Failed to load tokenizer.", "bye"]
+    assert found.crash.lines == expected
 
 
 def test_what_a_chain_began_with_explains_its_end() -> None:
@@ -150,21 +151,48 @@ def test_a_killed_rank_is_known_from_the_supervisors_words() -> None:
     assert found.id == "host-memory"
 
 
-def test_a_circumstance_counts_where_nothing_else_does() -> None:
+def test_a_circumstance_is_shown_but_never_the_cause() -> None:
     hint = "Unable to find hostfile, will proceed with training with local resources only."
-    assert pasted(hint).id == "hostfile-missing"
+    alone = pasted(hint)
+    assert alone.id is None and [each.entry.id for each in alone.others] == ["hostfile-missing"]
     found = pasted(hint, FULL)
     assert found.id == "disk-full" and found.others == ()
     unknown = pasted(hint, *CRASH)
     assert unknown.id is None and [each.entry.id for each in unknown.others] == ["hostfile-missing"]
-
-
-def test_a_circumstance_does_not_explain_a_rank_that_ended_by_itself() -> None:
-    hint = "Unable to find hostfile, will proceed with training with local resources only."
     ended = "[ERROR] [launch.py:341:sigkill_handler] ['train.py'] exits with return code = 3"
-    found = pasted(hint, ended)
-    assert found.id is None and [each.entry.id for each in found.others] == ["hostfile-missing"]
-    assert pasted(hint, WATCHDOG, ended).id == "hostfile-missing"
+    assert pasted(hint, WATCHDOG, ended).id is None
+
+
+def test_a_finding_is_the_answer_where_nothing_else_is_known() -> None:
+    nan = "{'loss': 0.0, 'grad_norm': nan, 'learning_rate': 4.5e-06, 'epoch': 0.66}"
+    assert pasted(nan).id == "loss-nan"
+    found = pasted(nan, FULL)
+    assert found.id == "disk-full" and [each.entry.id for each in found.others] == ["loss-nan"]
+    assert pasted(nan, *CRASH).id is None
+
+
+def test_a_known_line_without_a_stack_does_not_cover_an_error_with_one() -> None:
+    """A program may have logged the exception and gone on."""
+    assert pasted(*CRASH, "", "MemoryError:").id is None
+    assert pasted("MemoryError:", "", *CRASH).id is None
+    assert pasted("MemoryError:").id == "host-memory-python"
+
+
+def test_what_a_program_caught_is_no_failure() -> None:
+    """Losses after it show that it went on; torch marks what nobody caught."""
+    full = [CRASH[0], CRASH[1], FULL]
+    went_on = ["{'loss': 1.2, 'epoch': 0.01}", "{'loss': 1.1, 'epoch': 0.02}"]
+    killed = "[ERROR] [launch.py:341:sigkill_handler] ['train.py'] exits with return code = -9"
+    assert pasted(*full, *went_on, killed).id == "host-memory"
+    assert pasted(*full, killed).id == "disk-full"
+    marked = [f"[rank1]: {line}" for line in full]
+    assert pasted(*marked, *went_on, killed).id == "disk-full"
+
+
+def test_a_kill_after_an_unknown_error_explains_nothing() -> None:
+    killed = "[ERROR] [launch.py:341:sigkill_handler] ['train.py'] exits with return code = -9"
+    found = pasted(*CRASH, "", killed)
+    assert found.id is None and found.crash and found.crash.lines == CRASH
 
 
 def test_a_log_of_nothing() -> None:

@@ -5,14 +5,25 @@ import os
 
 import pytest
 
-from dsk.diagnose.lines import MAX_LINE, Place, of_log
+from dsk.diagnose.lines import MAX_LINE, of_log
+from dsk.diagnose.place import Place
 
 LAUNCH = "[2024-02-11 22:36:22,106] [INFO] [launch.py:315:sigkill_handler] Killing subprocess 1"
 
 
+class Telling:
+    """Blocks that hold a text; with an empty one all of them."""
+
+    def __init__(self, text: bytes = b"") -> None:
+        self.text = text
+
+    def in_block(self, block: bytes) -> bool:
+        return self.text in block
+
+
 def read(text: bytes | str) -> list[tuple[str, Place]]:
     raw = text.encode() if isinstance(text, str) else text
-    return [(line.text, line.place) for line in of_log(io.BytesIO(raw), [""])]
+    return [(line.text, line.place) for line in of_log(io.BytesIO(raw), Telling())]
 
 
 @pytest.mark.parametrize(
@@ -28,6 +39,40 @@ def read(text: bytes | str) -> list[tuple[str, Place]]:
         ("ValueError: x", "ValueError: x", Place()),
         ("ssh: connect to host a", "ssh: connect to host a", Place()),
         ("\x1b[31mred\x1b[0m", "red", Place()),
+        ("worker-1  | ValueError: x", "ValueError: x", Place(host="worker-1")),
+        ("[pod/lf-0/main] ValueError: x", "ValueError: x", Place(host="lf-0/main")),
+        ("3: ValueError: x", "ValueError: x", Place(host="task 3")),
+        (
+            "(Trainer pid=41, ip=10.0.0.12) ValueError: x",
+            "ValueError: x",
+            Place(host="Trainer pid=41, ip=10.0.0.12"),
+        ),
+        ("2023-12-17 18:09:08 10.0.1.12: ValueError: x", "ValueError: x", Place(host="10.0.1.12")),
+        ("2024-08-10T20:23:41.123456Z ValueError: x", "ValueError: x", Place()),
+        ("Nov 29 01:22:46 gpu-a python[41]: ValueError: x", "ValueError: x", Place(host="gpu-a")),
+        ("> ValueError: x", "ValueError: x", Place()),
+        ("stderr: ValueError: x", "ValueError: x", Place()),
+        (
+            "worker-1  | 2024-08-10 20:23:41 [rank3]: ValueError: x",
+            "ValueError: x",
+            Place(host="worker-1", rank=3),
+        ),
+        (
+            "  2%|▏ | 13/620 [01:07<50:20,  4.98s/it][rank0]: ValueError: x",
+            "ValueError: x",
+            Place(rank=0),
+        ),
+        (
+            "[2024-02-11 22:36:22,106] [ERROR] [launch.py:315:sigkill_handler] x",
+            "[2024-02-11 22:36:22,106] [ERROR] [launch.py:315:sigkill_handler] x",
+            Place(),
+        ),
+        ("model.{0}.weight | MISMATCH", "model.{0}.weight | MISMATCH", Place()),
+        (
+            "  2%|▏ | 13/620 [01:07<50:20,  4.98s/it]",
+            "  2%|▏ | 13/620 [01:07<50:20,  4.98s/it]",
+            Place(),
+        ),
     ],
 )
 def test_who_printed_a_line(line: str, text: str, place: Place) -> None:
@@ -40,6 +85,14 @@ def test_a_host_name_is_known_once_its_launcher_has_spoken() -> None:
     assert lines[2][0] == "ValueError: x"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_windows_encodings(encoding: str) -> None:
+    text = "[rank3]: ValueError: 数据集\r\n" + "{'loss': 1.5}\r\n" * 9000 + "the end\r\n"
+    lines = read(text.encode(encoding))
+    assert lines[0] == ("ValueError: 数据集", Place(rank=3))
+    assert len(lines) == 9002 and lines[-1][0] == "the end"
+
+
 def test_bars_that_overwrite_themselves_are_lines() -> None:
     assert [text for text, _ in read(" 1%|  |\r 2%|  |\rTraceback\r\nnext")] == [
         " 1%|  |", " 2%|  |", "Traceback", "next",
@@ -49,7 +102,7 @@ def test_bars_that_overwrite_themselves_are_lines() -> None:
 def test_what_tells_nothing_is_left_out_but_counted() -> None:
     healthy = b"{'loss': 1.5}\n" * 200_000
     log = healthy + b"it broke\n" + b"and this is how\n" * 3 + healthy * 3
-    lines = list(of_log(io.BytesIO(log), ["it broke"]))
+    lines = list(of_log(io.BytesIO(log), Telling(b"it broke")))
     assert len(lines) < 300_000
     (broke,) = [line for line in lines if line.text == "it broke"]
     assert broke.number == 200_001

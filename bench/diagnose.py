@@ -1,0 +1,67 @@
+"""How long `dsk diagnose` takes for a log of 100 MB, of four kinds, and that it finds the cause.
+
+    python bench/diagnose.py [MB]
+
+Prints the seconds of the whole command for each, as a user waits for them.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+DSK = Path(sys.executable).parent / "dsk"
+LIMIT_S = 10.0
+CAUSE = (
+    "[rank3]: Traceback (most recent call last):\n"
+    '[rank3]:   File "train.py", line 28, in <module>\n'
+    "[rank3]: OSError: [Errno 28] No space left on device\n"
+)
+KINDS = {
+    "a training's progress": (
+        "{'loss': 0.8533, 'grad_norm': 4.86, 'learning_rate': 1.4e-05, 'epoch': 0.16}\n"
+        "  2%|▏         | 13/620 [01:07<50:20,  4.98s/it]\r"
+    ),
+    "NCCL_DEBUG=INFO": (
+        "worker:101542:101542 [0] NCCL INFO Channel 20 : 5[5] -> 4[4] via SHM/direct/direct\n"
+        "worker:101542:101542 [0] NCCL INFO NET/Plugin: Could not find: libnccl-net.so.\n"
+    ),
+    "prefixes of docker compose": (
+        "worker-1  | 2026-11-29T01:22:46.123456Z [INFO|trainer.py:2519] >> Saving checkpoint-100\n"
+    ),
+    "an error that is caught in every second line": (
+        "10.0.0.12: WARNING:huggingface_hub: requests.exceptions.ConnectionError: no route, retry\n"
+        "10.0.0.12: Traceback (most recent call last):\n"
+        '10.0.0.12:   File "/opt/venv/lib/python3.11/site-packages/a.py", line 3, in retry\n'
+        "10.0.0.12: PermissionError: [Errno 13] Permission denied: '/.triton'\n"
+        "10.0.0.12: {'loss': 0.8533, 'grad_norm': 4.86, 'learning_rate': 1.4e-05}\n"
+    ),
+}
+
+
+def main() -> None:
+    size = int(sys.argv[1] if len(sys.argv) > 1 else "100") << 20
+    slow = []
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "train.log"
+        for kind, lines in KINDS.items():
+            log.write_text(lines * (size // len(lines.encode())) + "\n" + CAUSE, encoding="utf-8")
+            start = time.monotonic()
+            done = subprocess.run(
+                [DSK, "diagnose", str(log), "--json"], capture_output=True, check=False, text=True
+            )
+            took = time.monotonic() - start
+            found = json.loads(done.stdout)
+            print(f"{took:6.1f} s  {found['id']}  {kind}", flush=True)
+            if took > LIMIT_S:
+                slow.append(kind)
+    if slow:
+        sys.exit(f"over {LIMIT_S:.0f} s: {', '.join(slow)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Which entries a line could match: quickly, since logs are long and the catalogue is too. Pure.
+
+Each pattern holds fixed text, and most fixed texts hold a word of their own. The words of a block
+of a log are taken once; only texts whose word is among them are looked for in its lines.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from dsk.diagnose.entry import Entry
+from dsk.diagnose.tracebacks import FATAL, IGNORED, TERMINATE
+
+_NOT_LETTERS = bytes(
+    byte if chr(byte).isascii() and (chr(byte).isalpha() or byte == ord("_")) else ord(" ")
+    for byte in range(256)
+)
+_ERROR_ENDS = (b"Error", b"Exception", b"Interrupt", b"Exit")
+ENDED_WELL = ("train_runtime", "exits successfully")
+"""What the Trainer and DeepSpeed's launcher print of a run that came to its end."""
+_ALWAYS = (b"Traceback", *(text.encode() for text in (TERMINATE, FATAL, *IGNORED, *ENDED_WELL)))
+
+
+class Index:
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._by_text: dict[str, list[Entry]] = defaultdict(list)
+        words: dict[str, str] = {}
+        for entry in entries:
+            for text, word in {(pattern.fixed, pattern.word) for pattern in entry.patterns}:
+                self._by_text[text].append(entry)
+                words[text] = word
+        self._by_word: dict[bytes, list[str]] = defaultdict(list)
+        self._without_word: list[str] = []
+        for text, word in words.items():
+            if word:
+                self._by_word[word.encode()].append(text)
+            else:
+                self._without_word.append(text)
+        self._active: list[tuple[str, list[Entry]]] = list(self._by_text.items())
+
+    def in_block(self, block: bytes) -> bool:
+        """Whether the block tells anything; from then on `of_line` knows lines of it and of the
+        one before only."""
+        words = set(block.translate(_NOT_LETTERS).split())
+        texts = [text for word in self._by_word.keys() & words for text in self._by_word[word]]
+        texts += self._without_word
+        active = [text for text in texts if text.encode() in block]
+        self._active = [(text, self._by_text[text]) for text in active]
+        return (
+            bool(active)
+            or any(word.endswith(_ERROR_ENDS) for word in words)
+            or any(text in block for text in _ALWAYS)
+        )
+
+    def of_line(self, text: str) -> list[Entry]:
+        """Each entry once, in the catalogue's order for one text."""
+        found: dict[str, Entry] = {}
+        for fixed, entries in self._active:
+            if fixed in text:
+                found.update((entry.id, entry) for entry in entries)
+        return list(found.values())
