@@ -31,6 +31,7 @@ IMPORTED = {"first_step", "interleaved"}
 """What benches share: no programs."""
 SMOKE: dict[str, tuple[list[str], str]] = {
     "check_scale": (["3"], r"3 nodes  one drops all +\d+\.\d s"),
+    "diagnose": (["5"], r"\d\.\d s  disk-full  a training's progress"),
     "dry_run_time": ([], r"\d+\.\d\d +times as long"),
     "flood": ([IMAGE, "1"], r"\d steps/s .* dsk$"),
     "help_time": ([], r"\d+\.\d\d +times as long"),

@@ -43,6 +43,13 @@ def test_a_curve_is_compared_step_by_step() -> None:
     assert not found.within("bf16")
 
 
+def test_losses_of_four_decimals_are_compared_by_their_last_one() -> None:
+    reference = Curve([5.4046, 4.9459], [1.0, 1.0])
+    assert difference(Curve([5.4045, 4.9459], [1.0, 1.0]), reference).within("fp32")
+    assert not difference(Curve([5.4044, 4.9459], [1.0, 1.0]), reference).within("fp32")
+    assert not difference(Curve([5.40451, 4.9459], [1.0, 1.0]), reference).within("fp32")
+
+
 @pytest.mark.parametrize(("preset", "precision"), [("z0", "fp32"), ("z0", "bf16"), ("z2", "fp32")])
 def test_a_norm_is_missing_where_deepspeed_reports_none(preset: str, precision: str) -> None:
     case = Case(preset, "full", precision, 1, 4, 1)

@@ -14,6 +14,9 @@ from dsk.agent import ranks
 from dsk.agent.output import RankOutput
 from dsk.agent.ranks import Ranks
 
+ENDS = "import sys; sys.exit(1)"
+"""Without a word, which the assertion on lines would see."""
+
 
 def test_a_rank_that_is_being_started_can_be_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -26,9 +29,9 @@ def test_a_rank_that_is_being_started_can_be_asked_for(
 
     monkeypatch.setattr(ranks, "RankOutput", asked_meanwhile)
     for rank in (0, 1):
-        started.start(rank, [sys.executable, "-c", "input()"], {}, folder=tmp_path)
+        started.start(rank, [sys.executable, "-c", ENDS], {}, folder=tmp_path)
         assert rank in started.pids()
     deadline = time.monotonic() + 20
     while len(started.exits()) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert {each.code for each in started.exits()} == {1}  # it has no input
+    assert {each.code for each in started.exits()} == {1}

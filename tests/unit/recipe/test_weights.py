@@ -89,6 +89,8 @@ def test_modelscope_has_no_names_without_an_owner(run: Run) -> None:
     # Nobody has looked yet: it may be a folder.
     unseen = run(text=MODEL.format("Qwen2.5-7B"), modelscope="/workspace/ms")
     assert unseen.values["model_name_or_path"] == "/workspace/Qwen2.5-7B"
+
+
 def test_a_folder_that_is_there_is_meant_rather_than_a_hub_name(run: Run) -> None:
     recipe = run(text=MODEL.format("models/qwen"), present=["/workspace/models/qwen"])
     assert changed(recipe)["model_name_or_path"] == ("models/qwen", "/workspace/models/qwen")
