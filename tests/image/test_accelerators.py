@@ -41,10 +41,15 @@ done
 echo abacus 1.0 >&2
 """
 ASK = """\
-import json
+import json, threading, time
 from dsk.accelerators import accelerator, here
-from dsk.agent import figures, identity
-gpus = [[gpu.index, gpu.used] for gpu in figures.report(0, "/", "", {}).gpus]
+from dsk.agent import identity
+from dsk.agent.figures import Figures
+figures = Figures("/", threading.Event())
+deadline = time.monotonic() + 20
+while not (found := figures.report(0, "", {}).gpus) and time.monotonic() < deadline:
+    time.sleep(0.1)
+gpus = [[gpu.index, gpu.used] for gpu in found]
 print(json.dumps([here(), accelerator(here()).backend, identity.accelerators(here()), gpus]))
 """
 
