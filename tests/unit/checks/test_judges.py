@@ -8,7 +8,17 @@ from typing import Any
 
 import pytest
 
-from dsk.checks import clock, content, inputs, login, room, template, workergpus, workspace
+from dsk.checks import (
+    clock,
+    content,
+    inputs,
+    login,
+    results,
+    room,
+    template,
+    workergpus,
+    workspace,
+)
 from dsk.checks.facts import (
     Clock,
     Disk,
@@ -24,6 +34,7 @@ from dsk.checks.facts import (
 from dsk.checks.registry import CHECKS, chosen, judge_all
 from dsk.cluster.model import User
 from dsk.errors import UserError
+from dsk.jobs.stacks import outdated
 from dsk.text import Text
 from dsk.wire import PROTOCOL
 from dsk.wire.measure import Choice, Interface, Knock, Silent
@@ -50,6 +61,15 @@ def test_clock_against_the_middle(facts: Facts, ahead: float, state: str) -> Non
 def test_clock_asked_over_a_slow_line(facts: Facts) -> None:
     facts = with_server(facts, 1, clock=Clock(4.0, 3.0))
     assert {each.state for each in clock.judge(facts)} == {"ok"}
+
+
+def test_an_older_image_is_named_with_what_it_trains_wrongly(facts: Facts) -> None:
+    problem = outdated({"name": "cu128"})[0]
+    found = list(results.judge(workers(facts, replace(GOOD, wrong=(problem,)), GOOD)))
+    assert [(each.node, each.state) for each in found] == [(0, "warning"), (1, "ok")]
+    assert problem.in_language("en") in found[0].text.in_language("en")
+    assert found[0].fix is not None
+    assert outdated({"name": "cu128", "revision": 2}) == ()
 
 
 def test_the_odd_image_out_is_named(facts: Facts) -> None:
