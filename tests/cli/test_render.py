@@ -80,7 +80,9 @@ def test_the_line_by_hand_starts_what_the_images_stack_starts(in_cluster: Dsk) -
     text = file.read_text()
     assert "/opt/llamafactory/src/train.py train /workspace/train.yaml" in in_cluster("render").out
     file.write_text(f"image: dsk:seed\n{text}")
-    assert "--module llamafactory.launcher train /workspace/train.yaml" in in_cluster("render").out
+    done = in_cluster("render")
+    assert "/opt/llamafactory/src/train.py train /workspace/train.yaml" in done.out
+    assert "dsk:seed" not in done.err, "its stack is known"
     file.write_text(f"image: registry.example/mine:7\n{text}")
     done = in_cluster("render")
     assert "src/train.py train" in done.out
