@@ -65,7 +65,12 @@ def test_clipping_changes_the_training_by_more_than_rounding(site: Site) -> None
 @pytest.mark.full
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_resumed_run_continues_the_same_curve(site: Site, kind: str) -> None:
-    chosen = [Case(preset, kind, "bf16", *ACCUMULATED_BY_TWO) for preset in PRESETS]
+    # Without DeepSpeed, transformers cannot load an optimizer on several CPU ranks: torch knows no
+    # place named "cpu:0".
+    chosen = [
+        Case(preset, kind, "bf16", *(ACCUMULATED if preset == "none" else ACCUMULATED_BY_TWO))
+        for preset in PRESETS
+    ]
     for case, (straight, resumed) in resume(site, chosen, f"resume-{kind}").items():
         assert (straight.error, resumed.error) == (None, None), case
         assert len(resumed.loss) == STEPS

@@ -1,6 +1,6 @@
 """What the trainer says of itself, as a rank's phases and steps.
 
-Read in transformers 5.6.0, trainer.py: on_step_end comes before its log, evaluation and save, in
+Read in transformers 5.5.4, trainer.py: on_step_end comes before its log, evaluation and save, in
 this order, and the flow callback, which decides on them, before this one.
 """
 
@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 import time
+from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from dsk.rank import latest
 from dsk.rank.pace import Pace
 from dsk.rank.reporter import Reporter
 from dsk.wire.progress import RankPhase
@@ -86,8 +88,10 @@ class ProgressCallback(TrainerCallback):  # type: ignore[misc]  # transformers i
         self._evaluated("training")
 
     def on_save(
-        self, _args: TrainingArguments, _state: TrainerState, control: TrainerControl, **_: Any
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
+        if args.save_on_each_node and args.local_process_index == 0:
+            latest.complete(Path(args.output_dir, f"checkpoint-{state.global_step}"))
         self._enter("training" if self._own_loop else _next(control))
 
     def on_train_end(self, *_: Any, **__: Any) -> None:
