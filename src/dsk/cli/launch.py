@@ -16,6 +16,7 @@ from dsk.wire.jobspec import LAUNCHERS, LauncherName
 
 if TYPE_CHECKING:
     from dsk.cli.listen import Shows
+    from dsk.errors import JobFailed
     from dsk.jobs.evidence import Recent
     from dsk.jobs.place import Supervisor
     from dsk.jobs.planning import Plan
@@ -169,7 +170,7 @@ def _announce(planned: Plan, *, as_json: bool) -> None:
 
 def follow(supervisor: Supervisor, shows: Shows, *, explain: bool) -> int:
     """Shows the job until it ends, and if it fails, with `explain`, why; returns its exit code.
-    Ctrl-C asks what to do with it. Raises JobFailed where it ends without a last word."""
+    Ctrl-C asks what to do with it. Raises JobFailed where it exits without reporting a result."""
     from dsk.cli.listen import show_all
     from dsk.connect.listening import listen
     from dsk.errors import JobFailed
@@ -190,23 +191,28 @@ def follow(supervisor: Supervisor, shows: Shows, *, explain: bool) -> int:
             stopping = True
             supervisor.request_stop()
             continue
-        code = finished.exit_code if finished else _without_last_word(supervisor)
+        if finished is None:
+            raise _no_result(supervisor)
+        code = finished.exit_code
         if explain and code == JobFailed.exit_code:
             _explain(recent, supervisor.job)
         return code
 
 
-def _without_last_word(supervisor: Supervisor) -> int:
-    """The code of one that refused before it had a job. Raises JobFailed for one that was ended."""
+def _no_result(supervisor: Supervisor) -> JobFailed:
+    """Of a supervisor that refused before it had a job, or was killed."""
     from dsk.errors import JobFailed
     from dsk.wire.jobspec import ProtocolMismatch
 
     code = supervisor.exit_code()
     if code == ProtocolMismatch.exit_code:
-        return code
-    raise JobFailed(
-        f"job {supervisor.job}: its supervisor has ended without a last word (exit code {code}): "
-        "was it, or its container, killed?",
+        return JobFailed(
+            "the workers' image belongs to another version of dsk, as the line above says",
+            fix="make image (or pull the new image), then: dsk image sync && dsk up",
+        )
+    return JobFailed(
+        f"job {supervisor.job}: its supervisor exited (code {code}) without reporting a result; "
+        "it, or its container, was probably killed",
         fix="the workers end the ranks by themselves within 30 s; then: dsk status",
     )
 

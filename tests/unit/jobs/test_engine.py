@@ -19,6 +19,7 @@ from dsk.errors import JobFailed, Unreachable
 from dsk.jobs import history, master
 from dsk.jobs.engine import EnginePlace, MasterContainer
 from dsk.wire.events import Event, Finished, Phase, encode
+from dsk.wire.jobspec import ProtocolMismatch
 
 WHERE = "node0 (10.0.0.11)"
 RUNS = Phase(1.0, "running", "the ranks are running")
@@ -125,8 +126,15 @@ def test_a_last_word_needs_no_engine_after_it() -> None:
 
 
 def test_a_supervisor_that_was_killed_is_still_told() -> None:
-    with pytest.raises(JobFailed, match=r"ended without a last word \(exit code 137\)"):
+    with pytest.raises(JobFailed, match=r"exited \(code 137\) without reporting a result"):
         follow(supervisor(Container(RUNS, waited=137)), Shown(), explain=True)
+
+
+def test_an_image_of_another_version_is_a_failed_job_with_a_fix() -> None:
+    container = Container(RUNS, waited=ProtocolMismatch.exit_code)
+    with pytest.raises(JobFailed, match="another version of dsk") as raised:
+        follow(supervisor(container), Shown(), explain=True)
+    assert raised.value.exit_code == 1
 
 
 def test_stopping_out_of_reach_kills_nothing() -> None:
