@@ -65,6 +65,7 @@ def test_a_rank_alone_has_all_cores(two_cores: Cluster) -> None:
     assert launch(two_cores, "--include", "node0:0")[0] == {0: "2"}
 
 
+@pytest.mark.full
 def test_the_users_own_number(two_cores: Cluster) -> None:
     """By DeepSpeed's launcher, whose ranks get it through sshd."""
     threads, _ = launch(two_cores, "--launcher", "deepspeed", OMP_NUM_THREADS="3")
