@@ -11,6 +11,7 @@ import deepspeed
 import torch
 from deepspeed.runtime.fp16.fused_optimizer import FP16_Optimizer
 from deepspeed.runtime.fp16.unfused_optimizer import FP16_UnfusedOptimizer
+from deepspeed.utils.timer import NoopTimer
 
 deepspeed.init_distributed("gloo", auto_mpi_discovery=False)
 ENGINE = SimpleNamespace(pipeline_parallelism=False, enable_backward_allreduce=True)
@@ -20,7 +21,8 @@ ENGINE = SimpleNamespace(pipeline_parallelism=False, enable_backward_allreduce=T
 def first_update(wrapper: Any) -> float:
     weight = torch.nn.Parameter(torch.zeros(8, dtype=torch.bfloat16))
     adam = torch.optim.AdamW([weight], lr=0.1, weight_decay=0.0)
-    optimizer = wrapper(adam, deepspeed=ENGINE, verbose=False)
+    timers = {"timers": NoopTimer()} if wrapper is FP16_Optimizer else {}
+    optimizer = wrapper(adam, deepspeed=ENGINE, verbose=False, **timers)
     weight.grad = torch.ones_like(weight)
     optimizer.step()
     return float(weight.detach().float().mean())
