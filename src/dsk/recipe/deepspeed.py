@@ -35,23 +35,29 @@ _MAPPINGS = ("zero_optimization", "optimizer", "scheduler", "fp16", "bf16")
 _STAGES = range(4)
 
 
-def judge_deepspeed(draft: Draft) -> None:
-    """Raises UserError for a configuration that the ranks would refuse."""
+def judge_deepspeed(draft: Draft) -> Mapping[str, Any] | None:
+    """The user's own configuration; None where there is none, or it cannot be read from here.
+
+    Raises UserError for one that the ranks would refuse.
+    """
     value = draft.get("deepspeed")
     if not value:
-        return
+        return None
+    name, text = "deepspeed", str(value)
     if isinstance(value, Mapping):
-        _Judge(draft, "deepspeed", value).run()
-        return
-    text = str(value)
-    if text.lstrip().startswith("{"):
-        _Judge(draft, "deepspeed", _parse(draft, text, None)).run()
-    elif not inside(text, draft.site.shipped_dir):
+        config: Mapping[str, Any] = value
+    elif text.lstrip().startswith("{"):
+        config = _parse(draft, text, None)
+    elif inside(text, draft.site.shipped_dir):
+        return None
+    else:
         content = draft.site.read(text) if draft.site.read is not None else None
         if content is None:
             draft.leave_unchecked(f"deepspeed: what {text} says")
-        else:
-            _Judge(draft, posixpath.basename(text), _parse(draft, content, text)).run()
+            return None
+        name, config = posixpath.basename(text), _parse(draft, content, text)
+    _Judge(draft, name, config).run()
+    return config
 
 
 def _parse(draft: Draft, text: str, path: str | None) -> Mapping[str, Any]:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 
 from dsk.recipe.batch import DEFAULT_ACCUMULATION
 from dsk.recipe.draft import Draft
 from dsk.recipe.model import KnownWrong
 from dsk.recipe.paths import inside
+from dsk.recipe.presets import short_name
 from dsk.text import Text
 
-_PREFIX, _SUFFIX = "ds_", "_config.json"
 
-
-def refuse_known_wrong(draft: Draft, known: Iterable[KnownWrong]) -> None:
+def refuse_known_wrong(
+    draft: Draft, known: Iterable[KnownWrong], configuration: Mapping[str, object] | None
+) -> None:
     """Raise UserError where the recipe matches an entry. To be called after the preset resolved.
 
-    Where a DeepSpeed JSON in the workspace cannot be read, a notice names what it must not be.
+    `configuration` is the user's own, None where it is a preset or cannot be read from here; a
+    notice then names what a file of the user's own must not be.
     """
-    preset = _preset(draft)
+    preset = _preset(draft, configuration)
     accumulation = draft.get("gradient_accumulation_steps") or DEFAULT_ACCUMULATION
     for entry in known:
         if entry.precisions and _precision(draft) not in entry.precisions:
@@ -48,23 +49,14 @@ def _precision(draft: Draft) -> str:
     return "fp16" if draft.get("fp16") is True else "fp32"
 
 
-def _preset(draft: Draft) -> str | None:
+def _preset(draft: Draft, configuration: Mapping[str, object] | None) -> str | None:
     """The preset that the `deepspeed` key amounts to, "none" without DeepSpeed; None: unknown."""
     value = draft.get("deepspeed")
     if value is None:
         return "none"
-    if isinstance(value, Mapping):
-        return _of_configuration(value)
-    text = str(value)
-    if inside(text, draft.site.shipped_dir):
-        return text.rpartition("/")[2].removeprefix(_PREFIX).removesuffix(_SUFFIX)
-    if not text.lstrip().startswith("{"):
-        text = draft.site.read(text) or "" if draft.site.read is not None else ""
-    try:
-        configuration = json.loads(text)
-    except ValueError:
-        return None  # judge_deepspeed refuses what is no JSON; a file may be out of reach
-    return _of_configuration(configuration) if isinstance(configuration, Mapping) else None
+    if configuration is not None:
+        return _of_configuration(configuration)
+    return short_name(str(value)) if inside(str(value), draft.site.shipped_dir) else None
 
 
 def _of_configuration(configuration: Mapping[str, object]) -> str | None:

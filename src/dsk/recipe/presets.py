@@ -43,7 +43,12 @@ def resolve_deepspeed(draft: Draft, known: KnownKeys) -> None:
 
 def short_names(known: KnownKeys) -> dict[str, str]:
     """`z2_offload` to ds_z2_offload_config.json, for every preset of the stack."""
-    return {name.removeprefix("ds_").removesuffix("_config.json"): name for name in known.presets}
+    return {short_name(name): name for name in known.presets}
+
+
+def short_name(path: str) -> str:
+    """`z2_offload` of ds_z2_offload_config.json, in whatever folder."""
+    return posixpath.basename(path).removeprefix("ds_").removesuffix("_config.json")
 
 
 def _shipped_name(text: str, known: KnownKeys) -> str | None:

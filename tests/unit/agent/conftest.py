@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from dsk.agent import lock
 from dsk.wire import paths
+from tests.unit.agent.peers import Agent
 
 
 @pytest.fixture(autouse=True)
@@ -19,3 +21,10 @@ def run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for function in (lock.take, lock.holder, lock.replace, inspect.unwrap(lock.guard)):
         monkeypatch.setattr(function, "__defaults__", (run / "lock",))
     return run
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[Agent]:
+    made = Agent(tmp_path / "w", lease=60)
+    yield made
+    made.end()

@@ -23,13 +23,6 @@ OTHER = "20260101-130000-cd34"
 
 
 @pytest.fixture
-def agent(tmp_path: Path) -> Iterator[Agent]:
-    made = Agent(tmp_path / "w", lease=60)
-    yield made
-    made.end()
-
-
-@pytest.fixture
 def other(tmp_path: Path) -> Iterator[Job]:
     """The next job in the same worker, as its agent has it."""
     made = Job(str(tmp_path / "w"), OTHER)

@@ -23,13 +23,6 @@ LEASE_S = 2.0
 
 
 @pytest.fixture
-def agent(tmp_path: Path) -> Iterator[Agent]:
-    made = Agent(tmp_path / "w", lease=60)
-    yield made
-    made.end()
-
-
-@pytest.fixture
 def impatient(tmp_path: Path) -> Iterator[Agent]:
     made = Agent(tmp_path / "w", lease=LEASE_S)
     yield made
