@@ -2,8 +2,8 @@
 
 `reports/cases.yaml` are inputs that were once read wrongly, `public.yaml` reports that the
 catalogue was made with, `fresh.yaml` and `fresh2.yaml` reports that were looked at once, when it
-was finished. What they showed was corrected afterwards; docs/diagnose.md has the figures of the first
-look too. A row that is not read rightly would be marked as `missed`.
+was finished. What they showed was corrected afterwards; docs/diagnose.md has the figures of the
+first look too. A row that is not read rightly would be marked as `missed`.
 """
 
 from __future__ import annotations
