@@ -88,7 +88,9 @@ def make_model(site: Site, name: str | None) -> None:
     shape = site.folder / "shape"
     shape.mkdir()
     (shape / "config.json").write_text(json.dumps(CONFIGS[name]))
-    done = site.script(RANDOM_MODEL, str(shape), site.model, name="random-model")
+    # In float32: LoRA without `bf16: true` would train around weights in bf16 with every preset but
+    # ZeRO-3, which turns them into float32.
+    done = site.script(RANDOM_MODEL, str(shape), site.model, "float32", name="random-model")
     if done.status:
         sys.exit(done.output)
 

@@ -1,4 +1,7 @@
-"""`python random_model.py CONFIG.json FOLDER`: random weights in bf16, and a tokenizer.
+"""`python random_model.py CONFIG.json FOLDER [DTYPE]`: random weights and a tokenizer.
+
+DTYPE is that of the saved weights, bfloat16 where it is left out. A training without `bf16: true`
+loads a model in the type that it was saved in.
 
 The tokenizer knows bytes alone: a text has as many tokens as it has bytes.
 """
@@ -14,7 +17,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFa
 PAD, START, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 
 
-def main(config: str, folder: str) -> None:
+def main(config: str, folder: str, dtype: str = "bfloat16") -> None:
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     raw = Tokenizer(models.BPE(vocab={char: i for i, char in enumerate(alphabet)}, merges=[]))
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -24,7 +27,7 @@ def main(config: str, folder: str) -> None:
     ).save_pretrained(folder)
     with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
         model = AutoModelForCausalLM.from_config(
-            AutoConfig.from_pretrained(config), dtype=torch.bfloat16
+            AutoConfig.from_pretrained(config), dtype=getattr(torch, dtype)
         )
     model.save_pretrained(folder)
     print(sum(parameter.numel() for parameter in model.parameters()))
