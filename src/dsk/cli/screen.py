@@ -14,10 +14,11 @@ from dsk.cli import events
 from dsk.cli.controls import coloured
 from dsk.cli.fold import Fold, Folded, numbers
 from dsk.cli.printing import draw, echo
+from dsk.cli.progress import LINE_EVERY_S
 from dsk.wire.events import Event, Exited, Output, Step
 
-BAR_EVERY_S = 10.0
-"""In a pipe a bar is a line, and a new one no sooner than after that."""
+BAR_EVERY_S = LINE_EVERY_S
+"""In a pipe a bar is a line like any other progress."""
 BAR_LASTS_S = 30.0
 BAR_END = "%|"
 """In a line with an end it is how tqdm's bar looked last; other lines are printed above a bar."""

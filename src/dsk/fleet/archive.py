@@ -36,8 +36,8 @@ GB = 1e9
 
 Tick = Callable[[int], None]
 """Told how many bytes of the tar have passed so far."""
-Progress = Callable[[str, int, int], None]
-"""Told what is being done, and how many bytes of it are, and of how many (about)."""
+Progress = Callable[[str, int, int | None], None]
+"""Gets what is being done, how many bytes are done and of how many (None: not known)."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,8 @@ def save(reference: str, file: Path, progress: Progress, *, force: bool) -> Mani
         _check_room(file, manifest)
 
         def tick(done: int) -> None:
-            progress("packed", done, max(done, manifest.size))
+            # An engine's tar may be larger than what it gives as the image's size.
+            progress("packed", done, manifest.size if done <= manifest.size else None)
 
         try:
             return archive.write(file, manifest, _saved(server, reference), tick)
