@@ -10,6 +10,10 @@ import pytest
 
 from dsk import cli
 from dsk.cli.progress import Progress
+from dsk.cli.transfer import Printer
+from dsk.cluster import load
+from dsk.wire.transfer import Done, Moved, Planned
+from tests.cli.conftest import Dsk
 
 MB = 1_000_000
 
@@ -78,3 +82,18 @@ def test_every_command_shows_its_progress_by_this_class() -> None:
         if path.name != "progress.py" and re.search(r"rich\.progress|MB/s|it/s", path.read_text())
     ]
     assert others == []
+
+
+def test_a_push_in_a_pipe(in_cluster: Dsk, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster = load(in_cluster.folder / "dsk.yaml")
+    with Printer(cluster, as_json=False) as show:
+        show(Planned(1, 1, 4 * MB, ()))
+        for done in (0, 1, 2, 4):
+            show(Moved(1, done * MB, 4 * MB, 1.0))
+        show(Done(1, 1, 4 * MB, 1, 0, 2.0))
+    lines = [line.partition(": ")[2] for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == "1 file to copy, 4.0 MB"
+    assert lines[1] == "0.0 of 4.0 MB"
+    assert lines[2].startswith("4.0 of 4.0 MB, ")
+    assert lines[3].startswith("done in 2.0 s")
+    assert len(lines) == 4

@@ -27,7 +27,7 @@ MB, GB = 1e6, 1e9
 
 
 @dataclass
-class _Lines:
+class _Printed:
     """What a pipe was shown of one name. `now` is the newest state: done and total bytes."""
 
     begun: float
@@ -45,7 +45,7 @@ class Progress:
         self._clock = clock
         self._bars: RichProgress | None = None
         self._tasks: dict[str, TaskID] = {}
-        self._lines: dict[str, _Lines] = {}
+        self._printed: dict[str, _Printed] = {}
 
     def update(self, name: str, done: int, total: int | None) -> None:
         """`done` of `total` bytes; None where the total is not known yet."""
@@ -66,9 +66,9 @@ class Progress:
     def _print_line(self, name: str, done: int, total: int | None) -> None:
         """The first state and the complete one at once, others when it is time for a line."""
         now = self._clock()
-        lines = self._lines.get(name)
+        lines = self._printed.get(name)
         if lines is None:
-            self._lines[name] = _Lines(now, now, (done, total), (done, total), done == total)
+            self._printed[name] = _Printed(now, now, (done, total), (done, total), done == total)
             echo(f"{name}: {_size(done, total)}")
             return
         lines.now = (done, total)
@@ -77,7 +77,7 @@ class Progress:
         if completes or now - lines.shown_at >= LINE_EVERY_S:
             self._print_newest(name, lines)
 
-    def _print_newest(self, name: str, lines: _Lines) -> None:
+    def _print_newest(self, name: str, lines: _Printed) -> None:
         if lines.shown == lines.now:
             return
         lines.shown, lines.shown_at = lines.now, self._clock()
@@ -108,7 +108,7 @@ class Progress:
     ) -> None:
         if self._bars is not None:
             self._bars.stop()
-        for name, lines in self._lines.items():
+        for name, lines in self._printed.items():
             self._print_newest(name, lines)
 
 
