@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
+import subprocess
 
 import pytest
 
@@ -50,6 +52,33 @@ def test_keys_are_made_once_and_shown(in_place: Dsk) -> None:
     again = in_place("keys")
     assert (again.out, again.err) == (first.out, "")
     assert (in_place.folder / ".dsk/keys/cluster").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [(0o755, ""), (0o750, ""), (0o775, "had mode 0775, which gives others access")],
+)
+def test_the_folder_of_a_key_that_was_brought(in_place: Dsk, mode: int, said: str) -> None:
+    """The guide brings it with `install -D`, which makes folders with mode 0755."""
+    in_place("keys")
+    keys = in_place.folder / ".dsk/keys"
+    (keys / "cluster").rename(in_place.folder / "brought")
+    shutil.rmtree(in_place.folder / ".dsk")
+    subprocess.run(
+        ["install", "-D", "-m", "0600", "brought", ".dsk/keys/cluster"],
+        cwd=in_place.folder,
+        check=True,
+    )
+    keys.chmod(mode)
+    shown = in_place("keys").err
+    assert said in shown and bool(said) == bool(shown)
+    assert keys.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_key_that_others_could_read_is_said(in_place: Dsk) -> None:
+    in_place("keys")
+    (in_place.folder / ".dsk/keys/cluster").chmod(0o644)
+    assert "had mode 0644, which gives others access" in in_place("keys").err
 
 
 def test_host_keys_are_taken_from_files(in_place: Dsk) -> None:

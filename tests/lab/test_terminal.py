@@ -58,7 +58,7 @@ def test_ctrl_c_asks_and_detaching_lets_the_job_go_on(cluster: Cluster) -> None:
         child.expect("'loss'", timeout=START_S)
         child.sendintr()
         child.expect(QUESTION)
-        child.sendline("detach")
+        child.sendline("d")
         child.expect("the job goes on; follow it with: dsk logs -f")
         assert exit_code(child) == 0
     job = running_job(cluster)

@@ -62,10 +62,14 @@ def echo_json_text(text: str) -> None:
     _write(text, sys.stdout, nl=True)
 
 
+class ReaderGone(SystemExit):
+    """Ends dsk because the program that reads its output has exited."""
+
+
 def reader_gone() -> NoReturn:
-    """Ends this process where its reader has. Python would complain once more at its own end."""
+    """Raises ReaderGone. Python would complain about the closed output once more when it exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(BROKEN_PIPE)
+    raise ReaderGone(BROKEN_PIPE)
 
 
 def _write(text: str, stream: IO[str], *, nl: bool) -> None:
