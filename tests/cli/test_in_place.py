@@ -10,7 +10,10 @@ import subprocess
 import pytest
 
 from dsk.cluster import load
+from dsk.fleet.keys import ensure_keys
+from dsk.fleet.workerkeys import WorkerKey
 from tests.cli.conftest import Dsk
+from tests.unit.wire.test_documented_keys import paragraph
 
 HOSTS = ("10.255.255.11:2", "10.255.255.12:2")
 BLOB = base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + b"k" * 32).decode()
@@ -133,6 +136,25 @@ def test_exec_names_what_is_missing_before_it_contacts_anybody(in_place: Dsk) ->
     for words in (("exec", "true"), ("exec", "--node", "1", "true")):
         said = in_place(*words, code=2).err
         assert "the host key is not known of" in said and "dsk keys --add FILE" in said
+
+
+def test_keys_that_up_made(in_cluster: Dsk) -> None:
+    shown = json.loads(in_cluster("keys", "--json").out)
+    assert shown["authorized_key"] is None
+    assert [node["fingerprint"] for node in shown["nodes"]] == [None, None]
+    assert not (in_cluster.folder / ".dsk").exists()
+    assert shown.keys() | shown["nodes"][0].keys() <= paragraph("`dsk keys --json`")
+    keys = ensure_keys(load(in_cluster.folder / "dsk.yaml"), print)
+    shown = json.loads(in_cluster("keys", "--json").out)
+    assert shown["authorized_key"] == keys.cluster.public
+    for node, pair in zip(shown["nodes"], keys.hosts, strict=True):
+        own = WorkerKey(node["host"], 2222, pair.public.split()[1])
+        assert node["fingerprint"] == own.fingerprint
+        assert own.fingerprint in in_cluster("keys").out
+    (in_cluster.folder / ".dsk/keys/host-10.255.255.12").unlink()
+    assert "not made yet; dsk up" in in_cluster("keys").out
+    in_cluster.write("log", LINE)
+    assert "dsk up makes" in in_cluster("keys", "--add", "log", code=2).err
 
 
 def test_keys_of_servers_with_an_engine(in_cluster: Dsk) -> None:

@@ -230,7 +230,7 @@ class Job:
         with ThreadPoolExecutor(len(self._watches)) as pool:
             list(pool.map(lambda watch: watch.catch_up(CATCH_UP_LIMIT_S), self._watches))
         attempt.drain()
-        self._record.progress()
+        self._record.progress(last=True)
 
     def _hung(self, stall: Stall, workers: Workers, attempt: int) -> Failure:
         at = time.time()
