@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from dsk import cli
@@ -54,6 +57,29 @@ def test_a_total_that_is_not_known_is_not_shown(capsys: pytest.CaptureFixture[st
         "node1: 0.0 MB",
         "node1: 10.0 MB, 1 MB/s",
     ]
+
+
+PROGRAM = """
+from dsk.cli.progress import Progress
+with Progress() as progress:
+    for done in range(11):
+        progress.update("node1", done, 10)
+"""
+
+
+@pytest.mark.parametrize(("term", "draws"), [("dumb", False), ("xterm", True)])
+def test_a_terminal_that_cannot_be_drawn_on_gets_lines(term: str, *, draws: bool) -> None:
+    child = pexpect.spawn(
+        sys.executable,
+        ["-c", PROGRAM],
+        env={**os.environ, "TERM": term},
+        encoding="utf-8",
+        timeout=30,
+    )
+    child.expect(pexpect.EOF)
+    child.close()
+    assert ("\x1b[" in child.before) == draws
+    assert ("node1: 0.0 of 0.0 MB\r\n" in child.before) != draws
 
 
 def test_an_error_shows_how_far_it_was(capsys: pytest.CaptureFixture[str]) -> None:

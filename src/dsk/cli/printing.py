@@ -30,6 +30,11 @@ def colourless() -> bool:
     return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 
 
+def draws() -> bool:
+    """Whether standard output is a terminal on which lines can be drawn over."""
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
 def encodes(text: str) -> bool:
     """Whether standard output has these characters."""
     try:

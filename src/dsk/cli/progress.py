@@ -4,7 +4,6 @@ Every command that shows progress does it here, so that a pipe or file gets few 
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 from dsk.cli.controls import printable
-from dsk.cli.printing import echo
+from dsk.cli.printing import draws, echo
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -50,7 +49,7 @@ class Progress:
     def update(self, name: str, done: int, total: int | None) -> None:
         """`done` of `total` bytes; None where the total is not known yet."""
         with self._lock:
-            if sys.stdout.isatty():
+            if draws():
                 self._draw(name, done, total)
             else:
                 self._print_line(name, done, total)
