@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.cli.conftest import Dsk
+from tests.unit.wire.test_documented_keys import paragraph
 
 
 def test_everything_that_the_launch_would_do(in_cluster: Dsk) -> None:
@@ -42,6 +43,7 @@ def test_as_json(in_cluster: Dsk) -> None:
     assert shown["launcher"] == "direct"
     assert shown["command"][0].endswith("python")
     assert shown["unchecked"]
+    assert shown.keys() | shown["changes"][0].keys() <= paragraph("`dsk launch --dry-run --json`")
 
 
 def test_the_users_own_number_of_threads(in_cluster: Dsk) -> None:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
+import subprocess
 
 import pytest
 
 from dsk.cluster import load
+from dsk.fleet.keys import ensure_keys
+from dsk.fleet.workerkeys import WorkerKey
 from tests.cli.conftest import Dsk
+from tests.unit.wire.test_documented_keys import paragraph
 
 HOSTS = ("10.255.255.11:2", "10.255.255.12:2")
 BLOB = base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + b"k" * 32).decode()
@@ -50,6 +55,33 @@ def test_keys_are_made_once_and_shown(in_place: Dsk) -> None:
     again = in_place("keys")
     assert (again.out, again.err) == (first.out, "")
     assert (in_place.folder / ".dsk/keys/cluster").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [(0o755, ""), (0o750, ""), (0o775, "had mode 0775, which gives others access")],
+)
+def test_the_folder_of_a_key_that_was_brought(in_place: Dsk, mode: int, said: str) -> None:
+    """The guide brings it with `install -D`, which makes folders with mode 0755."""
+    in_place("keys")
+    keys = in_place.folder / ".dsk/keys"
+    (keys / "cluster").rename(in_place.folder / "brought")
+    shutil.rmtree(in_place.folder / ".dsk")
+    subprocess.run(
+        ["install", "-D", "-m", "0600", "brought", ".dsk/keys/cluster"],
+        cwd=in_place.folder,
+        check=True,
+    )
+    keys.chmod(mode)
+    shown = in_place("keys").err
+    assert said in shown and bool(said) == bool(shown)
+    assert keys.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_key_that_others_could_read_is_said(in_place: Dsk) -> None:
+    in_place("keys")
+    (in_place.folder / ".dsk/keys/cluster").chmod(0o644)
+    assert "had mode 0644, which gives others access" in in_place("keys").err
 
 
 def test_host_keys_are_taken_from_files(in_place: Dsk) -> None:
@@ -104,6 +136,25 @@ def test_exec_names_what_is_missing_before_it_contacts_anybody(in_place: Dsk) ->
     for words in (("exec", "true"), ("exec", "--node", "1", "true")):
         said = in_place(*words, code=2).err
         assert "the host key is not known of" in said and "dsk keys --add FILE" in said
+
+
+def test_keys_that_up_made(in_cluster: Dsk) -> None:
+    shown = json.loads(in_cluster("keys", "--json").out)
+    assert shown["authorized_key"] is None
+    assert [node["fingerprint"] for node in shown["nodes"]] == [None, None]
+    assert not (in_cluster.folder / ".dsk").exists()
+    assert shown.keys() | shown["nodes"][0].keys() <= paragraph("`dsk keys --json`")
+    keys = ensure_keys(load(in_cluster.folder / "dsk.yaml"), print)
+    shown = json.loads(in_cluster("keys", "--json").out)
+    assert shown["authorized_key"] == keys.cluster.public
+    for node, pair in zip(shown["nodes"], keys.hosts, strict=True):
+        own = WorkerKey(node["host"], 2222, pair.public.split()[1])
+        assert node["fingerprint"] == own.fingerprint
+        assert own.fingerprint in in_cluster("keys").out
+    (in_cluster.folder / ".dsk/keys/host-10.255.255.12").unlink()
+    assert "not made yet; dsk up" in in_cluster("keys").out
+    in_cluster.write("log", LINE)
+    assert "dsk up makes" in in_cluster("keys", "--add", "log", code=2).err
 
 
 def test_keys_of_servers_with_an_engine(in_cluster: Dsk) -> None:

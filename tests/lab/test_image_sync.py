@@ -261,7 +261,7 @@ def test_a_disk_that_is_full_before_and_on_the_way(
     small_disk.run(["rm", "/var/lib/docker/fill"])
     lab.nodes[0].bandwidth("80mbit")
     running = sync.start("image", "sync")
-    running.wait_for("MB, ")
+    running.wait_for(" MB")
     leave(20)
     assert running.wait() == 1
     assert "node1 (10.88.0.12): the disk is full" in running.text
@@ -280,6 +280,9 @@ def test_the_master_gets_it_from_the_operators_machine(lab: Lab, sync: Cluster) 
         out = sync.dsk("image", "sync").out
         assert f"sending {WANTED} from this machine to node0" in out
         assert f"sending {WANTED} from node0 to node1" in out
+        phases = ["this machine packs", "node0 (10.88.0.11): has received", "node0 packs"]
+        places = [out.index(phase) for phase in phases]
+        assert places == sorted(places)
         assert identity(second, WANTED) == identity(first, WANTED)
     finally:
         lab.seed([WANTED, OTHER], [first])

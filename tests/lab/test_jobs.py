@@ -93,6 +93,10 @@ def test_json_is_one_event_a_line(cluster: Cluster) -> None:
     events = [json.loads(line) for line in cluster.dsk("launch", "--json", train).out.splitlines()]
     assert events[-1]["event"] == "finished"
     assert events[-1]["state"] == "succeeded"
+    last = [event for event in events if event["event"] == "step"][-1]
+    assert (last["step"], last["steps"]) == (1, 1)
+    assert last["loss"] is not None
+    assert not [event for event in events if "ending what is left" in event.get("text", "")]
 
 
 def test_a_supervisor_that_is_killed_leaves_nothing_running(

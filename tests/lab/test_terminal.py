@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -58,7 +60,7 @@ def test_ctrl_c_asks_and_detaching_lets_the_job_go_on(cluster: Cluster) -> None:
         child.expect("'loss'", timeout=START_S)
         child.sendintr()
         child.expect(QUESTION)
-        child.sendline("detach")
+        child.sendline("d")
         child.expect("the job goes on; follow it with: dsk logs -f")
         assert exit_code(child) == 0
     job = running_job(cluster)
@@ -94,6 +96,23 @@ def test_a_terminal_that_is_closed_leaves_the_job_running(cluster: Cluster) -> N
     job = running_job(cluster)
     assert cluster.processes_of(job)
     cluster.dsk("stop")
+
+
+@pytest.mark.usefixtures("stopped_after")
+def test_an_output_that_is_closed_leaves_the_job_running_and_says_so(cluster: Cluster) -> None:
+    launch = shlex.join(cluster.argv("launch", cluster.train(**LONG)))
+    done = subprocess.run(
+        ["bash", "-c", f"{launch} | grep -m 1 \"'loss'\"; exit ${{PIPESTATUS[0]}}"],
+        cwd=cluster.folder,
+        capture_output=True,
+        text=True,
+        timeout=START_S,
+        check=False,
+    )
+    job = running_job(cluster)
+    assert done.returncode == 141
+    assert f"dsk logs -f {job}   end it with: dsk stop {job}" in done.stderr
+    assert cluster.processes_of(job)
 
 
 def test_a_new_host_key_is_shown_and_asked_for(lab: Lab, small: Cluster) -> None:

@@ -3,16 +3,40 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
+from typing import Any
 
 import click
 
-from dsk.cli.printing import echo
+from dsk.cli.printing import echo, echo_json
 from dsk.errors import DskError, Unreachable
 
 
 def show(error: DskError) -> None:
     echo(f"{click.style('error:', fg='red')} {error}", err=True)
+
+
+def show_as_json(message: str, exit_code: int, where: str | None, fix: str | None) -> None:
+    """For `--json` (docs/events.md): one line on standard output."""
+    error = {"event": "error", "message": message, "where": where, "fix": fix}
+    echo_json({**error, "exit_code": exit_code}, indent=None)
+
+
+def asked_for_json(group: click.Group, arguments: Sequence[str]) -> bool:
+    """Whether the command that these arguments name has --json and they hold it. For errors, also
+    those in the arguments themselves, which leave no parsed command behind."""
+    words = list(takewhile(lambda word: word != "--", arguments))
+    if "--json" not in words:
+        return False
+    found: click.Command = group
+    context = click.Context(group)
+    for word in words:
+        if not isinstance(found, click.Group):
+            break
+        found = found.get_command(context, word) or found
+    options: Mapping[str, Any] = {name: each for each in found.params for name in each.opts}
+    return "--json" in options
 
 
 def finish(errors: Sequence[DskError]) -> None:

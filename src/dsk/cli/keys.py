@@ -13,7 +13,6 @@ from dsk.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dsk.bundle import KeyPair
     from dsk.cluster.model import Cluster
     from dsk.fleet.workerkeys import WorkerKey
 
@@ -33,19 +32,27 @@ if TYPE_CHECKING:
 def command(context: Context, *, files: tuple[IO[str], ...], replace: bool, as_json: bool) -> None:
     """Show the key for DSK_AUTHORIZED_KEY, and the workers' host keys that are known.
 
-    For servers that are containers. The cluster's key is .dsk/keys/cluster, made where it is
-    missing. This container's own host key is taken from it; --add takes the others'.
+    Where the servers are containers, the cluster's key, .dsk/keys/cluster, is made if it is
+    missing. This container's own host key is taken from it; --add takes the others'. Where they
+    are not, `dsk up` makes and distributes all keys; they are only shown here.
     """
     from dsk.fleet import workerkeys
     from dsk.fleet.keys import ensure_cluster_key
 
     cluster = context.cluster()
     if not cluster.in_place:
-        raise UserError(
-            "dsk up makes and distributes the keys of these servers",
-            where=context.file.name,
-            fix="dsk up; where the servers are themselves containers: in_place: true in dsk.yaml",
-        )
+        found = None if files or replace else workerkeys.made_by_up(cluster)
+        if as_json and not (files or replace):
+            echo_json(_as_json(cluster, found[0] if found else None, found[1] if found else {}))
+        elif found:
+            echo(_text(cluster, *found))
+        else:
+            raise UserError(
+                "dsk up makes and distributes the keys of these servers",
+                where=context.file.name,
+                fix="dsk up; where the servers are containers: in_place: true in dsk.yaml",
+            )
+        return
     pair = ensure_cluster_key(cluster, lambda text: echo(text, err=True))
     own = workerkeys.own()
     if own and own.host in {node.host for node in cluster.nodes}:
@@ -55,22 +62,25 @@ def command(context: Context, *, files: tuple[IO[str], ...], replace: bool, as_j
         workerkeys.add(cluster, given, file.name, replace=replace)
     known = workerkeys.known(cluster)
     if as_json:
-        echo_json(_as_json(cluster, pair, known))
+        echo_json(_as_json(cluster, pair.public, known))
     else:
-        echo(_text(cluster, pair, known))
+        echo(_text(cluster, pair.public, known))
 
 
-def _text(cluster: Cluster, pair: KeyPair, known: Mapping[str, WorkerKey]) -> str:
+def _text(cluster: Cluster, public: str, known: Mapping[str, WorkerKey]) -> str:
     from dsk.fleet.workerkeys import SHOW
 
-    lines = [f"DSK_AUTHORIZED_KEY={pair.public} dsk:{cluster.name}"]
+    missing = f"not known yet; there: {SHOW}" if cluster.in_place else "not made yet; dsk up"
+    lines = [f"DSK_AUTHORIZED_KEY={public} dsk:{cluster.name}"]
     for node in cluster.nodes:
         key = known.get(node.host)
-        lines.append(f"{node}  {key.fingerprint if key else f'not known yet; there: {SHOW}'}")
+        lines.append(f"{node}  {key.fingerprint if key else missing}")
     return "\n".join(lines)
 
 
-def _as_json(cluster: Cluster, pair: KeyPair, known: Mapping[str, WorkerKey]) -> dict[str, Any]:
+def _as_json(
+    cluster: Cluster, public: str | None, known: Mapping[str, WorkerKey]
+) -> dict[str, Any]:
     nodes = [
         {
             "node": node.index,
@@ -79,4 +89,4 @@ def _as_json(cluster: Cluster, pair: KeyPair, known: Mapping[str, WorkerKey]) ->
         }
         for node in cluster.nodes
     ]
-    return {"authorized_key": pair.public, "nodes": nodes}
+    return {"authorized_key": public, "nodes": nodes}

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from queue import Empty
 from typing import TYPE_CHECKING
 
 import click
 
 from dsk.cli.context import Context, in_place_option, pass_context
-from dsk.cli.printing import echo, echo_json
+from dsk.cli.language import preferred
+from dsk.cli.printing import ReaderGone, echo, echo_json
+from dsk.text import Text
 from dsk.wire.jobspec import LAUNCHERS, LauncherName
 
 if TYPE_CHECKING:
@@ -22,6 +25,13 @@ if TYPE_CHECKING:
     from dsk.jobs.planning import Plan
 
 DETACHED = "the job goes on; follow it with: dsk logs -f {job}   end it with: dsk stop {job}"
+READER_GONE = "dsk: nobody reads this output any more; "
+QUESTION = Text("stop the job, or detach and let it go on?", "停止任务，还是转到后台让它继续运行？")
+CHOICES = Text("s = stop, d = detach", "s = 停止，d = 转到后台")
+ANSWERS = {
+    "stop": ("s", "stop", "停", "停止"),
+    "detach": ("d", "detach", "后台", "转到后台", "分离"),
+}
 PHASES_UNTIL_CHECKED = 2
 """The first is that of connecting to the workers and looking at them."""
 
@@ -108,14 +118,15 @@ def command(
             # Its word counts more than what failed for the same reason: it says how to mend it.
             tell_of_servers()
         supervisor = place.start(planned.spec)
-        _announce(planned, as_json=as_json)
-        if detach and _passes_its_checks(supervisor):
-            job = planned.spec.job
-            if as_json:
-                echo_json({"job": job}, indent=None)
-            else:
-                echo(DETACHED.format(job=job))
-            return
+        job = planned.spec.job
+        with _telling_that_it_goes_on(job):
+            _announce(planned, as_json=as_json)
+            if detach and _passes_its_checks(supervisor):
+                if as_json:
+                    echo_json({"job": job}, indent=None)
+                else:
+                    echo(DETACHED.format(job=job))
+                return
         # Also one that was to be detached and is not to be: its end is shown as any other's.
         spec = planned.spec
         shows = JsonLines() if as_json else Screen(spec.world_size, len(request.cluster.nodes))
@@ -129,7 +140,6 @@ def _no_word() -> None:
 def _explain(recent: Recent, job: str) -> None:
     """Why the job failed, as far as what was shown tells."""
     from dsk.cli.diagnosis import short
-    from dsk.cli.language import preferred
 
     echo(short(recent.diagnosis(), job, preferred()))
 
@@ -182,7 +192,8 @@ def follow(supervisor: Supervisor, shows: Shows, *, explain: bool) -> int:
     stopping = False
     while True:
         try:
-            finished = show_all(heard, shows)
+            with _telling_that_it_goes_on(supervisor.job, lambda: not recent.finished):
+                finished = show_all(heard, shows)
         except KeyboardInterrupt:
             if not stopping and _wants_to_detach():
                 shows.show(Notice(time.time(), DETACHED.format(job=supervisor.job)))
@@ -197,6 +208,20 @@ def follow(supervisor: Supervisor, shows: Shows, *, explain: bool) -> int:
         if explain and code == JobFailed.exit_code:
             _explain(recent, supervisor.job)
         return code
+
+
+@contextmanager
+def _telling_that_it_goes_on(
+    job: str, goes_on: Callable[[], bool] = lambda: True
+) -> Iterator[None]:
+    """Where standard output is closed inside (`dsk launch … | head`), standard error gets how to
+    follow and stop the job, which goes on as after --detach."""
+    try:
+        yield
+    except ReaderGone:
+        if goes_on():
+            echo(READER_GONE + DETACHED.format(job=job), err=True)
+        raise
 
 
 def _no_result(supervisor: Supervisor) -> JobFailed:
@@ -221,13 +246,21 @@ def _wants_to_detach() -> bool:
     """Asks on a terminal; without one, or at a second Ctrl-C, the job is to stop."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
+    language = preferred()
+    question, choices = QUESTION.in_language(language), CHOICES.in_language(language)
     try:
         answer = click.prompt(
-            "\nstop the job, or detach and let it go on?",
-            type=click.Choice(["stop", "detach"]),
-            default="stop",
-            err=True,
+            f"\n{question} ({choices})", default="stop", value_proc=_answer, err=True
         )
     except (KeyboardInterrupt, click.Abort):
         return False
     return bool(answer == "detach")
+
+
+def _answer(text: str) -> str:
+    """Raises UsageError, after which click asks again."""
+    word = text.strip().lower()
+    found = next((answer for answer, words in ANSWERS.items() if word in words), None)
+    if found is None:
+        raise click.UsageError(CHOICES.in_language(preferred()))
+    return found

@@ -35,6 +35,7 @@ COMMANDS = {
     "demo": "Train a tiny model on two nodes on this machine: no GPU, no download needed.",
 }
 INTERRUPTED = 130
+DEFECT = "this is a defect of dsk; report what the same command shows with `dsk --debug`"
 
 
 @click.group(
@@ -84,9 +85,11 @@ def main() -> None:
         error.show(file=said)
         echo(said.getvalue().rstrip("\n"), err=True)
         code = error.exit_code
+        _show_json(error.format_message(), code)
     except DskError as error:
         from dsk.cli.errors import show
 
+        _show_json(error.message, error.exit_code, error.where, error.fix)
         if debug:
             _show_traceback()
         else:
@@ -98,17 +101,23 @@ def main() -> None:
     except BrokenPipeError:
         reader_gone()
     except Exception as error:
+        what = f"unexpected {type(error).__name__}: {error}"
+        code = DskError.exit_code
+        _show_json(what, code, fix=DEFECT)
         if debug:
             _show_traceback()
         else:
-            echo(
-                f"error: unexpected {type(error).__name__}: {error}\n"
-                "  fix: this is a defect of dsk; report what the same command shows with "
-                "`dsk --debug`",
-                err=True,
-            )
-        code = DskError.exit_code
+            echo(f"error: {what}\n  fix: {DEFECT}", err=True)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _show_json(
+    message: str, exit_code: int, where: str | None = None, fix: str | None = None
+) -> None:
+    from dsk.cli.errors import asked_for_json, show_as_json
+
+    if asked_for_json(dsk, sys.argv[1:]):
+        show_as_json(message, exit_code, where, fix)
 
 
 def _show_traceback() -> None:

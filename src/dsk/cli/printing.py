@@ -30,6 +30,11 @@ def colourless() -> bool:
     return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 
 
+def draws() -> bool:
+    """Whether standard output is a terminal on which lines can be drawn over."""
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
 def encodes(text: str) -> bool:
     """Whether standard output has these characters."""
     try:
@@ -62,10 +67,14 @@ def echo_json_text(text: str) -> None:
     _write(text, sys.stdout, nl=True)
 
 
+class ReaderGone(SystemExit):
+    """Ends dsk because the program that reads its output has exited."""
+
+
 def reader_gone() -> NoReturn:
-    """Ends this process where its reader has. Python would complain once more at its own end."""
+    """Raises ReaderGone. Python would complain about the closed output once more when it exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(BROKEN_PIPE)
+    raise ReaderGone(BROKEN_PIPE)
 
 
 def _write(text: str, stream: IO[str], *, nl: bool) -> None:

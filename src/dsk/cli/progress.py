@@ -1,15 +1,18 @@
-"""How bytes get on, each under a name: bars on a terminal, in a pipe a line for each tenth."""
+"""The progress of bytes, each under a name: bars on a terminal, a line now and then elsewhere.
+
+Every command that shows progress does it here, so that a pipe or file gets few lines from all."""
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 from dsk.cli.controls import printable
-from dsk.cli.printing import echo
+from dsk.cli.printing import draws, echo
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -17,27 +20,39 @@ if TYPE_CHECKING:
 
 Self = TypeVar("Self", bound="Progress")
 
-PART_SHOWN = 0.1
+LINE_EVERY_S = 10.0
+"""Where there is no terminal, each name gets at most one line in this time."""
 MB, GB = 1e6, 1e9
+
+
+@dataclass
+class _Printed:
+    """What a pipe was shown of one name. `now` is the newest state: done and total bytes."""
+
+    begun: float
+    shown_at: float
+    shown: tuple[int, int | None]
+    now: tuple[int, int | None]
+    complete: bool = False
 
 
 class Progress:
     """For several threads. Use it in a `with`, so that the terminal is left as it was."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._lock = threading.Lock()
+        self._clock = clock
         self._bars: RichProgress | None = None
         self._tasks: dict[str, TaskID] = {}
-        self._begun: dict[str, float] = {}
-        self._shown: dict[str, int] = {}
+        self._printed: dict[str, _Printed] = {}
 
-    def update(self, name: str, done: int, total: int) -> None:
-        """`done` of `total` bytes; what more is to come may still be found out on the way."""
+    def update(self, name: str, done: int, total: int | None) -> None:
+        """`done` of `total` bytes; None where the total is not known yet."""
         with self._lock:
-            if sys.stdout.isatty():
+            if draws():
                 self._draw(name, done, total)
             else:
-                self._tell(name, done, total)
+                self._print_line(name, done, total)
 
     def say(self, line: str) -> None:
         """Above the bars, where there are some."""
@@ -47,16 +62,28 @@ class Progress:
             else:
                 self._bars.console.print(printable(line), markup=False, highlight=False)
 
-    def _tell(self, name: str, done: int, total: int) -> None:
-        begun = self._begun.setdefault(name, time.monotonic())
-        shown = self._shown.get(name, 0)
-        if done >= shown + total * PART_SHOWN or shown < done == total:
-            self._shown[name] = done
-            unit, word = (GB, "GB") if total >= GB else (MB, "MB")
-            rate = done / MB / max(time.monotonic() - begun, 0.1)
-            echo(f"{name}: {done / unit:.1f} of {total / unit:.1f} {word}, {rate:.0f} MB/s")
+    def _print_line(self, name: str, done: int, total: int | None) -> None:
+        """The first state and the complete one at once, others when it is time for a line."""
+        now = self._clock()
+        lines = self._printed.get(name)
+        if lines is None:
+            self._printed[name] = _Printed(now, now, (done, total), (done, total), done == total)
+            echo(f"{name}: {_size(done, total)}")
+            return
+        lines.now = (done, total)
+        completes = done == total and not lines.complete
+        lines.complete = lines.complete or completes
+        if completes or now - lines.shown_at >= LINE_EVERY_S:
+            self._print_newest(name, lines)
 
-    def _draw(self, name: str, done: int, total: int) -> None:
+    def _print_newest(self, name: str, lines: _Printed) -> None:
+        if lines.shown == lines.now:
+            return
+        lines.shown, lines.shown_at = lines.now, self._clock()
+        rate = lines.now[0] / MB / max(lines.shown_at - lines.begun, 0.1)
+        echo(f"{name}: {_size(*lines.now)}, {rate:.0f} MB/s")
+
+    def _draw(self, name: str, done: int, total: int | None) -> None:
         if self._bars is None:
             from rich.progress import BarColumn, DownloadColumn, TransferSpeedColumn
             from rich.progress import Progress as RichProgress
@@ -80,3 +107,11 @@ class Progress:
     ) -> None:
         if self._bars is not None:
             self._bars.stop()
+        for name, lines in self._printed.items():
+            self._print_newest(name, lines)
+
+
+def _size(done: int, total: int | None) -> str:
+    unit, word = (GB, "GB") if (total or done) >= GB else (MB, "MB")
+    of = "" if total is None else f" of {total / unit:.1f}"
+    return f"{done / unit:.1f}{of} {word}"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
 import time
 from dataclasses import replace
 
@@ -13,11 +11,12 @@ import click
 from dsk.cli import events
 from dsk.cli.controls import coloured
 from dsk.cli.fold import Fold, Folded, numbers
-from dsk.cli.printing import draw, echo
+from dsk.cli.printing import draw, draws, echo
+from dsk.cli.progress import LINE_EVERY_S
 from dsk.wire.events import Event, Exited, Output, Step
 
-BAR_EVERY_S = 10.0
-"""In a pipe a bar is a line, and a new one no sooner than after that."""
+BAR_EVERY_S = LINE_EVERY_S
+"""In a pipe a bar is a line like any other progress."""
 BAR_LASTS_S = 30.0
 BAR_END = "%|"
 """In a line with an end it is how tqdm's bar looked last; other lines are printed above a bar."""
@@ -34,7 +33,7 @@ class Screen:
         self._fold = Fold(shown or world_size)
         widest = events.place(max(nodes - 1, 0), max(world_size - 1, 0))
         self._width = max(len(widest), len(self._all_ranks()) if world_size > 1 else 0)
-        self._draws = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+        self._draws = draws()
         self._drawn = False
         self._bars: dict[int, Output] = {}
         self._bar_at = 0.0

@@ -14,7 +14,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from dsk.errors import UserError
 
@@ -36,8 +36,16 @@ GB = 1e9
 
 Tick = Callable[[int], None]
 """Told how many bytes of the tar have passed so far."""
-Progress = Callable[[str, int, int], None]
-"""Told what is being done, and how many bytes of it are, and of how many (about)."""
+
+
+class Progress(Protocol):
+    """What dsk.cli.progress.Progress does."""
+
+    def update(self, name: str, done: int, total: int | None) -> None:
+        """What is being done, how many bytes are done and of how many (None: not known)."""
+
+    def say(self, line: str) -> None:
+        """What is being done while no bytes are counted."""
 
 
 @dataclass(frozen=True)

@@ -109,9 +109,9 @@ def run(
                     process.stdin.flush()
             code = process.wait()
             if code and not errors:
-                errors.append(_ended(cluster, process.stderr.read(), code))
+                errors.append(_tell_ended(cluster, process.stderr.read(), code, tell))
         except BrokenPipeError:
-            errors.append(_ended(cluster, process.stderr.read(), process.wait()))
+            errors.append(_tell_ended(cluster, process.stderr.read(), process.wait(), tell))
         finally:
             processes.end(process)
     return errors
@@ -121,6 +121,14 @@ def _error(cluster: Cluster, event: Failed) -> DskError:
     kinds = {kind.exit_code: kind for kind in (UserError, Unreachable, JobFailed)}
     where = None if event.node is None else str(cluster.nodes[event.node])
     return kinds.get(event.code, DskError)(event.message, where=where, fix=event.fix)
+
+
+def _tell_ended(
+    cluster: Cluster, stderr: bytes, code: int, tell: Callable[[Event], None]
+) -> DskError:
+    error = _ended(cluster, stderr, code)
+    tell(Failed(error.message, error.exit_code, cluster.master.index, error.fix))
+    return error
 
 
 def _ended(cluster: Cluster, stderr: bytes, code: int) -> DskError:

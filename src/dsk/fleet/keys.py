@@ -31,7 +31,9 @@ def ensure_cluster_key(cluster: Cluster, say: Callable[[str], None]) -> KeyPair:
     ensure_state_dir(cluster)
     folder = cluster.key.parent
     folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
-    _repair(folder, FOLDER_MODE, say)
+    # `install -D` makes it with 0755: the keys inside have modes of their own, so nothing was
+    # exposed, unless others could put keys there.
+    _repair(folder, FOLDER_MODE, say, harmless=0o755)
     return _pair(cluster.key, f"dsk:{cluster.name}", say)
 
 
@@ -44,11 +46,14 @@ def _pair(path: Path, comment: str, say: Callable[[str], None]) -> KeyPair:
     return KeyPair(path.read_text(), keygen.public_half(path))
 
 
-def _repair(path: Path, mode: int, say: Callable[[str], None]) -> None:
+def _repair(path: Path, mode: int, say: Callable[[str], None], *, harmless: int = 0) -> None:
+    """Says so, unless the mode allowed nothing beyond `harmless`."""
     now = path.stat().st_mode & 0o7777
-    if now != mode:
-        path.chmod(mode)
-        say(f"{path} had mode {now:04o}, which lets others in; it is {mode:04o} again")
+    if now == mode:
+        return
+    path.chmod(mode)
+    if now & ~harmless:
+        say(f"{path} had mode {now:04o}, which gives others access; it is {mode:04o} again")
 
 
 def existing_keys(cluster: Cluster) -> Keys | None:

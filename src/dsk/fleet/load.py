@@ -97,7 +97,7 @@ def _same(image: Image | None, manifest: Manifest) -> bool:
 
 
 def _check(file: Path, manifest: Manifest, progress: Progress) -> None:
-    archive.check(file, manifest, lambda done: progress("checked", done, manifest.tar))
+    archive.check(file, manifest, lambda done: progress.update("checked", done, manifest.tar))
 
 
 def _look(server: Server, manifest: Manifest, devices: Accelerator) -> Engine:
@@ -162,7 +162,7 @@ def _load(
     where = server.where
 
     def tick(done: int) -> None:
-        progress(f"loaded, {where}", done, manifest.tar)
+        progress.update(f"sent to {where}", done, manifest.tar)
 
     loader = server.popen(["docker", "load", "--quiet"], stdin=processes.PIPE)
     assert loader.stdin  # noqa: S101 - PIPE above
@@ -173,6 +173,9 @@ def _load(
             for chunk in archive.read(file, manifest, tick):
                 _put(loader.stdin, chunk, where)
             loader.stdin.close()
+            progress.say(
+                f"{where}: has received everything; its engine unpacks the layers (docker load)"
+            )
         code = loader.wait(LOAD_LIMIT_S)
         said = loader.stderr.read().decode(errors="replace").strip()
     except processes.TimeoutExpired:

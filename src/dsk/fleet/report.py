@@ -20,13 +20,13 @@ class Said:
 class Transferred:
     """The image on its way to `node`: `done` of `total` bytes on the wire.
 
-    `total` may grow while the image is still being read, and is about right where an engine streams
-    it (docker save says no size).
+    `total` is None while it is not known: the image is still being read, or an engine streams more
+    than the image's size (`docker save` says no size of its own).
     """
 
     node: Node
     done: int
-    total: int
+    total: int | None
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,15 @@ class NodeDone:
 
     node: Node
     text: str
+
+
+def packing(name: str) -> Said:
+    """`docker save` sends nothing until it has read the image: up to a minute of silence."""
+    return Said(f"{name} packs the image (docker save); sending starts after that")
+
+
+def unpacking(node: Node) -> Said:
+    return Said("has received everything; its engine unpacks the layers", node)
 
 
 Report = Callable[[Said | Transferred | NodeDone], None]

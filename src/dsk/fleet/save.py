@@ -34,9 +34,11 @@ def save(reference: str, file: Path, progress: Progress, *, force: bool) -> Mani
     with open_server(Local(), Path()) as server:
         manifest = _described(server, reference)
         _check_room(file, manifest)
+        progress.say("this machine reads the image (docker save); packing starts after that")
 
         def tick(done: int) -> None:
-            progress("packed", done, max(done, manifest.size))
+            # An engine's tar may be larger than what it gives as the image's size.
+            progress.update("packed", done, manifest.size if done <= manifest.size else None)
 
         try:
             return archive.write(file, manifest, _saved(server, reference), tick)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dsk.cluster.model import Cluster, Node
+from dsk.connect import keygen
 from dsk.errors import UserError
 from dsk.files import write_atomic
 from dsk.fleet.state import ensure_state_dir
@@ -97,6 +98,20 @@ def known(cluster: Cluster) -> dict[str, WorkerKey]:
     """By the node's address."""
     keys = (_key(line) for line in _lines(cluster))
     return {key.host: key for key in keys if key and key.port == cluster.worker_port}
+
+
+def made_by_up(cluster: Cluster) -> tuple[str, dict[str, WorkerKey]] | None:
+    """The public half of the cluster's key, and the host keys by the node's address, as far as
+    `dsk up` has made them; None before its first run. Raises UserError where a file is no key."""
+    if not cluster.key.exists():
+        return None
+    keys = {}
+    for node in cluster.nodes:
+        path = cluster.key.parent / f"host-{node.host}"
+        if path.exists():
+            blob = keygen.public_half(path).split()[1]
+            keys[node.host] = WorkerKey(node.host, cluster.worker_port, blob)
+    return keygen.public_half(cluster.key), keys
 
 
 def check_known(cluster: Cluster, hosts: Iterable[str]) -> None:

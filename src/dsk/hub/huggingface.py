@@ -22,10 +22,16 @@ WEIGHTS = (".safetensors", ".bin", ".pt")
 CODE = "*.py"
 
 
-def fetch(wanted: Fetch, tell: Callable[[Word], None]) -> Ready:
-    """Downloads what the cache lacks; a hub that does not answer is not needed for a complete copy.
+class Offline(UserError):
+    """HF_HUB_OFFLINE forbids to ask the hub."""
 
-    Raises UserError (no such repository, no access), Unreachable, or JobFailed (disk full).
+
+def fetch(wanted: Fetch, tell: Callable[[Word], None]) -> Ready:
+    """Downloads what the cache lacks; a complete copy is enough where the hub does not answer or
+    HF_HUB_OFFLINE is set.
+
+    Raises UserError (no such repository, no access, offline), Unreachable, or JobFailed (disk
+    full).
     """
     ready = _fetch(wanted, tell)
     if not wanted.remote_code or wanted.look_only:
@@ -69,7 +75,8 @@ def _fetch(wanted: Fetch, tell: Callable[[Word], None]) -> Ready:
         return _download(wanted, cache, folder, tell)
     except Exception as error:
         refused = _meaning(error, wanted)
-        if isinstance(refused, Unreachable) and (snapshot := _whole_copy(wanted, cache, folder)):
+        unasked = isinstance(refused, Unreachable | Offline)
+        if unasked and (snapshot := _whole_copy(wanted, cache, folder)):
             return Ready(_paths(folder, snapshot), 0, refused.message)
         raise refused from error
 
@@ -195,8 +202,19 @@ def _meaning(error: Exception, wanted: Fetch) -> DskError:
             fix="correct the name (most are OWNER/NAME; a folder is looked for in the workspace"
             " first); for a private repository set HF_TOKEN under env in dsk.yaml",
         )
-    if refused := disk_error(error):
-        return refused
+    return disk_error(error) or _not_asked(error, wanted)
+
+
+def _not_asked(error: Exception, wanted: Fetch) -> Offline | Unreachable:
+    """The hub was not asked, or gave no usable answer."""
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return Offline(
+            f"HF_HUB_OFFLINE is set, so {wanted.repo} cannot be downloaded",
+            fix="delete HF_HUB_OFFLINE under env in dsk.yaml where the master reaches the hub;"
+            " or copy the model into the workspace and name its path (docs/guide/air-gapped.md)",
+        )
     last = str(error).strip().splitlines()[:1] or [""]
     return Unreachable(
         f"{constants.ENDPOINT} cannot be used: {type(error).__name__}: {last[0][:200]}",

@@ -14,7 +14,7 @@ from dsk.fleet import ranklogs
 from dsk.jobs import history
 from dsk.jobs.place import Place as JobPlace
 from dsk.jobs.states import LOST, JobState
-from dsk.wire.events import Event, Failure, Output
+from dsk.wire.events import Event, Failure, Finished, Output
 
 RECENT = 20_000
 """Lines of output that are kept while a job is followed; memory stays bounded."""
@@ -59,6 +59,8 @@ class Recent:
         self._told: list[tuple[int, Event]] = []
         self._output: deque[tuple[int, Event]] = deque(maxlen=RECENT)
         self._count = 0
+        self.finished = False
+        """Whether the job's last event was among them."""
 
     def watch(self, events: Iterable[Event]) -> Iterator[Event]:
         for event in events:
@@ -67,6 +69,8 @@ class Recent:
                 self._output.append((self._count, event))
             elif isinstance(event, Failure):
                 self._told.append((self._count, event))
+            elif isinstance(event, Finished):
+                self.finished = True
             yield event
 
     def diagnosis(self) -> Diagnosis:

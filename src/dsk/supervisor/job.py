@@ -70,6 +70,8 @@ class Job:
         self._watches: list[Watch] = []
         self._ending = False
         """Its outcome is known."""
+        self._succeeded = False
+        """All ranks have ended with 0: none of them is left to end."""
 
     def run(self) -> int:
         """Returns dsk's exit code; everything that the job started has then ended. Why it failed is
@@ -206,7 +208,7 @@ class Job:
         started.callback(self._end_attempt, attempt, workers, launcher)
         launcher.start(number)
         found = attempt.watch()
-        self._ending = True
+        self._ending, self._succeeded = True, found is None
         failure = self._hung(found, workers, number) if isinstance(found, Stall) else found
         return failure and self._with_last_words(failure, attempt)
 
@@ -220,14 +222,15 @@ class Job:
 
     def _end_attempt(self, attempt: Attempt, workers: Workers, launcher: Launcher) -> None:
         # The ranks first: pdsh, and with it the runner, waits for every node for ever.
-        self._phase("stopping", "ending what is left of the job on every node")
+        if not self._succeeded:
+            self._phase("stopping", "ending what is left of the job on every node")
         for problem in workers.end_ranks(self._spec.job):
             self._record.tell(Notice(time.time(), problem))
         launcher.end()
         with ThreadPoolExecutor(len(self._watches)) as pool:
             list(pool.map(lambda watch: watch.catch_up(CATCH_UP_LIMIT_S), self._watches))
         attempt.drain()
-        self._record.progress()
+        self._record.progress(last=True)
 
     def _hung(self, stall: Stall, workers: Workers, attempt: int) -> Failure:
         at = time.time()

@@ -45,7 +45,8 @@ class Record:
         self._early: list[Event] = []
         self._nodes: dict[int, NodeStatus] = {}
         self._last_words: dict[int, Progress] = {}
-        self._step_told = 0.0
+        self._step_told: Step | None = None
+        self._step_told_at = 0.0
         self._pace = Pace()
 
     def open(self, folder: Path) -> None:
@@ -101,8 +102,9 @@ class Record:
         """What a report from before its end does not know; `progress` writes it."""
         self._last_words[rank] = last_word
 
-    def progress(self) -> None:
-        """Brings status.json up to what the nodes have reported."""
+    def progress(self, *, last: bool = False) -> None:
+        """Brings status.json up to what the nodes have reported. `last`: the ranks have ended, so
+        that the last step and loss are told now."""
         before = self.status
         reported = {
             rank.rank: rank.progress
@@ -127,12 +129,18 @@ class Record:
         self.status = replace(self.status, seconds_left=left)
         self._save_status()
         moved = (before.phase, before.step) != (self.status.phase, self.status.step)
-        if behind and moved and time.monotonic() - self._step_told > STEP_EVERY_S:
-            self._step_told = time.monotonic()
-            now = self.status
-            self.tell(
-                Step(time.time(), behind.phase, now.step, now.steps, now.loss, now.samples_per_s)
-            )
+        if behind and (moved or last):
+            self._tell_step(behind.phase, last=last)
+
+    def _tell_step(self, phase: str, *, last: bool) -> None:
+        """Now and then, and at once where it is the first or the last step."""
+        now, told = self.status, self._step_told
+        step = Step(time.time(), phase, now.step, now.steps, now.loss, now.samples_per_s)
+        first = now.step is not None and (told is None or told.step is None)
+        changed = now.step is not None and (told is None or replace(told, at=step.at) != step)
+        if first or (last and changed) or time.monotonic() - self._step_told_at > STEP_EVERY_S:
+            self._step_told, self._step_told_at = step, time.monotonic()
+            self.tell(step)
 
     def _save_status(self) -> None:
         if self._written is not None:

@@ -64,6 +64,72 @@ def test_one_ranks_repeated_line_stays_repeated() -> None:
     assert fold(2, (1.0, 0, "a"), (1.1, 0, "a")) == [((0,), "a"), ((0,), "a")]
 
 
+def batches(*ranks: list[str]) -> list[tuple[float, int, str]]:
+    """Each rank's lines at once, a few milliseconds after those of the rank before."""
+    return [(1.0 + rank / 200, rank, line) for rank, lines in enumerate(ranks) for line in lines]
+
+
+def test_nodes_whose_lines_arrive_one_after_the_other() -> None:
+    """443 lines came twice: the line that names the rank was put after all others' lines."""
+    common = [f"[INFO] line {n}" for n in range(443)]
+    shown = fold(2, *batches(["rank: 0", *common], ["rank: 1", *common]))
+    assert shown == [((0,), "rank: 0"), ((1,), "rank: 1"), *(((0, 1), line) for line in common)]
+
+
+def test_a_line_that_one_rank_prints_early_and_another_late() -> None:
+    common = [f"line {n}" for n in range(40)]
+    printed = batches([*common, "warnings.warn("], ["a warning", "warnings.warn(", *common])
+    assert fold(2, *printed) == [
+        ((1,), "a warning"),
+        ((1,), "warnings.warn("),
+        *(((0, 1), line) for line in common),
+        ((0,), "warnings.warn("),
+    ]
+    printed = batches(["early", *common], [*common, "early"])
+    assert fold(2, *printed) == [
+        ((0,), "early"),
+        *(((0, 1), line) for line in common),
+        ((1,), "early"),
+    ]
+
+
+def test_two_tracebacks_that_differ_inside() -> None:
+    printed = batches(["Traceback", "a", "forward", "Error 0"], ["Traceback", "b", "forward", "E"])
+    assert fold(2, *printed) == [
+        ((0, 1), "Traceback"),
+        ((0,), "a"),
+        ((1,), "b"),
+        ((0, 1), "forward"),
+        ((0,), "Error 0"),
+        ((1,), "E"),
+    ]
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 8])
+def test_the_order_of_arrival_makes_little_difference(ranks: int) -> None:
+    common = [f"line {n % 97}" for n in range(300)]
+    own = [[f"rank: {rank}", *common[:100], f"{rank}!", *common[100:]] for rank in range(ranks)]
+    assert len(fold(ranks, *batches(*own))) == 300 + 2 * ranks
+
+
+def test_a_line_that_is_moved_makes_none_wait_longer() -> None:
+    lines = Fold(2)
+    lines.push(Output(1.0, 0, 0, "a"), 0)
+    lines.push(Output(1.0, 0, 0, "b"), 0)
+    lines.push(Output(1.0 + WINDOW_S / 2, 1, 1, "own"), 1)
+    lines.push(Output(1.0 + WINDOW_S / 2, 1, 1, "b"), 1)
+    assert [each.line for each in lines.expire(1.0 + WINDOW_S)] == ["a", "own", "b"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_each_rank_keeps_its_order_however_lines_are_moved(seed: int) -> None:
+    made = random.Random(seed)
+    own: list[list[str]] = [[made.choice("abcdefghij") for _ in range(60)] for _ in range(3)]
+    shown = fold(3, *batches(*own))
+    for rank in range(3):
+        assert [line for ranks, line in shown if rank in ranks] == own[rank]
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_every_line_is_shown_once_and_each_rank_keeps_its_order(seed: int) -> None:
     made = random.Random(seed)

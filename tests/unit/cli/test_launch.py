@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 
+import pexpect
 import pytest
 
 from dsk.cli import launch
 from dsk.cli.listen import JsonLines, Shows
+from dsk.cli.printing import ReaderGone
 from dsk.cli.screen import Screen
 from dsk.errors import Unreachable
 from dsk.jobs import history
@@ -92,6 +97,70 @@ def test_detaching_after_ctrl_c_is_said_as_everything_else(
         assert isinstance(event, Notice) and event.text == sentence
     else:
         assert line == f"dsk: {sentence}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "detaches"),
+    [
+        *((word, True) for word in ("d", "D", "detach", " Detach ", "后台", "转到后台", "分离")),
+        *((word, False) for word in ("s", "S", "stop", "停止", "停", "")),
+    ],
+)
+@pytest.mark.parametrize("locale", ["C.UTF-8", "zh_CN.UTF-8"])
+def test_the_answers_at_ctrl_c(answer: str, locale: str, *, detaches: bool) -> None:
+    program = "from dsk.cli import launch; print('RESULT', launch._wants_to_detach())"
+    child = pexpect.spawn(
+        sys.executable,
+        ["-c", program],
+        env={**os.environ, "LC_ALL": locale, "PYTHONUTF8": "1", "TERM": "dumb"},
+        encoding="utf-8",
+        timeout=30,
+    )
+    child.expect("s = 停止" if locale.startswith("zh") else "stop the job, or detach")
+    child.sendline("x")
+    child.expect("d = ")
+    child.expect("d = ")
+    child.sendline(answer)
+    child.expect(f"RESULT {detaches}")
+    child.close()
+
+
+FOLLOW = """
+import sys
+from dsk.cli import launch
+from dsk.cli.listen import JsonLines
+from dsk.cli.printing import prepare
+from dsk.cli.screen import Screen
+from tests.unit.cli.test_launch import CONNECTS, Saying
+prepare()
+shows = JsonLines() if "json" in sys.argv else Screen(2, 2)
+supervisor = Saying(*[CONNECTS] * 3000, goes_on=True)
+launch.follow(supervisor, shows, explain=False)
+"""
+
+
+@pytest.mark.parametrize("shows", ["json", "text"])
+def test_a_closed_output_is_told_with_how_to_go_on(shows: str) -> None:
+    program = f"{sys.executable} -c '{FOLLOW}' {shows} | head -n 1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.splitlines()[-1] == "141"
+    assert done.stderr == (
+        "dsk: nobody reads this output any more; the job goes on; follow it with: dsk logs -f j2"
+        "   end it with: dsk stop j2\n"
+    )
+
+
+def test_a_job_that_has_ended_does_not_go_on(capsys: pytest.CaptureFixture[str]) -> None:
+    class Closed(Shown):
+        def show(self, event: Event) -> None:
+            if isinstance(event, Finished):
+                raise ReaderGone(141)
+
+    with pytest.raises(ReaderGone):
+        launch.follow(Saying(CONNECTS, REFUSED), Closed(), explain=False)
+    assert capsys.readouterr().err == ""
 
 
 def test_a_supervisor_without_a_last_word_is_no_job_that_goes_on() -> None:

@@ -7,8 +7,9 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from dsk.cluster.model import Cluster, Local, Node
-from dsk.errors import UserError
-from dsk.fleet.files import order, relative_path
+from dsk.errors import Unreachable, UserError
+from dsk.fleet.files import _tell_ended, order, relative_path
+from dsk.wire.transfer import Event, Failed
 
 NODES = tuple(Node(i, f"10.0.0.1{i}", 1, Local()) for i in range(3))
 CLUSTER = Cluster("lab", NODES, Path("dsk.yaml"), workspace=PurePosixPath("/数据 1"))
@@ -45,3 +46,11 @@ def test_the_master_comes_first_and_nobody_twice() -> None:
         order(CLUSTER, "push", "a", [NODES[0]])
     with pytest.raises(UserError, match="whole workspace"):
         order(CLUSTER, "push", ".", NODES, delete=True)
+
+
+def test_a_transfer_that_ends_early_is_an_event_too() -> None:
+    """`dsk push --json` prints events alone."""
+    told: list[Event] = []
+    error = _tell_ended(CLUSTER, b"a\nssh: broken\n", 255, told.append)
+    assert isinstance(error, Unreachable)
+    assert told == [Failed("the connection was lost: ssh: broken", 3, 0)]

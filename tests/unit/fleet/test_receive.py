@@ -14,7 +14,8 @@ from dsk.cluster.model import Cluster, Local, Node
 from dsk.connect import engine as engines
 from dsk.errors import DskError, Unreachable
 from dsk.fleet import stall
-from dsk.fleet.report import NodeDone, Said, Transferred
+from dsk.fleet.report import NodeDone, Said, Transferred, unpacking
+from dsk.fleet.sync import receive
 from dsk.fleet.sync.receive import _Engine, _Progress, _pull
 from dsk.fleet.sync.registry import Registry
 from dsk.wire.registry import Ready
@@ -49,6 +50,8 @@ class Serves:
     def __init__(self, looks: int = 1_000_000) -> None:
         self._left = looks
 
+    complete = True
+
     def blobs(self) -> dict[str, int]:
         return {"sha256:a": 5}
 
@@ -82,6 +85,25 @@ def hangs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
 
 def test_all_that_an_engine_says_is_heard() -> None:
     assert Transferred(NODE, 5, 5) in take(Engine(iter([LAYER])), Serves())
+
+
+def test_a_total_is_told_once_all_layers_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It grew while the master still read the image."""
+    monkeypatch.setattr(receive, "REPORT_EVERY_S", -1)
+    serves = Serves()
+    serves.complete = False
+
+    told: list[Said | Transferred | NodeDone] = []
+    progress = _Progress(NODE, cast("Registry", serves), told.append)
+    progress.take({"id": "b", "status": "Already exists"})
+    progress.take({**LAYER, "progressDetail": {"current": 2}})
+    serves.complete = True
+    progress.take({**LAYER, "progressDetail": {"current": 3}})
+    progress.take({"id": "a", "status": "Download complete"})
+    progress.take({"id": "a", "status": "Extracting", "progressDetail": {"current": 1}})
+    sent = [(each.done, each.total) for each in told if isinstance(each, Transferred)]
+    assert list(dict.fromkeys(sent)) == [(2, None), (3, 5), (5, 5)]
+    assert told.count(unpacking(NODE)) == 1 and told[-1] == unpacking(NODE)
 
 
 @pytest.mark.parametrize("last", [{"error": "no route to host"}, ConnectionError("no route")])

@@ -9,11 +9,16 @@ from types import ModuleType
 
 import pytest
 
-from dsk.errors import UserError
+from dsk.errors import Unreachable, UserError
 from dsk.hub.huggingface import fetch, repos_of_code
 from dsk.wire.hub import Fetch
 
-ERRORS = ("GatedRepoError", "RevisionNotFoundError", "RepositoryNotFoundError")
+ERRORS = (
+    "GatedRepoError",
+    "LocalEntryNotFoundError",
+    "RevisionNotFoundError",
+    "RepositoryNotFoundError",
+)
 
 
 @pytest.fixture
@@ -32,7 +37,7 @@ def library(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         def model_info(self, *_: object, **__: object) -> None:
             raise errors.__dict__["RepositoryNotFoundError"]
 
-    constants.__dict__["ENDPOINT"] = "https://hub.example"
+    constants.__dict__.update(ENDPOINT="https://hub.example", HF_HUB_OFFLINE=False)
     package.__dict__.update(
         constants=constants,
         errors=errors,
@@ -65,6 +70,47 @@ def test_a_repository_that_may_not_be_read(
     assert caught.value.message == (
         f"https://hub.example has no repository me/model that may be read with {says}"
     )
+
+
+class Refusing:
+    """An Api that cannot connect, as also where HF_HUB_OFFLINE forbids it."""
+
+    def __init__(self, *, token: str | None) -> None:
+        pass
+
+    def model_info(self, *_: object, **__: object) -> None:
+        raise ConnectionError("Cannot reach https://hub.example: offline mode is enabled.")
+
+
+@pytest.mark.parametrize("offline", [True, False])
+def test_what_forbids_to_ask_the_hub_is_named(
+    library: ModuleType, tmp_path: Path, *, offline: bool
+) -> None:
+    def nothing_there(*_: object, **__: object) -> None:
+        raise library.__dict__["errors"].LocalEntryNotFoundError
+
+    library.__dict__.update(HfApi=Refusing, snapshot_download=nothing_there)
+    library.__dict__["constants"].HF_HUB_OFFLINE = offline
+    with pytest.raises(UserError if offline else Unreachable) as caught:
+        fetch(Fetch("huggingface", "me/model", "main", "", str(tmp_path), None), print)
+    assert ("HF_HUB_OFFLINE" in caught.value.message) == offline
+    assert ("delete HF_HUB_OFFLINE" in str(caught.value.fix)) == offline
+    assert ("HF_ENDPOINT" in str(caught.value.fix)) != offline
+
+
+def test_a_complete_copy_is_enough_offline(library: ModuleType, tmp_path: Path) -> None:
+    folder = tmp_path / "models--me--model"
+    snapshot = folder / "snapshots" / "c0ffee"
+    snapshot.mkdir(parents=True)
+    for name in ("config.json", "model.safetensors"):
+        (snapshot / name).touch()
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text("c0ffee\n")
+    library.__dict__.update(HfApi=Refusing, snapshot_download=lambda *_, **__: str(snapshot))
+    library.__dict__["constants"].HF_HUB_OFFLINE = True
+    ready = fetch(Fetch("huggingface", "me/model", "main", "", str(tmp_path), None), print)
+    assert ready.downloaded == 0 and ready.paths[0] == str(snapshot)
+    assert ready.note.startswith("HF_HUB_OFFLINE is set")
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,17 @@ def test_a_stop_after_every_rank_has_succeeded_comes_too_late(told: Told, tmp_pa
     assert told.end == ("succeeded", 0)
 
 
+def test_a_job_that_has_succeeded_does_not_say_that_it_ends_ranks(
+    told: Told, tmp_path: Path
+) -> None:
+    ended: list[str] = []
+    job = Small(told, tmp_path, *GOOD)
+    job.at_end = lambda: ended.append("the launcher")
+    assert job.run() == 0
+    assert ended == ["the launcher"], "what ranks left behind is ended all the same"
+    assert ENDING not in [each.text for each in told.events if isinstance(each, Phase)]
+
+
 def test_a_rank_that_cannot_be_started_is_told_before_the_others_are_ended(
     told: Told, tmp_path: Path
 ) -> None:

@@ -28,13 +28,13 @@ def command(context: Context, file: Path, *, hosts: tuple[str, ...]) -> None:
 
     if not hosts:
         with Progress() as progress:
-            done = load_here(file, progress.update)
+            done = load_here(file, progress)
         echo(f"this machine: {done}; next: dsk up")
         return
     cluster = context.cluster_with_engines()
     nodes = find_nodes(cluster, hosts, "--to")
     with Progress() as progress:
-        results, errors = load_nodes(cluster, nodes, file, progress.update)
+        results, errors = load_nodes(cluster, nodes, file, progress)
     for node in nodes:
         if node.index in results:
             echo(f"{node}: {results[node.index]}")

@@ -28,7 +28,7 @@ def command(context: Context, file: Path, *, reference: str | None, force: bool)
     from dsk.fleet.save import save
 
     with Progress() as progress:
-        saved = save(reference or context.image(), file, progress.update, force=force)
+        saved = save(reference or context.image(), file, progress, force=force)
     echo(
         f"wrote {file}: {saved.reference}, {saved.packed / GB:.2f} GB "
         f"({saved.tar / GB:.2f} GB unpacked)"

@@ -11,7 +11,7 @@ from dsk.errors import DskError, UserError
 from dsk.fleet import image
 from dsk.fleet.contact import Fleet, open_fleet
 from dsk.fleet.probe import Image
-from dsk.fleet.report import NodeDone, Report, Said
+from dsk.fleet.report import NodeDone, Report, Said, packing
 from dsk.fleet.sync import admission, fit, hop, public
 from dsk.fleet.sync.look import There, look
 from dsk.fleet.sync.receive import receive
@@ -154,6 +154,7 @@ def _over_the_lan(
         if error := fit.cannot_serve(master, found.image, found.there):
             raise error
         report(Said(f"sending {cluster.image} from {master.name} to {names}"))
+        report(packing(master.name))
         with Registry(fleet.servers[master.index], cluster, found.image) as registry:
             fleet.each(
                 lambda node, server: receive(server, node, registry, report, proxies[node]), nodes

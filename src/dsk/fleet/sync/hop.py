@@ -11,7 +11,7 @@ from dsk.connect import Server, processes
 from dsk.errors import DskError
 from dsk.fleet import image, stall
 from dsk.fleet.image import Source
-from dsk.fleet.report import Report, Said, Transferred
+from dsk.fleet.report import Report, Said, Transferred, packing, unpacking
 
 CHUNK = 1 << 20
 REPORT_EVERY_S = 0.5
@@ -21,11 +21,13 @@ def to_master(cluster: Cluster, master: Server, source: Source, report: Report) 
     """`docker save` into the master's `docker load`; compared. Raises DskError."""
     where = str(cluster.master)
     report(Said(f"sending {cluster.image} from {source.name} to {cluster.master.name}"))
+    report(packing(source.name))
     saver = source.server.popen(["docker", "save", cluster.image])
     loader = master.popen(["docker", "load", "--quiet"], stdin=processes.PIPE)
     try:
         if _pump(saver, loader, cluster, source, report):
             _finish(saver, "docker save", source.name)
+            report(unpacking(cluster.master))
         _finish(loader, "docker load", where)
     finally:
         processes.end(saver)
@@ -62,7 +64,8 @@ def _pump(
                 return False
         if time.monotonic() - reported > REPORT_EVERY_S:
             reported = time.monotonic()
-            report(Transferred(cluster.master, done, max(done, source.image.size)))
+            size = source.image.size
+            report(Transferred(cluster.master, done, size if done <= size else None))
     report(Transferred(cluster.master, done, done))
     loader.stdin.close()
     return True

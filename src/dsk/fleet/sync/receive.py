@@ -15,7 +15,7 @@ from dsk.connect import Server
 from dsk.connect.engine import pull
 from dsk.errors import DskError, Unreachable
 from dsk.fleet import image, stall
-from dsk.fleet.report import NodeDone, Report, Transferred
+from dsk.fleet.report import NodeDone, Report, Transferred, unpacking
 from dsk.fleet.sync import admission
 from dsk.fleet.sync.registry import Registry, repository
 from dsk.wire.registry import Ready
@@ -177,6 +177,7 @@ class _Progress:
         self._lock = threading.Lock()
         self._begin = time.monotonic()
         self._reported = 0.0
+        self._received = False
         self._done: dict[str, int] = {}
         self._there: set[str] = set()
         self._heard = self._begin
@@ -195,10 +196,15 @@ class _Progress:
         with self._lock:
             if not self._count(event):
                 return
+            so_far = self._transferred()
             now = time.monotonic()
-            if now - self._reported > REPORT_EVERY_S:
+            if so_far.done and now - self._reported > REPORT_EVERY_S:
                 self._reported = now
-                self._report(self._transferred())
+                self._report(so_far)
+            if so_far.done and so_far.done == so_far.total and not self._received:
+                self._received = True
+                self._report(so_far)
+                self._report(unpacking(self._node))
 
     def _count(self, event: Mapping[str, Any]) -> bool:
         """Whether the event says something about bytes."""
@@ -217,17 +223,20 @@ class _Progress:
         return next((n for digest, n in self._registry.blobs().items() if layer in digest), 0)
 
     def _transferred(self) -> Transferred:
+        done = sum(self._done.values())
+        if not self._registry.complete:
+            return Transferred(self._node, done, None)
         sizes = self._registry.blobs()
         missing = (
             n for digest, n in sizes.items() if not any(there in digest for there in self._there)
         )
-        done = sum(self._done.values())
         return Transferred(self._node, done, max(done, sum(missing)))
 
     @property
     def summary(self) -> str:
         """In words; the last report is made here, so that a bar ends full."""
         last = self._transferred()
-        self._report(Transferred(self._node, last.done, last.done))
+        if last.done:
+            self._report(Transferred(self._node, last.done, last.done))
         took = time.monotonic() - self._begin
         return f"has the image: {last.done / 1e6:.1f} MB in {took:.0f} s"

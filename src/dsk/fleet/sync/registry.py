@@ -108,6 +108,12 @@ class Registry:
         with self._news:
             return dict(self._ready[-1].blobs) if self._ready else {}
 
+    @property
+    def complete(self) -> bool:
+        """Whether `blobs` has all layers of the image."""
+        with self._news:
+            return bool(self._ready) and self._ready[-1].whole
+
     def check(self) -> None:
         """Raises DskError where it has ended."""
         with self._news:
