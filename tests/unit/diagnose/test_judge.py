@@ -189,6 +189,14 @@ def test_what_a_program_caught_is_no_failure() -> None:
     assert pasted(*marked, *went_on, killed).id == "disk-full"
 
 
+def test_thousands_of_caught_errors_do_not_hide_the_one_that_ended_the_run() -> None:
+    caught = [*CRASH, "{'loss': 1.2, 'epoch': 0.01}", "{'loss': 1.1, 'epoch': 0.02}"]
+    found = pasted(*caught * 3000, *CRASH[:3], "ValueError: the last one")
+    assert found.crash and found.crash.lines[-1] == "ValueError: the last one"
+    only_caught = pasted(*caught * 3000)
+    assert only_caught.crash and only_caught.crash.lines == CRASH
+
+
 def test_a_kill_after_an_unknown_error_explains_nothing() -> None:
     killed = "[ERROR] [launch.py:341:sigkill_handler] ['train.py'] exits with return code = -9"
     found = pasted(*CRASH, "", killed)
