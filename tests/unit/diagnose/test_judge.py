@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 
+import pytest
+
 from dsk.diagnose import Diagnosis, Judge, Place, load, of_events
+from dsk.text import Language
 from dsk.wire.events import Event, Failure, Output, Phase
 
 WATCHDOG = (
@@ -149,6 +152,25 @@ def test_a_killed_rank_is_known_from_the_supervisors_words() -> None:
     said = Failure(5.0, "rank 1 on node1 (10.0.0.2) was ended by signal 9", 1, 1, -9)
     found = job(*out(4.0, 0, 0, CLOSED), said)
     assert found.id == "host-memory"
+
+
+@pytest.mark.parametrize(
+    ("language", "signal", "maybe"),
+    [
+        ("en", "killed by SIGKILL (signal 9)", "The usual reason"),
+        ("zh", "被 SIGKILL（信号 9）杀死", "最常见的原因"),
+    ],
+)
+def test_a_kill_alone_is_no_proof_of_full_memory(
+    language: Language, signal: str, maybe: str
+) -> None:
+    killed = "[ERROR] [launch.py:341:sigkill_handler] ['train.py'] exits with return code = -9"
+    found = pasted(killed).to_json(language)
+    assert found["id"] == "host-memory"
+    before, after = found["cause"].split("." if language == "en" else "。")[:2]
+    assert signal in before and maybe in after
+    assert "| grep OOMKilled" in found["fix"] and "dmesg" in found["fix"]
+    assert "oom" in found["not_proved"]
 
 
 def test_a_circumstance_is_shown_but_never_the_cause() -> None:
