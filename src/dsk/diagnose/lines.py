@@ -5,8 +5,10 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import IO, NamedTuple, Protocol
 
+from dsk.diagnose import wrapped
 from dsk.diagnose.place import Place
 from dsk.diagnose.prefixes import Prefixes, of_rank
 from dsk.wire.events import Event, Failure, Output
@@ -62,16 +64,20 @@ def of_log(file: IO[bytes], telling: Telling) -> Iterator[Line]:
     Blocks that tell nothing are left out, but for the one after one that does: looking at blocks
     is quick, lines are not. Never are more than two blocks in memory.
     """
-    number, near, reader = 1, False, _Reader("")
-    for block in _blocks(_utf8(file)):
-        if number == 1:
-            reader = _Reader(_margin(block[:SNIFF]))
+    chunks = _utf8(file)
+    start = [next(chunks, b""), next(chunks, b"")]
+    margin = _margin(start[0][:SNIFF])
+    reader = _Reader(margin)
+    if not start[1]:
+        numbered = _unwrapped(_raws(start[0]), margin)
+        if telling.in_block(b"\n".join(raw for _, raw in numbered)):
+            yield from reader.lines(numbered)
+        return
+    number, near = 1, False
+    for block in _blocks(chain(start, chunks)):
         tells = telling.in_block(block)
         if tells or near:
-            raws = block.split(b"\n")
-            for offset, raw in enumerate(raws if raws[-1] else raws[:-1]):
-                for text, place, marked in reader.read(raw):
-                    yield Line(number + offset, text, place, None, False, None, marked)
+            yield from reader.lines(enumerate(_raws(block), number))
         number += block.count(b"\n")
         near = tells
 
@@ -84,6 +90,11 @@ class _Reader:
         self._margin = margin
         self._prefixes = Prefixes()
         self._remembered: dict[bytes, list[tuple[str, Place, bool]]] = {}
+
+    def lines(self, numbered: Iterable[tuple[int, bytes]]) -> Iterator[Line]:
+        for number, raw in numbered:
+            for text, place, marked in self.read(raw):
+                yield Line(number, text, place, None, False, None, marked)
 
     def read(self, raw: bytes) -> list[tuple[str, Place, bool]]:
         """The text of each state that the line showed, who printed it, and whether torch marked
@@ -106,6 +117,24 @@ class _Reader:
         return text.rstrip(), place, marked
 
 
+def _raws(block: bytes) -> list[bytes]:
+    raws = block.split(b"\n")
+    return raws if raws[-1] else raws[:-1]
+
+
+def _unwrapped(raws: list[bytes], margin: str) -> list[tuple[int, bytes]]:
+    """The lines of a paste with their numbers; those that were cut at a fixed width are joined."""
+    ends = [raw.removesuffix(b"\r") for raw in raws]
+    texts = [plain(raw.decode(errors="replace")).removeprefix(margin) for raw in ends]
+    blanks = margin.encode()
+    found = []
+    for group in wrapped.groups(texts):
+        first = group[0]
+        rest = [ends[index].removeprefix(blanks) for index in group[1:]]
+        found.append((first + 1, b"".join([ends[first], *rest]) if rest else raws[first]))
+    return found
+
+
 def _margin(head: bytes) -> str:
     """The blanks that all lines begin with, of a log that was pasted as a block of code."""
     lines = [line for line in head.decode(errors="replace").splitlines() if line.strip()]
@@ -125,8 +154,8 @@ def _states(raw: bytes) -> list[bytes]:
 
 def _utf8(file: IO[bytes]) -> Iterator[bytes]:
     """The file's chunks; of UTF-16, which Windows' shells and editors write, as UTF-8."""
-    head = file.read(SNIFF)
-    encoding = _encoding(head)
+    head = file.read(CHUNK)
+    encoding = _encoding(head[:SNIFF])
     if encoding is None:
         yield head
         while chunk := file.read(CHUNK):

@@ -51,6 +51,8 @@ _SURELY = re.compile(
 )
 _INSIDE = re.compile(r"\b[A-Z]\w*(?:Error|Exception)(?:: .*|$)")
 _FILE = re.compile(r'(?P<indent>\s*)File "(?P<file>[^"]+)", line \d+(?P<where>,? in )?')
+# `File "a.py", line 66, in put` that was wrapped before the number.
+_REST_OF_FILE = re.compile(r"\d+, in ")
 _THREAD = re.compile(r"(?:Exception in thread|Process \S+:$)")
 _WRAPPED = re.compile(r"(?:\w+\.)*RemoteTraceback|\"\"\"$|'''$")
 # Code that is shown, not run: the text of an exception that may have got other words.
@@ -361,7 +363,8 @@ class Tracebacks:
             reader.above.append(text)
         else:
             reader.above.clear()
-            reader.ignore_next = False
+            # What is ignored may be named in two lines: `<function f` and `at 0x7f>`.
+            reader.ignore_next = reader.ignore_next and text.endswith(">")
         return Heard(text, False, None)
 
     # Lines of a traceback.
@@ -472,7 +475,11 @@ class Tracebacks:
         reader.ignored = True
         if not text.strip() and not reader.over:
             return Heard(text, True, None)
-        if text[:1].isspace() or text.startswith(("File ", "Call stack:", "Message:")):
+        if (
+            text[:1].isspace()
+            or text.startswith(("File ", "Call stack:", "Message:"))
+            or _REST_OF_FILE.match(text)
+        ):
             reader.code = text.startswith("File ")
             return Heard(text, True, None)
         if reader.code and not reader.over and not _is_surely_exception(text):
