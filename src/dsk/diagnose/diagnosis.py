@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from dsk.diagnose.entry import Entry
@@ -112,4 +112,4 @@ class Diagnosis:
 
 
 def _line(line: Line) -> dict[str, Any]:
-    return {"text": line.text, "line": line.number, "at": line.at, **asdict(line.place)}
+    return {"text": line.text, "line": line.number, "at": line.at, **line.place._asdict()}

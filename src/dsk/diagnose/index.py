@@ -17,7 +17,7 @@ _NOT_LETTERS = bytes(
     for byte in range(256)
 )
 _ERROR_ENDS = (b"Error", b"Exception", b"Interrupt", b"Exit")
-ENDED_WELL = ("train_runtime", "exits successfully")
+ENDED_WELL = TRAINED, LAUNCHED = "train_runtime", "exits successfully"
 """What the Trainer and DeepSpeed's launcher print of a run that came to its end."""
 _ALWAYS = (b"Traceback", *(text.encode() for text in (TERMINATE, FATAL, *IGNORED, *ENDED_WELL)))
 
@@ -42,6 +42,8 @@ class Index:
     def in_block(self, block: bytes) -> bool:
         """Whether the block tells anything; from then on `of_line` knows lines of it and of the
         one before only."""
+        # The same lines again have the same words.
+        block = b"\n".join(set(block.split(b"\n")))
         words = set(block.translate(_NOT_LETTERS).split())
         texts = [text for word in self._by_word.keys() & words for text in self._by_word[word]]
         texts += self._without_word
@@ -55,8 +57,11 @@ class Index:
 
     def of_line(self, text: str) -> list[Entry]:
         """Each entry once, in the catalogue's order for one text."""
-        found: dict[str, Entry] = {}
-        for fixed, entries in self._active:
-            if fixed in text:
-                found.update((entry.id, entry) for entry in entries)
-        return list(found.values())
+        texts = [entries for fixed, entries in self._active if fixed in text]
+        if not texts:
+            return []
+        return list({entry.id: entry for entries in texts for entry in entries}.values())
+
+
+def ended_well(text: str) -> bool:
+    return TRAINED in text or LAUNCHED in text

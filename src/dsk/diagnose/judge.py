@@ -9,7 +9,7 @@ from typing import IO
 
 from dsk.diagnose.diagnosis import Diagnosis, Found
 from dsk.diagnose.entry import Entry, Kind
-from dsk.diagnose.index import ENDED_WELL, Index
+from dsk.diagnose.index import Index, ended_well
 from dsk.diagnose.lines import Line, of_log
 from dsk.diagnose.pattern import Pattern
 from dsk.diagnose.place import Place
@@ -64,7 +64,7 @@ class Judge:
             heard = Heard(line.text, False, None)
         else:
             heard = self._tracebacks.hear(line)
-            self._ended_well |= any(text in line.text for text in ENDED_WELL)
+            self._ended_well = self._ended_well or ended_well(line.text)
         entries = self._index.of_line(heard.text)
         if heard.ends_nothing:
             entries = [entry for entry in entries if entry.kind == "second-hand"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import IO, Protocol
+from itertools import chain
+from typing import IO, NamedTuple, Protocol
 
+from dsk.diagnose import wrapped
 from dsk.diagnose.place import Place
 from dsk.diagnose.prefixes import Prefixes, of_rank
 from dsk.wire.events import Event, Failure, Output
@@ -16,13 +17,16 @@ MAX_LINE = 16 << 10
 """Bytes that are kept of a line: what tells something is never longer."""
 CHUNK = 1 << 20
 SNIFF = 4096
+REMEMBERED = 1 << 9
+"""Lines that a reader remembers: more would push each other out of the processor's cache."""
+MAX_REMEMBERED = 1 << 10
+"""Bytes of a line that is remembered."""
 CODE = 4
 """Blanks that make a block of code in Markdown; a traceback's stack by itself has fewer."""
 _COLOR = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\].*?(?:\x07|\x1b\\)|\x1b[()][0-9A-B]")
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """`number` is its place in the log, from 1, as an editor counts; `at` the supervisor's clock,
     None in a pasted log. `failed` marks the supervisor's own message on the failure, `fix` what it
     says to do; `marked` a line of an exception that nobody caught, by torch's mark of its rank."""
@@ -60,23 +64,75 @@ def of_log(file: IO[bytes], telling: Telling) -> Iterator[Line]:
     Blocks that tell nothing are left out, but for the one after one that does: looking at blocks
     is quick, lines are not. Never are more than two blocks in memory.
     """
-    prefixes = Prefixes()
-    number, near, margin = 1, False, ""
-    for block in _blocks(_utf8(file)):
-        if number == 1:
-            margin = _margin(block[:SNIFF])
+    chunks = _utf8(file)
+    start = [next(chunks, b""), next(chunks, b"")]
+    margin = _margin(start[0][:SNIFF])
+    reader = _Reader(margin)
+    if not start[1]:
+        numbered = _unwrapped(_raws(start[0]), margin)
+        if telling.in_block(b"\n".join(raw for _, raw in numbered)):
+            yield from reader.lines(numbered)
+        return
+    number, near = 1, False
+    for block in _blocks(chain(start, chunks)):
         tells = telling.in_block(block)
         if tells or near:
-            raws = block.split(b"\n")
-            for offset, raw in enumerate(raws if raws[-1] else raws[:-1]):
-                for state in _states(raw):
-                    text = plain(state[:MAX_LINE].decode(errors="replace"))
-                    if margin:
-                        text = text.removeprefix(margin)
-                    text, place, marked = prefixes.split(text)
-                    yield Line(number + offset, text.rstrip(), place, marked=marked)
+            yield from reader.lines(enumerate(_raws(block), number))
         number += block.count(b"\n")
         near = tells
+
+
+class _Reader:
+    """Reads raw lines; `margin` is what all begin with. Long logs repeat themselves, so the last
+    lines that were read are remembered."""
+
+    def __init__(self, margin: str) -> None:
+        self._margin = margin
+        self._prefixes = Prefixes()
+        self._remembered: dict[bytes, list[tuple[str, Place, bool]]] = {}
+
+    def lines(self, numbered: Iterable[tuple[int, bytes]]) -> Iterator[Line]:
+        for number, raw in numbered:
+            for text, place, marked in self.read(raw):
+                yield Line(number, text, place, None, False, None, marked)
+
+    def read(self, raw: bytes) -> list[tuple[str, Place, bool]]:
+        """The text of each state that the line showed, who printed it, and whether torch marked
+        it as uncaught."""
+        known = self._remembered.get(raw)
+        if known is not None:
+            return known
+        hosts = len(self._prefixes.hosts)
+        states = [self._state(raw)] if b"\r" not in raw else list(map(self._state, _states(raw)))
+        if len(self._prefixes.hosts) != hosts or len(self._remembered) >= REMEMBERED:
+            # Lines of a host that has just become known would be read differently now.
+            self._remembered.clear()
+        elif len(raw) <= MAX_REMEMBERED:
+            self._remembered[raw] = states
+        return states
+
+    def _state(self, state: bytes) -> tuple[str, Place, bool]:
+        text = plain(state[:MAX_LINE].decode(errors="replace")).removeprefix(self._margin)
+        text, place, marked = self._prefixes.split(text)
+        return text.rstrip(), place, marked
+
+
+def _raws(block: bytes) -> list[bytes]:
+    raws = block.split(b"\n")
+    return raws if raws[-1] else raws[:-1]
+
+
+def _unwrapped(raws: list[bytes], margin: str) -> list[tuple[int, bytes]]:
+    """The lines of a paste with their numbers; those that were cut at a fixed width are joined."""
+    ends = [raw.removesuffix(b"\r") for raw in raws]
+    texts = [plain(raw.decode(errors="replace")).removeprefix(margin) for raw in ends]
+    blanks = margin.encode()
+    found = []
+    for group in wrapped.groups(texts):
+        first = group[0]
+        rest = [ends[index].removeprefix(blanks) for index in group[1:]]
+        found.append((first + 1, b"".join([ends[first], *rest]) if rest else raws[first]))
+    return found
 
 
 def _margin(head: bytes) -> str:
@@ -93,15 +149,13 @@ def _margin(head: bytes) -> str:
 
 def _states(raw: bytes) -> list[bytes]:
     """What one line showed, one after the other; an empty line is one."""
-    if b"\r" not in raw:
-        return [raw]
     return [state for state in raw.split(b"\r") if state] or [b""]
 
 
 def _utf8(file: IO[bytes]) -> Iterator[bytes]:
     """The file's chunks; of UTF-16, which Windows' shells and editors write, as UTF-8."""
-    head = file.read(SNIFF)
-    encoding = _encoding(head)
+    head = file.read(CHUNK)
+    encoding = _encoding(head[:SNIFF])
     if encoding is None:
         yield head
         while chunk := file.read(CHUNK):

@@ -9,18 +9,24 @@ from __future__ import annotations
 import re
 from collections import deque
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import Enum, IntEnum, auto
+from functools import lru_cache
+from typing import NamedTuple
 
 from dsk.diagnose.entry import Kind
 from dsk.diagnose.lines import Line
 from dsk.diagnose.place import Place
-from dsk.diagnose.prefixes import BEGIN, embedded
+from dsk.diagnose.prefixes import BEGIN, NOWHERE, embedded
 
 MAX_LINES = 80
 MAX_ERRORS = 2048
 MAX_MESSAGE = 16
 """Lines of an exception's message below its first."""
 MAX_PLACES = 1024
+ENOUGH_PROGRESS = 2
+"""Lines with a loss after which an error was surely caught."""
+REMEMBERED = 1 << 9
+"""Texts whose look is remembered: long logs repeat themselves."""
 GIVE_UP_AFTER = 300
 """Lines of others between two lines of one traceback: where nothing says whose a line is, those
 of several ranks mingle."""
@@ -43,9 +49,10 @@ _SURELY = re.compile(
     r"|(?<=\.)(?:gaierror|timeout|herror|error|Empty|Full|OutOfMemory|Timeout|ReadTimeout))"
     r"(?:\([\w.]+\))?(?:: |:?\s*$|\s{4,}\S)"
 )
-_IGNORED = re.compile("|".join(map(re.escape, IGNORED)))
 _INSIDE = re.compile(r"\b[A-Z]\w*(?:Error|Exception)(?:: .*|$)")
 _FILE = re.compile(r'(?P<indent>\s*)File "(?P<file>[^"]+)", line \d+(?P<where>,? in )?')
+# `File "a.py", line 66, in put` that was wrapped before the number.
+_REST_OF_FILE = re.compile(r"\d+, in ")
 _THREAD = re.compile(r"(?:Exception in thread|Process \S+:$)")
 _WRAPPED = re.compile(r"(?:\w+\.)*RemoteTraceback|\"\"\"$|'''$")
 # Code that is shown, not run: the text of an exception that may have got other words.
@@ -62,6 +69,40 @@ _OF_LIST = re.compile(
     r"$|\[\d+\]:|[-=]{3}|(?:time|host|rank|exitcode|error_file|traceback|message|<NO_OTHER)\b"
 )
 _PROGRESS = re.compile(r"\{'(?:loss|eval_loss|train_loss|train_runtime)'")
+
+
+class _Sign(Enum):
+    """What a line begins, whatever was before it."""
+
+    NOTHING = auto()
+    IGNORED = auto()
+    TRACEBACK = auto()
+    NATIVE = auto()
+
+
+@lru_cache(REMEMBERED)
+def _sign(text: str) -> _Sign:
+    for each in IGNORED:
+        if each in text:
+            return _Sign.IGNORED
+    if BEGIN in text:
+        return _Sign.TRACEBACK
+    return _Sign.NATIVE if text.startswith((TERMINATE, FATAL)) else _Sign.NOTHING
+
+
+@lru_cache(REMEMBERED)
+def _is_surely_exception(text: str) -> bool:
+    return _SURELY.match(text) is not None
+
+
+@lru_cache(REMEMBERED)
+def _is_log(text: str) -> bool:
+    return _LOG.match(text) is not None
+
+
+@lru_cache(REMEMBERED)
+def _is_quoted(text: str) -> bool:
+    return _QUOTED.match(text) is not None
 
 
 class Certainty(IntEnum):
@@ -93,7 +134,7 @@ class Traceback:
     above: set[Kind] = field(default_factory=set)
     """What is known of the stack above the next exception."""
     progress: int = 0
-    """Lines with a loss that the same place printed afterwards."""
+    """Lines with a loss that the same place printed afterwards, up to ENOUGH_PROGRESS."""
     between: bool = False
     """Whether the stack of the chain's next exception is being read."""
 
@@ -114,7 +155,7 @@ class Traceback:
     @property
     def certainty(self) -> Certainty:
         """A program that goes on training has caught what it printed before."""
-        enough = 1 if self.first.place != Place() else 2
+        enough = 1 if self.first.place != NOWHERE else ENOUGH_PROGRESS
         caught = self.progress >= enough and self.form is not Certainty.MARKED
         return Certainty.CAUGHT if caught else self.form
 
@@ -157,8 +198,7 @@ class _Reader:
     """The last indented lines outside any traceback."""
 
 
-@dataclass(frozen=True)
-class Heard:
+class Heard(NamedTuple):
     """`text` without a prefix that only the traceback around it shows. `ends_nothing`: part of an
     error that the program ignored, or code that is only shown."""
 
@@ -171,6 +211,8 @@ class Tracebacks:
     def __init__(self) -> None:
         self.all: list[Traceback] = []
         self._readers: dict[Place, _Reader] = {}
+        self._full = False
+        """Most of `all` may still be what ended the run."""
 
     def hear(self, line: Line) -> Heard:  # noqa: PLR0911
         reader = self._readers.get(line.place)
@@ -179,17 +221,18 @@ class Tracebacks:
                 return Heard(line.text, False, None)
             reader = self._readers[line.place] = _Reader()
         text = line.text
-        if self._is_later_failure(reader, text):
+        if (reader.later or "Failures:" in text) and self._is_later_failure(reader, text):
             return Heard(text, True, None)
         if _PROGRESS.match(text):
             self._note_progress(reader)
-        if _IGNORED.search(text):
+        sign = _sign(text)
+        if sign is _Sign.IGNORED:
             self._close(reader)
             reader.ignored, reader.ignore_next = False, True
             return Heard(text, True, None)
-        if BEGIN in text:
+        if sign is _Sign.TRACEBACK:
             return self._begin(reader, line)
-        if text.startswith(TERMINATE) or text.startswith(FATAL):
+        if sign is _Sign.NATIVE:
             self._close(reader)
             current = self._open(reader, line, Certainty.NATIVE)
             current.lines.append(text)
@@ -205,7 +248,7 @@ class Tracebacks:
     def _is_later_failure(reader: _Reader, text: str) -> bool:
         """Whether torchrun lists it before its root cause: these ranks ended later, mostly because
         torchrun ended them."""
-        if "Failures:" in text and text.strip() == "Failures:":
+        if text.strip() == "Failures:":
             reader.later = True
         elif reader.later and (not text[:1].isspace() or "Root Cause" in text):
             reader.later = _OF_LIST.match(text) is not None
@@ -220,6 +263,8 @@ class Tracebacks:
 
     def _open(self, reader: _Reader, line: Line, form: Certainty) -> Traceback:
         traceback = Traceback(line, form)
+        if len(self.all) >= MAX_ERRORS and not self._full:
+            self._forget_caught()
         if len(self.all) < MAX_ERRORS:
             self.all.append(traceback)
         reader.current = traceback
@@ -230,6 +275,12 @@ class Tracebacks:
         reader.begun = 1
         reader.thread_next = False
         return traceback
+
+    def _forget_caught(self) -> None:
+        """Remove errors that were caught, all but the first: later errors need the room."""
+        later = [each for each in self.all[1:] if each.certainty is not Certainty.CAUGHT]
+        self.all = [*self.all[:1], *later]
+        self._full = len(self.all) > MAX_ERRORS // 2
 
     def _close(self, reader: _Reader) -> None:
         current = reader.current
@@ -242,9 +293,12 @@ class Tracebacks:
         reader.current = None
 
     def _note_progress(self, reader: _Reader) -> None:
-        for each in reader.recent:
-            if each.raised:
+        recent = reader.recent
+        for each in recent:
+            if each.links:
                 each.progress += 1
+        while recent and recent[0].progress >= ENOUGH_PROGRESS:
+            recent.popleft()
 
     def _begin(self, reader: _Reader, line: Line) -> Heard:
         before, _, _ = line.text.partition(BEGIN)
@@ -299,7 +353,7 @@ class Tracebacks:
             current.lines.extend(reader.above)
             reader.above.clear()
             return self._go_on(reader, current, line)
-        if _SURELY.match(text):
+        if _is_surely_exception(text):
             current = self._open(reader, line, Certainty.MARKED if line.marked else Certainty.BARE)
             current.lines.extend([*reader.above, text])
             reader.above.clear()
@@ -309,7 +363,8 @@ class Tracebacks:
             reader.above.append(text)
         else:
             reader.above.clear()
-            reader.ignore_next = False
+            # What is ignored may be named in two lines: `<function f` and `at 0x7f>`.
+            reader.ignore_next = reader.ignore_next and text.endswith(">")
         return Heard(text, False, None)
 
     # Lines of a traceback.
@@ -319,7 +374,7 @@ class Tracebacks:
         if not text.strip():
             reader.blank = current.raised
             return Heard(text, False, current)
-        if any(text.startswith(link) for link in _CHAINED):
+        if text.startswith(_CHAINED):
             current.lines.append(text)
             current.between = True
             reader.blank = reader.code = False
@@ -349,7 +404,7 @@ class Tracebacks:
         if reader.box and text.strip()[:1] in "│|╭╰┌└+❱":
             self._add(reader, current, text)
             inner = text.strip().strip("│|+- ").strip()
-            if _SURELY.match(inner) and text.strip()[:1] == "|":
+            if _is_surely_exception(inner) and text.strip()[:1] == "|":
                 current.raise_()
                 current.between = False
             return Heard(inner, True, current)
@@ -363,13 +418,13 @@ class Tracebacks:
             reader.code = reader.stacked = True
             return Heard(text, False, current)
         code, reader.code = reader.code, False
-        if code and reader.flat and not _SURELY.match(text):
+        if code and reader.flat and not _is_surely_exception(text):
             self._add(reader, current, text)
-            return Heard(text, bool(_QUOTED.match(text)), current)
+            return Heard(text, _is_quoted(text), current)
         if text[:1].isspace():
             self._add(reader, current, text)
-            return Heard(text, bool(_QUOTED.match(text)), current)
-        if _SURELY.match(text) or (reader.stacked and _BELOW_STACK.match(text)):
+            return Heard(text, _is_quoted(text), current)
+        if _is_surely_exception(text) or (reader.stacked and _BELOW_STACK.match(text)):
             self._add(reader, current, text)
             current.raise_()
             current.between = False
@@ -377,9 +432,9 @@ class Tracebacks:
             return Heard(text, False, current)
         if _WRAPPED.match(text):
             return Heard(text, False, current)
-        if reader.flat and not _LOG.match(text):
+        if reader.flat and not _is_log(text):
             self._add(reader, current, text)
-            return Heard(text, bool(_QUOTED.match(text)), current)
+            return Heard(text, _is_quoted(text), current)
         if line.number - current.first.number > GIVE_UP_AFTER:
             self._close(reader)
         return Heard(text, False, None)
@@ -392,10 +447,10 @@ class Tracebacks:
             self._add(reader, current, text)
             return Heard(text, False, current)
         over = reader.blank and not text[:1].isspace()
-        if over or _LOG.match(text) or reader.message >= MAX_MESSAGE or _PROGRESS.match(text):
+        if over or _is_log(text) or reader.message >= MAX_MESSAGE or _PROGRESS.match(text):
             self._close(reader)
             return self._outside(reader, line)
-        if _SURELY.match(text) and reader.begun < 2:
+        if _is_surely_exception(text) and reader.begun < 2:
             # Another rank's, or the same one's after a library has wrapped it.
             current.raise_()
         elif reader.begun >= 2 and current.lines[-1] == text:
@@ -420,16 +475,20 @@ class Tracebacks:
         reader.ignored = True
         if not text.strip() and not reader.over:
             return Heard(text, True, None)
-        if text[:1].isspace() or text.startswith(("File ", "Call stack:", "Message:")):
+        if (
+            text[:1].isspace()
+            or text.startswith(("File ", "Call stack:", "Message:"))
+            or _REST_OF_FILE.match(text)
+        ):
             reader.code = text.startswith("File ")
             return Heard(text, True, None)
-        if reader.code and not reader.over and not _SURELY.match(text):
+        if reader.code and not reader.over and not _is_surely_exception(text):
             reader.code = False
             return Heard(text, True, None)
         if text.startswith("Arguments:"):
             reader.ignored = False
             return Heard(text, True, None)
-        if _BELOW_STACK.match(text) and not _LOG.match(text) and not reader.over:
+        if _BELOW_STACK.match(text) and not _is_log(text) and not reader.over:
             reader.over = True
             return Heard(text, True, None)
         reader.ignored = False

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 
+import pytest
+
 from dsk.diagnose import Diagnosis, Judge, Place, load, of_events
+from dsk.text import Language
 from dsk.wire.events import Event, Failure, Output, Phase
 
 WATCHDOG = (
@@ -151,6 +154,25 @@ def test_a_killed_rank_is_known_from_the_supervisors_words() -> None:
     assert found.id == "host-memory"
 
 
+@pytest.mark.parametrize(
+    ("language", "signal", "maybe"),
+    [
+        ("en", "killed by SIGKILL (signal 9)", "The usual reason"),
+        ("zh", "被 SIGKILL（信号 9）杀死", "最常见的原因"),
+    ],
+)
+def test_a_kill_alone_is_no_proof_of_full_memory(
+    language: Language, signal: str, maybe: str
+) -> None:
+    killed = "[ERROR] [launch.py:341:sigkill_handler] ['train.py'] exits with return code = -9"
+    found = pasted(killed).to_json(language)
+    assert found["id"] == "host-memory"
+    before, after = found["cause"].split("." if language == "en" else "。")[:2]
+    assert signal in before and maybe in after
+    assert "| grep OOMKilled" in found["fix"] and "dmesg" in found["fix"]
+    assert "oom" in found["not_proved"]
+
+
 def test_a_circumstance_is_shown_but_never_the_cause() -> None:
     hint = "Unable to find hostfile, will proceed with training with local resources only."
     alone = pasted(hint)
@@ -187,6 +209,14 @@ def test_what_a_program_caught_is_no_failure() -> None:
     assert pasted(*full, killed).id == "disk-full"
     marked = [f"[rank1]: {line}" for line in full]
     assert pasted(*marked, *went_on, killed).id == "disk-full"
+
+
+def test_thousands_of_caught_errors_do_not_hide_the_one_that_ended_the_run() -> None:
+    caught = [*CRASH, "{'loss': 1.2, 'epoch': 0.01}", "{'loss': 1.1, 'epoch': 0.02}"]
+    found = pasted(*caught * 3000, *CRASH[:3], "ValueError: the last one")
+    assert found.crash and found.crash.lines[-1] == "ValueError: the last one"
+    only_caught = pasted(*caught * 3000)
+    assert only_caught.crash and only_caught.crash.lines == CRASH
 
 
 def test_a_kill_after_an_unknown_error_explains_nothing() -> None:

@@ -85,6 +85,14 @@ def test_a_host_name_is_known_once_its_launcher_has_spoken() -> None:
     assert lines[2][0] == "ValueError: x"
 
 
+def test_a_line_is_read_again_once_its_host_is_known() -> None:
+    lines = read(f"gpu003: ValueError: x\ngpu003: {LAUNCH}\ngpu003: ValueError: x\n")
+    assert [text for text, _ in lines][::2] == ["gpu003: ValueError: x", "ValueError: x"]
+    shown = "gpu003: ValueError: x\rgpu003: " + LAUNCH
+    lines = read(f"{shown}\n{shown}\n")
+    assert [place.host for _, place in lines] == [None, "gpu003", "gpu003", "gpu003"]
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
 def test_windows_encodings(encoding: str) -> None:
     text = "[rank3]: ValueError: 数据集\r\n" + "{'loss': 1.5}\r\n" * 9000 + "the end\r\n"
