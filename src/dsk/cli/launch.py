@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dsk.cli.context import Context, in_place_option, pass_context
+from dsk.cli.nodes import node_option
 from dsk.cli.printing import echo, echo_json
 from dsk.wire.jobspec import LAUNCHERS, LauncherName
 
@@ -31,10 +32,13 @@ PHASES_UNTIL_CHECKED = 2
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--dry-run", is_flag=True, help="Show what would happen; contact nothing.")
 @click.option("--detach", is_flag=True, help="Start the job and return.")
-@click.option(
-    "--include", metavar="HOSTS", help="Use only these, in DeepSpeed's syntax: h1@h2:0,2."
+@node_option(
+    "Only this node, or these slots of it: node1, 10.0.0.12:0,2; repeatable, or in DeepSpeed's "
+    "syntax: node1@node2:0,2.",
+    "--include",
+    metavar="NODE[:SLOTS]",
 )
-@click.option("--exclude", metavar="HOSTS", help="Use all but these, in DeepSpeed's syntax.")
+@click.option("--exclude", metavar="NODES", help="All nodes but these, in DeepSpeed's syntax.")
 @click.option(
     "--launcher",
     type=click.Choice(LAUNCHERS),
@@ -60,7 +64,7 @@ def command(
     *,
     dry_run: bool,
     detach: bool,
-    include: str | None,
+    named: tuple[str, ...],
     exclude: str | None,
     launcher: LauncherName,
     limits: tuple[str, ...],
@@ -82,7 +86,7 @@ def command(
         context.cluster(),
         load_train_file(train_file),
         overrides,
-        include,
+        "@".join(named) or None,
         exclude,
         launcher,
         parse_limits(limits),

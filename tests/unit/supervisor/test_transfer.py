@@ -10,6 +10,7 @@ from dsk.errors import JobFailed, Unreachable
 from dsk.supervisor.transfer.compare import amount, difference, named, room_needed, size
 from dsk.supervisor.transfer.merge import Conflict, held_twice, merge
 from dsk.supervisor.transfer.party import differing
+from dsk.supervisor.transfer.pull import _way_out
 from dsk.supervisor.transfer.rsync import argv, failure
 from dsk.wire.transfer import Entry, Listing
 
@@ -114,6 +115,14 @@ def test_the_master_decides_only_about_what_it_has() -> None:
     digests = {"m": SAME, "n1": SAME, "n2": {**SAME, "d/1": "x"}}
     merged = merge("m", SHARDS, digests, prefer_master=True)
     assert merged.conflicts == (Conflict("d/1", "n1", "n2"),)
+
+
+def test_the_way_out_of_a_conflict_is_a_command_that_works() -> None:
+    theirs = _way_out("/w", "a b", 0, [Conflict("a b/x", 1, 2)])
+    assert theirs == "take the files of one node: dsk pull 'a b' --node node1"
+    own = _way_out("/w", "d", 0, [Conflict("d/x", 1, 2), Conflict("d/y", 0, 1)])
+    assert "dsk pull d --prefer-master" in own
+    assert "dsk exec --node node0 -- rm /w/d/y" in own
 
 
 def test_a_file_that_cannot_be_read_is_not_the_same() -> None:
