@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ from dsk.supervisor.transfer.compare import amount, difference, named, room_need
 from dsk.supervisor.transfer.merge import Conflict, held_twice, merge
 from dsk.supervisor.transfer.party import differing
 from dsk.supervisor.transfer.pull import _way_out
-from dsk.supervisor.transfer.rsync import argv, failure
+from dsk.supervisor.transfer.rsync import Rsyncs, argv, failure
 from dsk.wire.transfer import Entry, Listing
 
 
@@ -165,7 +168,48 @@ rsync error: error in rsync protocol data stream (code 12) at io.c(231) [sender=
     ],
 )
 def test_failures(code: int, stderr: str, kind: type, says: str) -> None:
-    error = failure(code, stderr, "node1 (10.0.0.12)")
+    error = failure(code, stderr, "node1 (10.0.0.12)", peer_sends=False)
     assert type(error) is kind
     assert says in error.message
     assert error.where == "node1 (10.0.0.12)"
+
+
+AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+
+
+@pytest.mark.skipif(os.getuid() != 0 or not shutil.which("setpriv"), reason="changes its user")
+@pytest.mark.parametrize(
+    ("closed", "peer_sends", "where", "said"),
+    [
+        ("source", False, "the master", "may not read"),
+        ("source", True, "node1", "may not read"),
+        ("target", False, "node1", "may not write to"),
+        ("target", True, "the master", "may not write to"),
+    ],
+)
+def test_a_file_that_the_workers_may_not_touch_is_named_with_its_node(
+    closed: str, peer_sends: bool, where: str, said: str
+) -> None:
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to others
+        folder = Path(name)
+        folder.chmod(0o755)
+        source, target = folder / "source", folder / "target"
+        for place in (source, target):
+            (place / "m").mkdir(parents=True)
+            for each in (place, place / "m"):
+                each.chmod(0o777)
+        (source / "m/model.safetensors").write_text("w")
+        (source / "m/model.safetensors").chmod(0o600 if closed == "source" else 0o644)
+        (target / "m").chmod(0o755 if closed == "target" else 0o777)
+        command = [*AS_NOBODY, *argv(Path("config"), f"{source}/", f"{target}/")]
+        with pytest.raises(JobFailed) as error:
+            Rsyncs().run(
+                command,
+                ["m/model.safetensors"],
+                where="node1",
+                peer_sends=peer_sends,
+                progress=lambda _: None,
+            )
+        assert said in error.value.message and f"{folder / closed}/m/" in error.value.message
+        assert error.value.where == where
+        assert "chown -R" in str(error.value.fix) and f"{folder / closed}/m" in str(error.value.fix)
