@@ -88,11 +88,13 @@ def test_no_secret_of_any_usual_name_nor_in_an_address(in_cluster: Dsk) -> None:
 @pytest.mark.parametrize(
     ("option", "nodes"),
     [
+        (("--node", "node1"), ["10.255.255.12 slots=2"]),
+        (("--node", "1", "--node", "node0:1"), ["10.255.255.11 slots=2", "10.255.255.12 slots=2"]),
         (("--include", "node1"), ["10.255.255.12 slots=2"]),
         (("--exclude", "10.255.255.12:0"), ["10.255.255.11 slots=2", "10.255.255.12 slots=2"]),
     ],
 )
-def test_include_and_exclude(in_cluster: Dsk, option: tuple[str, str], nodes: list[str]) -> None:
+def test_chosen_nodes(in_cluster: Dsk, option: tuple[str, ...], nodes: list[str]) -> None:
     shown = json.loads(in_cluster("launch", "--dry-run", "--json", *option, in_cluster.train()).out)
     assert shown["hostfile"].splitlines() == nodes
 

@@ -15,8 +15,9 @@ from tests.cli.conftest import Dsk
         (("a/../..",), "is not in the workspace"),
         ((".dsk/jobs",), "each node's own"),
         (("--", ""), "the path is empty"),
-        (("a", "--host", "node7"), "--host node7: 'node7' is not a node of this cluster"),
-        (("a", "--host", "0"), "there is no node but the master"),
+        (("a", "--node", "node7"), "--node node7: 'node7' is not a node of this cluster"),
+        (("a", "--host", "node7"), "--node node7: 'node7' is not a node of this cluster"),
+        (("a", "--node", "0"), "there is no node but the master"),
     ],
 )
 def test_bad_input(in_cluster: Dsk, command: str, words: tuple[str, ...], says: str) -> None:

@@ -21,9 +21,9 @@ def test_the_list_says_what_each_commands_own_help_begins_with(dsk: Dsk, name: s
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("verify", "--here", "--host", "1"), "exclude each other"),
+        (("verify", "--here", "--node", "1"), "exclude each other"),
         (("verify", "--image", "dsk:x"), "--image needs --here"),
-        (("verify", "--host", "9"), "'9' is not a node of this cluster"),
+        (("verify", "--node", "9"), "'9' is not a node of this cluster"),
         (("load", "none.tar.zst"), "none.tar.zst: cannot be read: No such file"),
         (("load", "none.tar.zst", "--to", "node7"), "'node7' is not a node of this cluster"),
         (("load",), "Missing argument 'FILE'"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,38 @@ def test_deepspeeds_hostfile(dsk: Dsk) -> None:
 def test_mistakes_write_nothing(dsk: Dsk, words: tuple[str, ...], said: str) -> None:
     assert said in dsk("init", *words, code=2).err
     assert not (dsk.folder / "dsk.yaml").exists()
+
+
+@pytest.mark.parametrize("option", [(), ("--in-place",)])
+def test_a_mistake_names_no_line_of_a_file_that_was_not_written(
+    dsk: Dsk, option: tuple[str, ...]
+) -> None:
+    said = dsk("init", "10.255.255.11:1", "--workspace", "/usr/w", *option, code=2).err
+    assert said.startswith("error: workspace: /usr/w is in /usr")
+    two = dsk("init", "10.255.255.11:0", "--workspace", "/usr/w", *option, code=2).err
+    assert "nodes[0].slots: 0" in two and "workspace: /usr/w" in two
+    assert "dsk.yaml" not in said + two
+
+
+# `dsk init` asks this machine itself, whose answer is what this `df` prints.
+DF = """#!/bin/sh
+echo 'Filesystem Type 1024-blocks Used Available Capacity Mounted on'
+echo '/dev/a ext4 9 1 1000000 10% /'
+echo '/dev/b xfs 9 1 2000000 10% /mnt/big disk'
+echo '/dev/c ext4 9 1 9000000 10% /usr'
+"""
+
+
+def test_a_workspace_that_would_be_refused_is_never_proposed(dsk: Dsk) -> None:
+    program = dsk.write("df", DF)
+    program.chmod(0o755)
+    address = subprocess.run(
+        ["hostname", "-I"], capture_output=True, text=True, check=True
+    ).stdout.split()[0]
+    path = f"{dsk.folder}:{os.environ['PATH']}"
+    out = dsk("init", f"{address}:1", PATH=path).out
+    assert "/usr has more room, but a workspace cannot be there" in out
+    assert str(load(dsk.folder / "dsk.yaml").workspace) == "/mnt/big disk/workspace"
 
 
 def test_a_typo_in_the_hostfile(dsk: Dsk) -> None:

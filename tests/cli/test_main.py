@@ -25,6 +25,21 @@ def test_every_command_has_help(dsk: Dsk, name: str) -> None:
     assert "Usage: dsk" in dsk(name, "--help").out
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(("push",), ("pull",), ("logs",), ("exec",), ("down",), ("launch",)),
+        *(("image", "sync"), ("image", "load"), ("image", "verify")),
+    ],
+)
+def test_nodes_are_chosen_by_one_option(dsk: Dsk, words: tuple[str, ...]) -> None:
+    shown = dsk(*words, "--help").out
+    assert "--node NODE" in shown
+    assert not {"--host", "--to", "--include"} & {
+        line.split()[0].rstrip(",") for line in shown.splitlines() if line.strip()
+    }
+
+
 def test_help_imports_nothing_heavy() -> None:
     script = (
         "import sys; sys.argv = ['dsk', '--help']\n"

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import stat
+from pathlib import Path
+
+import pytest
+import yaml
 
 from tests.cli.conftest import Dsk
 
@@ -98,3 +103,53 @@ def test_with_a_user_its_files_are_handed_over_by_root(in_cluster: Dsk) -> None:
     assert "chown -R 1234:100 . && install -d -o 1234 -g 100 /workspace && docker compose" in out
     passwd = (in_cluster.folder / ".dsk/bundle/node1/passwd").read_text()
     assert "dsk:x:1234:100:" in passwd
+
+
+def test_the_resolved_recipe_is_in_every_bundle(in_cluster: Dsk) -> None:
+    train = in_cluster.train(hf_hub_token="hf_s3cret")
+    out = in_cluster("render", train, "learning_rate=2e-5").out
+    line = next(line for line in out.splitlines() if "deepspeed --hostfile=" in line)
+    assert line.endswith(" train /run/dsk/bundle/train.yaml")
+    files = [in_cluster.folder / f".dsk/bundle/node{node}/train.yaml" for node in (0, 1)]
+    assert files[0].read_text() == files[1].read_text()
+    assert stat.S_IMODE(files[0].stat().st_mode) == 0o600
+    recipe = yaml.safe_load(files[0].read_text())
+    assert recipe["output_dir"] == "/workspace/outputs/x"
+    assert recipe["deepspeed"] == "/opt/llamafactory/examples/deepspeed/ds_z2_config.json"
+    assert (recipe["learning_rate"], recipe["hf_hub_token"]) == (2e-5, "hf_s3cret")
+    assert "s3cret" not in out and "output_dir: outputs/x -> /workspace/outputs/x" in out
+    shown = json.loads(in_cluster("launch", "--dry-run", "--json", train, "learning_rate=2e-5").out)
+    assert {**recipe, "hf_hub_token": "***"} == shown["recipe"]
+    in_cluster("render")
+    assert not files[0].exists()
+
+
+def test_without_a_recipe_the_line_says_what_one_has_to_write(in_cluster: Dsk) -> None:
+    out = in_cluster("render").out
+    for word in ("absolute paths", "dataset_dir", "ds_z2_config.json", "dsk render train.yaml"):
+        assert word in out
+
+
+@pytest.mark.parametrize("settings", [{"learning_rat": 1}, {"output_dir": "/etc/x"}, {"stage": ""}])
+def test_a_recipe_is_refused_as_launch_refuses_it(
+    in_cluster: Dsk, settings: dict[str, object]
+) -> None:
+    train = in_cluster.train(**settings)
+    said = in_cluster("render", train, code=2).err
+    assert said == in_cluster("launch", "--dry-run", train, code=2).err
+    assert not (in_cluster.folder / ".dsk").exists()
+
+
+def test_one_folder_everywhere(in_cluster: Dsk) -> None:
+    """Where dsk up would put it, so that dsk down finds it; and how to stop such workers."""
+    out = in_cluster("render").out
+    for node in ("node0", "node1"):
+        assert f"->  ~/.dsk/lab/{node}\n" in out
+        assert f"cd ~/.dsk/lab/{node} && docker compose up -d" in out
+        assert f"cd ~/.dsk/lab/{node} && docker compose down && cd && rm -r .dsk/lab/{node}" in out
+    root = Path(__file__).parents[2]
+    for name in ("README.md", "README.zh-CN.md"):
+        text = (root / name).read_text()
+        assert "cd ~/.dsk/lab/node1 && docker compose up -d" in text
+        assert "docker compose down && cd && rm -r .dsk/lab/node1" in text
+        assert "~/dsk " not in text

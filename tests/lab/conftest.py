@@ -74,7 +74,7 @@ def small(lab: Lab, tmp_path: Path) -> Iterator[Cluster]:
         worker_port=SMALL_PORT,
     )
     yield cluster
-    cluster.dsk("down", "--force", code=None)
+    cluster.dsk("down", "--force", "--accept-new-host-keys", code=None)
 
 
 def ready(cluster: Cluster) -> None:

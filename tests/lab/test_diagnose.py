@@ -41,6 +41,12 @@ def test_a_dataset_that_one_node_has_broken(cluster: Cluster) -> None:
     assert all(line["rank"] == 1 and line["at"] for line in found["evidence"])
     assert "mine.json" in found["cause"]
 
+    # A launch that is refused later is not the job that somebody asks about.
+    missing = cluster.train(model_name_or_path=f"{cluster.workspace}/none")
+    cluster.dsk("launch", "--no-check", missing, code=None, timeout=200)
+    assert json.loads(cluster.dsk("status", "--json").out)["jobs"][-1]["ran"] is False
+    assert diagnosed(cluster)["job"] == job
+
     chinese = cluster.dsk("diagnose", job, "--lang", "zh").out
     assert "原因: 该节点上的数据集文件" in chinese and "node1 rank 1" in chinese
 

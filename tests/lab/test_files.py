@@ -325,6 +325,9 @@ def test_files_that_differ_are_refused_and_both_nodes_named(
     (second / "c/shard").write_text("2")
     refused = up.dsk("pull", "c", code=2).err
     assert "c/args (node0 (10.88.0.11) and node1 (10.88.0.12))" in refused
+    assert "dsk pull c --prefer-master" in refused
+    # Another choice of nodes does not help here, and the fix does not propose one.
+    assert refused == up.dsk("pull", "c", "--node", "node1", code=2).err
     assert not (first / "c/shard").exists()
     before = (first / "c/args").read_text()
     assert "the master's own stay: c/args" in up.dsk("pull", "c", "--prefer-master").out

@@ -188,7 +188,7 @@ def test_an_image_for_another_processor(lab: Lab, sync: Cluster) -> None:
 
 def test_a_host_that_is_no_node(sync: Cluster) -> None:
     done = sync.dsk("image", "sync", "--to", "10.9.9.9", code=2)
-    assert "'10.9.9.9' is not a node" in done.err and "--to" in done.err
+    assert "'10.9.9.9' is not a node" in done.err and "--node 10.9.9.9" in done.err
 
 
 def test_a_login_that_is_not_root(lab: Lab, sync: Cluster) -> None:

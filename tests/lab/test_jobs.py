@@ -84,6 +84,9 @@ def test_detached_followed_and_stopped(cluster: Cluster) -> None:
     assert "stopped" in follow.text
     assert job_state(cluster, job) == "stopped"
     assert "no job is running" in cluster.dsk("stop", code=2).err
+    told = cluster.dsk("diagnose", job).out
+    assert "stopped by a user at 20" in told and "not known" not in told
+    assert json.loads(cluster.dsk("diagnose", "--json", job).out)["id"] == "stopped"
     again = cluster.dsk("logs", job).out
     assert "[node0 rank 0]" in again and "[node1 rank 1]" in again
 

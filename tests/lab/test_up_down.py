@@ -14,6 +14,8 @@ from hosts.node import Node
 from tests.lab.cluster import Cluster
 from tests.lab.conftest import SMALL, SMALL_PORT
 
+from dsk.wire.status import JobStatus
+
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 
 # Other clusters' workers may run on the hosts: what their health checks start comes and goes.
@@ -178,28 +180,51 @@ def test_a_server_whose_host_key_is_new_or_changed(lab: Lab, small: Cluster) -> 
     assert "is not the known one" in changed.err
 
 
-def test_by_hand_with_docker_compose_alone(lab: Lab, small: Cluster) -> None:
-    """`dsk render`, copy, `docker compose up -d`, as README shows it."""
+@pytest.mark.parametrize("place", [".dsk/small/node{}", "by hand"])
+def test_by_hand_with_docker_compose_alone(lab: Lab, small: Cluster, place: str) -> None:
+    """`dsk render`, copy, `docker compose up -d`, as README shows it; and into a folder of one's
+    own. `dsk down`, which has never seen the servers, leaves nothing of it."""
     small.dsk("render", "-o", str(small.folder / "out"))
+    before = [node.run(["bash", "-c", FOUND]).stdout for node in lab.nodes]
+    for number, node in enumerate(lab.nodes):
+        options = ["-i", str(lab.ssh_key), "-o", f"UserKnownHostsFile={lab.known_hosts}"]
+        bundle = str(small.folder / "out" / f"node{number}")
+        folder = f"/root/{place.format(number)}"
+        node.run(["mkdir", "-p", "-m", "700", "/root/.dsk", "/root/.dsk/small"])
+        copy = ["scp", "-q", "-r", "-p", *options, bundle, f"root@{node.host}:{folder}"]
+        subprocess.run(copy, check=True, timeout=60)
+        node.run(["docker", "compose", "--project-directory", folder, "up", "-d"])
+    deadline = time.monotonic() + 30
+    while not all(healthy(node) for node in lab.nodes):
+        assert time.monotonic() < deadline
+        time.sleep(1)
+    for node in lab.nodes:
+        lab.nodes[0].docker("exec", container(lab.nodes[0]), "ssh", node.host, "true")
+    refused = small.dsk("down", code=3).err
+    assert "dsk down takes this option too" in refused
+    small.dsk("down", "--accept-new-host-keys")
+    assert [node.run(["bash", "-c", FOUND]).stdout for node in lab.nodes] == before
+
+
+def test_jobs_are_listed_without_a_worker(lab: Lab, small: Cluster) -> None:
+    small.dsk("up", "--accept-new-host-keys")
+    folder = f"{small.workspace}/.dsk/jobs/20260101-000000-abcd"
+    host = lab.nodes[0].host
+    status = JobStatus(
+        "20260101-000000-abcd", "small", "succeeded", (host,), 1, 100.0, 160.0, "/out", ran=True
+    )
+    lab.nodes[0].run(["mkdir", "-p", folder])
+    lab.nodes[0].run(["sh", "-c", 'echo "$1" >"$2/status.json"', "-", status.to_json(), folder])
+    with_worker = json.loads(small.dsk("status", "--json").out)["jobs"]
+    small.dsk("down")
     try:
-        for number, node in enumerate(lab.nodes):
-            options = ["-i", str(lab.ssh_key), "-o", f"UserKnownHostsFile={lab.known_hosts}"]
-            bundle = str(small.folder / "out" / f"node{number}")
-            copy = ["scp", "-q", "-r", "-p", *options, bundle, f"root@{node.host}:by-hand"]
-            subprocess.run(copy, check=True, timeout=60)
-            node.run(["docker", "compose", "--project-directory", "/root/by-hand", "up", "-d"])
-        deadline = time.monotonic() + 30
-        while not all(healthy(node) for node in lab.nodes):
-            assert time.monotonic() < deadline
-            time.sleep(1)
-        for node in lab.nodes:
-            lab.nodes[0].docker("exec", container(lab.nodes[0]), "ssh", node.host, "true")
+        found = json.loads(small.dsk("status", "--json").out)["jobs"]
+        assert [{**job, "age": 0} for job in found] == [{**job, "age": 0} for job in with_worker]
+        assert found[0]["job"] == status.job
+        said = small.dsk("status").out
+        assert "worker missing" in said and f"job {status.job}  succeeded" in said
     finally:
-        for node in lab.nodes:
-            # `dsk down` at the fixture's end knows no host keys here, and leaves them.
-            stop = ["docker", "compose", "--project-directory", "/root/by-hand", "down"]
-            node.run(stop, check=False)
-            node.run(["rm", "-rf", "/root/by-hand"])
+        lab.nodes[0].run(["rm", "-r", folder])
 
 
 def healthy(node: Node) -> bool:

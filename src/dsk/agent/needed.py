@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-from collections.abc import Sequence
+import stat
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,11 @@ from dsk.text import Text
 
 ABSENT = Text("{path} does not exist", "{path} 不存在")
 UNREADABLE = Text("{path} cannot be read: {why}", "{path} 无法读取：{why}")
+FORBIDDEN = Text(
+    "uid {uid} may not read {path} (mode {mode}, owner {owner})",
+    "uid {uid} 无权读取 {path}（权限 {mode}，所有者 {owner}）",
+)
+"""Of a worker that is not root. `top` is what a fix has to make readable with all below it."""
 UNDEFINED = Text(
     "'{name}' is not in {path} (it has {some})", "{path} 中没有 '{name}'（其中有 {some}）"
 )
@@ -41,11 +46,45 @@ def _problem(path: Path, absent: Text) -> Text | None:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return absent.filled(path=str(path))
+    except PermissionError:
+        parent = _closed_parent(path)
+        return _forbidden(parent, parent)
     except OSError as error:
         return UNREADABLE.filled(path=str(path), why=error.strerror)
-    if not os.access(path, os.R_OK):
-        return UNREADABLE.filled(path=str(path), why=os.strerror(errno.EACCES))
-    return None
+    closed = next(filter(_is_closed, _read_by_a_job(path)), None)
+    return _forbidden(closed, path) if closed else None
+
+
+def _read_by_a_job(path: Path) -> Iterator[Path]:
+    """Yield `path` and what is below it, without what a download leaves beside a model, such as
+    `.msc` and README.md: nothing reads that."""
+    yield path
+    for folder, folders, names in os.walk(path):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(folder, name) for name in folders)
+        for name in names:
+            if not name.startswith(".") and Path(name).suffix not in ("", ".md"):
+                yield Path(folder, name)
+
+
+def _is_closed(path: Path) -> bool:
+    if not os.access(path, os.F_OK):  # a link that leads nowhere
+        return False
+    return not os.access(path, os.R_OK | os.X_OK if path.is_dir() else os.R_OK)
+
+
+def _closed_parent(path: Path) -> Path:
+    """Return the highest folder above `path` that may not be entered."""
+    above = reversed(path.parents)
+    return next((parent for parent in above if not os.access(parent, os.X_OK)), path)
+
+
+def _forbidden(path: Path, top: Path) -> Text:
+    at = path.stat()
+    mode = f"{stat.S_IMODE(at.st_mode):04o}"
+    owner = f"{at.st_uid}:{at.st_gid}"
+    values = {"uid": os.getuid(), "mode": mode, "owner": owner, "top": str(top)}
+    return FORBIDDEN.filled(path=str(path), **values)
 
 
 def _missing_datasets(folder: Path, names: Sequence[str]) -> list[Text]:

@@ -33,6 +33,9 @@ class BundleFile:
     mode: int = 0o600
 
 
+RECIPE = "train.yaml"
+"""A recipe that `dsk render` adds to the bundles. No worker needs it: it is in no digest."""
+
 Bundle = Mapping[str, BundleFile]
 """A node's files by their path inside the folder. Folders are 0700."""
 

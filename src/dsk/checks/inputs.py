@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 
@@ -20,7 +21,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
         return
     yield from _checkpoints(facts, job)
     for node, inputs in job.inputs.items():
-        found = [*_missing(node, inputs, job), *_different(node, inputs, job)]
+        found = [*_missing(node, inputs, job, facts), *_different(node, inputs, job, facts)]
         yield from found
         if not found:
             yield _same(node, inputs)
@@ -47,21 +48,26 @@ def _checkpoints(facts: Facts, job: JobFacts) -> Iterator[Finding]:
     yield Finding("inputs", "failed", text, seen=listed, fix=fix)
 
 
-def _missing(node: int, inputs: NodeInputs, job: JobFacts) -> Iterator[Finding]:
+def _missing(node: int, inputs: NodeInputs, job: JobFacts, facts: Facts) -> Iterator[Finding]:
     for problem in inputs.missing:
-        fix = _OWN if problem.values.get("path") in job.own else _PUSH
+        path = problem.values.get("path")
+        fix = _OWN if path in job.own else _PUSH
+        if "top" in problem.values:
+            fix = _readable(problem.values["top"], facts)
         yield Finding("inputs", "failed", problem, node, seen=problem.in_language("en"), fix=fix)
 
 
-def _different(node: int, inputs: NodeInputs, job: JobFacts) -> Iterator[Finding]:
+def _different(node: int, inputs: NodeInputs, job: JobFacts, facts: Facts) -> Iterator[Finding]:
     """From the content that most nodes have; of several, the master's."""
     differ = []
     for path, here in inputs.files.items():
         others = [other.files[path] for other in job.inputs.values() if path in other.files]
         usual = Counter(others).most_common(1)[0][0]
         if here.digest is None:
+            if any("top" in problem.values for problem in inputs.missing):
+                continue  # said already, with the reason
             text = Text("{path} cannot be read", "{path} 无法读取").filled(path=path)
-            yield Finding("inputs", "failed", text, node, fix=_CHMOD.filled(path=path))
+            yield Finding("inputs", "failed", text, node, fix=_readable(path, facts))
         elif here != usual:
             differ.append((path, here, usual))
     absent = (
@@ -117,4 +123,14 @@ _START_ANEW = Text(
     "overwrite_output_dir=true to start from the beginning, or another output_dir",
     "overwrite_output_dir=true（从头开始），或换一个 output_dir",
 )
-_CHMOD = Text("there: ls -l {path}", "在该服务器上：ls -l {path}")
+_READABLE = Text(
+    "on that server, as root: {command}",
+    "在该服务器上，以 root 执行：{command}",
+)
+
+
+def _readable(path: str, facts: Facts) -> Text:
+    """Return the command that lets the workers read `path` and what is below it."""
+    user, place = facts.cluster.user, shlex.quote(path)
+    chown = f"   # or: chown -R {user} {place}" if user else ""
+    return _READABLE.filled(command=f"chmod -R a+rX {place}{chown}")

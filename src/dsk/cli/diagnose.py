@@ -16,6 +16,7 @@ from dsk.errors import JobFailed, UserError
 if TYPE_CHECKING:
     from dsk.diagnose import Diagnosis
     from dsk.text import Language
+    from dsk.wire.status import JobStatus
 
 STDIN = "-"
 
@@ -36,8 +37,8 @@ def command(
 ) -> None:
     """Tell why JOB failed, by default the newest that did, or why LOGFILE's run did.
 
-    LOGFILE is what any run printed, also one that dsk did not start; - reads standard input. Exit
-    code 1 where the cause is not known.
+    LOGFILE is what any run printed, also one that dsk did not start; - reads standard input. Of a
+    job that was stopped, it tells when. Exit code 1 where the cause is not known.
     """
     if bisect:
         from dsk.cli import bisection
@@ -48,9 +49,14 @@ def command(
         return
     from dsk.cli.errors import show
     from dsk.jobs import evidence, history
+    from dsk.jobs.states import STOPPED
 
     with context.place() as place:
-        job = evidence.failed_job(history.states(place), subject).status.job
+        state = evidence.failed_job(history.states(place), subject)
+        job = state.status.job
+        if state.state == STOPPED:
+            _show_stopped(state.status, language, as_json=as_json)
+            return
         diagnosis, errors = evidence.diagnose(place, job)
     for error in errors:
         show(error)
@@ -77,6 +83,19 @@ def _of_file(name: str) -> Diagnosis:
         raise UserError(
             f"cannot be read: {error.strerror}", where=name, fix="name a log file, or a job"
         ) from None
+
+
+def _show_stopped(status: JobStatus, language: Language, *, as_json: bool) -> None:
+    """Nothing in the log of such a job tells why it ended: its ranks were killed."""
+    from dsk.cli.diagnosis import stopped
+    from dsk.diagnose import Diagnosis
+
+    cause = stopped(status, language)
+    if as_json:
+        known = {"found": True, "id": "stopped", "cause": cause}
+        echo_json({"job": status.job, "file": None, **Diagnosis(None).to_json(language), **known})
+    else:
+        echo(f"job {status.job}\n{cause}")
 
 
 def _show(

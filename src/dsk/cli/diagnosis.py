@@ -6,8 +6,10 @@ import time
 
 import click
 
+from dsk.cli.overview import duration
 from dsk.diagnose import Diagnosis, Line, Place
 from dsk.text import Language, Text
+from dsk.wire.status import JobStatus
 
 CAUSE = Text("cause", "原因")
 FIX = Text("fix", "解决")
@@ -32,7 +34,20 @@ ALL_LOGS = Text(
     "the logs of all nodes are needed; the cause is the earliest error of another kind",
     "需要所有节点的日志；原因是最早的、不属于此类的错误",
 )
+STOPPED = Text(
+    "stopped by a user at {at}, {after} after its start (dsk stop, or Ctrl-C in dsk launch); "
+    "nothing failed",
+    "用户于 {at} 停止了该任务（dsk stop，或在 dsk launch 中按 Ctrl-C），已运行 {after}；"
+    "没有发生错误",
+)
 LINE = Text("line {number}", "第 {number} 行")
+
+
+def stopped(status: JobStatus, language: Language) -> str:
+    """Tell when a job was stopped. Who did it is not recorded."""
+    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(status.updated))
+    after = duration(status.updated - status.started)
+    return STOPPED.filled(at=at, after=after).in_language(language)
 
 
 def short(diagnosis: Diagnosis, job: str, language: Language) -> str:

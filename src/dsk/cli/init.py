@@ -76,10 +76,10 @@ def command(
         values = _values_in_place(slots, given)
     else:
         values = _values(slots, given)
-        cluster = parse(write.short(values), context.file)
+        cluster = parse(write.short(values), context.file, written=False)
         _ask_servers(cluster, values, slots)
     text = write.full(values) if full else write.short(values)
-    parse(text, context.file)
+    parse(text, context.file, written=False)
     write_atomic(context.file, text.encode())
     echo(f"wrote {context.file.name}; next: {'dsk keys' if in_place else 'dsk up'}")
 
@@ -174,7 +174,13 @@ def _ask_servers(cluster: Cluster, values: dict[str, Any], slots: Mapping[str, i
     _check_slots(unknown)
     if "workspace" not in values:
         found = [outcome.value for outcome in outcomes if outcome.value]
-        values["workspace"] = str(propose_workspace(found))
+        proposal = propose_workspace(found)
+        values["workspace"] = str(proposal.workspace)
+        if proposal.refused:
+            echo(
+                f"{proposal.refused} has more room, but a workspace cannot be there: the worker "
+                "has the image's own files under that path"
+            )
         echo(f"workspace: {values['workspace']} (--workspace names another)")
 
 

@@ -13,6 +13,7 @@ import click
 
 from dsk.cli.context import Context, in_place_option, pass_context
 from dsk.cli.language import preferred
+from dsk.cli.nodes import node_option
 from dsk.cli.printing import ReaderGone, echo, echo_json
 from dsk.text import Text
 from dsk.wire.jobspec import LAUNCHERS, LauncherName
@@ -41,10 +42,13 @@ PHASES_UNTIL_CHECKED = 2
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--dry-run", is_flag=True, help="Show what would happen; contact nothing.")
 @click.option("--detach", is_flag=True, help="Start the job and return.")
-@click.option(
-    "--include", metavar="HOSTS", help="Use only these, in DeepSpeed's syntax: h1@h2:0,2."
+@node_option(
+    "Only this node, or these slots of it: node1, 10.0.0.12:0,2; repeatable, or in DeepSpeed's "
+    "syntax: node1@node2:0,2.",
+    "--include",
+    metavar="NODE[:SLOTS]",
 )
-@click.option("--exclude", metavar="HOSTS", help="Use all but these, in DeepSpeed's syntax.")
+@click.option("--exclude", metavar="NODES", help="All nodes but these, in DeepSpeed's syntax.")
 @click.option(
     "--launcher",
     type=click.Choice(LAUNCHERS),
@@ -70,7 +74,7 @@ def command(
     *,
     dry_run: bool,
     detach: bool,
-    include: str | None,
+    named: tuple[str, ...],
     exclude: str | None,
     launcher: LauncherName,
     limits: tuple[str, ...],
@@ -92,7 +96,7 @@ def command(
         context.cluster(),
         load_train_file(train_file),
         overrides,
-        include,
+        "@".join(named) or None,
         exclude,
         launcher,
         parse_limits(limits),

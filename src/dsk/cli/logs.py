@@ -7,13 +7,14 @@ from datetime import datetime
 import click
 
 from dsk.cli.context import Context, in_place_option, pass_context
+from dsk.cli.nodes import node_option
 
 
 @click.command()
 @click.argument("job", required=False)
 @click.option("-f", "--follow", is_flag=True, help="Go on until the job ends.")
 @click.option("--rank", "ranks", metavar="RANKS", help="Only these ranks' lines: 0,3-5.")
-@click.option("--node", metavar="NODE", help="Only lines from there: 1, node1 or its address.")
+@node_option("Only lines from there: 1, node1 or its address; repeatable.")
 @click.option(
     "--since", "since_text", metavar="TIME", help="Only what came since: 10m ago, or 14:30."
 )
@@ -26,7 +27,7 @@ def command(
     *,
     follow: bool,
     ranks: str | None,
-    node: str | None,
+    named: tuple[str, ...],
     since_text: str | None,
     as_json: bool,
 ) -> None:
@@ -43,7 +44,7 @@ def command(
     begin = since(since_text, datetime.now().astimezone()) if since_text else None
     with context.place() as place:
         status = history.find_or_await(place, job)
-        chosen = wanted(place.cluster, status, ranks, node)
+        chosen = wanted(place.cluster, status, ranks, named)
         events = history.replay(place, status.job, follow=follow, since=begin)
         shown = None if chosen.ranks is None else len(chosen.ranks)
         nodes = len(place.cluster.nodes)

@@ -31,7 +31,7 @@ COMMANDS = {
     "pull": "Copy what the other nodes have at PATH in their workspaces to the master's.",
     "image": "Compare, send, save and load the workers' image.",
     "exec": "Run COMMAND in the workers, on all nodes side by side.",
-    "down": "Take away what `dsk up` made on the nodes.",
+    "down": "Remove the workers and their keys from the nodes, also of workers started by hand.",
     "demo": "Train a tiny model on two nodes on this machine: no GPU, no download needed.",
 }
 INTERRUPTED = 130

@@ -24,8 +24,15 @@ def text(found: Overview, jobs: int) -> str:
     lines = [_worker(worker) for worker in found.workers]
     older = found.jobs[: max(0, len(found.jobs) - jobs)]
     shown = [*filter(_runs, older), *found.jobs[len(older) :]]
-    lines += [line for job in shown for line in _job(job)] or ["no jobs yet"]
+    lines += [line for job in shown for line in _job(job)] or _no_jobs(found)
     return "\n".join(lines)
+
+
+def _no_jobs(found: Overview) -> list[str]:
+    """The jobs are in the workspace of the master, the first node."""
+    if any(worker.problem for worker in found.workers[:1]):
+        return ["which jobs there are is not known"]
+    return ["no jobs yet"]
 
 
 def _worker(worker: WorkerState) -> str:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import click
 
 from dsk.cli.context import Context, in_place_option, pass_context
+from dsk.cli.nodes import node_option
 
 
 @click.command()
 @click.argument("path")
-@click.option(
-    "--host", "hosts", multiple=True, metavar="NODE", help="Only from this node; repeatable."
-)
+@node_option("Only from this node: 1, node1 or its address; repeatable.", "--host")
 @click.option("--prefer-master", is_flag=True, help="Where a file differs, the master's stays.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line (docs/events.md).")
 @in_place_option
 @pass_context
 def command(
-    context: Context, path: str, *, hosts: tuple[str, ...], prefer_master: bool, as_json: bool
+    context: Context, path: str, *, named: tuple[str, ...], prefer_master: bool, as_json: bool
 ) -> None:
     """Copy what the other nodes have at PATH in their workspaces to the master's.
 
@@ -31,7 +30,7 @@ def command(
     from dsk.fleet import files
 
     cluster = context.cluster()
-    chosen = find_nodes(cluster, hosts, "--host")
+    chosen = find_nodes(cluster, named)
     order = files.order(cluster, "pull", path, chosen, prefer_master=prefer_master)
     with Printer(cluster, as_json=as_json) as show:
         errors = files.run(cluster, order, show, show.agreed)

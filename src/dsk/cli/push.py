@@ -5,19 +5,18 @@ from __future__ import annotations
 import click
 
 from dsk.cli.context import Context, in_place_option, pass_context
+from dsk.cli.nodes import node_option
 
 
 @click.command()
 @click.argument("path")
-@click.option(
-    "--host", "hosts", multiple=True, metavar="NODE", help="Only to this node; repeatable."
-)
+@node_option("Only to this node: 1, node1 or its address; repeatable.", "--host")
 @click.option("--delete", is_flag=True, help="Also delete there what the master does not have.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line (docs/events.md).")
 @in_place_option
 @pass_context
 def command(
-    context: Context, path: str, *, hosts: tuple[str, ...], delete: bool, as_json: bool
+    context: Context, path: str, *, named: tuple[str, ...], delete: bool, as_json: bool
 ) -> None:
     """Copy PATH in the master's workspace to the other nodes' workspaces.
 
@@ -31,7 +30,7 @@ def command(
     from dsk.fleet import files
 
     cluster = context.cluster()
-    chosen = find_nodes(cluster, hosts, "--host")
+    chosen = find_nodes(cluster, named)
     order = files.order(cluster, "push", path, chosen, delete=delete)
     with Printer(cluster, as_json=as_json) as show:
         errors = files.run(cluster, order, show, show.agreed)

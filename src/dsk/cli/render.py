@@ -8,17 +8,35 @@ from typing import TYPE_CHECKING
 
 import click
 
+from dsk.bundle.model import RECIPE
 from dsk.cli.context import Context, pass_context
 from dsk.cli.printing import echo
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dsk.cluster.model import Cluster
     from dsk.jobs.stacks import Stack
 
 BY_HAND_PORT = 29500
 
 
+RECIPE_PLACE = f"/run/dsk/bundle/{RECIPE}"
+"""In every worker."""
+TO_WRITE = (
+    "That file must be on every node, with absolute paths for model, output_dir and dataset_dir "
+    "(unless the model is a hub's), and deepspeed as the path of a JSON file, such as "
+    "/opt/llamafactory/examples/deepspeed/ds_z2_config.json; `dsk render train.yaml` writes such a "
+    "file"
+)
+NOT_LOOKED_UP = (
+    "By hand, nothing looks these up later: write the absolute path of what is in the workspace"
+)
+
+
 @click.command()
+@click.argument("train_file", metavar="[TRAIN.YAML]", required=False)
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option(
     "-o",
     "--output",
@@ -27,46 +45,89 @@ BY_HAND_PORT = 29500
     help="Where to write; .dsk/bundle beside dsk.yaml otherwise.",
 )
 @pass_context
-def command(context: Context, *, output: Path | None) -> None:
+def command(
+    context: Context, train_file: str | None, overrides: tuple[str, ...], *, output: Path | None
+) -> None:
     """Write each node's bundle: the folder that `docker compose up -d` needs there.
 
-    Nothing is contacted. The bundles hold private keys: move them as you would move a password.
+    With TRAIN.YAML, each bundle also holds it as `dsk launch` would pass it to LLaMA-Factory, for
+    the printed line that starts DeepSpeed by hand. Nothing is contacted. The bundles hold private
+    keys: move them as you would move a password.
     """
-    from dsk.bundle import render
+    from dsk.bundle import BundleFile, render
     from dsk.fleet.bundles import write_bundles
     from dsk.fleet.keys import ensure_keys
+    from dsk.jobs.planning import Request, plan
     from dsk.jobs.stacks import stack_for
+    from dsk.recipe import load_train_file
+    from dsk.recipe.describe import describe_changes, describe_unchecked
 
     cluster = context.cluster_with_engines()
-    keys = ensure_keys(cluster, echo)
-    paths = write_bundles(output or cluster.state_dir / "bundle", render(cluster, keys))
     stack, note = stack_for(cluster.image)
-    echo(_instructions(cluster, paths, stack))
+    recipe = None
+    if train_file:
+        request = Request(cluster, load_train_file(train_file), overrides)
+        recipe = plan(request, stack.keys).recipe
+    keys = ensure_keys(cluster, echo)
+    bundles = render(cluster, keys)
+    if recipe:
+        text = BundleFile(recipe.to_yaml())
+        bundles = {index: {**bundle, RECIPE: text} for index, bundle in bundles.items()}
+    paths = write_bundles(output or cluster.state_dir / "bundle", bundles)
+    if recipe:
+        echo(f"{describe_changes(recipe)}\n")
+        if recipe.unchecked:
+            echo(f"{describe_unchecked(recipe)}\n\n{NOT_LOOKED_UP}.\n")
+    echo(_instructions(cluster, paths, stack, resolved=recipe is not None))
     if note:
         echo(f"note: {note}", err=True)
 
 
-def _instructions(cluster: Cluster, paths: dict[int, Path], stack: Stack) -> str:
-    place = f".dsk/{cluster.name}"
-    lines = ["1. Copy each folder to its node (scp, or any other way that keeps the modes):", ""]
+def _instructions(
+    cluster: Cluster, paths: Mapping[int, Path], stack: Stack, *, resolved: bool
+) -> str:
+    parent = f".dsk/{cluster.name}"
+    lines = [
+        "1. Copy each folder to its node, to the path shown, by any way that keeps the modes:",
+        "",
+    ]
     for node in cluster.nodes:
-        path = shlex.quote(str(paths[node.index]))
-        lines.append(
-            f"   {node.name}  {node.host}{'  (master)' if node.index == 0 else ''}  {path}"
-        )
+        source = shlex.quote(str(paths[node.index]))
+        target = f"~/{parent}/{node.name}"
+        master = "  (master)" if node == cluster.master else ""
+        lines.append(f"   {node.name}  {node.host}{master}  {source}  ->  {target}")
+    last = cluster.nodes[-1]
+    source = shlex.quote(str(paths[last.index]))
     lines += [
+        "",
+        f"   such as: ssh {last.host} mkdir -p -m 700 .dsk {parent}",
+        f"            scp -rp {source} {last.host}:{parent}/",
         "",
         f"2. There, {_as_root(cluster)}with the image {cluster.image} in the node's engine:",
         "",
         *(
-            f"   {node.name}  cd ~/{place}/{node.name} && {_owned(cluster)}docker compose up -d"
+            f"   {node.name}  cd ~/{parent}/{node.name} && {_owned(cluster)}docker compose up -d"
             for node in cluster.nodes
         ),
         "",
         "3. On the master, in the folder of your dsk.yaml: dsk launch train.yaml",
         "   or without dsk, as DeepSpeed is started everywhere:",
         "",
-        f"   docker exec -it dsk-{cluster.name}-{cluster.master.name} {by_hand(cluster, stack)}",
+        f"   docker exec -it dsk-{cluster.name}-{cluster.master.name} "
+        f"{by_hand(cluster, stack, resolved=resolved)}",
+        "",
+        f"   {RECIPE_PLACE} is your train.yaml as dsk launch resolves it."
+        if resolved
+        else f"   {TO_WRITE}.",
+        "",
+        "4. To stop the workers and remove their keys: dsk down, where dsk reaches the servers; "
+        "or on each node:",
+        "",
+        *(
+            f"   {node.name}  cd ~/{parent}/{node.name} && docker compose down && cd && "
+            f"rm -r {parent}/{node.name}"
+            for node in cluster.nodes
+        ),
     ]
     return "\n".join(lines)
 
@@ -84,9 +145,9 @@ def _owned(cluster: Cluster) -> str:
     return f"chown -R {cluster.user} . && install -d {owner} {workspace} && "
 
 
-def by_hand(cluster: Cluster, stack: Stack) -> str:
-    """The seed command, inside the master's worker. One node needs --force_multi for nothing: the
-    runner then starts its ranks right there."""
+def by_hand(cluster: Cluster, stack: Stack, *, resolved: bool) -> str:
+    """Return DeepSpeed's usual command, for the master's worker. It is right for one node as well:
+    the runner then starts the ranks itself."""
     arguments = [
         "deepspeed",
         "--hostfile=/run/dsk/bundle/hostfile",
@@ -94,6 +155,6 @@ def by_hand(cluster: Cluster, stack: Stack) -> str:
         f"--master_port={BY_HAND_PORT}",
         f"--ssh_port={cluster.worker_port}",
         *stack.train_entry,
-        f"{cluster.workspace}/train.yaml",
+        RECIPE_PLACE if resolved else f"{cluster.workspace}/{RECIPE}",
     ]
     return shlex.join(arguments)

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING
-
 import click
 
 from dsk.cli.context import Context, pass_context
 from dsk.cli.printing import echo
-
-if TYPE_CHECKING:
-    from dsk.cluster.model import Node
-    from dsk.connect.hostkeys import HostKey
+from dsk.cli.trust import trust, trust_option
 
 
 @click.command()
-@click.option(
-    "--accept-new-host-keys",
-    is_flag=True,
-    help="Trust servers never seen before without asking; a changed key is still refused.",
-)
+@trust_option
 @click.option(
     "--force",
     is_flag=True,
@@ -38,19 +28,8 @@ def command(context: Context, *, accept_new_host_keys: bool, force: bool) -> Non
     from dsk.fleet.up import up
 
     cluster = context.cluster_with_engines()
+    who = trust(accept_new_host_keys=accept_new_host_keys)
     with Printer() as report:
-        errors = up(cluster, report, trust=_accept if accept_new_host_keys else _ask, force=force)
+        errors = up(cluster, report, trust=who, force=force)
     finish(errors)
     echo(f"{len(cluster.nodes)} of {len(cluster.nodes)} nodes are up")
-
-
-def _accept(node: Node, key: HostKey) -> bool:
-    echo(f"{node}: new host key {key.fingerprint}, accepted")
-    return True
-
-
-def _ask(node: Node, key: HostKey) -> bool:
-    if not sys.stdin.isatty():
-        return False
-    echo(f"{node}: the host key of {node.server} is {key.fingerprint}")
-    return click.confirm("is that the server's own?", default=False)

@@ -37,8 +37,9 @@ def load(file: Path) -> Cluster:
     return parse(text, file, name)
 
 
-def parse(text: str, file: Path, name: str | None = None) -> Cluster:
-    """Pure. `name` is what messages call the file. Raises UserError as `load` does."""
+def parse(text: str, file: Path, name: str | None = None, *, written: bool = True) -> Cluster:
+    """Pure. `name` is what messages call the file. Raises UserError as `load` does; without the
+    file and the line if `written` is false, since nobody could look them up."""
     name = name or str(file)
     read = document.read(text, name)
     mistakes = list(read.mistakes)
@@ -50,7 +51,7 @@ def parse(text: str, file: Path, name: str | None = None) -> Cluster:
     if model:
         mistakes += [Mistake(key, read.line(key), text) for key, text in _conflicts(model)]
     if mistakes or model is None:
-        raise _all_of(mistakes, name)
+        raise _all_of(mistakes, name if written else None)
     return _cluster(model, file)
 
 
@@ -151,12 +152,17 @@ def _conflicts(model: ClusterModel) -> Iterator[tuple[Key, str]]:
             )
 
 
-def _all_of(mistakes: list[Mistake], name: str) -> UserError:
+def _all_of(mistakes: list[Mistake], name: str | None) -> UserError:
+    """`name` None: the text is in no file."""
     ordered = sorted(mistakes, key=lambda mistake: mistake.line)
     lines = [f"{_path(mistake.key)}: {mistake.text}" for mistake in ordered]
+    places = [name and f"{name}:{mistake.line}" for mistake in ordered]
     if len(ordered) == 1:
-        return UserError(lines[0], where=f"{name}:{ordered[0].line}")
-    listed = (f"  {name}:{m.line}: {line}" for m, line in zip(ordered, lines, strict=True))
+        return UserError(lines[0], where=places[0])
+    listed = (
+        f"  {place}: {line}" if place else f"  {line}"
+        for place, line in zip(places, lines, strict=True)
+    )
     return UserError("\n".join([f"{len(ordered)} mistakes:", *listed]), where=name)
 
 

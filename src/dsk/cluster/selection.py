@@ -1,7 +1,8 @@
-"""Which slots of a cluster a job uses: --include and --exclude in DeepSpeed's own syntax.
+"""Which of a cluster's nodes, and which of their slots, somebody names.
 
-`host1@host2:0,2` names all of host1's slots and two of host2's; see parse_resource_filter in
-launcher/runner.py of DeepSpeed 0.19.8. dsk's node names (`node1`) are understood beside addresses.
+--node and --exclude of a job take DeepSpeed's own syntax: `host1@host2:0,2` names all slots of
+host1 and two of host2 (parse_resource_filter in launcher/runner.py of DeepSpeed 0.19.8). A node is
+named by its address, by `node1` or by `1`.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ def select(
     """The nodes that take part, in the cluster's order. Raises UserError."""
     if include and exclude:
         raise UserError(
-            "--include and --exclude cannot be used together", fix="name what to use, or what not"
+            "--node and --exclude cannot be used together", fix="name what to use, or what not"
         )
     chosen = {node.index: tuple(range(node.slots)) for node in cluster.nodes}
     if include:
-        named = _parse(cluster, "--include", include)
+        named = _parse(cluster, "--node", include)
         chosen = {index: slots or chosen[index] for index, slots in named.items()}
     elif exclude:
         for index, slots in _parse(cluster, "--exclude", exclude).items():
@@ -38,18 +39,18 @@ def select(
     return nodes
 
 
-def find_node(cluster: Cluster, text: str, option: str = "--node") -> Node:
-    """The node that `1`, `node1` or its address names. Raises UserError, which names `option`."""
+def find_node(cluster: Cluster, text: str) -> Node:
+    """Return the node that `1`, `node1` or its address names. Raises UserError."""
     for node in cluster.nodes:
         if text in (str(node.index), node.name, node.host):
             return node
-    raise _unknown(cluster, text, f"{option} {text}")
+    raise _unknown(cluster, text, f"--node {text}")
 
 
-def find_nodes(cluster: Cluster, texts: Sequence[str], option: str) -> tuple[Node, ...]:
-    """Those that `texts` name, each once and in the cluster's order; all where there is no text.
-    Raises UserError, which names `option`."""
-    named = {find_node(cluster, text, option) for text in texts}
+def find_nodes(cluster: Cluster, texts: Sequence[str]) -> tuple[Node, ...]:
+    """Return the nodes that `texts` name, each once and in the cluster's order; all nodes if there
+    is no text. Raises UserError."""
+    named = {find_node(cluster, text) for text in texts}
     return tuple(node for node in cluster.nodes if node in named or not texts)
 
 
@@ -63,7 +64,9 @@ def _unknown(cluster: Cluster, name: str, where: str) -> UserError:
 
 def _parse(cluster: Cluster, option: str, text: str) -> Mapping[int, tuple[int, ...]]:
     """Node index to the slots named; an empty tuple stands for all of the node's."""
-    names = {name: node for node in cluster.nodes for name in (node.host, node.name)}
+    names = {
+        name: node for node in cluster.nodes for name in (node.host, node.name, str(node.index))
+    }
     found: dict[int, tuple[int, ...]] = {}
     for part in text.split("@"):
         name, colon, numbers = part.strip().partition(":")

@@ -51,7 +51,7 @@ _RESERVED = {
     **dict.fromkeys(("CROSS_RANK", "CROSS_SIZE"), _LAUNCHER),
     **dict.fromkeys(
         (accelerators.accelerator(name).visible_devices for name in accelerators.names()),
-        f"{_LAUNCHER}; choose GPUs with slots: or dsk launch --include",
+        f"{_LAUNCHER}; choose GPUs with slots: or dsk launch --node NODE:SLOTS",
     ),
     "DS_ACCELERATOR": "write accelerator: instead",
     "NCCL_SOCKET_IFNAME": "each node has its own; write network: {interface: NAME} instead",
@@ -85,7 +85,12 @@ def workspace(value: str) -> str:
     if _CONTROL.search(value) or ":" in value:
         raise ValueError(f"{value!r} holds a character that a mount cannot take; choose another")
     for protected in _PROTECTED:
-        if path == protected or path in protected.parents or protected in path.parents:
+        if protected in path.parents:
+            raise ValueError(
+                f"{value} is in {protected}, where the worker has the image's own files; write a "
+                "folder elsewhere, such as /workspace"
+            )
+        if path == protected or path in protected.parents:
             raise ValueError(
                 f"{value} would hide {protected} in the worker; write a folder of its own, "
                 "such as /workspace"

@@ -134,7 +134,7 @@ def _first_contact(
                 f"the host key of {node.server} is not known: {key.fingerprint}",
                 where=str(node),
                 fix="compare it on the server (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), "
-                "then: dsk up --accept-new-host-keys",
+                "then: dsk up --accept-new-host-keys (dsk down takes this option too)",
             )
             fleet.fail(node, error)
     return trusted

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from dsk.cluster import values
 from dsk.cluster.model import DEFAULT_WORKSPACE, Cluster, Node
 from dsk.connect import open_server, side_by_side
 from dsk.connect.outcome import Outcome
@@ -60,13 +61,36 @@ def parse(output: str) -> Found:
     return Found(gpus, interface, disks)
 
 
-def propose_workspace(found: Sequence[Found]) -> PurePosixPath:
-    """On the file system that every node has and whose fullest one has the most room."""
+@dataclass(frozen=True)
+class Proposal:
+    """`refused`: the mount point with the most room, if dsk.yaml allows no workspace there."""
+
+    workspace: PurePosixPath
+    refused: str | None = None
+
+
+def propose_workspace(found: Sequence[Found]) -> Proposal:
+    """Propose a workspace on a file system that every node has: of those that dsk.yaml allows, the
+    one whose fullest node has the most room."""
     shared = set.intersection(*(set(each.disks) for each in found)) if found else set()
+
+    def room(mount: str) -> int:
+        return min(each.disks[mount] for each in found)
+
     # Where several are equal, the shortest path: bind mounts show one disk many times.
-    best = max(
-        sorted(shared, key=len),
-        key=lambda mount: min(each.disks[mount] for each in found),
-        default="/",
-    )
-    return DEFAULT_WORKSPACE if best == "/" else PurePosixPath(best) / "workspace"
+    by_room = sorted(sorted(shared, key=len), key=room, reverse=True)
+    best = next(filter(_allowed, by_room), "/")
+    roomier = bool(by_room) and (best not in shared or room(by_room[0]) > room(best))
+    return Proposal(_folder(best), by_room[0] if roomier else None)
+
+
+def _folder(mount: str) -> PurePosixPath:
+    return DEFAULT_WORKSPACE if mount == "/" else PurePosixPath(mount) / "workspace"
+
+
+def _allowed(mount: str) -> bool:
+    try:
+        values.workspace(str(_folder(mount)))
+    except ValueError:
+        return False
+    return True

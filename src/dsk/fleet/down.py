@@ -10,7 +10,7 @@ from dsk.connect import Server
 from dsk.connect.engine import engine_error
 from dsk.errors import DskError, UserError
 from dsk.fleet import network, place, worker
-from dsk.fleet.contact import open_fleet
+from dsk.fleet.contact import Trust, open_fleet, trust_nobody
 from dsk.fleet.report import NodeDone, Report
 from dsk.fleet.sync import registry
 from dsk.fleet.sync.receive import clean
@@ -28,13 +28,20 @@ echo "$job"
 
 
 def down(
-    cluster: Cluster, nodes: Sequence[Node], report: Report, *, force: bool = False
+    cluster: Cluster,
+    nodes: Sequence[Node],
+    report: Report,
+    *,
+    trust: Trust = trust_nobody,
+    force: bool = False,
 ) -> list[DskError]:
-    """Takes everything away on `nodes` side by side; the errors of those where it failed.
+    """Remove the workers and their bundles from `nodes` side by side; return the errors of the
+    nodes where that failed. `trust` is asked about servers never seen before: somebody may have
+    started the workers there by hand.
 
-    Raises UserError, and has touched nothing then, where a job runs and `force` is not given.
+    Raises UserError, and has touched nothing then, if a job runs and `force` is not given.
     """
-    with open_fleet(cluster, nodes) as fleet:
+    with open_fleet(cluster, nodes, trust) as fleet:
         jobs = fleet.each(lambda node, server: _job(server, cluster, node))
         busy = sorted({job for job in jobs.values() if job})
         if busy and not force:

@@ -71,7 +71,7 @@ def hint(cluster: Cluster, masters: Image) -> str | None:
         return None
     return (
         f"this machine has another {cluster.image}, and the master's counts; to send this one: "
-        f"dsk image save FILE, then: dsk image load FILE --to {cluster.master.name}"
+        f"dsk image save FILE, then: dsk image load FILE --node {cluster.master.name}"
     )
 
 

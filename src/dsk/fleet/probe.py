@@ -66,7 +66,7 @@ export devices="$7" driver="$8" inside="$9"
     r"""
 files() {
   cd "$HOME/.dsk/$cluster/$node" && sha256sum --check --strict --status &&
-    find . -type f | wc -l && find . -perm /077 ! -name compose.yaml | wc -l
+    find . -type f ! -path ./train.yaml | wc -l && find . -perm /077 ! -name compose.yaml | wc -l
 }
 # What of the workspace the workers' user may not write. What cannot be tried here, the worker says.
 unwritable() {

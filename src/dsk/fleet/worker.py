@@ -32,10 +32,24 @@ docker logs --tail "$3" "$worker" 2>&1
 exit "${code:-1}"
 """
 
+# A worker started by hand has its bundle, with private keys, in a folder that Compose put into a
+# label. Only the bundle's own files are removed there, and the folder if nothing else is in it.
 REMOVE = r"""
 set -e
 found=$(docker ps --all --quiet --filter "label=dsk.cluster=$1" --filter "label=$2")
-[ -z "$found" ] || docker rm --force --volumes $found >/dev/null
+[ -n "$found" ] || exit 0
+folders=$(docker inspect \
+  --format '{{index .Config.Labels "com.docker.compose.project.working_dir"}}' $found)
+docker rm --force --volumes $found >/dev/null
+printf '%s\n' "$folders" | sort -u | while IFS= read -r folder; do
+  case $folder in '' | "$HOME/.dsk/$1"/*) continue ;; esac
+  grep -Eqsx " *dsk.cluster: '?$1'?" "$folder/compose.yaml" || continue
+  cd "$folder"
+  rm -f -- compose.yaml hostfile deepspeed_env passwd group train.yaml ssh/host_ed25519_key \
+    ssh/authorized_keys ssh/id_ed25519 ssh/known_hosts ssh/config
+  cd /
+  rmdir -- "$folder/ssh" "$folder" 2>/dev/null || true
+done
 """
 
 
@@ -78,8 +92,8 @@ def _start_error(log: str, node: Node, limit_s: int | None) -> DskError:
 
 
 def remove(server: Server, cluster: Cluster, node: Node) -> None:
-    """Takes the node's worker away, if there is one, whatever number the node had when it was
-    started. Raises DskError."""
+    """Remove the node's worker, if there is one, whatever number the node had when it was started;
+    and the bundle of one that was started by hand. Raises DskError."""
     remove_labelled(server, cluster, node, f"dsk.host={node.host}")
 
 
@@ -88,4 +102,4 @@ def remove_labelled(server: Server, cluster: Cluster, node: Node, label: str) ->
     argv = ["sh", "-c", REMOVE, "dsk", cluster.name, label]
     done = server.run(argv, timeout=COMPOSE_LIMIT_S)
     if done.returncode:
-        raise DskError(f"docker rm failed: {done.error}", where=str(node))
+        raise DskError(f"the worker cannot be removed: {done.error}", where=str(node))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import open_server
-from dsk.errors import JobFailed, Unreachable
+from dsk.errors import DskError, JobFailed, Unreachable
 from dsk.jobs import history, master
 from dsk.jobs.follow import events
 from dsk.jobs.place import STOP_LIMIT_S, Place, Supervisor, out_of_hearing
@@ -148,15 +149,22 @@ class EnginePlace(Place):
 
     @classmethod
     def look(cls, cluster: Cluster, node: Node) -> tuple[WorkerState, Sequence[JobState]]:
-        """No jobs while the master's worker is not running."""
+        """Where the master's worker does not run, its server reads what the jobs wrote."""
         with open_server(node.server, cluster.state_dir / "known_hosts", where=str(node)) as server:
             engine = server.engine()
             with asking(str(node)):
                 worker = master.worker_of(engine, cluster, node)
-            if worker is None:
-                return WorkerState(node, MISSING), ()
-            if worker.status != RUNNING:
-                return WorkerState(node, worker.status), ()
+            if worker is None or worker.status != RUNNING:
+                state = WorkerState(node, MISSING if worker is None else worker.status)
+                if node != cluster.master:
+                    return state, ()
+                try:
+                    return state, history.states_on_disk(cls(engine, cluster), server)
+                except Unreachable:
+                    raise
+                except DskError as error:
+                    told = "; ".join(filter(None, (error.message, error.fix)))
+                    return replace(state, problem=told), ()
             health = worker.attrs["State"].get("Health", {}).get("Status")
             jobs = history.states(cls(engine, cluster)) if node == cluster.master else ()
             return WorkerState(node, RUNNING, health), jobs

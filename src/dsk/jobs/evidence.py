@@ -13,7 +13,7 @@ from dsk.errors import DskError, UserError
 from dsk.fleet import ranklogs
 from dsk.jobs import history
 from dsk.jobs.place import Place as JobPlace
-from dsk.jobs.states import LOST, JobState
+from dsk.jobs.states import LOST, STOPPED, JobState
 from dsk.wire.events import Event, Failure, Finished, Output
 
 RECENT = 20_000
@@ -21,7 +21,9 @@ RECENT = 20_000
 
 
 def failed_job(states: list[JobState], job: str | None) -> JobState:
-    """The job named, or the newest that failed. Raises UserError."""
+    """Return the job named, or the newest that failed. A launch that was refused before any rank
+    was started is chosen only if no other job failed, and a job that was stopped only if there is
+    neither. Raises UserError."""
     if job is not None:
         found = next((each for each in states if each.status.job == job), None)
         if found is None:
@@ -31,11 +33,14 @@ def failed_job(states: list[JobState], job: str | None) -> JobState:
         else:
             return found
     failed = [each for each in states if each.state in ("failed", LOST)]
-    if not failed:
+    ran = [each for each in failed if each.state == LOST or each.status.ran is not False]
+    stopped = [each for each in states if each.state == STOPPED]
+    chosen = ran or failed or stopped
+    if not chosen:
         raise UserError(
             "no job of this cluster has failed", fix="name a job, or a file: dsk diagnose LOGFILE"
         )
-    return failed[-1]
+    return chosen[-1]
 
 
 def diagnose(place: JobPlace, job: str) -> tuple[Diagnosis, list[DskError]]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from typing import Any
 
+from dsk.cluster.model import Cluster
+from dsk.connect import Server
 from dsk.errors import JobFailed, UserError
+from dsk.jobs import disk
 from dsk.jobs.follow import Bookmark, events
 from dsk.jobs.place import Place, Supervisor, out_of_hearing
 from dsk.jobs.states import LOST, UNREADABLE, JobState
@@ -33,15 +36,18 @@ def statuses(place: Place) -> list[JobStatus]:
 
 
 def _written(place: Place) -> list[tuple[JobStatus, float]]:
-    """With the seconds since each was written. Jobs of other clusters in the same workspace are not
-    among them."""
+    """With the seconds since each was written."""
     text = place.output_of(["dsk-agent", "jobs", "--workspace", str(place.cluster.workspace)])
-    found = [(_status(raw), _age(raw)) for raw in json.loads(text)]
-    own = place.cluster.name
+    return _own(place.cluster, json.loads(text))
+
+
+def _own(cluster: Cluster, found: Iterable[Any]) -> list[tuple[JobStatus, float]]:
+    """Without jobs of other clusters in the same workspace."""
+    read = [(_status(raw), _age(raw)) for raw in found]
     return [
         (status, age)
-        for status, age in found
-        if isinstance(status, UnreadableStatus) or status.cluster == own
+        for status, age in read
+        if isinstance(status, UnreadableStatus) or status.cluster == cluster.name
     ]
 
 
@@ -70,10 +76,19 @@ def _status(raw: Any) -> JobStatus:
 
 def states(place: Place) -> list[JobState]:
     """The same, compared with what really runs."""
+    return _compared(place, _written(place))
+
+
+def states_on_disk(place: Place, server: Server) -> list[JobState]:
+    """The same where the master's worker does not run, as after `dsk down`: read by its `server`.
+    Raises DskError where the folder of the jobs cannot be read."""
+    return _compared(place, _own(place.cluster, disk.statuses(server, place.cluster)))
+
+
+def _compared(place: Place, written: list[tuple[JobStatus, float]]) -> list[JobState]:
     alive = {supervisor.job for supervisor in place.running()}
     return [
-        JobState(status, _state(status, runs=status.job in alive), age)
-        for status, age in _written(place)
+        JobState(status, _state(status, runs=status.job in alive), age) for status, age in written
     ]
 
 

@@ -9,6 +9,7 @@ from dsk.wire.status import JobStatus
 
 RUNNING, MISSING, UNREACHABLE, LOST = "running", "missing", "unreachable", "lost"
 UNREADABLE = "unreadable"
+STOPPED = "stopped"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,28 +29,29 @@ class Wanted:
     """None stands for all. What concerns the job as a whole is always wanted."""
 
     ranks: frozenset[int] | None = None
-    node: int | None = None
+    nodes: frozenset[int] | None = None
 
     def __call__(self, event: Event) -> bool:
         if not isinstance(event, Output | Exited):
             return True
         if self.ranks is not None and event.rank not in self.ranks:
             return False
-        return self.node is None or event.node == self.node
+        return self.nodes is None or event.node in self.nodes
 
 
 def wanted(
-    cluster: Cluster, status: JobStatus, ranks: str | None = None, node: str | None = None
+    cluster: Cluster, status: JobStatus, ranks: str | None = None, named: Sequence[str] = ()
 ) -> Wanted:
-    """`ranks` as in `0,3-5`, `node` as the option --node. Raises UserError where the job has no
-    such rank or node."""
-    index = None
-    if node is not None:
-        found = find_node(cluster, node)
-        if found.host not in status.nodes:
-            raise UserError(f"{found} had no part in job {status.job}", where=f"--node {node}")
-        index = found.index
-    return Wanted(None if ranks is None else _ranks(ranks, status.world_size), index)
+    """`ranks` as in `0,3-5`, `named` as the options --node. Raises UserError if the job
+    has no such rank or node."""
+    nodes = [find_node(cluster, text) for text in named]
+    for text, node in zip(named, nodes, strict=True):
+        if node.host not in status.nodes:
+            raise UserError(f"{node} had no part in job {status.job}", where=f"--node {text}")
+    return Wanted(
+        None if ranks is None else _ranks(ranks, status.world_size),
+        frozenset(node.index for node in nodes) if nodes else None,
+    )
 
 
 def _ranks(text: str, world_size: int) -> frozenset[int]:

@@ -14,7 +14,7 @@ def describe(recipe: Recipe) -> str:
     blocks = [
         _block("recipe", to_yaml(recipe.redacted()).splitlines()),
         describe_changes(recipe),
-        _block("not checked from here", recipe.unchecked),
+        describe_unchecked(recipe),
     ]
     return "\n\n".join(block for block in blocks if block)
 
@@ -27,6 +27,10 @@ def describe_changes(recipe: Recipe) -> str:
         _block("notes", recipe.notices),
     ]
     return "\n\n".join(block for block in blocks if block)
+
+
+def describe_unchecked(recipe: Recipe) -> str:
+    return _block("not checked from here", recipe.unchecked)
 
 
 def summary(recipe: Recipe) -> str:

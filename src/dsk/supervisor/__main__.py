@@ -38,6 +38,7 @@ def main() -> int:
         updated=spec.created,
         output_dir=spec.output_dir,
         launcher=spec.launcher,
+        ran=False,
     )
     # Not sys.stdout: Python flushes that at its end, and would wait for a reader that is gone.
     record = Record(status, io.FileIO(STDOUT, "wb", closefd=False))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -83,11 +84,19 @@ def choose_recipe(spec: JobSpec, record: Record, *, shared: bool) -> RecipeText:
 def check_needed(spec: JobSpec, workers: Workers) -> None:
     """Raises UserError that lists, node by node, what the recipe names and is not there."""
     needed = [asdict(need) for need in spec.needed]
-    problems = [
-        f"{worker.name}: {Text.from_raw(problem).in_language('en')}"
-        for worker, found in workers.ask_all("missing", needed=needed)
-        for problem in found
+    found = [
+        (worker, Text.from_raw(problem))
+        for worker, problems in workers.ask_all("missing", needed=needed)
+        for problem in problems
     ]
+    problems = [f"{worker.name}: {problem.in_language('en')}" for worker, problem in found]
+    if closed := [problem.values["top"] for _, problem in found if "top" in problem.values]:
+        place = shlex.quote(closed[0])
+        raise UserError(
+            "\n".join(problems),
+            fix=f"on that server, as root: chmod -R a+rX {place}   (or give it to the workers' "
+            "user: chown -R UID:GID)",
+        )
     if problems:
         own = [need.path for need in spec.needed if need.own]
         raise UserError(

@@ -24,6 +24,8 @@ from dsk.wire.progress import PHASES, Progress
 from dsk.wire.status import JobStatus, NodeStatus
 
 STEP_EVERY_S = 10.0
+AFTER_START = ("running", "stopping")
+"""States that a job has only once its ranks were started."""
 TRAINER_LOG = "trainer_log.jsonl"
 FOLDER_LIMIT_S = 300.0
 """For what waits to be written when the job has ended. The job's last state is worth the wait:
@@ -84,7 +86,8 @@ class Record:
 
     def _update(self, event: Event) -> None:
         if isinstance(event, Phase):
-            self.status = replace(self.status, state=event.state)
+            ran = self.status.ran or event.state in AFTER_START
+            self.status = replace(self.status, state=event.state, ran=ran)
         elif isinstance(event, Failure):
             self.status = replace(self.status, cause=event.cause)
         elif isinstance(event, Finished):

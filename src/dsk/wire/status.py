@@ -27,8 +27,9 @@ class JobStatus:
     """`attempt` counts from 0. `phase` is a wire.progress RankPhase, of the rank that is furthest
     behind; `step` of `steps`, `loss` and `samples_per_s` (over all ranks) are the last that a rank
     told, or LLaMA-Factory logged (None: none yet). `seconds_left` is what the steps to
-    come will take, by those so far, from `updated` on. Times are seconds since the epoch by the
-    supervisor's clock."""
+    come will take, by those so far, from `updated` on. `ran`: whether the job got so far that ranks
+    were started (None: the status is of a version of dsk that did not say). Times are seconds since
+    the epoch by the supervisor's clock."""
 
     job: str
     cluster: str
@@ -49,6 +50,7 @@ class JobStatus:
     samples_per_s: float | None = None
     seconds_left: float | None = None
     node_states: tuple[NodeStatus, ...] = ()
+    ran: bool | None = None
 
     def to_raw(self) -> dict[str, Any]:
         return asdict(self)

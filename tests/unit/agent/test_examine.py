@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
+import dsk
 from dsk.agent.examine import inputs, model
 from dsk.agent.examine.room import FORGOTTEN_S, Room
 from dsk.text import Text
@@ -118,3 +121,51 @@ def test_what_is_each_nodes_own_is_not_compared(tmp_path: Path) -> None:
     assert found == {"missing": [], "files": {}}
     gone = inputs.examine([{**need(tmp_path / "checkpoint-6"), "own": True}], deep=False)
     assert len(gone["missing"]) == 1
+
+
+LOOK = """
+import json, sys
+from dsk.agent.needed import missing
+print(json.dumps(missing(json.loads(sys.argv[1]))))
+"""
+
+
+@pytest.mark.skipif(os.getuid() != 0 or not shutil.which("setpriv"), reason="changes its user")
+def test_what_the_workers_user_may_not_read_is_named_with_its_mode() -> None:
+    def look(*needs: dict[str, object]) -> list[Text]:
+        # The parent commands exec in turn, so that the interpreter is one that nobody may run.
+        done = subprocess.run(
+            [
+                *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),
+                *(shutil.which("python3", path="/usr/bin:/bin") or "python3", "-c", LOOK),
+                json.dumps(needs),
+            ],
+            env={"PYTHONPATH": str(sources), "PATH": os.environ["PATH"]},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return [Text.from_raw(raw) for raw in json.loads(done.stdout)]
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        sources = folder / "src"
+        shutil.copytree(Path(dsk.__file__).parent, sources / "dsk")
+        subprocess.run(["chmod", "-R", "a+rX", str(sources)], check=True)
+        weights = write(folder / "m/model.safetensors", b"w")
+        write(folder / "m/.msc", b"").chmod(0o600)
+        write(folder / "m/README.md", b"").chmod(0o600)
+        (folder / "m/gone.json").symlink_to("nowhere")
+        assert look(need(folder / "m")) == []
+        weights.chmod(0o600)
+        [closed] = look(need(folder / "m"))
+        assert closed.in_language("en") == (
+            f"uid 65534 may not read {weights} (mode 0600, owner 0:0)"
+        )
+        assert closed.values["top"] == str(folder / "m")
+        subprocess.run(["chmod", "-R", "a+rX", closed.values["top"]], check=True)
+        assert look(need(folder / "m")) == []
+        (folder / "m").chmod(0o700)
+        [closed] = look(need(folder / "m/model.safetensors"))
+        assert closed.values["path"] == closed.values["top"] == str(folder / "m")

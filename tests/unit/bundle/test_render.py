@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dsk.bundle import Keys, digest, render
+from dsk.bundle import RECIPE, Keys, digest, render
 from dsk.bundle.deepspeed import deepspeed_env
 from dsk.cluster.model import Cluster, User
+from dsk.fleet.worker import REMOVE
 
 COMMON = {
     "compose.yaml",
@@ -152,3 +153,10 @@ def test_digest(cluster: Cluster, keys: Keys, change: str) -> None:
         mode=0o644 if change == "mode" else file.mode,
     )
     assert digest(bundle) != before
+
+
+def test_dsk_down_knows_every_file_of_a_bundle(cluster: Cluster, keys: Keys) -> None:
+    """The removal of a worker that was started by hand names them, in a folder of the user's."""
+    words = set(REMOVE.split())
+    bundles = render(replace(cluster, user=User(1000, 1000)), keys)
+    assert {path for bundle in bundles.values() for path in bundle} | {RECIPE} <= words

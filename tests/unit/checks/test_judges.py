@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dsk.agent.needed import FORBIDDEN
 from dsk.checks import (
     clock,
     content,
@@ -388,3 +389,19 @@ def test_a_workspace_that_the_workers_user_may_not_write(facts: Facts) -> None:
         assert "chown 1234:100 /workspace" in denied.in_language(language)
     assert "chown" not in fix(User(1234, 100), "read-only file system").in_language("en")
     assert "chown" not in fix(None, "permission denied").in_language("en")
+
+
+def test_a_file_that_the_workers_user_may_not_read_has_a_fix_that_works(facts: Facts) -> None:
+    closed = FORBIDDEN.filled(path="/w/m/a b.bin", uid=1000, mode="0600", owner="0:0", top="/w/m m")
+    owned = replace(facts, cluster=replace(facts.cluster, user=User(1000, 1000)))
+    unread = {"/w/m/a b.bin": InputFile(0, None)}
+    nodes = {0: NodeInputs((closed,), unread), 1: NodeInputs((), unread)}
+    first, second = inputs.judge(replace(owned, job=job(inputs=nodes)))
+    assert (
+        first.text.in_language("en") == "uid 1000 may not read /w/m/a b.bin (mode 0600, owner 0:0)"
+    )
+    assert first.fix and first.fix.in_language("en") == (
+        "on that server, as root: chmod -R a+rX '/w/m m'   # or: chown -R 1000:1000 '/w/m m'"
+    )
+    # Without a reason from the agent, as of an older image, at least the file can be made readable.
+    assert second.fix and "chmod -R a+rX '/w/m/a b.bin'" in second.fix.in_language("en")

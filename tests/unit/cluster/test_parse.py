@@ -208,7 +208,7 @@ def test_whom_the_workers_run_as(text: str, user: User | None) -> None:
         (GOOD + "workspace: work\n", ["not absolute", "/work"]),
         (GOOD + "workspace: /a/../b\n", ["without .."]),
         (GOOD + "workspace: /\n", ["would hide"]),
-        (GOOD + "workspace: /etc/x\n", ["would hide /etc"]),
+        (GOOD + "workspace: /etc/x\n", ["is in /etc"]),
         (GOOD + "workspace: /opt\n", ["would hide /opt/venv"]),
         (GOOD + "workspace: /a:b\n", ["a mount cannot take"]),
         (GOOD + 'workspace: "/a\\nb"\n', ["a mount cannot take"]),

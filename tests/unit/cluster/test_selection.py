@@ -93,8 +93,8 @@ def test_logins_in_any_kind_of_address_are_hidden(value: str, shown: str) -> Non
 
 def test_nodes_named_in_any_way_each_once_in_the_clusters_order() -> None:
     first, second, third = CLUSTER.nodes
-    assert find_nodes(CLUSTER, ("node2", "10.0.0.11", "2"), "--host") == (first, third)
-    assert find_nodes(CLUSTER, (), "--host") == (first, second, third)
+    assert find_nodes(CLUSTER, ("node2", "10.0.0.11", "2")) == (first, third)
+    assert find_nodes(CLUSTER, ()) == (first, second, third)
     with pytest.raises(UserError, match="'node7' is not a node") as error:
-        find_nodes(CLUSTER, ("node7",), "--to")
-    assert error.value.where == "--to node7"
+        find_nodes(CLUSTER, ("node7",))
+    assert error.value.where == "--node node7"

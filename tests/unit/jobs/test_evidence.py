@@ -17,8 +17,8 @@ NODE = Node(1, "10.0.0.12", 2, Local())
 FULL = "OSError: [Errno 28] No space left on device"
 
 
-def state(job: str, how: str) -> JobState:
-    status = JobStatus(job, "lab", "failed", ("10.0.0.11",), 1, 0.0, 1.0, "/workspace/out")
+def state(job: str, how: str, *, ran: bool | None = None) -> JobState:
+    status = JobStatus(job, "lab", "failed", ("10.0.0.11",), 1, 0.0, 1.0, "/workspace/out", ran=ran)
     return JobState(status, how)
 
 
@@ -32,6 +32,21 @@ def test_the_newest_job_that_failed() -> None:
         failed_job(states, "d")
     with pytest.raises(UserError, match="no job of this cluster has failed"):
         failed_job([states[2]], None)
+
+
+def test_a_launch_that_was_refused_is_not_the_job_that_is_meant() -> None:
+    ran, refused, stopped = (
+        state("ran", "failed", ran=True),
+        state("refused", "failed", ran=False),
+        state("stopped", "stopped", ran=True),
+    )
+    assert failed_job([ran, refused, stopped], None) is ran
+    assert failed_job([stopped, refused], None) is refused
+    assert failed_job([stopped], None) is stopped
+    assert failed_job([ran, refused], "refused") is refused
+    # A supervisor that was killed before its ranks started refused nothing.
+    lost = state("lost", LOST, ran=False)
+    assert failed_job([lost, refused], None) is lost
 
 
 def test_a_job_that_is_followed_is_kept_in_bounds_and_in_order() -> None:

@@ -32,7 +32,7 @@ def test_ranks_and_nodes(cluster: Cluster) -> None:
     assert wanted(cluster, STATUS, "0,3-5").ranks == frozenset({0, 3, 4, 5})
     assert wanted(cluster, STATUS, " 7 ").ranks == frozenset({7})
     for name in ("0", "node0", "10.0.0.11"):
-        assert wanted(cluster, STATUS, node=name).node == 0
+        assert wanted(cluster, STATUS, named=[name]).nodes == frozenset({0})
 
 
 @pytest.mark.parametrize("ranks", ["8", "3-9", "5-3", "x", "", "1,", "-1"])
@@ -44,11 +44,11 @@ def test_a_rank_that_is_not_is_an_error(cluster: Cluster, ranks: str) -> None:
 @pytest.mark.parametrize("node", ["node7", "10.0.0.12"])
 def test_a_node_that_is_not_is_an_error(cluster: Cluster, node: str) -> None:
     with pytest.raises(UserError, match=node):
-        wanted(cluster, STATUS, node=node)
+        wanted(cluster, STATUS, named=[node])
 
 
 def test_the_jobs_own_events_are_always_wanted() -> None:
-    only = Wanted(frozenset({1}), 0)
+    only = Wanted(frozenset({1}), frozenset({0}))
     assert only(Notice(1.0, "x", node=1))
     assert only(Output(1.0, 0, 1, "x"))
     assert not only(Output(1.0, 0, 2, "x"))

@@ -148,3 +148,13 @@ def test_a_file_that_nobody_rotates_gets_so_many_lines(
     assert (tmp_path / "output").stat().st_size < 11_000
     assert isinstance(told[-2], Notice)
     assert told[-1] == DONE
+
+
+def test_the_status_says_whether_ranks_were_started(tmp_path: Path) -> None:
+    written = record(tmp_path)
+    written.tell(Phase(1.0, "starting", "connecting"))
+    assert not written.status.ran
+    written.tell(Phase(2.0, "stopping", "ending"))
+    written.tell(DONE)
+    written.close()
+    assert JobStatus.from_json((tmp_path / "status.json").read_text()).ran is True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,7 @@ def refused(tmp_path: Path, why: BaseException, monkeypatch: pytest.MonkeyPatch)
     (tmp_path / "run").mkdir()
     out = io.BytesIO()
     status = JobStatus("j2", "lab", "starting", ("10.0.0.11",), 1, 5.0, 5.0, spec.output_dir)
+    status = replace(status, ran=False)
     record = Record(status, out)
     code = Job(spec, record, Place(tmp_path / "run", MADE_BY_UP)).run()
     record.close()
@@ -65,6 +67,7 @@ def test_a_job_without_workers_is_kept_as_well(
     folder = Path(paths.job_folder(str(tmp_path), "j2"))
     kept = json.loads((folder / paths.STATUS).read_text())
     assert (kept["state"], kept["exit_code"]) == ended == (kept["state"], code)
+    assert kept["ran"] is False
     kinds: list[type] = [Phase, Finished]
     if isinstance(why, DskError):
         kinds.insert(1, Failure)

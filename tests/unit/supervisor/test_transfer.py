@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,8 @@ from dsk.errors import JobFailed, Unreachable
 from dsk.supervisor.transfer.compare import amount, difference, named, room_needed, size
 from dsk.supervisor.transfer.merge import Conflict, held_twice, merge
 from dsk.supervisor.transfer.party import differing
-from dsk.supervisor.transfer.rsync import argv, failure
+from dsk.supervisor.transfer.pull import _way_out
+from dsk.supervisor.transfer.rsync import Rsyncs, argv, failure
 from dsk.wire.transfer import Entry, Listing
 
 
@@ -116,6 +120,14 @@ def test_the_master_decides_only_about_what_it_has() -> None:
     assert merged.conflicts == (Conflict("d/1", "n1", "n2"),)
 
 
+def test_the_way_out_of_a_conflict_is_a_command_that_works() -> None:
+    theirs = _way_out("/w", "a b", 0, [Conflict("a b/x", 1, 2)])
+    assert theirs == "take the files of one node: dsk pull 'a b' --node node1"
+    own = _way_out("/w", "d", 0, [Conflict("d/x", 1, 2), Conflict("d/y", 0, 1)])
+    assert "dsk pull d --prefer-master" in own
+    assert "dsk exec --node node0 -- rm /w/d/y" in own
+
+
 def test_a_file_that_cannot_be_read_is_not_the_same() -> None:
     unread: dict[str, dict[str, str | None]] = {
         "m": {"d/config": None},
@@ -156,7 +168,48 @@ rsync error: error in rsync protocol data stream (code 12) at io.c(231) [sender=
     ],
 )
 def test_failures(code: int, stderr: str, kind: type, says: str) -> None:
-    error = failure(code, stderr, "node1 (10.0.0.12)")
+    error = failure(code, stderr, "node1 (10.0.0.12)", peer_sends=False)
     assert type(error) is kind
     assert says in error.message
     assert error.where == "node1 (10.0.0.12)"
+
+
+AS_NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+
+
+@pytest.mark.skipif(os.getuid() != 0 or not shutil.which("setpriv"), reason="changes its user")
+@pytest.mark.parametrize(
+    ("closed", "peer_sends", "where", "said"),
+    [
+        ("source", False, "the master", "may not read"),
+        ("source", True, "node1", "may not read"),
+        ("target", False, "node1", "may not write to"),
+        ("target", True, "the master", "may not write to"),
+    ],
+)
+def test_a_file_that_the_workers_may_not_touch_is_named_with_its_node(
+    closed: str, peer_sends: bool, where: str, said: str
+) -> None:
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to others
+        folder = Path(name)
+        folder.chmod(0o755)
+        source, target = folder / "source", folder / "target"
+        for place in (source, target):
+            (place / "m").mkdir(parents=True)
+            for each in (place, place / "m"):
+                each.chmod(0o777)
+        (source / "m/model.safetensors").write_text("w")
+        (source / "m/model.safetensors").chmod(0o600 if closed == "source" else 0o644)
+        (target / "m").chmod(0o755 if closed == "target" else 0o777)
+        command = [*AS_NOBODY, *argv(Path("config"), f"{source}/", f"{target}/")]
+        with pytest.raises(JobFailed) as error:
+            Rsyncs().run(
+                command,
+                ["m/model.safetensors"],
+                where="node1",
+                peer_sends=peer_sends,
+                progress=lambda _: None,
+            )
+        assert said in error.value.message and f"{folder / closed}/m/" in error.value.message
+        assert error.value.where == where
+        assert "chown -R" in str(error.value.fix) and f"{folder / closed}/m" in str(error.value.fix)

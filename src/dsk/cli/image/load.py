@@ -7,32 +7,33 @@ from pathlib import Path
 import click
 
 from dsk.cli.context import Context, pass_context
+from dsk.cli.nodes import node_option
 from dsk.cli.printing import echo
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--to", "hosts", multiple=True, metavar="HOST", help="A node's: 1, node1, …")
+@node_option("To this node's engine: 1, node1 or its address; repeatable.", "--to")
 @pass_context
-def command(context: Context, file: Path, *, hosts: tuple[str, ...]) -> None:
+def command(context: Context, file: Path, *, named: tuple[str, ...]) -> None:
     """Give the image in FILE to this machine's engine, or to nodes.
 
     All of FILE is checked before an engine sees any of it. `dsk up` then gives the image to the
-    nodes that lack it; where they have another of that name, the master's counts (--to node0). No
-    dsk.yaml is needed without --to.
+    nodes that lack it; where they have another of that name, the master's counts (--node node0).
+    Without --node, no dsk.yaml is needed.
     """
     from dsk.cli.errors import finish
     from dsk.cli.progress import Progress
     from dsk.cluster.selection import find_nodes
     from dsk.fleet.load import load_here, load_nodes
 
-    if not hosts:
+    if not named:
         with Progress() as progress:
             done = load_here(file, progress)
         echo(f"this machine: {done}; next: dsk up")
         return
     cluster = context.cluster_with_engines()
-    nodes = find_nodes(cluster, hosts, "--to")
+    nodes = find_nodes(cluster, named)
     with Progress() as progress:
         results, errors = load_nodes(cluster, nodes, file, progress)
     for node in nodes:

@@ -5,19 +5,14 @@ from __future__ import annotations
 import click
 
 from dsk.cli.context import Context, pass_context
+from dsk.cli.nodes import node_option
 from dsk.cli.printing import echo
 
 
 @click.command()
-@click.option(
-    "--to",
-    "hosts",
-    metavar="HOST",
-    multiple=True,
-    help="Only to this node: its address, name or number; may be given several times.",
-)
+@node_option("Only to this node: 1, node1 or its address; repeatable.", "--to")
 @pass_context
-def command(context: Context, hosts: tuple[str, ...]) -> None:
+def command(context: Context, *, named: tuple[str, ...]) -> None:
     """Give the image to the nodes that lack it, over the LAN, missing layers only.
 
     The master sends it to all of them side by side; it gets the image from this machine or its
@@ -30,7 +25,7 @@ def command(context: Context, hosts: tuple[str, ...]) -> None:
     from dsk.fleet.sync.alone import sync
 
     cluster = context.cluster_with_engines()
-    chosen = find_nodes(cluster, hosts, "--to")
+    chosen = find_nodes(cluster, named)
     with Printer() as report:
         errors = sync(cluster, chosen, report)
     finish(errors)

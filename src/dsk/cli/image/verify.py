@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dsk.cli.context import Context, pass_context
+from dsk.cli.nodes import node_option
 from dsk.cli.printing import echo, echo_json
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ SHOWN = 20
 
 
 @click.command()
-@click.option("--host", "hosts", multiple=True, metavar="HOST", help="Only there: 1, node1, …")
+@node_option("Only there: 1, node1 or its address; repeatable.", "--host")
 @click.option("--here", is_flag=True, help="The image in this machine's engine instead.")
 @click.option("--image", "reference", metavar="REFERENCE", help="With --here: another image.")
 @click.option("--deep", is_flag=True, help="Read every file of every Python package: minutes.")
@@ -29,7 +30,7 @@ SHOWN = 20
 def command(
     context: Context,
     *,
-    hosts: tuple[str, ...],
+    named: tuple[str, ...],
     here: bool,
     reference: str | None,
     deep: bool,
@@ -46,8 +47,8 @@ def command(
     from dsk.errors import JobFailed
     from dsk.fleet.verify import verify_here, verify_nodes
 
-    if here and hosts:
-        raise click.UsageError("--here and --host exclude each other")
+    if here and named:
+        raise click.UsageError("--here and --node exclude each other")
     if reference and not here:
         raise click.UsageError("--image needs --here; the nodes' image is named in dsk.yaml")
     if not as_json:
@@ -56,7 +57,7 @@ def command(
         verdicts = [verify_here(reference or context.image(), deep=deep)]
     else:
         cluster = context.cluster_with_engines()
-        nodes = find_nodes(cluster, hosts, "--host")
+        nodes = find_nodes(cluster, named)
         verdicts = verify_nodes(cluster, nodes, deep=deep)
     good = all(not verdict.error and not verdict.findings for verdict in verdicts)
     if as_json:

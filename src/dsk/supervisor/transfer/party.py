@@ -94,7 +94,13 @@ class Party:
 
         paths = [entry.path for entry in entries]
         command = argv(ssh_config, source, target)
-        self.rsyncs.run(command, paths, where=worker.name, progress=progress)
+        self.rsyncs.run(
+            command,
+            paths,
+            where=worker.name,
+            peer_sends=source.startswith(f"{worker.node.host}:"),
+            progress=progress,
+        )
         progress(total)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dsk.errors import JobFailed, UserError
 from dsk.supervisor.transfer.compare import amount, named
-from dsk.supervisor.transfer.merge import Merge, held_twice, merge
+from dsk.supervisor.transfer.merge import Conflict, Merge, held_twice, merge
 from dsk.supervisor.transfer.party import Party, check_room, differing
 from dsk.supervisor.worker import Worker
 from dsk.wire.transfer import Done, Listing, Planned, Said
@@ -38,7 +39,15 @@ def pull(
             party.tell(Said(f"has nothing at {path}", worker.node.index))
     if there and not any(listing.entries for listing in there.values()):
         raise UserError(f"{path} does not exist on any node but the master")
-    merged = _merged(master, own, there, party, prefer_master=prefer_master)
+    merged = _merged(
+        master,
+        own,
+        there,
+        party,
+        workspace=workspace,
+        path=path,
+        prefer_master=prefer_master,
+    )
     check_room(master, [entry for part in merged.take.values() for entry in part], own)
     for worker, entries in merged.take.items():
         party.tell(Planned(worker.node.index, *amount(entries)))
@@ -87,6 +96,8 @@ def _merged(
     there: Mapping[Worker, Listing],
     party: Party,
     *,
+    workspace: str,
+    path: str,
     prefer_master: bool,
 ) -> Merge[Worker]:
     holdings = {master: own.entries, **{worker: found.entries for worker, found in there.items()}}
@@ -101,10 +112,28 @@ def _merged(
             f"{conflict.path} ({conflict.one.name} and {conflict.other.name})"
             for conflict in merged.conflicts
         ]
+        nodes = [
+            Conflict(conflict.path, conflict.one.node.index, conflict.other.node.index)
+            for conflict in merged.conflicts
+        ]
         raise UserError(
             f"{len(shown)} files differ between nodes: {named(shown)}",
-            fix="take them from one node (--host), or keep the master's (--prefer-master)",
+            fix=_way_out(workspace, path, master.node.index, nodes),
         )
     if merged.kept:
         party.tell(Said(f"the master's own stay: {named(merged.kept)}"))
     return merged
+
+
+def _way_out(workspace: str, path: str, master: int, conflicts: Sequence[Conflict[int]]) -> str:
+    """Return the command that gets past the conflicts. Another choice of nodes cannot help where
+    the master's own file is the one that differs."""
+    command = f"dsk pull {shlex.quote(path)}"
+    if all(conflict.one != master for conflict in conflicts):
+        return f"take the files of one node: {command} --node node{conflicts[0].one}"
+    own = next(conflict.path for conflict in conflicts if conflict.one == master)
+    file = shlex.quote(f"{workspace}/{own}")
+    return (
+        f"keep the master's files: {command} --prefer-master; to replace one, remove it on the "
+        f"master first: dsk exec --node node{master} -- rm {file}"
+    )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import posixpath
 import re
+import shlex
 import subprocess
 import threading
 import time
@@ -18,7 +20,11 @@ from dsk.wire.transfer import PARTIAL
 STALL_LIMIT_S = 300
 REPORT_EVERY_S = 0.5
 END_LIMIT_S = 10
+MASTER = "the master"
 
+_REFUSED = re.compile(
+    r'\[(?P<side>sender|receiver|generator)\].*?"(?P<path>[^"]+)".*Permission denied \(13\)'
+)
 _PROGRESS = re.compile(r"^\s*(\d+)\s+\d+%")
 
 
@@ -52,6 +58,7 @@ class Rsyncs:
         paths: Sequence[str],
         *,
         where: str,
+        peer_sends: bool,
         progress: Callable[[int], None],
     ) -> None:
         """Runs to the end; `progress` gets the bytes so far. Raises DskError with `where`."""
@@ -69,8 +76,16 @@ class Rsyncs:
             reader.join(END_LIMIT_S)
         finally:
             self._end(process)
+            for thread in (feeder, reader):
+                thread.join(END_LIMIT_S)
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                if pipe:
+                    with contextlib.suppress(OSError):  # what is left for a program that ended
+                        pipe.close()
         if code:
-            raise failure(code, b"".join(said).decode(errors="replace"), where)
+            raise failure(
+                code, b"".join(said).decode(errors="replace"), where, peer_sends=peer_sends
+            )
 
     def end_all(self) -> None:
         """Ends them and starts no more; what has arrived stays for the next time."""
@@ -133,8 +148,9 @@ def _follow(process: subprocess.Popen[bytes], progress: Callable[[int], None]) -
             due = time.monotonic() + REPORT_EVERY_S
 
 
-def failure(code: int, stderr: str, where: str) -> DskError:
-    """rsync(1), EXIT VALUES; 255 is ssh's own. `where` is the other node."""
+def failure(code: int, stderr: str, where: str, *, peer_sends: bool) -> DskError:
+    """rsync(1), EXIT VALUES; 255 is ssh's own. `where` is the other node, which sends the files if
+    `peer_sends`, and receives them otherwise."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     text = next((line for line in lines if "rsync error" not in line), "rsync failed")
     if "No space left on device" in stderr or "Disk quota exceeded" in stderr:
@@ -143,6 +159,8 @@ def failure(code: int, stderr: str, where: str) -> DskError:
             where=where,
             fix="make room there, then run the same again: it goes on where it stopped",
         )
+    if refused := _REFUSED.search(stderr):
+        return _forbidden(refused, where, peer_sends=peer_sends)
     if code in (10, 12, 30, 35, 255):
         return Unreachable(
             f"the connection was lost: {text}",
@@ -152,6 +170,20 @@ def failure(code: int, stderr: str, where: str) -> DskError:
     if code == 24:
         return JobFailed(f"files vanished on the way: {text}", where=where)
     return JobFailed(f"{text} (rsync ended with {code})", where=where)
+
+
+def _forbidden(refused: re.Match[str], where: str, *, peer_sends: bool) -> JobFailed:
+    sends = refused["side"] == "sender"
+    uid, gid = os.getuid(), os.getgid()  # of all workers of the cluster
+    path = refused["path"]
+    folder = shlex.quote(path if path.endswith("/") else posixpath.dirname(path))
+    verb, mode = ("read", "a+rX") if sends else ("write to", "a+rwX")
+    return JobFailed(
+        f"uid {uid} may not {verb} {path}",
+        where=where if sends == peer_sends else MASTER,
+        fix=f"on that server, as root: chown -R {uid}:{gid} {folder}   (or: chmod -R {mode} "
+        f"{folder}), then run the same again",
+    )
 
 
 def _full(lines: Sequence[str]) -> str:
