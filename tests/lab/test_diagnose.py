@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from hosts import Lab
-from tests.lab.cluster import Cluster, Running
+from tests.lab.cluster import MODEL, Cluster, Running
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
@@ -42,7 +42,16 @@ def test_a_dataset_that_one_node_has_broken(cluster: Cluster) -> None:
     assert "mine.json" in found["cause"]
 
     # A launch that is refused later is not the job that somebody asks about.
-    missing = cluster.train(model_name_or_path=f"{cluster.workspace}/none")
+    cluster.in_worker(
+        0,
+        "bash",
+        "-c",
+        'cp -r "$1" "$2"',
+        "-",
+        f"{cluster.workspace}/{MODEL}",
+        f"{cluster.workspace}/{MODEL}" + "-0",
+    )
+    missing = cluster.train(model_name_or_path=f"{cluster.workspace}/{MODEL}" + "-0")
     cluster.dsk("launch", "--no-check", missing, code=None, timeout=200)
     assert json.loads(cluster.dsk("status", "--json").out)["jobs"][-1]["ran"] is False
     assert diagnosed(cluster)["job"] == job
