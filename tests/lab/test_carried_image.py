@@ -101,25 +101,25 @@ def test_from_a_file_to_a_cluster(lab: Lab, carried: Cluster) -> None:
 
 @pytest.mark.full
 def test_straight_to_the_nodes(lab: Lab, carried: Cluster) -> None:
-    said = carried.dsk("image", "load", "image.tar.zst", "--to", "node1", "--to", "10.88.0.11").out
+    said = carried.dsk("image", "load", "image.tar.zst", "--node", "node1", "--node", "10.88.0.11").out
     assert f"{NODE0}: loaded" in said and f"{NODE1}: loaded" in said
     assert all(map(has, lab.nodes))
-    again = carried.dsk("image", "load", "image.tar.zst", "--to", "1").out
+    again = carried.dsk("image", "load", "image.tar.zst", "--node", "1").out
     assert f"{NODE1}: has {CARRIED} already" in again
     places(carried, code=0)
 
 
 def test_a_new_image_made_where_dsk_runs(lab: Lab, carried: Cluster) -> None:
     """As docs/guide/operations.md has it: the master's counts, and dsk up names the other one."""
-    carried.dsk("image", "load", "image.tar.zst", "--to", "0", "--to", "1")
+    carried.dsk("image", "load", "image.tar.zst", "--node", "0", "--node", "1")
     assert "this machine has another" not in carried.dsk("up").out
     docker("build", "--network=none", f"--tag={CARRIED}", "-", text=f"FROM {SMALL}\nENV CARRIED=2")
     said = carried.dsk("up").out
-    assert f"this machine has another {CARRIED}" in said and "--to node0" in said
+    assert f"this machine has another {CARRIED}" in said and "--node node0" in said
     assert said.count("unchanged") == 2
 
     carried.dsk("image", "save", "new.tar.zst")
-    carried.dsk("image", "load", "new.tar.zst", "--to", "node0")
+    carried.dsk("image", "load", "new.tar.zst", "--node", "node0")
     assert "sending" in carried.dsk("image", "sync").out
     said = carried.dsk("up").out
     assert "this machine has another" not in said and said.count("started anew") == 2
@@ -130,7 +130,7 @@ def test_a_damaged_file_reaches_no_node(lab: Lab, carried: Cluster) -> None:
     data = bytearray((carried.folder / "image.tar.zst").read_bytes())
     data[-1000] ^= 1
     (carried.folder / "damaged.tar.zst").write_bytes(data)
-    said = carried.dsk("image", "load", "damaged.tar.zst", "--to", "0", "--to", "1", code=2).err
+    said = carried.dsk("image", "load", "damaged.tar.zst", "--node", "0", "--node", "1", code=2).err
     assert said.count("is damaged") == 1
     assert not any(map(has, lab.nodes))
 
@@ -145,7 +145,7 @@ def test_an_image_for_other_accelerators_is_not_sent(lab: Lab, carried: Cluster)
         docker("image", "rm", CARRIED)
     carried.change(accelerator="cuda")
     try:
-        done = carried.dsk("image", "load", "rocm.tar.zst", "--to", "1", code=2)
+        done = carried.dsk("image", "load", "rocm.tar.zst", "--node", "1", code=2)
     finally:
         carried.change(accelerator="cpu")
     assert NODE1 in done.err and "the image's stack is for rocm" in done.err
@@ -156,7 +156,7 @@ def test_an_image_for_other_accelerators_is_not_sent(lab: Lab, carried: Cluster)
 def test_a_node_that_is_not_there(lab: Lab, carried: Cluster) -> None:
     lab.nodes[1].link_down()
     try:
-        done = carried.dsk("image", "load", "image.tar.zst", "--to", "0", "--to", "1", code=3)
+        done = carried.dsk("image", "load", "image.tar.zst", "--node", "0", "--node", "1", code=3)
         assert f"{NODE0}: loaded" in done.out and NODE1 in done.err
         seen = places(carried, code=3)
     finally:
@@ -166,7 +166,7 @@ def test_a_node_that_is_not_there(lab: Lab, carried: Cluster) -> None:
 
 
 def test_another_image_under_the_same_name(lab: Lab, carried: Cluster) -> None:
-    carried.dsk("image", "load", "image.tar.zst", "--to", "0", "--to", "1")
+    carried.dsk("image", "load", "image.tar.zst", "--node", "0", "--node", "1")
     other = f"{CARRIED}-other"
     change = f"FROM {SMALL}\nENV CARRIED=1\nRUN echo '# by hand' >>{ENTRYPOINT}"
     docker("build", "--network=none", f"--tag={other}", "-", text=change)
@@ -174,7 +174,7 @@ def test_another_image_under_the_same_name(lab: Lab, carried: Cluster) -> None:
         carried.dsk("image", "save", "--image", other, "other.tar.zst")
     finally:
         docker("image", "rm", other)
-    carried.dsk("image", "load", "other.tar.zst", "--to", "1")
+    carried.dsk("image", "load", "other.tar.zst", "--node", "1")
     node = lab.nodes[1]
     node.docker("tag", other, CARRIED)
     node.docker("image", "rm", other)
@@ -193,7 +193,7 @@ def test_another_image_under_the_same_name(lab: Lab, carried: Cluster) -> None:
 def test_an_engine_that_is_not_running(lab: Lab, carried: Cluster) -> None:
     lab.nodes[1].stop_engine()
     try:
-        loading = carried.dsk("image", "load", "image.tar.zst", "--to", "1", code=3).err
+        loading = carried.dsk("image", "load", "image.tar.zst", "--node", "1", code=3).err
         verifying = carried.dsk("image", "verify", "--host", "1", code=3).err
     finally:
         lab.nodes[1].start_engine()
@@ -210,7 +210,7 @@ def test_a_full_disk(lab: Lab, carried: Cluster, moment: str) -> None:
     node.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", STORE])
     try:
         node.start_engine()
-        loading = carried.start("image", "load", "image.tar.zst", "--to", "1")
+        loading = carried.start("image", "load", "image.tar.zst", "--node", "1")
         if moment == "while loading":
             loading.wait_for("checked")
             node.run(["sh", "-c", f"head -c 900m /dev/zero >{STORE}/filler || true"])
