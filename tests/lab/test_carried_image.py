@@ -101,7 +101,9 @@ def test_from_a_file_to_a_cluster(lab: Lab, carried: Cluster) -> None:
 
 @pytest.mark.full
 def test_straight_to_the_nodes(lab: Lab, carried: Cluster) -> None:
-    said = carried.dsk("image", "load", "image.tar.zst", "--node", "node1", "--node", "10.88.0.11").out
+    said = carried.dsk(
+        "image", "load", "image.tar.zst", "--node", "node1", "--node", "10.88.0.11"
+    ).out
     assert f"{NODE0}: loaded" in said and f"{NODE1}: loaded" in said
     assert all(map(has, lab.nodes))
     again = carried.dsk("image", "load", "image.tar.zst", "--node", "1").out
