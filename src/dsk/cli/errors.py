@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import takewhile
-from typing import Any
 
 import click
 
@@ -35,8 +34,7 @@ def asked_for_json(group: click.Group, arguments: Sequence[str]) -> bool:
         if not isinstance(found, click.Group):
             break
         found = found.get_command(context, word) or found
-    options: Mapping[str, Any] = {name: each for each in found.params for name in each.opts}
-    return "--json" in options
+    return any("--json" in each.opts for each in found.params)
 
 
 def finish(errors: Sequence[DskError]) -> None:

@@ -41,17 +41,15 @@ def command(context: Context, *, files: tuple[IO[str], ...], replace: bool, as_j
 
     cluster = context.cluster()
     if not cluster.in_place:
-        found = None if files or replace else workerkeys.made_by_up(cluster)
-        if as_json and not (files or replace):
-            echo_json(_as_json(cluster, found[0] if found else None, found[1] if found else {}))
-        elif found:
-            echo(_text(cluster, *found))
-        else:
+        made = None if files or replace else workerkeys.made_by_up(cluster)
+        if files or replace or not (made or as_json):
             raise UserError(
                 "dsk up makes and distributes the keys of these servers",
                 where=context.file.name,
                 fix="dsk up; where the servers are containers: in_place: true in dsk.yaml",
             )
+        public, keys = made or (None, {})
+        _show(cluster, public, keys, as_json=as_json)
         return
     pair = ensure_cluster_key(cluster, lambda text: echo(text, err=True))
     own = workerkeys.own()
@@ -60,14 +58,20 @@ def command(context: Context, *, files: tuple[IO[str], ...], replace: bool, as_j
     for file in files:
         given = workerkeys.parse(file.read(), file.name)
         workerkeys.add(cluster, given, file.name, replace=replace)
-    known = workerkeys.known(cluster)
+    _show(cluster, pair.public, workerkeys.known(cluster), as_json=as_json)
+
+
+def _show(
+    cluster: Cluster, public: str | None, known: Mapping[str, WorkerKey], *, as_json: bool
+) -> None:
+    """`public` is None, in JSON alone, where `dsk up` has made no keys yet."""
     if as_json:
-        echo_json(_as_json(cluster, pair.public, known))
+        echo_json(_as_json(cluster, public, known))
     else:
-        echo(_text(cluster, pair.public, known))
+        echo(_text(cluster, public, known))
 
 
-def _text(cluster: Cluster, public: str, known: Mapping[str, WorkerKey]) -> str:
+def _text(cluster: Cluster, public: str | None, known: Mapping[str, WorkerKey]) -> str:
     from dsk.fleet.workerkeys import SHOW
 
     missing = f"not known yet; there: {SHOW}" if cluster.in_place else "not made yet; dsk up"

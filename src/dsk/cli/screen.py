@@ -15,8 +15,6 @@ from dsk.cli.printing import draw, draws, echo
 from dsk.cli.progress import LINE_EVERY_S
 from dsk.wire.events import Event, Exited, Output, Step
 
-BAR_EVERY_S = LINE_EVERY_S
-"""In a pipe a bar is a line like any other progress."""
 BAR_LASTS_S = 30.0
 BAR_END = "%|"
 """In a line with an end it is how tqdm's bar looked last; other lines are printed above a bar."""
@@ -102,7 +100,7 @@ class Screen:
             text = click.unstyle(coloured(bar.line))
             draw(_cut(f"{who.ljust(self._width)} {text}"))
             self._drawn = True
-        elif bar.at - self._bar_at >= BAR_EVERY_S:
+        elif bar.at - self._bar_at >= LINE_EVERY_S:
             self._bar_at = bar.at
             self._print(self._line(who, bar.line))
 

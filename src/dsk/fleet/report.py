@@ -37,6 +37,12 @@ class NodeDone:
     text: str
 
 
+def known_total(done: int, size: int) -> int | None:
+    """The total of what `docker save` sends for an image of `size` bytes: its tar may be larger,
+    and how much larger is not known."""
+    return size if done <= size else None
+
+
 def packing(name: str) -> Said:
     """`docker save` sends nothing until it has read the image: up to a minute of silence."""
     return Said(f"{name} packs the image (docker save); sending starts after that")

@@ -17,6 +17,7 @@ from dsk.errors import DskError, Unreachable, UserError
 from dsk.fleet import archive, driver, stall
 from dsk.fleet.archive import CHUNK, GB, Manifest, Progress
 from dsk.fleet.probe import Image
+from dsk.fleet.report import known_total
 
 INSPECT_LIMIT_S = 60.0
 # What a packed image takes of its size, with room to spare (measured: docs/decisions/0009).
@@ -37,8 +38,7 @@ def save(reference: str, file: Path, progress: Progress, *, force: bool) -> Mani
         progress.say("this machine reads the image (docker save); packing starts after that")
 
         def tick(done: int) -> None:
-            # An engine's tar may be larger than what it gives as the image's size.
-            progress.update("packed", done, manifest.size if done <= manifest.size else None)
+            progress.update("packed", done, known_total(done, manifest.size))
 
         try:
             return archive.write(file, manifest, _saved(server, reference), tick)

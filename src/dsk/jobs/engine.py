@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from dsk.cluster.model import Cluster, Node
-from dsk.connect import open_server
+from dsk.connect import Server, open_server
 from dsk.errors import DskError, JobFailed, Unreachable
 from dsk.jobs import history, master
 from dsk.jobs.follow import events
@@ -136,6 +136,20 @@ def _is_timeout(error: Exception) -> bool:
     return isinstance(error, ReadTimeout) or isinstance(cause, ReadTimeoutError)
 
 
+def _with_jobs_on_disk(
+    state: WorkerState, place: EnginePlace, server: Server
+) -> tuple[WorkerState, Sequence[JobState]]:
+    """What the jobs wrote, read by the master's `server`; if it cannot be read, the reason becomes
+    the worker's problem. Raises Unreachable."""
+    try:
+        return state, history.states_on_disk(place, server)
+    except Unreachable:
+        raise
+    except DskError as error:
+        told = "; ".join(filter(None, (error.message, error.fix)))
+        return replace(state, problem=told), ()
+
+
 class EnginePlace(Place):
     def __init__(self, engine: DockerClient, cluster: Cluster) -> None:
         self.cluster = cluster
@@ -158,13 +172,7 @@ class EnginePlace(Place):
                 state = WorkerState(node, MISSING if worker is None else worker.status)
                 if node != cluster.master:
                     return state, ()
-                try:
-                    return state, history.states_on_disk(cls(engine, cluster), server)
-                except Unreachable:
-                    raise
-                except DskError as error:
-                    told = "; ".join(filter(None, (error.message, error.fix)))
-                    return replace(state, problem=told), ()
+                return _with_jobs_on_disk(state, cls(engine, cluster), server)
             health = worker.attrs["State"].get("Health", {}).get("Status")
             jobs = history.states(cls(engine, cluster)) if node == cluster.master else ()
             return WorkerState(node, RUNNING, health), jobs

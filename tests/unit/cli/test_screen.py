@@ -12,7 +12,8 @@ import pexpect
 import pytest
 
 from dsk.cli.controls import coloured, printable
-from dsk.cli.screen import BAR_EVERY_S, CLEAR, Screen
+from dsk.cli.progress import LINE_EVERY_S
+from dsk.cli.screen import CLEAR, Screen
 from dsk.wire.events import Event, Failure, Finished, Output, Phase, encode
 
 MOVES = "\x1b[2J\x1b]0;title\x07a\x1b[31mred\x1b[0m\x08\x1b7b\tc\x9b2J"
@@ -52,8 +53,8 @@ def test_a_clock_that_is_set_back_holds_nothing_back(capsys: pytest.CaptureFixtu
         Output(5000.0, 0, 0, "before", bar=True),
         Output(5000.0, 0, 0, "before"),
         Output(100.0, 0, 0, "after"),
-        Output(100.0 + BAR_EVERY_S, 0, 0, "a bar", bar=True),
-        Output(101.5 + BAR_EVERY_S, 0, 0, "last"),
+        Output(100.0 + LINE_EVERY_S, 0, 0, "a bar", bar=True),
+        Output(101.5 + LINE_EVERY_S, 0, 0, "last"),
     ):
         screen.show(event)
     shown = capsys.readouterr().out.splitlines()
@@ -68,7 +69,7 @@ def test_a_bar_in_a_pipe_is_a_line_now_and_then(capsys: pytest.CaptureFixture[st
         for rank in (0, 1)
     ]
     shown = in_a_pipe(capsys, *bars)
-    assert len(shown) == 200 / BAR_EVERY_S
+    assert len(shown) == 200 / LINE_EVERY_S
     assert all(line.startswith("[node0 rank 0] ") for line in shown)
 
 

@@ -11,7 +11,7 @@ from dsk.connect import Server, processes
 from dsk.errors import DskError
 from dsk.fleet import image, stall
 from dsk.fleet.image import Source
-from dsk.fleet.report import Report, Said, Transferred, packing, unpacking
+from dsk.fleet.report import Report, Said, Transferred, known_total, packing, unpacking
 
 CHUNK = 1 << 20
 REPORT_EVERY_S = 0.5
@@ -64,8 +64,8 @@ def _pump(
                 return False
         if time.monotonic() - reported > REPORT_EVERY_S:
             reported = time.monotonic()
-            size = source.image.size
-            report(Transferred(cluster.master, done, size if done <= size else None))
+            total = known_total(done, source.image.size)
+            report(Transferred(cluster.master, done, total))
     report(Transferred(cluster.master, done, done))
     loader.stdin.close()
     return True

@@ -73,7 +73,6 @@ class Rsyncs:
         try:
             _follow(process, progress)
             code = process.wait()
-            reader.join(END_LIMIT_S)
         finally:
             self._end(process)
             for thread in (feeder, reader):
