@@ -1,7 +1,7 @@
 # `make demo` and `make test` set up all that they need: Docker where there is none (as root on Debian or Ubuntu), the
 # base image where no container registry is reached, the development environment in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full test-gpu lint image image-seed base lab clean lock schema venv
+.PHONY: help demo unit test test-full test-gpu lint image image-seed base lab clean lock schema venv
 
 PYTEST := .venv/bin/pytest -o cache_dir=.cache/pytest
 
@@ -10,6 +10,9 @@ help: ## Show this
 
 demo: venv image ## Two nodes on this machine train a tiny model together; no GPU needed
 	.venv/bin/dsk demo
+
+unit: venv lint ## Lint, and the unit and command-line tests: no Docker, no root, under 3 minutes
+	$(PYTEST) tests/unit tests/cli -m "not long"
 
 test: venv lint image ## Lint, and all tests but the long ones
 	scripts/engine.sh --lab

@@ -109,7 +109,7 @@ def test_chosen_nodes(in_cluster: Dsk, option: tuple[str, ...], nodes: list[str]
         ("stage: sft\nlearning_rat: 1\n", ["train.yaml:2", "learning_rat", "learning_rate"]),
         ("stage: sft\nstage: pt\n", ["train.yaml:2", "twice"]),
         ("stage: &a [*a]\n", ["train.yaml", "contains itself"]),
-        ("stage: " + "[" * 2000 + "]" * 2000, ["train.yaml", "nested too deeply"]),
+        ("stage: " + "[" * 600 + "]" * 600, ["train.yaml", "nested too deeply"]),
         (
             "do_train: true\ndataset: identity\nmodel_name_or_path: /models/m\n",
             ["train.yaml:3", "/models/m", "workspace"],

@@ -31,6 +31,7 @@ def hung(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("words", "asked"),
     # A launch looks at the servers while it connects to the master's engine.

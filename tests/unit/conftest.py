@@ -42,6 +42,10 @@ class FrozenDisk:
         self._timer = threading.Timer(FROZEN_MOST_S, self.thaw)
         self._timer.start()
 
+    @property
+    def is_frozen(self) -> bool:
+        return self._timer is not None
+
     def thaw(self) -> None:
         with self._guard:
             if self._timer:

@@ -8,6 +8,9 @@ import subprocess
 import sys
 import time
 
+import pytest
+
+pytestmark = pytest.mark.long
 STOPPED_S = 3.0
 PROGRAM = """
 import sys, threading, time
@@ -54,7 +57,7 @@ def test_it_runs_with_time_otherwise_and_in_a_forked_process() -> None:
     program = (
         "import os, time\nfrom dsk import awake\nawake.now()\npid = os.fork()\n"
         "begin = awake.now()\ntime.sleep(1.5)\npassed = awake.now() - begin\n"
-        "assert 1.4 < passed < 2.5, passed\n"
+        "assert 1.4 < passed < 20, passed\n"
         "if pid: assert os.waitpid(pid, 0)[1] == 0"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", program], check=True, timeout=30)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import select
 import signal
 import socket
 import sys
@@ -58,6 +59,9 @@ class Peer:
         self._file.write(session.encode({"id": number, "op": op, **arguments}))
         self._file.flush()
         return number
+
+    def has_answer(self) -> bool:
+        return bool(select.select([self._socket], [], [], 0)[0])
 
     def answer(self, number: int) -> Any:
         answer = session.decode(self._file.readline())

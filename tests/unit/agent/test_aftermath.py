@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ def test_an_agent_that_was_killed_is_said_to_be_and_leaves_nothing(
     start(agent.connect(), SLEEPS)
     [rank] = processes.ranks_of_job(JOB).values()
     os.kill(agent.pid, signal.SIGKILL)
-    agent.wait(5)
+    agent.wait(20)
     assert asked(tmp_path) == (NO_AGENT, aftermath.KILLED)
     assert processes.stat(rank) is None
     left = {path.name for path in run_folder.rglob("*") if JOB in path.name}
@@ -62,11 +63,12 @@ def test_an_agent_that_was_killed_is_said_to_be_and_leaves_nothing(
 def test_an_agent_whose_worker_was_restarted_is_said_to_be(agent: Agent, tmp_path: Path) -> None:
     start(agent.connect(), SLEEPS)
     os.kill(agent.pid, signal.SIGKILL)
-    agent.wait(5)
+    agent.wait(20)
     Path(paths.agent_note(JOB)).unlink()  # memory is lost with the container
     assert asked(tmp_path) == (NO_AGENT, aftermath.RESTARTED)
 
 
+@pytest.mark.long
 def test_an_agent_that_nobody_asked_says_so(tmp_path: Path) -> None:
     agent = Agent(tmp_path / "w", lease=1.0)
     try:
@@ -83,12 +85,15 @@ def test_a_stopped_agent_is_not_taken_for_a_missing_one(agent: Agent, tmp_path: 
     start(agent.connect(), SLEEPS)
     assert aftermath.hanging(JOB) is None
     os.kill(agent.pid, signal.SIGSTOP)
-    time.sleep(aftermath.STALE_S + 0.5)
+    grow_old(aftermath.STALE_S + 0.5)
     code, why = asked(tmp_path)
     assert code == AGENT_HANGS
     assert why.endswith("it was stopped by a signal")
     os.kill(agent.pid, signal.SIGCONT)
-    time.sleep(1.0)
+    deadline = time.monotonic() + 20
+    while aftermath.hanging(JOB):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     assert asked(tmp_path) == (0, ""), "it runs again, and nothing was ended"
     assert len(processes.ranks_of_job(JOB)) == 1
 
@@ -99,7 +104,7 @@ def test_a_job_ends_without_its_agent(agent: Agent, tmp_path: Path, run_folder: 
     os.kill(agent.pid, signal.SIGSTOP)
     done = dsk_agent(tmp_path, "end", "--with-agent", JOB)
     assert (done.returncode, done.stdout) == (0, "0\n")
-    agent.wait(5)
+    agent.wait(20)
     assert processes.stat(rank) is None
     assert lock.holder() is None
     assert not list((run_folder / "jobs").iterdir())
@@ -111,7 +116,10 @@ def grow_old(seconds: float) -> None:
     os.utime(paths.agent_note(JOB), (at, at))
 
 
-def test_the_next_job_takes_the_lock_of_one_that_hangs_for_good(agent: Agent, other: Job) -> None:
+def test_the_next_job_takes_the_lock_of_one_that_hangs_for_good(
+    agent: Agent, other: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aftermath, "ANSWER_S", 0.1)
     start(agent.connect(), SLEEPS)
     [rank] = processes.ranks_of_job(JOB).values()
     os.kill(agent.pid, signal.SIGSTOP)
@@ -123,7 +131,7 @@ def test_the_next_job_takes_the_lock_of_one_that_hangs_for_good(agent: Agent, ot
     other.ops["lock"]()
     assert lock.holder() == OTHER
     assert processes.stat(rank) is None
-    agent.wait(5)
+    agent.wait(20)
 
 
 def test_an_agent_that_runs_keeps_its_lock(agent: Agent, other: Job) -> None:
@@ -146,8 +154,10 @@ os.write(os.open(sys.argv[2], os.O_CREAT | os.O_WRONLY), b"x")
 
 
 def test_a_lock_whose_holder_cannot_even_be_killed_is_replaced(
-    tmp_path: Path, frozen: FrozenDisk, other: Job
+    tmp_path: Path, frozen: FrozenDisk, other: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(aftermath, "ANSWER_S", 0.1)
+    monkeypatch.setattr(aftermath, "DIES_WITHIN_S", 0.2)
     words = [*program(tmp_path, IN_THE_KERNEL), JOB, str(frozen.path / "file")]
     pipe = subprocess.PIPE
     with subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True) as holder:
@@ -172,8 +182,14 @@ def test_a_lock_whose_holder_cannot_even_be_killed_is_replaced(
 
 
 def test_processes_that_cannot_be_ended_are_said_to_be_in_the_way(
-    tmp_path: Path, agent: Agent, frozen: FrozenDisk, other: Job
+    tmp_path: Path,
+    agent: Agent,
+    frozen: FrozenDisk,
+    other: Job,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(aftermath, "ANSWER_S", 0.1)
+    monkeypatch.setattr(processes, "end", partial(processes.end, grace=0.2, limit=1.0))
     file = frozen.path / "file"
     frozen.freeze()
     start(agent.connect(), f"open({str(file)!r}, 'w').write('x')")

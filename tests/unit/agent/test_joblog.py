@@ -25,6 +25,11 @@ def line(number: int) -> Output:
     return Output(float(number), 0, 0, f"line {number} {'x' * 60}")
 
 
+@pytest.fixture(autouse=True)
+def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joblog, "LOOK_S", 0.01)
+
+
 @pytest.fixture
 def record(tmp_path: Path) -> Record:
     made = Record(STATUS, io.BytesIO())

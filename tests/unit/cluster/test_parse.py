@@ -109,8 +109,8 @@ nodes:
     ("text", "said"),
     [
         ("name: &a [*a]", "is nested too deeply, or contains itself"),
-        ("name: " + "[" * 2000 + "]" * 2000, "is nested too deeply, or contains itself"),
-        ("name: " + "{a: " * 2000 + "}" * 2000, "is nested too deeply, or contains itself"),
+        ("name: " + "[" * 600 + "]" * 600, "is nested too deeply, or contains itself"),
+        ("name: " + "{a: " * 600 + "}" * 600, "is nested too deeply, or contains itself"),
         (
             "a: &a [1,1,1,1,1,1,1,1,1]\n"
             + "".join(

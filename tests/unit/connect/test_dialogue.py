@@ -43,4 +43,4 @@ def test_silence_has_a_limit_and_the_program_is_ended() -> None:
         dialogue.ask(b"one\n", 0.3)
     begun = time.monotonic()
     dialogue.close()
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 30

@@ -22,7 +22,7 @@ def test_a_reader_that_stops_stops_the_sender() -> None:
     deadline = time.monotonic() + 10
     while sent < AHEAD and time.monotonic() < deadline:
         time.sleep(0.01)
-    time.sleep(0.3)
+    time.sleep(0.1)
     assert sent <= AHEAD + 1
     assert [heard.get(timeout=1) for _ in range(3 * AHEAD)] == list(range(3 * AHEAD))
 

@@ -111,6 +111,7 @@ def test_an_engine_that_hangs_midway_does_not_answer() -> None:
     assert "did not end within 15 s" in found.engine_problem.in_language("zh")
 
 
+@pytest.mark.long
 def test_programs_that_hang_keep_their_own_facts_alone(tmp_path: Path) -> None:
     """One that can be ended, and one that holds on to its output as what no signal ends does."""
     programs = {

@@ -131,11 +131,16 @@ def test_what_the_workers_user_may_not_write(tmp_path: Path) -> None:
     for name in (".dsk", ".cache"):
         (tmp_path / name).mkdir()
 
+    docker = tmp_path / "bin/docker"
+    docker.parent.mkdir()
+    docker.write_text("#!/bin/sh\nexit 1\n")  # this machine's own is not asked
+    docker.chmod(0o755)
+
     def unwritable(user: str) -> tuple[str, ...]:
         words = ["img", "lab", "node0", "10.0.0.11", str(tmp_path), user, "", "", ""]
         done = subprocess.run(
             ["/bin/sh", "-c", SCRIPT, "dsk", *words], input="", capture_output=True, text=True,
-            check=True,
+            check=True, env={**os.environ, "PATH": f"{docker.parent}:{os.environ['PATH']}"},
         )  # fmt: skip
         return parse(done.stdout, files=0, devices=CUDA).unwritable
 

@@ -77,7 +77,8 @@ def test_an_older_images_agent_is_asked_again_by_time() -> None:
 
 SHORT = """import sys
 from dsk.agent import joblog
-joblog.FOLLOW_S = 1.0
+joblog.FOLLOW_S = 0.4
+joblog.LOOK_S = 0.05
 joblog.POSITION_EVERY = 10
 from dsk.agent.__main__ import main
 main()
@@ -85,7 +86,7 @@ main()
 
 
 class Worker:
-    """A place whose worker is a real `dsk-agent`, which follows for no longer than a second."""
+    """A place whose worker is a real `dsk-agent`, which follows for less than half a second."""
 
     def __init__(self, workspace: Path) -> None:
         self.cluster = SimpleNamespace(workspace=workspace)
@@ -123,7 +124,7 @@ def test_a_clock_that_is_set_back_hides_no_line(
     def write() -> None:
         for event in lines:
             record.tell(event)
-            time.sleep(0.02)
+            time.sleep(0.005)
         record.tell(end)
         record.close()
 
