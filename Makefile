@@ -1,12 +1,12 @@
 # `make demo` and `make test` set up all that they need: Docker where there is none (as root on Debian or Ubuntu), the
 # base image where no container registry is reached, the development environment in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo unit test test-full test-gpu lint image image-seed base lab clean lock schema venv
+.PHONY: help demo unit test test-full test-gpu lint image image-seed base lab clean lock schema cli-reference venv
 
 PYTEST := .venv/bin/pytest -o cache_dir=.cache/pytest
 
 help: ## Show this
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
 
 demo: venv image ## Two nodes on this machine train a tiny model together; no GPU needed
 	.venv/bin/dsk demo
@@ -14,7 +14,7 @@ demo: venv image ## Two nodes on this machine train a tiny model together; no GP
 unit: venv lint ## Lint, and the unit and command-line tests: no Docker, no root, under 3 minutes
 	$(PYTEST) tests/unit tests/cli -m "not long"
 
-test: venv lint image ## Lint, and all tests but the long ones
+test: venv lint image ## Lint, and all tests but those marked `full`
 	scripts/engine.sh --lab
 	$(PYTEST) -m "not full and not gpu"
 
@@ -26,7 +26,7 @@ test-full: venv lint image image-seed ## Lint, and all tests; those of the image
 test-gpu: venv image ## Steps on an NVIDIA GPU, inside the image (docs/gpu.md)
 	$(PYTEST) tests/gpu
 
-lint: venv ## ruff, mypy, import-linter, shellcheck, hadolint, actionlint, zizmor
+lint: venv ## ruff, mypy, import-linter, docs/reference/cli.md, shellcheck, hadolint, actionlint, zizmor
 	scripts/lint.sh
 
 image: ## The worker's image, dsk:cu128
@@ -63,3 +63,6 @@ lock: venv ## Lock the development environment anew
 
 schema: venv ## Write schema/dsk.schema.json anew
 	.venv/bin/python scripts/write-schema.py
+
+cli-reference: venv ## Write docs/reference/cli.md from the commands' help texts
+	.venv/bin/python scripts/write-cli-reference.py

