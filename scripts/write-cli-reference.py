@@ -32,7 +32,7 @@ What `dsk COMMAND --help` prints, for every command. `make cli-reference` writes
 | 2 | wrong input |
 | 3 | a node or an engine is unreachable |
 | 130 | interrupted (Ctrl-C), or the job was stopped |
-| 141 | the program that read the output has exited (`dsk logs \| head`) |
+| 141 | the program that read the output has exited (`dsk logs … \\| head`) |
 """
 
 
