@@ -1,4 +1,4 @@
-"""Why a worker is started anew."""
+"""Why a worker is replaced, and when it is not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dsk.errors import UserError
 from dsk.fleet.contact import Fleet
 from dsk.fleet.probe import Image, Probe, Worker
 from dsk.fleet.state import ensure_owner, existing_owner
-from dsk.fleet.up import _differences, _leave_to_others
+from dsk.fleet.up import _differences, _leave_to_others, _refuse_while_busy, _summary
 
 DONE = Completed(0, b"", b"")
 FOUND = Probe(
@@ -42,14 +42,59 @@ def test_a_worker_that_is_as_it_should_be_is_left_alone() -> None:
     assert differences(FOUND) == []
 
 
-def test_force_starts_it_anew_all_the_same() -> None:
-    """As where it lost its GPUs, which nothing here tells."""
+STOPPED = Worker(running=False, restarting=False, config="c", image="sha256:1")
+REASONS = [
+    (replace(FOUND, worker=STOPPED), "it was not running"),
+    (replace(FOUND, worker=replace(STOPPED, running=True, restarting=True)), "it was not running"),
+    (
+        replace(FOUND, worker=replace(STOPPED, running=True, config="other")),
+        "its configuration changed",
+    ),
+    (replace(FOUND, same_files=False), "its files were changed"),
+    (replace(FOUND, worker=replace(STOPPED, running=True, image="sha256:0")), "its image changed"),
+    (replace(FOUND, image=None), "its image changed"),
+    (replace(FOUND, moved=True), "its workspace was another folder"),
+]
+
+
+@pytest.mark.parametrize(("found", "reason"), REASONS)
+def test_each_difference_alone_is_a_reason(found: Probe, reason: str) -> None:
+    assert differences(found) == [reason]
+
+
+def test_an_image_that_has_just_arrived_is_a_reason() -> None:
+    assert _differences(FOUND, BUNDLE, new_image=True, force=False) == ["its image changed"]
+
+
+def test_force_is_a_reason_on_its_own() -> None:
+    """As where it lost its GPUs, which no probe reports."""
     assert differences(FOUND, force=True) == ["--force"]
-    assert differences(replace(FOUND, worker=None), force=True) == ["new"]
 
 
-def test_a_workspace_that_is_no_longer_the_servers() -> None:
-    assert differences(replace(FOUND, moved=True)) == ["its workspace was another folder"]
+def test_no_worker_needs_no_other_reason() -> None:
+    found = replace(FOUND, worker=None, same_files=False, moved=True)
+    assert differences(found, force=True) == ["new"]
+
+
+def test_all_reasons_are_named_once_each() -> None:
+    worker = Worker(running=False, restarting=True, config="other", image="sha256:0")
+    found = replace(FOUND, worker=worker, same_files=False, moved=True)
+    alone = dict.fromkeys(reason for _, reason in REASONS)
+    assert differences(found, force=True) == [*alone, "--force"]
+    assert _summary(found, [*alone]) == f"started anew: {', '.join(alone)}"
+    assert _summary(replace(FOUND, worker=None), ["new"]) == "started"
+    assert _summary(FOUND, []) == "unchanged"
+
+
+def test_a_worker_that_holds_a_job_is_left_to_it_unless_forced() -> None:
+    node = Node(0, "10.0.0.11", 1, Local())
+    busy = replace(FOUND, holder="20260101-120000-ab12")
+    with pytest.raises(UserError, match="20260101-120000-ab12") as raised:
+        _refuse_while_busy(node, busy, force=False)
+    assert raised.value.where == "node0 (10.0.0.11)"
+    assert raised.value.fix and "dsk stop 20260101-120000-ab12" in raised.value.fix
+    _refuse_while_busy(node, busy, force=True)
+    _refuse_while_busy(node, FOUND, force=False)
 
 
 MINE, THEIRS = "me@laptop:/a/dsk.yaml 0a", "jo@desk:/home/jo/llm/dsk.yaml 7f"
