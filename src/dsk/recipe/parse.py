@@ -157,7 +157,9 @@ def _split_override(word: str) -> str:
                 "overrides are written without dashes: '{key}'", "覆盖项前不写短横线：'{key}'"
             ).filled(key=key),
             where=where,
-            fix=redact_override(f"{key.lstrip('-').replace('-', '_')}={word.partition('=')[2]}"),
+            fix=verbatim(
+                redact_override(f"{key.lstrip('-').replace('-', '_')}={word.partition('=')[2]}")
+            ),
         )
     parts = re.split(r"[.\[]", key.replace("]", ""))
     if not all(part.strip() for part in parts):
@@ -188,7 +190,7 @@ def _merge(base: Any, overrides: Sequence[str], source: TrainFile) -> dict[Any, 
                         "含有花括号、方括号或 '${{' 的值要加引号",
                     ),
                 ) from cause
-        raise UserError(_first_line(error), where=source.name) from error
+        raise UserError(verbatim(_first_line(error)), where=source.name) from error
 
 
 def _check_plain(key: str, value: object, where: str) -> None:
