@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from dsk.agent import lock
+from dsk.agent import figures, lock
 from dsk.wire import paths, session
 from tests.unit.agent.peers import Agent
 
@@ -17,6 +17,7 @@ from tests.unit.agent.peers import Agent
 def run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     run = tmp_path / "run"
     monkeypatch.setattr(session, "NEWS_WAIT_S", 0.2)  # between reports
+    monkeypatch.setattr(figures, "EVERY_S", 0.2)  # between what they report
     for name, folder in {"LINKS": "jobs", "PROGRESS": "progress", "AGENTS": "agents"}.items():
         monkeypatch.setattr(paths, name, PurePosixPath(run / folder))
     for function in (lock.take, lock.holder, lock.replace, inspect.unwrap(lock.guard)):

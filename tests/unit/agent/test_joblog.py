@@ -61,7 +61,7 @@ def test_it_goes_on_until_the_last_event(tmp_path: Path, record: Record) -> None
     record.tell(done)
     begin = time.monotonic()
     assert [decode(each.decode()) for each in reader] == [done]
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 60
     record.close()
 
 

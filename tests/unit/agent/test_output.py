@@ -136,9 +136,9 @@ def test_what_does_not_fit_while_the_disk_takes_nothing_is_left_out_and_said(
     frozen: FrozenDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(output, "WAITING_BYTES", 50_000)
-    monkeypatch.setattr(output, "STUCK_S", 0.2)
+    monkeypatch.setattr(output, "STUCK_S", 0.05)
     frozen.freeze()
-    with chatting(CHATS + "time.sleep(1); print('after')") as rank:
+    with chatting(CHATS + "time.sleep(0.2); print('after')") as rank:
         made = RankOutput(3, rank, frozen.path)
         deadline = time.monotonic() + 10
         while "after" not in (told := texts_of(made.read)):

@@ -38,21 +38,21 @@ def test_only_the_jobs_own_processes_are_found_and_ended() -> None:
     with labelled("job-1", sleeper) as ours, labelled("job-11", sleeper) as other:
         assert [process.pid for process in processes.of_job("job-1")] == [ours.pid]
         assert processes.end_job("job-1") == 0
-        assert ours.wait(timeout=1) == -15
+        assert ours.wait(timeout=20) == -15
         assert other.poll() is None
 
 
 def test_who_ignores_the_request_is_killed() -> None:
     with labelled("job-2", IGNORES_TERM) as stubborn:
         assert processes.end_job("job-2", grace=0.2) == 0
-        assert stubborn.wait(timeout=1) == -9
+        assert stubborn.wait(timeout=20) == -9
 
 
 def test_a_stopped_process_ends_as_well() -> None:
     with labelled("job-3", "import time; print(flush=True); time.sleep(60)") as stopped:
         os.kill(stopped.pid, 19)
         assert processes.end_job("job-3") == 0
-        assert stopped.wait(timeout=1) == -15
+        assert stopped.wait(timeout=20) == -15
 
 
 def test_children_started_meanwhile_end_too() -> None:

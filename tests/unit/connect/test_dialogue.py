@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from dsk.connect import dialogue as dialogue_module
 from dsk.connect.dialogue import Dialogue
 from dsk.connect.local import LocalServer
 from dsk.errors import DskError, Unreachable
@@ -37,7 +38,8 @@ def test_a_program_that_was_never_there() -> None:
             dialogue.ask(b"one\n", 10)
 
 
-def test_silence_has_a_limit_and_the_program_is_ended() -> None:
+def test_silence_has_a_limit_and_the_program_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dialogue_module, "LAST_WORDS_S", 0.1)
     dialogue = talk("import time; time.sleep(60)")
     with pytest.raises(Unreachable, match=r"no answer within 0\.3 s"):
         dialogue.ask(b"one\n", 0.3)

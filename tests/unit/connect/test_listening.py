@@ -24,7 +24,7 @@ def test_a_reader_that_stops_stops_the_sender() -> None:
         time.sleep(0.01)
     time.sleep(0.1)
     assert sent <= AHEAD + 1
-    assert [heard.get(timeout=1) for _ in range(3 * AHEAD)] == list(range(3 * AHEAD))
+    assert [heard.get(timeout=20) for _ in range(3 * AHEAD)] == list(range(3 * AHEAD))
 
 
 def test_the_end_and_an_error_come_after_the_items() -> None:
