@@ -17,6 +17,9 @@ import pytest
 
 from tests.cli.forks import Forks
 
+needs_docker_program = pytest.mark.skipif(
+    shutil.which("docker") is None, reason="the docker program is not installed"
+)
 DSK = str(Path(sys.executable).with_name("dsk"))
 
 CLUSTER = """\

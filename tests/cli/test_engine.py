@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Dsk
+from tests.cli.conftest import Dsk, needs_docker_program
+
+pytestmark = needs_docker_program
 
 
 @pytest.mark.parametrize("words", [("up",), ("logs",), ("stop",), ("down",), ("exec", "true")])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dsk.cli.image import COMMANDS
-from tests.cli.conftest import Dsk
+from tests.cli.conftest import Dsk, needs_docker_program
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -39,6 +39,7 @@ def test_without_a_cluster_file(dsk: Dsk, words: tuple[str, ...]) -> None:
     assert "there is no such file" in dsk("image", *words, code=2).err
 
 
+@needs_docker_program
 @pytest.mark.parametrize("words", [("verify", "--here"), ("save", "a.tar.zst")])
 def test_no_engine(dsk: Dsk, tmp_path: Path, words: tuple[str, ...]) -> None:
     said = dsk("image", *words, code=3, DOCKER_HOST=f"unix://{tmp_path}/none.sock").err
