@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 
 from dsk.supervisor.hub import why_online
-from dsk.wire.hub import Downloading, Fetch, HubNeeds, Ready, Refused, Word, decode, encode
+from dsk.wire.hub import (
+    Downloading,
+    Fetch,
+    HubNeeds,
+    Ready,
+    Refused,
+    Word,
+    decode,
+    encode,
+    or_a_folder,
+)
 
 NEEDS = HubNeeds("10.0.0.11", "huggingface", {"a/b": ""}, "main", None, None, "ONLINE")
 
@@ -39,6 +49,31 @@ def test_data_of_a_hub_does(needs: HubNeeds) -> None:
 def test_what_cannot_be_read_does_as_well() -> None:
     [reason] = why_online(replace(NEEDS, datasets=("mine",)))
     assert "ONLINE/dataset_info.json cannot be read" in reason
+
+
+def test_a_failure_says_where_a_folder_was_looked_for_and_how_it_gets_there() -> None:
+    looked = ("/w/p/my models/m", "/w/my models/m")
+    message, fix = or_a_folder("no such repository", "correct the name", looked, "/w", push=True)
+    assert message.in_language("en") == (
+        "no such repository; no folder of that name was found on the master either (looked for "
+        "/w/p/my models/m, /w/my models/m)"
+    )
+    assert fix.in_language("en") == (
+        "correct the name; if a folder is meant, copy it to /w/my models/m on the master, then: "
+        "dsk push 'my models/m'"
+    )
+    assert "/w/p/my models/m, /w/my models/m" in message.in_language("zh")
+    assert "dsk push 'my models/m'" in fix.in_language("zh")
+
+
+def test_one_node_has_nobody_to_push_to() -> None:
+    _, fix = or_a_folder("cut off", "", ("/w/m",), "/w", push=False)
+    assert fix.in_language("en") == "if a folder is meant, copy it to /w/m on the master"
+
+
+def test_where_nobody_looked_for_a_folder_the_failure_says_nothing_of_one() -> None:
+    message, fix = or_a_folder("cut off", "again", (), "/w", push=True)
+    assert (message.in_language("en"), fix.in_language("en")) == ("cut off", "again")
 
 
 @pytest.mark.parametrize(
