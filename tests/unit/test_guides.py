@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -148,16 +149,16 @@ def test_dsk_knows_every_command(
 
 def parse(words: list[str]) -> None:
     """As `dsk WORDS` does, up to the command itself. Raises click.UsageError."""
-    context = dsk.make_context("dsk", list(words))
-    group: click.Command = dsk
-    while isinstance(group, click.Group):
-        name, command, rest = group.resolve_command(
-            context, [*context._protected_args, *context.args]
-        )
-        assert command
-        assert name
-        context = command.make_context(name, rest, parent=context)
-        group = command
+    with ExitStack() as stack:
+        command: click.Command = dsk
+        context = stack.enter_context(dsk.make_context("dsk", list(words)))
+        while isinstance(command, click.Group):
+            given = [*context._protected_args, *context.args]
+            name, found, rest = command.resolve_command(context, given)
+            assert name
+            assert found
+            command = found
+            context = stack.enter_context(command.make_context(name, rest, parent=context))
 
 
 @pytest.mark.parametrize(
