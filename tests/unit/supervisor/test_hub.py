@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
-from dataclasses import replace
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from dsk.supervisor.hub import why_online
+from dsk.errors import DskError, JobFailed, Unreachable, UserError
+from dsk.supervisor.hub import provide, why_online
+from dsk.supervisor.record import Record
+from dsk.supervisor.worker import Worker
 from dsk.wire.hub import (
     Downloading,
     Fetch,
@@ -20,6 +26,9 @@ from dsk.wire.hub import (
     encode,
     or_a_folder,
 )
+from dsk.wire.jobspec import JobNode
+from dsk.wire.status import JobStatus
+from tests.unit.wire.test_messages import SPEC
 
 NEEDS = HubNeeds("10.0.0.11", "huggingface", {"a/b": ""}, "main", None, None, "ONLINE")
 
@@ -89,3 +98,46 @@ def test_a_librarys_own_output_is_no_word() -> None:
             decode(line)
     fetch = Fetch("huggingface", "a/b", "main", "", None, "t")
     assert Fetch(**json.loads(fetch.to_json())) == fetch
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a download needs to know of a worker."""
+
+    node: JobNode
+    name: str
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "message"),
+    [
+        (encode(Refused("no such repository", 2, "correct it")), UserError, "no such repository; "),
+        (encode(Refused("no answer", 3, "")), Unreachable, "no answer; "),
+        ("Killed", JobFailed, "the download of models/m ended early: Killed; "),
+    ],
+)
+def test_a_download_that_fails_says_so_with_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, kind: type[DskError], message: str
+) -> None:
+    """With an `ssh` that prints what the program in the master's worker would."""
+    program = tmp_path / "bin/ssh"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\nread -r fetch\ncat <<'END'\n{said}\nEND\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    looked = {"models/m": ("/w/models/m",)}
+    needs = replace(NEEDS, repos={"models/m": ""}, looked=looked)
+    spec = replace(SPEC, workspace="/w")
+    first, second = (cast("Worker", Asked(node, node.host)) for node in spec.nodes)
+    status = JobStatus("j", "lab", "starting", (), 3, 1.0, 1.0, str(tmp_path))
+    record = Record(status, io.BytesIO())
+    with pytest.raises(kind) as caught:
+        provide(
+            *(spec, needs, first, [second], record), rank_config=tmp_path, agent_config=tmp_path
+        )
+    missing = "no folder of that name was found on the master either (looked for /w/models/m)"
+    assert caught.value.message == message + missing
+    assert str(caught.value.fix).endswith(
+        "copy it to /w/models/m on the master, then: dsk push models/m"
+    )
+    assert caught.value.where == first.name
