@@ -27,7 +27,7 @@ from tests.lab.cluster import DSK, IMAGE, Cluster
 
 NAME, PORT, WORKSPACE = "guide", 2310, "/workspace/guide"
 MODEL = f"{WORKSPACE}/models/tiny"
-LIMIT_S = 600
+LIMIT_S = 900
 # The last server of the guides; a text for each server shows its commands.
 SHOWN_HOST, SHOWN_NODE = "10.0.0.12", "node1"
 
@@ -78,13 +78,6 @@ class Reader:
         self._scenario = scenario
         self.folder.mkdir()
         self._make_home()
-        if not scenario.makes_dsk_yaml:
-            self.dsk("init", *(f"{node.host}:1" for node in lab.nodes))
-            self.settle()
-        if scenario.up:
-            self.dsk("up")
-        if scenario.prepare:
-            scenario.prepare(self)
 
     def _make_home(self) -> None:
         ssh = self._home / ".ssh"
@@ -134,7 +127,16 @@ class Reader:
     # ---- typing ---------------------------------------------------------------------------------
 
     def read_through(self) -> None:
-        for block in self._scenario.blocks():
+        """Prepares, and types every block."""
+        scenario = self._scenario
+        if not scenario.makes_dsk_yaml:
+            self.dsk("init", *(f"{node.host}:1" for node in self.lab.nodes))
+            self.settle()
+        if scenario.up:
+            self.dsk("up")
+        if scenario.prepare:
+            scenario.prepare(self)
+        for block in scenario.blocks():
             for lines in self._parts(block):
                 self._type(block, lines)
 

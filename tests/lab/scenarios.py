@@ -10,7 +10,7 @@ from tests.lab.conftest import SMALL
 from tests.lab.reader import MODEL, NAME, WORKSPACE, Reader, Scenario
 
 CARRIED, OTHER = "dsk:guide-carried", "dsk:guide-other"
-STEP = 500
+LOG = "outputs/run1/trainer_log.jsonl"
 
 
 def _model(reader: Reader) -> None:
@@ -63,18 +63,26 @@ def _docker(*words: str, text: str | None = None) -> None:
 
 
 def _files(reader: Reader) -> None:
-    """A model, data, a job's outputs that differ, and a file that only the second server has."""
+    """A model, and data of which the second server has a file too many."""
     first, second = reader.lab.nodes
     model = f"{WORKSPACE}/models/Qwen2-7B"
     reader.dsk("exec", "--node", "0", "--", "python", "-m", "dsk.demo.tiny_model", model)
     reader.write(first, "data/dataset_info.json", "{}")
     reader.write(second, "data/old.json", "{}")
-    for number, node in enumerate(reader.lab.nodes):
-        folder = f"outputs/run1/checkpoint-{STEP}"
-        reader.write(node, f"{folder}/shard-{number}.pt", f"of node {number}")
-        reader.write(node, "outputs/run1/trainer_log.jsonl", f"of node {number}")
     recipe = {"model_name_or_path": model, "template": "qwen", "finetuning_type": "full"}
     reader.write(first, "merge.yaml", json.dumps(recipe))
+
+
+def _outputs(reader: Reader) -> None:
+    """Of a job on disks of each server's own: some files differ, some only one server has."""
+    for number, node in enumerate(reader.lab.nodes):
+        reader.write(node, f"outputs/run1/checkpoint-500/shard-{number}.pt", f"of node {number}")
+        reader.write(node, LOG, f"of node {number}")
+
+
+def _without_the_masters_log(reader: Reader) -> None:
+    """What the guide says before another server's file can take its place."""
+    (reader.lab.nodes[0].workspace / NAME / LOG).unlink()
 
 
 # ---- limits, checks, diagnose ----------------------------------------------------------------
@@ -149,7 +157,14 @@ SCENARIOS = (
             r"dsk image save": f"dsk image save --image {CARRIED}",
         },
     ),
-    Scenario("docs/guide/files.md", prepare=_files),
+    Scenario(
+        "docs/guide/files.md",
+        prepare=_files,
+        before={
+            "dsk pull outputs/run1/checkpoint": _outputs,
+            "dsk pull outputs/run1 --node": _without_the_masters_log,
+        },
+    ),
     Scenario("docs/guide/limits.md", prepare=_a_job),
     Scenario(
         "docs/guide/operations.md",

@@ -37,4 +37,5 @@ def test_a_guide_as_printed(servers: Lab, scenario: Scenario, tmp_path: Path) ->
     try:
         reader.read_through()
     finally:
-        reader.dsk("down", "--force")
+        if reader.cluster.file.exists():
+            reader.dsk("down", "--force")
