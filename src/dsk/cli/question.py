@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import select
 import signal
-import socket
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -29,11 +29,12 @@ def ask(question: str, choices: str, answers: Mapping[str, Sequence[str]], defau
 def _wait_for_input() -> None:
     """Python acts on a signal that arrives just before it reads from the terminal only once a line
     was typed. The wakeup descriptor gets a byte as soon as the signal arrives, so select ends."""
-    told, teller = socket.socketpair()
-    with told, teller:
-        teller.setblocking(False)
-        before = signal.set_wakeup_fd(teller.fileno(), warn_on_full_buffer=False)
-        try:
-            select.select([sys.stdin, told], [], [])
-        finally:
-            signal.set_wakeup_fd(before)
+    told, teller = os.pipe()
+    os.set_blocking(teller, False)
+    before = signal.set_wakeup_fd(teller, warn_on_full_buffer=False)
+    try:
+        select.select([sys.stdin, told], [], [])
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(told)
+        os.close(teller)
