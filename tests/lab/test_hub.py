@@ -208,6 +208,7 @@ def test_a_hub_that_cannot_be_reached(lab: Lab, up: Cluster, hub: Hub) -> None:
     assert "dsk push someone/new" in done.text
 
 
+@pytest.mark.full
 def test_a_download_that_is_stopped_goes_on(lab: Lab, up: Cluster, hub: Hub) -> None:
     hub.rate = 2 * MB
     train = up.train(model_name_or_path=LARGE, max_steps=1, output_dir="outputs/large")
@@ -254,6 +255,7 @@ def holds_extra(lab: Lab, hub: Hub) -> bool:
     return whole and not any(blob.suffix for blob in blobs)
 
 
+@pytest.mark.full
 def test_modelscope(lab: Lab, up: Cluster, hub: Hub) -> None:
     before = up.settings["env"]
     endpoint = f"http://{OPERATOR_ADDRESS}:{hub.port}"

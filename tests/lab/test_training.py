@@ -18,7 +18,7 @@ TOLERANCE = 1e-3
 
 CASES = [
     pytest.param("full", "z2", id="full-z2"),
-    pytest.param("lora", "z2", id="lora-z2"),
+    pytest.param("lora", "z2", id="lora-z2", marks=pytest.mark.full),
     pytest.param("full", "z3", id="full-z3", marks=pytest.mark.full),
     pytest.param("lora", "z3", id="lora-z3", marks=pytest.mark.full),
 ]
