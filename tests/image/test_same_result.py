@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.image.engine import Image
+from tests.image.engine import SCRIPTS, Image
 from tests.training.equivalence import (
     BY_KIND,
     KINDS,
     PRESETS,
+    SAVED_STEP,
     STEPS,
     Case,
     cases,
@@ -22,10 +23,11 @@ from tests.training.equivalence import (
     train,
 )
 from tests.training.places import InContainer
-from tests.training.runs import Site
+from tests.training.runs import Site, answer
 
 pytestmark = pytest.mark.timeout(3600)
 ACCUMULATED, ACCUMULATED_BY_TWO = (1, 4, 1), (1, 2, 2)
+CONVERTED = SCRIPTS / "converted.py"
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +77,22 @@ def test_a_resumed_run_continues_the_same_curve(site: Site, kind: str) -> None:
         assert (straight.error, resumed.error) == (None, None), case
         assert len(resumed.loss) == STEPS
         assert difference(resumed, straight).within("bf16"), case
+
+
+@pytest.mark.full
+def test_a_checkpoints_float32_weights_are_those_of_its_model(site: Site) -> None:
+    """What DeepSpeed's zero_to_fp32.py, which lies in every checkpoint, makes of ZeRO's shards."""
+    chosen = [Case(preset, "full", "bf16", *ACCUMULATED_BY_TWO) for preset in ("z2", "z3")]
+    curves = resume(site, chosen, "converted")
+    assert {first.error for first, _ in curves.values()} == {None}
+    folders = [
+        str(site.folder / "converted" / case.name / f"checkpoint-{SAVED_STEP}") for case in chosen
+    ]
+    found = answer(site.script(CONVERTED, *folders, name="weights"))
+    assert list(found) == folders
+    for folder, said in found.items():
+        assert said["tensors"] > 10, folder
+        assert said["differing"] == [], folder
 
 
 def test_the_first_step_of_adam_in_z0_is_the_first(image: Image) -> None:

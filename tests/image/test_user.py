@@ -91,10 +91,12 @@ def test_what_it_may_not_read_is_said(workers: Workers) -> None:
         " 'theirs/model', 'none', '')]\n"
         "print(*(Text.from_raw(raw).in_language('en') for raw in missing(need)), sep='\\n')"
     )
+    closed = "uid 1234 may not read /workspace/models/theirs (mode 0700, owner 0:0)"
     assert workers.exec(1, "python", "-c", script).stdout.splitlines() == [
-        "/workspace/models/theirs cannot be read: Permission denied",
-        "/workspace/models/theirs/model cannot be read: Permission denied",
+        closed,
+        closed,  # the file in it
         "/workspace/models/none does not exist",
+        closed,  # the folder that holds it
     ]
 
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -217,6 +218,23 @@ def test_a_workspace_that_is_full_read_only_or_gone(lab: Lab, up: Cluster) -> No
         second.run(["mount", "-o", "remount,rw", PLACE])
 
 
+@contextmanager
+def worker_with(node: Node, layer: str) -> Iterator[None]:
+    """The second node's worker runs with one more layer in its image."""
+    good = node.docker("inspect", "--format", "{{.Id}}", SMALL).strip()
+    compose = ["docker", "compose", "--project-directory", f"/root/.dsk/{NAME}/node1", "up", "-d"]
+    text = f"FROM {SMALL}\n{layer}\n"
+    node.run(["docker", "build", "--network=none", "--tag", SMALL, "-"], stdin=text)
+    try:
+        node.run([*compose, "--force-recreate"])
+        healthy(node)
+        yield
+    finally:
+        node.docker("tag", good, SMALL)
+        node.run([*compose, "--force-recreate"])
+        healthy(node)
+
+
 @pytest.mark.full
 @pytest.mark.parametrize(
     ("layer", "says"),
@@ -227,23 +245,24 @@ def test_a_workspace_that_is_full_read_only_or_gone(lab: Lab, up: Cluster) -> No
     ids=["another torch", "another image"],
 )
 def test_an_image_that_differs(lab: Lab, up: Cluster, layer: str, says: str) -> None:
-    second = lab.nodes[1]
-    good = second.docker("inspect", "--format", "{{.Id}}", SMALL).strip()
-    compose = ["docker", "compose", "--project-directory", f"/root/.dsk/{NAME}/node1", "up", "-d"]
-    text = f"FROM {SMALL}\n{layer}\n"
-    second.run(["docker", "build", "--network=none", "--tag", SMALL, "-"], stdin=text)
-    try:
-        second.run([*compose, "--force-recreate"])
-        healthy(second)
+    with worker_with(lab.nodes[1], layer):
         found = check(up, "--only", "image", code=1)
-    finally:
-        second.docker("tag", good, SMALL)
-        second.run([*compose, "--force-recreate"])
-        healthy(second)
     assert complaints(found) in ({("image", 1)}, {("image", 0)})
     assert says in found["image", 1]["text"] + found["image", 0]["text"].replace(
         "torch none instead of 2.8.0", "torch 2.8.0 instead of none"
     )
+
+
+@pytest.mark.full
+def test_a_worker_whose_image_trains_wrongly(lab: Lab, up: Cluster) -> None:
+    """Images of the stack's first revision do not say their revision."""
+    told = json.dumps({"name": "cu128", "torch": "2.9.1", "deepspeed": "0.18.4"})
+    with worker_with(lab.nodes[1], f"RUN echo '{told}' >/etc/dsk/stack.json"):
+        found = check(up, "--only", "results", code=0)
+    assert found["results", 0]["state"] == "ok"
+    assert found["results", 1]["state"] == "warning"
+    assert "z2_offload" in found["results", 1]["text"]
+    assert "dsk image sync" in found["results", 1]["fix"]
 
 
 def test_a_worker_that_is_down_and_its_port_taken(lab: Lab, up: Cluster) -> None:

@@ -64,21 +64,21 @@ class NotTiny:
 VISION = NotTiny("a model with a vision tower")
 QUANTIZED = NotTiny("a checkpoint that is quantized already")
 BNB = NotTiny("bitsandbytes' 4-bit kernels want a GPU")
-# zero.Init sees one rank where a CPU cluster trains in bf16 (docs/gpu.md).
-FP32 = Trains({"bf16": False})
 NO_FILE = {"dataset": "identity"}
 """Its data set is not shipped."""
+SHIPPED_DATA = {"dataset_dir": "/opt/llamafactory/data"}
+"""Its data sets are on a hub; LLaMA-Factory ships files of the same names."""
 
 EXPECTED: Mapping[str, Trains | Refused | NotTiny] = {
-    "train_full/qwen3_full_sft.yaml": FP32,
+    "train_full/qwen3_full_sft.yaml": Trains(),
     "train_full/qwen3vl_full_sft.yaml": VISION,
     "train_lora/qwen3_lora_dpo.yaml": Trains(),
     "train_lora/qwen3_lora_kto.yaml": Trains(),
     "train_lora/qwen3_lora_pretrain.yaml": Trains(),
     "train_lora/qwen3_lora_reward.yaml": Trains(),
     "train_lora/qwen3_lora_sft.yaml": Trains(),
-    "train_lora/qwen3_lora_sft_ds3.yaml": FP32,
-    "train_lora/qwen3_lora_sft_ray.yaml": Trains(),
+    "train_lora/qwen3_lora_sft_ds3.yaml": Trains(),
+    "train_lora/qwen3_lora_sft_ray.yaml": Trains(SHIPPED_DATA),
     "train_lora/qwen3_preprocess.yaml": Trains(),
     "train_lora/qwen3vl_lora_dpo.yaml": VISION,
     "train_lora/qwen3vl_lora_sft.yaml": VISION,

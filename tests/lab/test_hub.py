@@ -178,6 +178,19 @@ def test_what_the_hub_refuses(lab: Lab, up: Cluster, hub: Hub, repo: str, says: 
     assert "HF_TOKEN" in done.text and TOKEN not in done.text
 
 
+def test_a_folder_that_was_meant_and_is_not_there(up: Cluster, hub: Hub) -> None:
+    train = up.train(model_name_or_path="models/absent")
+    missing = f"no folder of that name was found on the master either (looked for {WORKSPACE}/"
+    fix = f"copy it to {WORKSPACE}/models/absent on the master, then: dsk push models/absent"
+    check = up.dsk("check", train, "--only", "hub", code=1)
+    launch = up.dsk("launch", train, "--json", code=2)
+    for said in (check.text, launch.out):
+        assert f"{missing}models/absent)" in said and fix in said
+    events = [json.loads(line) for line in launch.out.splitlines()]
+    [failure] = [event for event in events if event["event"] == "failure"]
+    assert missing in failure["cause"] and fix in failure["fix"]
+
+
 def test_a_hub_that_cannot_be_reached(lab: Lab, up: Cluster, hub: Hub) -> None:
     port = hub.port
     hub.stop()
@@ -191,8 +204,11 @@ def test_a_hub_that_cannot_be_reached(lab: Lab, up: Cluster, hub: Hub) -> None:
     assert "HF_ENDPOINT" in check.text and TOKEN not in check.text
     assert f"http://{OPERATOR_ADDRESS}:{port} cannot be used" in done.text
     assert "HF_ENDPOINT" in done.text
+    assert f"(looked for {WORKSPACE}/someone/new)" in done.text
+    assert "dsk push someone/new" in done.text
 
 
+@pytest.mark.full
 def test_a_download_that_is_stopped_goes_on(lab: Lab, up: Cluster, hub: Hub) -> None:
     hub.rate = 2 * MB
     train = up.train(model_name_or_path=LARGE, max_steps=1, output_dir="outputs/large")
@@ -239,6 +255,7 @@ def holds_extra(lab: Lab, hub: Hub) -> bool:
     return whole and not any(blob.suffix for blob in blobs)
 
 
+@pytest.mark.full
 def test_modelscope(lab: Lab, up: Cluster, hub: Hub) -> None:
     before = up.settings["env"]
     endpoint = f"http://{OPERATOR_ADDRESS}:{hub.port}"

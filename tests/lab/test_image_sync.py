@@ -23,6 +23,7 @@ FOREIGN = "dsk-synctest:arm64"
 PART_MB = 140
 """More than fill.GROUP_BYTES: a group of its own, which a sync that is cut off keeps."""
 CHANGED_LAYER_LIMIT = 5 * MB
+SITE = "/opt/venv/lib/python3.11/site-packages"
 
 LEFT = r"""
 ls /etc/docker/certs.d 2>&1
@@ -45,10 +46,9 @@ def images(lab: Lab) -> Iterator[None]:
     """WANTED, two layers on the small image that cannot be compressed, OTHER, the same with dsk's
     files changed, and one for another processor: on the first host only."""
     random = f"RUN head -c {PART_MB * MB} /dev/urandom >/part"
-    site = "/opt/venv/lib/python3.11/site-packages/dsk"
     names = {
         WANTED: f"FROM {SMALL}\n{random}1\n{random}2\nLABEL a=1\n",
-        OTHER: f"FROM {WANTED}\nRUN cp -r {site} {site}-next\nLABEL a=2\n",
+        OTHER: f"FROM {WANTED}\nRUN cp -r {SITE}/dsk {SITE}/dsk-next\nLABEL a=2\n",
     }
     for name, dockerfile in names.items():
         build(name, dockerfile)
@@ -269,6 +269,24 @@ def test_a_disk_that_is_full_before_and_on_the_way(
     assert small_disk.docker("image", "ls", "--all", "--quiet") == ""
     small_disk.run(["rm", "/var/lib/docker/fill"])
     sync.dsk("image", "sync")
+
+
+def test_a_derived_image_costs_the_master_its_own_layers_only(lab: Lab, sync: Cluster) -> None:
+    first = lab.nodes[0]
+    first.remove_image(OTHER)
+    sync.change(image=OTHER)
+    before = received(first)
+    try:
+        out = sync.dsk("image", "sync", "--node", "node0").out
+        assert received(first) - before < CHANGED_LAYER_LIMIT
+        assert "to node0, without the layers that are there" in out
+        told = ["docker", "image", "inspect", "--format", "{{.Id}} {{.RootFS.Layers}}", OTHER]
+        mine = subprocess.run(told, capture_output=True, text=True, check=True)
+        assert identity(first, OTHER) == mine.stdout
+        changed = first.docker("run", "--rm", "--network=none", "--entrypoint=ls", OTHER, SITE)
+        assert {"dsk", "dsk-next"} <= set(changed.split())
+    finally:
+        lab.seed([OTHER], [first])
 
 
 @pytest.mark.full

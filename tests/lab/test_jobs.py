@@ -102,6 +102,7 @@ def test_json_is_one_event_a_line(cluster: Cluster) -> None:
     assert not [event for event in events if "ending what is left" in event.get("text", "")]
 
 
+@pytest.mark.full
 def test_a_supervisor_that_is_killed_leaves_nothing_running(
     lab: Lab, cluster: Cluster, long_job: Running
 ) -> None:

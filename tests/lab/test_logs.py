@@ -50,6 +50,7 @@ def flooding(lab: Lab, cluster: Cluster) -> Iterator[Cluster]:
     cluster.change(env={})
 
 
+@pytest.mark.full
 def test_a_rank_that_prints_a_gigabyte(lab: Lab, flooding: Cluster) -> None:
     done = flooding.dsk("launch", flooding.train(output_dir="outputs/flood"), timeout=500)
     assert "succeeded" in done.out

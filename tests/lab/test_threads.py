@@ -54,6 +54,7 @@ def launch(cluster: Cluster, *words: str, **env: str) -> tuple[dict[int, str], l
     return dict(shown), cluster.losses("outputs/threads")
 
 
+@pytest.mark.full
 def test_each_rank_has_its_share_of_the_cores(two_cores: Cluster) -> None:
     found = [launch(two_cores, "--launcher", name) for name in ("direct", "deepspeed")]
     assert [threads for threads, _ in found] == [{0: "1", 1: "1"}] * 2

@@ -220,8 +220,8 @@ class HubAnswer:
 
     bytes: int = 0
     note: str = ""
-    problem: str = ""
-    fix: str = ""
+    problem: Text | None = None
+    fix: Text | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dsk.checks.facts import Facts
 from dsk.checks.model import Finding
 from dsk.checks.sizes import gib
-from dsk.text import Text, verbatim
+from dsk.text import Text
 
 NAME = "hub"
 
@@ -22,9 +22,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
     node = facts.cluster.master.index
     for repo, answer in job.hub.items():
         if answer.problem:
-            text = verbatim(answer.problem)
-            fix = verbatim(answer.fix) if answer.fix else None
-            yield Finding(NAME, "failed", text, node, seen=repo, fix=fix)
+            yield Finding(NAME, "failed", answer.problem, node, seen=repo, fix=answer.fix)
         elif answer.note:
             text = Text("{repo} is in the workspace; {note}", "{repo} 已在工作区；{note}").filled(
                 repo=repo, note=answer.note

@@ -250,21 +250,11 @@ def _wants_to_detach() -> bool:
     """Asks on a terminal; without one, or at a second Ctrl-C, the job is to stop."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
+    from dsk.cli.question import ask
+
     language = preferred()
     question, choices = QUESTION.in_language(language), CHOICES.in_language(language)
     try:
-        answer = click.prompt(
-            f"\n{question} ({choices})", default="stop", value_proc=_answer, err=True
-        )
-    except (KeyboardInterrupt, click.Abort):
+        return ask(f"\n{question}", choices, ANSWERS, default="stop") == "detach"
+    except KeyboardInterrupt:
         return False
-    return bool(answer == "detach")
-
-
-def _answer(text: str) -> str:
-    """Raises UsageError, after which click asks again."""
-    word = text.strip().lower()
-    found = next((answer for answer, words in ANSWERS.items() if word in words), None)
-    if found is None:
-        raise click.UsageError(CHOICES.in_language(preferred()))
-    return found

@@ -199,8 +199,8 @@ def _meaning(error: Exception, wanted: Fetch) -> DskError:
         return UserError(
             f"{constants.ENDPOINT} has no repository {wanted.repo} that may be read with"
             f" {'this token' if wanted.token or get_token() else 'no token'}",
-            fix="correct the name (most are OWNER/NAME; a folder is looked for in the workspace"
-            " first); for a private repository set HF_TOKEN under env in dsk.yaml",
+            fix="correct the name (most are OWNER/NAME); for a private repository set HF_TOKEN"
+            " under env in dsk.yaml",
         )
     return disk_error(error) or _not_asked(error, wanted)
 
@@ -212,12 +212,12 @@ def _not_asked(error: Exception, wanted: Fetch) -> Offline | Unreachable:
     if constants.HF_HUB_OFFLINE:
         return Offline(
             f"HF_HUB_OFFLINE is set, so {wanted.repo} cannot be downloaded",
-            fix="delete HF_HUB_OFFLINE under env in dsk.yaml where the master reaches the hub;"
-            " or copy the model into the workspace and name its path (docs/guide/air-gapped.md)",
+            fix="delete HF_HUB_OFFLINE under env in dsk.yaml where the master reaches the hub"
+            " (docs/guide/air-gapped.md)",
         )
     last = str(error).strip().splitlines()[:1] or [""]
     return Unreachable(
         f"{constants.ENDPOINT} cannot be used: {type(error).__name__}: {last[0][:200]}",
-        fix="is this address reached from the master? HF_ENDPOINT under env in dsk.yaml names"
-        " another; or copy the model into the workspace and name its path",
+        fix="check that the master reaches this address; HF_ENDPOINT under env in dsk.yaml names"
+        " another",
     )

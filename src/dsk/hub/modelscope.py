@@ -74,10 +74,9 @@ def _meaning(error: Exception, wanted: Fetch) -> DskError:
     if status in (401, 403, 404) or "NotExist" in text:
         return UserError(
             f"ModelScope has no repository {wanted.repo} that may be read ({text})",
-            fix="correct the name (a folder is looked for in the workspace first); for a private"
-            " repository write ms_hub_token in train.yaml",
+            fix="correct the name; for a private repository write ms_hub_token in train.yaml",
         )
     return Unreachable(
         f"ModelScope cannot be used: {text}",
-        fix="is it reached from the master? or copy the model into the workspace and name its path",
+        fix="check that the master reaches it",
     )

@@ -18,7 +18,7 @@ from dsk.recipe.memory import Unknown, estimate_for
 from dsk.recipe.shape import ModelShape, UnknownShape
 from dsk.wire import checkpoints
 from dsk.wire.checkpoints import Saved
-from dsk.wire.hub import Fetch
+from dsk.wire.hub import Fetch, or_a_folder
 from dsk.wire.jobspec import JobSpec
 
 HUB_LIMIT_S = 120.0
@@ -63,12 +63,17 @@ def _ask_hub(spec: JobSpec, master: Inside) -> dict[str, HubAnswer]:
     needs = spec.hub
     if needs is None:
         return {}
-    answers = {}
+    answers: dict[str, HubAnswer] = {}
     for repo, folder in needs.repos.items():
         fetch = Fetch(needs.hub, repo, needs.revision, folder, needs.cache_dir, needs.token)
         raw = master.ask("hub", fetch=asdict(fetch), env=dict(spec.env), limit_s=HUB_LIMIT_S)
-        raw.pop("code", None)
-        answers[repo] = HubAnswer(**raw)
+        if "problem" not in raw:
+            answers[repo] = HubAnswer(**raw)
+            continue
+        looked = needs.looked.get(repo, ())
+        several = len(spec.nodes) > 1
+        problem, fix = or_a_folder(raw["problem"], raw["fix"], looked, spec.workspace, push=several)
+        answers[repo] = HubAnswer(problem=problem, fix=fix)
     return answers
 
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from dsk.cluster.model import Cluster, Node
-from dsk.connect import Server, open_server
+from dsk.connect import Server, execution, open_server
 from dsk.errors import DskError, JobFailed, Unreachable
 from dsk.jobs import history, master
 from dsk.jobs.follow import events
@@ -190,12 +190,11 @@ class EnginePlace(Place):
 
     def stream(self, argv: Sequence[str]) -> Iterator[bytes]:
         with self._asking():
-            chunks = self._worker.exec_run(list(argv), stream=True, stderr=False).output
-            yield from cast("Iterator[bytes]", chunks)
+            yield from execution.follow(self._worker, argv)
 
     def exists(self, path: str) -> bool:
         with self._asking():
-            return bool(self._worker.exec_run(["test", "-e", path]).exit_code == 0)
+            return execution.execute(self._worker, ["test", "-e", path]).code == 0
 
     def start(self, spec: JobSpec) -> Supervisor:
         with self._asking():

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import tarfile
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from dsk.cluster.model import Cluster, Node
+from dsk.connect import execution
 from dsk.errors import JobFailed
 from dsk.wire import paths
 from dsk.wire.jobspec import JobSpec
@@ -49,15 +50,14 @@ def find_worker(engine: DockerClient, cluster: Cluster) -> Container:
 
 def output_of(container: Container, argv: list[str]) -> str:
     """What a short program in the container prints. Raises JobFailed where it fails."""
-    answer = container.exec_run(argv, demux=True)
-    out, err = cast("tuple[bytes | None, bytes | None]", answer.output)
-    if answer.exit_code:
+    done = execution.execute(container, argv)
+    if done.code:
         raise JobFailed(
-            f"`{' '.join(argv)}` failed: {(err or b'').decode(errors='replace').strip()}",
+            f"`{' '.join(argv)}` failed: {done.stderr.decode(errors='replace').strip()}",
             where=container.name,
             fix="was the worker made by another version of dsk? run: dsk up",
         )
-    return (out or b"").decode(errors="replace")
+    return done.stdout.decode(errors="replace")
 
 
 def find_masters(engine: DockerClient, cluster: Cluster, *, ended: bool = True) -> list[Container]:

@@ -76,6 +76,7 @@ def _hub(cluster: Cluster, recipe: Recipe) -> HubNeeds | None:
         datasets=recipe.datasets if recipe.data_folder else (),
         online=(*(("push_to_hub is set",) if values.get("push_to_hub") else ()), *recipe.online),
         remote_code=bool(values.get("trust_remote_code")),
+        looked=recipe.looked,
     )
 
 

@@ -27,6 +27,7 @@ class Draft:
         self._unchecked: list[str] = []
         self._inputs: list[str] = []
         self._repos: dict[str, str] = {}
+        self._looked: dict[str, tuple[str, ...]] = {}
         self._data_folder = ""
         self._online: list[str] = []
 
@@ -66,6 +67,10 @@ class Draft:
         """The job takes a hub's repository; "" is the hub's own cache."""
         self._repos[repo] = folder
 
+    def found_no_folder(self, name: str, places: tuple[str, ...]) -> None:
+        """The name is taken for a hub's, since none of these paths exists on the master."""
+        self._looked[name] = places
+
     def read_datasets_in(self, folder: str) -> None:
         """The ranks look the data sets up in that folder's dataset_info.json."""
         self._data_folder = folder
@@ -90,6 +95,7 @@ class Draft:
             inputs=tuple(self._inputs),
             world_size=self.site.world_size,
             repos=self._repos,
+            looked={repo: self._looked[repo] for repo in self._repos if repo in self._looked},
             data_folder=self._data_folder,
             online=tuple(self._online),
         )

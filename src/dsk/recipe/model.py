@@ -95,10 +95,11 @@ class Recipe:
 
     `values` holds plain JSON types. `inputs` are absolute workspace paths that every node needs
     before a rank starts; `repos` the repositories of a hub that the job downloads before, each with
-    its folder ("": the hub's own cache). `data_folder` has the dataset_info.json that the ranks
-    read, "" where they read none; `online` says why they ask a hub themselves. `notices` are worth
-    a line but changed nothing; `unchecked` could not be found out from here. Secrets are in
-    `values` (the ranks need them): show `redacted()`.
+    its folder ("": the hub's own cache). `looked`: for each repository, the paths where the master
+    has no folder of that name; empty where nobody could look. `data_folder` has the
+    dataset_info.json that the ranks read, "" where they read none; `online` says why they ask a hub
+    themselves. `notices` are worth a line but changed nothing; `unchecked` could not be found out
+    from here. Secrets are in `values` (the ranks need them): show `redacted()`.
     """
 
     values: Mapping[str, object]
@@ -108,6 +109,7 @@ class Recipe:
     inputs: tuple[str, ...]
     world_size: int
     repos: Mapping[str, str] = field(default_factory=dict)
+    looked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     data_folder: str = ""
     online: tuple[str, ...] = ()
 

@@ -164,11 +164,14 @@ def absolute_input(draft: Draft, key: str, path: str) -> str:
 
 def beside(draft: Draft, value: str) -> str | None:
     """The absolute path of a relative value that exists beside train.yaml, inside the workspace."""
+    path, exists = place_beside(draft, value), draft.site.exists
+    return path if path is not None and exists is not None and exists(path) else None
+
+
+def place_beside(draft: Draft, value: str) -> str | None:
+    """The absolute path that a relative value has beside train.yaml, if inside the workspace."""
     path = posixpath.normpath(posixpath.join(draft.folder.as_posix(), value))
-    exists = draft.site.exists
-    if exists is not None and inside(path, draft.site.workspace) and exists(path):
-        return path
-    return None
+    return path if inside(path, draft.site.workspace) else None
 
 
 def input_path(draft: Draft, key: str, value: str) -> tuple[str, str]:

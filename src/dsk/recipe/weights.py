@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from dsk.recipe.commas import split_commas
 from dsk.recipe.draft import Draft
-from dsk.recipe.paths import absolute_input, beside, inside, path_text
+from dsk.recipe.paths import absolute_input, beside, inside, path_text, place_beside
 from dsk.text import Text
 
 # generation_config: transformers takes a path or the name of a model (training_args_seq2seq.py).
@@ -98,6 +98,9 @@ def _one(draft: Draft, key: str, value: str) -> str:
         draft.need(in_workspace)
         return in_workspace
     if is_hub_id(value) and ("/" in value or not (site.modelscope and key in ON_MODELSCOPE)):
+        if site.exists is not None:
+            places = (place_beside(draft, value), in_workspace)
+            draft.found_no_folder(value, tuple(dict.fromkeys(filter(None, places))))
         download = f"whether the master can download '{value}' from the hub"
         draft.leave_unchecked(
             f"{key}: {download}"

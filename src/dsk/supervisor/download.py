@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import subprocess
 import threading
@@ -69,6 +70,10 @@ class Download:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+            for thread in threads:
+                thread.join(END_LIMIT_S)
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
 
     def _listen(self) -> Ready:
         while True:
@@ -116,14 +121,16 @@ class Download:
 
     def _read(self) -> None:
         assert self._process.stdout is not None  # noqa: S101 - PIPE above
-        for line in self._process.stdout:
-            try:
-                self._heard.put(decode(line))
-            except ValueError:
-                self._said.append(line)
+        with self._process.stdout as lines:
+            for line in lines:
+                try:
+                    self._heard.put(decode(line))
+                except ValueError:
+                    self._said.append(line)
         self._heard.put(None)
 
     def _read_errors(self) -> None:
         assert self._process.stderr is not None  # noqa: S101 - PIPE above
-        for line in self._process.stderr:
-            self._said.append(line)
+        with self._process.stderr as lines:
+            for line in lines:
+                self._said.append(line)

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from dsk.errors import UserError
+from dsk.errors import DskError, UserError
 from dsk.supervisor.download import Download
 from dsk.supervisor.record import Record
 from dsk.supervisor.transfer.compare import size
@@ -21,7 +21,7 @@ from dsk.supervisor.transfer.push import push
 from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import together
 from dsk.wire.events import Notice
-from dsk.wire.hub import Fetch, HubNeeds, Ready
+from dsk.wire.hub import Fetch, HubNeeds, Ready, or_a_folder
 from dsk.wire.jobspec import JobSpec
 from dsk.wire.transfer import Done, Event, Moved, Planned, Said
 
@@ -64,7 +64,14 @@ def provide(
             needs.token,
             needs.remote_code,
         )
-        ready = Download(wanted, master, rank_config, told).run()
+        try:
+            ready = Download(wanted, master, rank_config, told).run()
+        except DskError as error:
+            looked = needs.looked.get(repo, ())
+            message, fix = or_a_folder(
+                error.message, error.fix or "", looked, spec.workspace, push=bool(others)
+            )
+            raise type(error)(message, where=error.where, fix=fix) from error
         told(_outcome(repo, ready))
         found += ready.paths
     if others:

@@ -7,10 +7,13 @@ of its input and gets one JSON object a line. When the input ends, so does the d
 from __future__ import annotations
 
 import json
+import posixpath
+import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from dsk.text import Text, verbatim
 from dsk.wire.tagged import Tagged
 
 HubName = Literal["huggingface", "modelscope"]
@@ -19,6 +22,7 @@ HubName = Literal["huggingface", "modelscope"]
 @dataclass(frozen=True)
 class HubNeeds:
     """`repos`: each repository and the folder that it goes to, "" for the hub's own cache.
+    `looked`: for each, the paths where the master was asked for a folder of that name and has none.
 
     `cache_dir` and `token` as train.yaml has them, else None: the environment's count. `online`:
     why the ranks have to reach the hub all the same, in words. `remote_code`: the recipe trusts
@@ -37,11 +41,13 @@ class HubNeeds:
     datasets: tuple[str, ...] = ()
     online: tuple[str, ...] = ()
     remote_code: bool = False
+    looked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def from_raw(cls, raw: dict[str, Any]) -> HubNeeds:
         datasets, online = tuple(raw.pop("datasets")), tuple(raw.pop("online"))
-        return cls(datasets=datasets, online=online, **raw)
+        looked = {repo: tuple(places) for repo, places in raw.pop("looked").items()}
+        return cls(datasets=datasets, online=online, looked=looked, **raw)
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,32 @@ class Refused:
 
 Word = Downloading | Ready | Refused
 _LINES = Tagged("word", "a word of the download", Downloading, Ready, Refused)
+
+
+def or_a_folder(
+    problem: str, fix: str, looked: tuple[str, ...], workspace: str, *, push: bool
+) -> tuple[Text, Text]:
+    """Add to a hub's failure and its fix that a folder may have been meant: where it was looked for
+    (`looked`, the path in the workspace last), and how it gets there. `push`: other nodes take
+    part, which may have disks of their own."""
+    if not looked:
+        return verbatim(problem), verbatim(fix)
+    place = looked[-1]
+    message = Text(
+        "{problem}; no folder of that name was found on the master either (looked for {places})",
+        "{problem}；在 master 上也没有找到同名目录（已查找 {places}）",
+    ).filled(problem=problem, places=", ".join(looked))
+    copy = Text(
+        "if a folder is meant, copy it to {place} on the master",
+        "若指的是目录，请把它复制到 master 上的 {place}",
+    ).filled(place=place)
+    if push:
+        copy = Text("{copy}, then: dsk push {path}", "{copy}，然后运行：dsk push {path}").filled(
+            copy=copy, path=shlex.quote(posixpath.relpath(place, workspace))
+        )
+    if not fix:
+        return message, copy
+    return message, Text("{fix}; {copy}", "{fix}；{copy}").filled(fix=fix, copy=copy)
 
 
 def encode(word: Word) -> str:

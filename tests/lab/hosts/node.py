@@ -148,7 +148,9 @@ class Node:
         cores.give(self.hostname, cpus)
 
     def remove_image(self, image: str) -> None:
+        """Remove it with its layers: also those that an image without a name still holds."""
         self.docker("image", "rm", "--force", image)
+        self.docker("image", "prune", "--force")
 
     def engine_answers(self) -> bool:
         return self.run(["docker", "version"], check=False, timeout=10).returncode == 0

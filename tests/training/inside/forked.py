@@ -16,6 +16,7 @@ A rank's environment is the one that DeepSpeed's launcher makes, and it trains b
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import json
 import os
 import shutil
@@ -29,6 +30,7 @@ from typing import Any
 
 TAIL = 3000
 """Characters of a failed run's output."""
+STACK_BEFORE_LIMIT_S = 5.0
 
 
 def main() -> None:
@@ -83,7 +85,7 @@ class Run:
         self._deadline = time.monotonic() + limit_s
         self._failed: str | None = None
         self._port = free_port()
-        self._left = start(asked["ranks"], asked["recipe"], self._port, self._log)
+        self._left = start(asked["ranks"], asked["recipe"], self._port, self._log, limit_s)
 
     def ended(self) -> bool:
         """Collect the ranks that exited. Kills the others once one failed or the time is over."""
@@ -132,7 +134,9 @@ def free_port() -> int:
     raise RuntimeError("no port from 21000 on is free")
 
 
-def start(size: int, recipe: dict[str, Any], port: int, log: Path) -> dict[int, int]:
+def start(
+    size: int, recipe: dict[str, Any], port: int, log: Path, limit_s: float
+) -> dict[int, int]:
     """Fork `size` ranks. Returns rank by process id."""
     ranks = {}
     for rank in range(size):
@@ -149,19 +153,20 @@ def start(size: int, recipe: dict[str, Any], port: int, log: Path) -> dict[int, 
         }
         pid = os.fork()
         if pid == 0:
-            become_a_rank(recipe, env, log)
+            become_a_rank(recipe, env, log, limit_s)
         ranks[pid] = rank
     return ranks
 
 
-def become_a_rank(recipe: dict[str, Any], env: dict[str, str], log: Path) -> None:
-    """In the forked process; does not return."""
+def become_a_rank(recipe: dict[str, Any], env: dict[str, str], log: Path, limit_s: float) -> None:
+    """In the forked process; does not return. Shortly before the limit, its log gets the stack."""
     status = 1
     try:
         os.setsid()
         file = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o644)
         os.dup2(file, 1)
         os.dup2(file, 2)
+        faulthandler.dump_traceback_later(limit_s - STACK_BEFORE_LIMIT_S)
         os.environ |= env
         sys.argv = ["train.py"]
         from llamafactory.train.tuner import run_exp

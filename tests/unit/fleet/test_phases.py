@@ -18,6 +18,7 @@ from dsk.fleet.probe import Image
 from dsk.fleet.report import NodeDone, Said, Transferred, packing, unpacking
 from dsk.fleet.save import save
 from dsk.fleet.sync import hop
+from dsk.fleet.sync.look import There
 
 MASTER = Node(0, "10.0.0.11", 2, SshTarget("root", "10.0.0.11"))
 CLUSTER = Cluster("lab", (MASTER,), Path("dsk.yaml"), image="dsk:x")
@@ -78,7 +79,8 @@ def test_from_this_machine_to_the_master(monkeypatch: pytest.MonkeyPatch) -> Non
     told: Told = []
     image = Image.inspected(INSPECTED)
     source = Source(LocalServer("this machine"), image, "this machine")
-    hop.to_master(CLUSTER, LocalServer("node0"), source, told.append)
+    nothing = There("linux/amd64", None, None, (), "")
+    hop.to_master(CLUSTER, LocalServer("node0"), nothing, source, told.append)
     assert told[:2] == [
         Said("sending dsk:x from this machine to node0"),
         packing("this machine"),

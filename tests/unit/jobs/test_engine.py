@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import io
+from collections.abc import Callable, Iterator
 from http.client import HTTPException
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
 from dsk.cli.launch import follow
 from dsk.cluster.model import Cluster, Local, Node
+from dsk.connect.execution import HEADER, STDOUT
 from dsk.errors import JobFailed, Unreachable
 from dsk.jobs import history, master
 from dsk.jobs.engine import EnginePlace, MasterContainer
@@ -169,18 +171,26 @@ class Engine:
     """Its worker prints `printed`; after `answers` questions it is out of reach."""
 
     def __init__(self, *printed: Event, answers: int) -> None:
-        self.containers = self
-        self._printed: Iterable[bytes] = [encode(event).encode() + b"\n" for event in printed]
+        self.containers = self.client = self.api = self
+        lines = [encode(event).encode() + b"\n" for event in printed]
+        self._printed = b"".join(HEADER.pack(STDOUT, len(line)) + line for line in lines)
         self._answers = answers
+        self.id, self.base_url, self.api_version, self.timeout = "c1", "http://engine", "1.41", 60
 
     def list(self, **_: object) -> list[SimpleNamespace]:
         self._answers -= 1
         if self._answers < 0:
             raise REFUSED
-        return [SimpleNamespace(status="running", exec_run=self.exec_run)]
+        return [SimpleNamespace(status="running", id="c1", client=self)]
 
-    def exec_run(self, _argv: Sequence[str], **_: bool) -> SimpleNamespace:
-        return SimpleNamespace(output=iter(self._printed))
+    def exec_create(self, *_: object, **__: object) -> dict[str, str]:
+        return {"Id": "e1"}
+
+    def post(self, *_: object, **__: object) -> requests.Response:
+        response = requests.Response()
+        response.status_code = 200
+        response.raw = io.BytesIO(self._printed)
+        return response
 
 
 def place(*printed: Event, answers: int) -> EnginePlace:

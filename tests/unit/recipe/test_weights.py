@@ -77,6 +77,20 @@ def test_the_workspace_comes_before_the_hub(run: Run, key: str, value: str) -> N
     assert any(path in line and "hub" in line for line in unseen.unchecked)
 
 
+def test_where_a_folder_was_looked_for_before_the_hub_is_asked(run: Run) -> None:
+    text = MODEL.format("models/qwen")
+    in_workspace = run(text=text, path=BESIDE, present=[])
+    assert in_workspace.looked == {
+        "models/qwen": ("/workspace/p/models/qwen", "/workspace/models/qwen")
+    }
+    elsewhere = run("adapter_name_or_path: me/a\n", text=text, present=[])
+    assert elsewhere.looked == {"models/qwen": ("/workspace/models/qwen",)}
+    at_the_root = run(text=text, path="/workspace/train.yaml", present=[])
+    assert at_the_root.looked == {"models/qwen": ("/workspace/models/qwen",)}
+    assert run(text=text).looked == {}
+    assert run(text=text, present=["/workspace/models/qwen"]).looked == {}
+
+
 def test_one_of_several_adapters_in_the_workspace(run: Run) -> None:
     recipe = run("adapter_name_or_path: saves/sft,me/c\n", present=["/workspace/saves/sft"])
     assert recipe.values["adapter_name_or_path"] == "/workspace/saves/sft,me/c"

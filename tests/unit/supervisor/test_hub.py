@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import io
 import json
-from dataclasses import replace
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from dsk.supervisor.hub import why_online
-from dsk.wire.hub import Downloading, Fetch, HubNeeds, Ready, Refused, Word, decode, encode
+from dsk.errors import DskError, JobFailed, Unreachable, UserError
+from dsk.supervisor.hub import provide, why_online
+from dsk.supervisor.record import Record
+from dsk.supervisor.worker import Worker
+from dsk.wire.hub import (
+    Downloading,
+    Fetch,
+    HubNeeds,
+    Ready,
+    Refused,
+    Word,
+    decode,
+    encode,
+    or_a_folder,
+)
+from dsk.wire.jobspec import JobNode
+from dsk.wire.status import JobStatus
+from tests.unit.wire.test_messages import SPEC
 
 NEEDS = HubNeeds("10.0.0.11", "huggingface", {"a/b": ""}, "main", None, None, "ONLINE")
 
@@ -41,6 +60,31 @@ def test_what_cannot_be_read_does_as_well() -> None:
     assert "ONLINE/dataset_info.json cannot be read" in reason
 
 
+def test_a_failure_says_where_a_folder_was_looked_for_and_how_it_gets_there() -> None:
+    looked = ("/w/p/my models/m", "/w/my models/m")
+    message, fix = or_a_folder("no such repository", "correct the name", looked, "/w", push=True)
+    assert message.in_language("en") == (
+        "no such repository; no folder of that name was found on the master either (looked for "
+        "/w/p/my models/m, /w/my models/m)"
+    )
+    assert fix.in_language("en") == (
+        "correct the name; if a folder is meant, copy it to /w/my models/m on the master, then: "
+        "dsk push 'my models/m'"
+    )
+    assert "/w/p/my models/m, /w/my models/m" in message.in_language("zh")
+    assert "dsk push 'my models/m'" in fix.in_language("zh")
+
+
+def test_one_node_has_nobody_to_push_to() -> None:
+    _, fix = or_a_folder("cut off", "", ("/w/m",), "/w", push=False)
+    assert fix.in_language("en") == "if a folder is meant, copy it to /w/m on the master"
+
+
+def test_where_nobody_looked_for_a_folder_the_failure_says_nothing_of_one() -> None:
+    message, fix = or_a_folder("cut off", "again", (), "/w", push=True)
+    assert (message.in_language("en"), fix.in_language("en")) == ("cut off", "again")
+
+
 @pytest.mark.parametrize(
     "word", [Downloading(1, 2), Ready(("/w/a b", "/w/模型"), 3, "x"), Refused("no", 2, "do")]
 )
@@ -54,3 +98,46 @@ def test_a_librarys_own_output_is_no_word() -> None:
             decode(line)
     fetch = Fetch("huggingface", "a/b", "main", "", None, "t")
     assert Fetch(**json.loads(fetch.to_json())) == fetch
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a download needs to know of a worker."""
+
+    node: JobNode
+    name: str
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "message"),
+    [
+        (encode(Refused("no such repository", 2, "correct it")), UserError, "no such repository; "),
+        (encode(Refused("no answer", 3, "")), Unreachable, "no answer; "),
+        ("Killed", JobFailed, "the download of models/m ended early: Killed; "),
+    ],
+)
+def test_a_download_that_fails_says_so_with_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, kind: type[DskError], message: str
+) -> None:
+    """With an `ssh` that prints what the program in the master's worker would."""
+    program = tmp_path / "bin/ssh"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\nread -r fetch\ncat <<'END'\n{said}\nEND\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    looked = {"models/m": ("/w/models/m",)}
+    needs = replace(NEEDS, repos={"models/m": ""}, looked=looked)
+    spec = replace(SPEC, workspace="/w")
+    first, second = (cast("Worker", Asked(node, node.host)) for node in spec.nodes)
+    status = JobStatus("j", "lab", "starting", (), 3, 1.0, 1.0, str(tmp_path))
+    record = Record(status, io.BytesIO())
+    with pytest.raises(kind) as caught:
+        provide(
+            *(spec, needs, first, [second], record), rank_config=tmp_path, agent_config=tmp_path
+        )
+    missing = "no folder of that name was found on the master either (looked for /w/models/m)"
+    assert caught.value.message == message + missing
+    assert str(caught.value.fix).endswith(
+        "copy it to /w/models/m on the master, then: dsk push models/m"
+    )
+    assert caught.value.where == first.name

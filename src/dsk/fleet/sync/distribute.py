@@ -110,7 +110,7 @@ def _at_master(cluster: Cluster, server: Server, there: There, report: Report) -
     else:
         if unfit := fit.problem(cluster, master, source.image, there):
             raise unfit
-        hop.to_master(cluster, server, source, report)
+        hop.to_master(cluster, server, there, source, report)
         there = look(server, cluster, str(master))
     return AtMaster(source.image, exact, there)
 
