@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 PLANTED = {
     "supervisor/stalls.py": "from dsk.checks import model",
     "agent/lock.py": "def late() -> None:\n    import yaml",
-    "wire/paths.py": "import dsk.text",
+    "wire/paths.py": "import dsk.files",
     "hub/disk.py": "from dsk.agent import lock",
     "checks/clock.py": "import subprocess",
     "cluster/model.py": "import socket",
@@ -24,7 +24,7 @@ PLANTED = {
 REFUSED = (
     "supervisor may not import checks",
     "agent may not import yaml",
-    "wire may not import text",
+    "wire may not import files",
     "hub may not import agent",
     "checks may not import subprocess",
     "cluster may not import socket",
