@@ -44,9 +44,10 @@ def encodes(text: str) -> bool:
     return True
 
 
-def echo(text: str = "", *, err: bool = False) -> None:
-    """Prints lines without any control character but tabs and, on a terminal, colours."""
-    _write(printable(text), sys.stderr if err else sys.stdout, nl=True)
+def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
+    """Prints lines without any control character but tabs and, on a terminal, colours. Without
+    `nl` the last one is not ended, as before an answer."""
+    _write(printable(text), sys.stderr if err else sys.stdout, nl=nl)
 
 
 def draw(text: str) -> None:

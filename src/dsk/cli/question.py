@@ -8,14 +8,14 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 
-import click
+from dsk.cli.printing import echo
 
 
 def ask(question: str, choices: str, answers: Mapping[str, Sequence[str]], default: str) -> str:
     """Return the key of `answers` that has the typed word, asking again after any other word. An
     empty line, and the end of the input, are `default`. Raises KeyboardInterrupt."""
     while True:
-        click.echo(f"{question} ({choices}) [{default}]: ", nl=False, err=True)
+        echo(f"{question} ({choices}) [{default}]: ", nl=False, err=True)
         _wait_for_input()
         word = sys.stdin.readline().strip().lower()
         if not word:
@@ -23,7 +23,7 @@ def ask(question: str, choices: str, answers: Mapping[str, Sequence[str]], defau
         for answer, words in answers.items():
             if word in words:
                 return answer
-        click.echo(choices, err=True)
+        echo(choices, err=True)
 
 
 def _wait_for_input() -> None:
