@@ -39,15 +39,14 @@ class Index:
         self._parts = {text: masked_part(text.encode()) for text in words}
         self._active = list(words)
 
-    def in_block(self, block: bytes) -> bool:
-        """Whether the block tells anything; from then on `of_line` knows lines of it and of the
-        one before only."""
-        # The same lines again have the same words.
-        block = b"\n".join(set(block.split(b"\n")))
+    def in_block(self, keys: Iterable[bytes]) -> bool:
+        """Whether a block of masked lines tells anything; from then on `of_line` knows lines of it
+        and of the one before only."""
+        block = b"\n".join(set(keys))
         words = set(block.translate(_NOT_LETTERS).split())
         texts = [text for word in self._by_word.keys() & words for text in self._by_word[word]]
         texts += self._without_word
-        active = [text for text in texts if text.encode() in block]
+        active = [text for text in texts if self._parts[text] in block]
         if active != self._active:
             self._active = active
         return (

@@ -116,8 +116,8 @@ class Judge:
         """Of a log that any run has printed."""
         return self.hear_all(of_log(file, self))
 
-    def in_block(self, block: bytes) -> bool:
-        return self._index.in_block(block)
+    def in_block(self, keys: Iterable[bytes]) -> bool:
+        return self._index.in_block(keys)
 
     def may_skip(self, look: Look, place: Place) -> bool:
         return self._tracebacks.is_idle(place) and look.is_quiet and not self._index.may_know(look)

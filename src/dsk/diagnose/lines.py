@@ -75,8 +75,8 @@ class StackAt(NamedTuple):
 class Telling(Protocol):
     """What is worth reading."""
 
-    def in_block(self, block: bytes) -> bool:
-        """Whether a block of a log is worth reading line by line."""
+    def in_block(self, keys: Iterable[bytes]) -> bool:
+        """Whether a block of masked lines is worth reading line by line."""
 
     def may_skip(self, look: Look, place: Place) -> bool:
         """Whether a line that looks like that tells nothing after the lines before it."""
@@ -107,15 +107,17 @@ def of_log(file: IO[bytes], telling: Telling) -> Iterator[Line | StackAt]:
     reader = _Reader(margin, telling)
     if not start[1]:
         numbers, raws = _unwrapped(_raws(start[0]), margin)
-        if telling.in_block(b"\n".join(raws)):
-            yield from reader.lines(numbers, raws)
+        keys = masked(b"\n".join(raws)).split(b"\n")
+        if telling.in_block(keys):
+            yield from reader.lines(numbers, raws, keys)
         return
     number, near = 1, False
     for block in _blocks(chain(start, chunks)):
-        tells = telling.in_block(block)
+        keys = masked(block).split(b"\n")
+        tells = telling.in_block(keys)
         if tells or near:
             raws = _raws(block)
-            yield from reader.lines(range(number, number + len(raws)), raws)
+            yield from reader.lines(range(number, number + len(raws)), raws, keys)
         number += block.count(b"\n")
         near = tells
 
@@ -143,8 +145,10 @@ class _Reader:
         self._stacks: dict[tuple[tuple[str, ...], Place, bool], Stack] = {}
         self._raw_stacks: dict[bytes, list[tuple[list[bytes], Stack]]] = defaultdict(list)
 
-    def lines(self, numbers: Sequence[int], raws: list[bytes]) -> Iterator[Line | StackAt]:
-        keys = masked(b"\n".join(raws)).split(b"\n")
+    def lines(
+        self, numbers: Sequence[int], raws: list[bytes], keys: list[bytes]
+    ) -> Iterator[Line | StackAt]:
+        """`keys` are the masked lines."""
         end = 0
         for index, number, raw, key in zip(count(), numbers, raws, keys, strict=False):
             if index < end:
