@@ -1,7 +1,8 @@
 """Which entries a line could match: quickly, since logs are long and the catalogue is too. Pure.
 
 Each pattern holds fixed text, and most fixed texts hold a word of their own. The words of a block
-of a log are taken once; only texts whose word is among them are looked for in its lines.
+of a log are taken once, from one masked line of each form; only texts whose word is among them are
+looked for in its lines.
 """
 
 from __future__ import annotations

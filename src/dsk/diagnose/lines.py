@@ -12,9 +12,10 @@ from typing import IO, NamedTuple, Protocol
 
 from dsk.diagnose import wrapped
 from dsk.diagnose.look import Look, Sign
-from dsk.diagnose.mask import Recent, masked
+from dsk.diagnose.mask import masked
 from dsk.diagnose.place import Place
 from dsk.diagnose.prefixes import BEGIN, NOWHERE, Cut, Prefixes, of_rank
+from dsk.diagnose.recent import Recent
 from dsk.wire.events import Event, Failure, Output
 
 MAX_LINE = 16 << 10

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any, Generic, TypeVar, overload
 
-from dsk.diagnose.mask import Recent, masked
+from dsk.diagnose.mask import masked
 from dsk.diagnose.prefixes import BEGIN
+from dsk.diagnose.recent import Recent
 
 IGNORED = ("Exception ignored in", "--- Logging error ---", "Error in atexit._run_exitfuncs")
 """What goes before a traceback that ends nothing: Python prints it and goes on."""
