@@ -9,16 +9,17 @@ from typing import IO
 
 from dsk.diagnose.diagnosis import Diagnosis, Found
 from dsk.diagnose.entry import Entry, Kind
-from dsk.diagnose.index import Index, ended_well
-from dsk.diagnose.lines import Line, of_log
+from dsk.diagnose.index import Index
+from dsk.diagnose.lines import MAX_STACKS, Line, Stack, StackAt, of_log
+from dsk.diagnose.look import Look, look_of
 from dsk.diagnose.pattern import Pattern
 from dsk.diagnose.place import Place
-from dsk.diagnose.tracebacks import Certainty, Heard, Traceback, Tracebacks
+from dsk.diagnose.tracebacks import Certainty, Heard, StackForm, Traceback, Tracebacks
 
 MAX_EVIDENCE = 6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Hit:
     line: Line
     values: Mapping[str, str]
@@ -55,22 +56,25 @@ class Judge:
         self._seen = {entry.id: _Seen() for entry in self._entries}
         self._index = Index(self._entries)
         self._tracebacks = Tracebacks()
+        self._stacks: dict[Stack, StackForm | None] = {}
         self._said: Line | None = None
         self._ended_well = False
 
     def hear(self, line: Line) -> None:
+        look = line.look or look_of(line.text)
         if line.failed:
             self._said = line
             heard = Heard(line.text, False, None)
         else:
-            heard = self._tracebacks.hear(line)
-            self._ended_well = self._ended_well or ended_well(line.text)
-        entries = self._index.of_line(heard.text)
+            heard = self._tracebacks.hear(line, look)
+            self._ended_well = self._ended_well or look.ended_well
+        same = heard.text is line.text or heard.text == line.text
+        entries = self._index.of_line(heard.text, look if same else look_of(heard.text))
         if heard.ends_nothing:
             entries = [entry for entry in entries if entry.kind == "second-hand"]
         if not entries:
             return
-        shown = line if heard.text == line.text else _with_text(line, heard.text)
+        shown = line if same else _with_text(line, heard.text)
         kinds: set[Kind] = set()
         for entry in entries:
             if self._compare(entry, self._seen[entry.id], shown, heard.traceback):
@@ -78,23 +82,58 @@ class Judge:
         if heard.traceback:
             heard.traceback.know(kinds)
 
-    def hear_all(self, lines: Iterable[Line]) -> Diagnosis:
-        for line in lines:
-            self.hear(line)
+    def _hear_stack(self, found: StackAt) -> None:
+        """The same as to hear each line; a stack that comes again is heard at once."""
+        stack = found.stack
+        if stack in self._stacks:
+            form = self._stacks[stack]
+        else:
+            if len(self._stacks) >= MAX_STACKS:
+                self._stacks.clear()
+            form = self._stacks[stack] = self._form_of(stack)
+        first = stack.line(0, found.numbers[0])
+        if form is None or not self._tracebacks.hear_known(form, first):
+            for line in found.lines():
+                self.hear(line)
+
+    def _form_of(self, stack: Stack) -> StackForm | None:
+        """None if an entry may know one of its lines."""
+        for text in stack.texts:
+            look = look_of(text)
+            if look.ended_well or self._index.of_line(text, look):
+                return None
+        return StackForm.of(stack)
+
+    def hear_all(self, lines: Iterable[Line | StackAt]) -> Diagnosis:
+        for each in lines:
+            if isinstance(each, StackAt):
+                self._hear_stack(each)
+            else:
+                self.hear(each)
         return self.diagnosis()
 
     def read(self, file: IO[bytes]) -> Diagnosis:
         """Of a log that any run has printed."""
-        return self.hear_all(of_log(file, self._index))
+        return self.hear_all(of_log(file, self))
+
+    def in_block(self, keys: Iterable[bytes]) -> bool:
+        return self._index.in_block(keys)
+
+    def may_skip(self, look: Look, place: Place) -> bool:
+        return self._tracebacks.is_idle(place) and look.is_quiet and not self._index.may_know(look)
 
     def _compare(self, entry: Entry, seen: _Seen, line: Line, traceback: Traceback | None) -> bool:
         """Whether the line is one of those that tell."""
-        matches = (pattern.match(line.text) for pattern in entry.one_of)
-        match = next(filter(None, matches), None)
-        if match:
-            seen.add(_Hit(line, match.groupdict(""), traceback))
-        seen.also.update(pattern for pattern in entry.also if pattern.match(line.text))
-        seen.spoiled = seen.spoiled or any(p.match(line.text) for p in entry.unless)
+        for pattern in entry.one_of:
+            if match := pattern.match(line.text):
+                seen.add(_Hit(line, match.groupdict(""), traceback))
+                break
+        else:
+            match = None
+        if entry.also:
+            seen.also.update(pattern for pattern in entry.also if pattern.match(line.text))
+        if entry.unless and not seen.spoiled:
+            seen.spoiled = any(pattern.match(line.text) for pattern in entry.unless)
         return match is not None
 
     def diagnosis(self) -> Diagnosis:

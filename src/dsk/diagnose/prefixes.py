@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from string import ascii_letters
+from typing import NamedTuple
 
 from dsk.diagnose.place import Place
 
@@ -73,6 +74,31 @@ _BAR = re.compile(r".{0,400}?\[[^\]]{0,80}(?:it/s|s/it|B/s|examples/s|files/s)[^
 _EMBEDDED = re.compile(r"\[(?:rank|default|trainer)(?P<rank>\d+)\]: ?$")
 
 
+class Cut(NamedTuple):
+    """Where a line's prefixes end, and where those say who printed it: as characters from and to.
+    `names` are what pdsh may have put there, and whether each counts as a host. Lines that differ
+    in their numbers alone are cut alike, as long as their names count alike."""
+
+    end: int
+    node: tuple[int, int] | None = None
+    host: tuple[int, int] | None = None
+    task: bool = False
+    """The host is the number of srun's task."""
+    rank: tuple[int, int] | None = None
+    marked: bool = False
+    names: tuple[tuple[int, int, bool], ...] = ()
+
+    def place(self, text: str) -> Place:
+        if self.node is self.host is self.rank is None:
+            return NOWHERE
+        host = text[slice(*self.host)] if self.host else None
+        host = f"task {host}" if self.task else host
+        return _place(_number(self.node, text), host, _number(self.rank, text))
+
+
+UNCUT = Cut(0)
+
+
 class Prefixes:
     """Remembers hosts: a name counts as pdsh's once its launch.py or a traceback has followed it,
     because `ValueError: ` looks the same."""
@@ -80,24 +106,29 @@ class Prefixes:
     def __init__(self) -> None:
         self.hosts: set[str] = set()
 
-    def split(self, text: str) -> tuple[str, Place, bool]:
-        """The program's own text, who printed it, and whether torch marked it as uncaught."""
-        place, marked = NOWHERE, False
-        text = _without_bar(text)
+    def holds(self, cut: Cut, text: str) -> bool:
+        """Whether the text is cut like another one that differs in its numbers alone."""
+        return all((text[start:end] in self.hosts) is known for start, end, known in cut.names)
+
+    def cut(self, text: str) -> Cut:
+        end = _bar_end(text, 0)
+        cut = Cut(end) if end else UNCUT
         for _ in range(MAX_PREFIXES):
-            match = _form(text)
+            match = _form(text, cut.end)
             if match is None:
                 break
-            rest = text[match.end() :]
-            if match.lastgroup in ("compose", "pdsh") and not self._counts(match, rest):
+            if match.lastgroup == "compose" and not text[match.end() :].strip("| "):
                 break
-            place, marked = _placed(match, place, marked)
-            text = _without_bar(rest)
-        return text, place, marked
+            if match.lastgroup == "pdsh":
+                counts = self._counts(match, text[match.end() :])
+                if not _ADDRESS.fullmatch(match["host"]):
+                    cut = cut._replace(names=(*cut.names, (*match.span("host"), counts)))
+                if not counts:
+                    break
+            cut = _with(cut, match, _bar_end(text, match.end()))
+        return cut
 
     def _counts(self, match: re.Match[str], rest: str) -> bool:
-        if match.lastgroup == "compose":
-            return bool(rest.strip("| "))
         name = match["host"]
         if name in self.hosts or _ADDRESS.fullmatch(name):
             return True
@@ -112,12 +143,13 @@ class Prefixes:
 
 def of_rank(text: str, place: Place) -> tuple[str, Place, bool]:
     """The same for a line whose node and rank dsk knows: only torch's or mpirun's own mark."""
-    text = _without_bar(text)
-    match = _form(text)
+    text = text[_bar_end(text, 0) :]
+    match = _form(text, 0)
     if not match or match.lastgroup not in ("torch", "mpirun"):
         return text, place, False
-    found, marked = _placed(match, place, False)
-    return text[match.end() :], found, marked
+    cut = _with(UNCUT, match, match.end())
+    rank = place.rank if place.rank is not None else cut.place(text).rank
+    return text[match.end() :], _place(place.node, place.host, rank), cut.marked
 
 
 def embedded(before: str) -> int | None:
@@ -126,15 +158,15 @@ def embedded(before: str) -> int | None:
     return int(match["rank"]) if match else None
 
 
-def _form(text: str) -> re.Match[str] | None:
-    """The prefix that the text begins with."""
-    forms = _BY_FIRST.get(text[:1])
+def _form(text: str, start: int) -> re.Match[str] | None:
+    """The prefix that the text begins with, from `start` on."""
+    forms = _BY_FIRST.get(text[start : start + 1])
     if forms:
-        return forms.match(text)
+        return forms.match(text, start)
     if text.isascii():
         return None
     # Names may have letters and digits of other scripts.
-    return _AFTER_DIGIT.match(text) or _AFTER_WORD.match(text)
+    return _AFTER_DIGIT.match(text, start) or _AFTER_WORD.match(text, start)
 
 
 @lru_cache(4096)
@@ -143,33 +175,34 @@ def _place(node: int | None, host: str | None, rank: int | None) -> Place:
     return Place(node, host, rank)
 
 
-def _placed(match: re.Match[str], place: Place, marked: bool) -> tuple[Place, bool]:
-    """What is known already counts more than what stands further right."""
+def _with(cut: Cut, match: re.Match[str], end: int) -> Cut:
+    """The cut behind one more prefix. What is known already counts more than what is further
+    right."""
+    _, node, host, task, rank, marked, names = cut
     kind = match.lastgroup
-    if kind in ("stamp", "clock", "stream", "quote"):
-        return place, marked
     if kind == "dsk":
-        return _place(_number(match["node"]), place.host, _number(match["of_node"])), marked
-    if kind in ("torch", "mpirun"):
-        rank = match["rank" if kind == "torch" else "mpi"]
-        if place.rank is None:
-            place = _place(place.node, place.host, int(rank))
-        return place, marked or kind == "torch"
-    if place.host is None:
-        host = f"task {match['task']}" if kind == "srun" else match[_HOST_GROUPS[kind or ""]]
-        place = _place(place.node, host, place.rank)
-    return place, marked
+        node = match.span("node") if match["node"] else None
+        rank = match.span("of_node") if match["of_node"] else None
+    elif kind in ("torch", "mpirun"):
+        rank = rank or match.span("rank" if kind == "torch" else "mpi")
+        marked = marked or kind == "torch"
+    elif kind == "srun":
+        host, task = (host, task) if host else (match.span("task"), True)
+    elif kind in _HOST_GROUPS:
+        host = host or match.span(_HOST_GROUPS[kind])
+    return Cut(end, node, host, task, rank, marked, names)
 
 
-def _without_bar(text: str) -> str:
+def _bar_end(text: str, start: int) -> int:
+    """Where the progress bars end that the text begins with, from `start` on."""
     if ("/s" not in text and "s/it" not in text) or "]" not in text:
-        return text
-    match = _BAR.match(text)
+        return start
+    match = _BAR.match(text, start)
     while match:
-        text = text[match.end() :]
-        match = _BAR.match(text)
-    return text
+        start = match.end()
+        match = _BAR.match(text, start)
+    return start
 
 
-def _number(digits: str | None) -> int | None:
-    return None if digits is None else int(digits)
+def _number(span: tuple[int, int] | None, text: str) -> int | None:
+    return None if span is None else int(text[slice(*span)])

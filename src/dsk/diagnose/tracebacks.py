@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections import deque
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum, auto
-from functools import lru_cache
+from enum import IntEnum
 from typing import NamedTuple
 
 from dsk.diagnose.entry import Kind
-from dsk.diagnose.lines import Line
+from dsk.diagnose.lines import Line, Stack
+from dsk.diagnose.look import Look, Sign, look_of
 from dsk.diagnose.place import Place
 from dsk.diagnose.prefixes import BEGIN, NOWHERE, embedded
 
@@ -25,84 +25,17 @@ MAX_MESSAGE = 16
 MAX_PLACES = 1024
 ENOUGH_PROGRESS = 2
 """Lines with a loss after which an error was surely caught."""
-REMEMBERED = 1 << 9
-"""Texts whose look is remembered: long logs repeat themselves."""
 GIVE_UP_AFTER = 300
 """Lines of others between two lines of one traceback: where nothing says whose a line is, those
 of several ranks mingle."""
 
-IGNORED = ("Exception ignored in", "--- Logging error ---", "Error in atexit._run_exitfuncs")
-"""What goes before a traceback that ends nothing: Python prints it and goes on."""
-FATAL = "Fatal Python error: "
-TERMINATE = "terminate called"
-TELLING = (BEGIN, TERMINATE, FATAL, *IGNORED)
-
-_CHAINED = (
-    "During handling of the above exception, another exception occurred",
-    "The above exception was the direct cause of the following exception",
-)
-_NAME = r"(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*"
-# Below a stack, whatever looks like a class with a message; elsewhere only what is surely one.
-_BELOW_STACK = re.compile(rf"{_NAME}(?:\([\w.]+\))?(?:: |:?$)")
-_SURELY = re.compile(
-    rf"(?:{_NAME}\.)?(?!RemoteTraceback)(?:[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Expired|Invalid)"
-    r"|(?<=\.)(?:gaierror|timeout|herror|error|Empty|Full|OutOfMemory|Timeout|ReadTimeout))"
-    r"(?:\([\w.]+\))?(?:: |:?\s*$|\s{4,}\S)"
-)
 _INSIDE = re.compile(r"\b[A-Z]\w*(?:Error|Exception)(?:: .*|$)")
-_FILE = re.compile(r'(?P<indent>\s*)File "(?P<file>[^"]+)", line \d+(?P<where>,? in )?')
 # `File "a.py", line 66, in put` that was wrapped before the number.
 _REST_OF_FILE = re.compile(r"\d+, in ")
-_THREAD = re.compile(r"(?:Exception in thread|Process \S+:$)")
-_WRAPPED = re.compile(r"(?:\w+\.)*RemoteTraceback|\"\"\"$|'''$")
-# Code that is shown, not run: the text of an exception that may have got other words.
-_QUOTED = re.compile(r"\s*(?:raise\b|f?r?[\"']|logger\.|warnings?\.|print\()")
-# What ends an exception's message: the next thing that a program logs.
-_LOG = re.compile(
-    r"\[?\d{4}-\d\d-\d\d|\[?\d\d:\d\d|\[(?:INFO|WARN|ERROR|DEBUG|E\d|W\d|I\d|rank)|[IWEF]\d{4} |"
-    r"(?:INFO|WARNING|ERROR|DEBUG|CRITICAL)\b|\{'|wandb: |\s*\d+%\||[\w.-]+:\d+:\d+ \[\d+\] NCCL|"
-    r"={5}|-{5}|\*{5}|Killing subprocess|Root Cause|srun: |slurmstepd: |pdsh@|\S*[$#] |"
-    r"(?:bash|sh|/bin/\w+): |terminate called|Fatal Python|\w*Warning: |\S+\.py:\d+: "
-)
 # A line of torchrun's list of failures.
 _OF_LIST = re.compile(
     r"$|\[\d+\]:|[-=]{3}|(?:time|host|rank|exitcode|error_file|traceback|message|<NO_OTHER)\b"
 )
-_PROGRESS = re.compile(r"\{'(?:loss|eval_loss|train_loss|train_runtime)'")
-
-
-class _Sign(Enum):
-    """What a line begins, whatever was before it."""
-
-    NOTHING = auto()
-    IGNORED = auto()
-    TRACEBACK = auto()
-    NATIVE = auto()
-
-
-@lru_cache(REMEMBERED)
-def _sign(text: str) -> _Sign:
-    for each in IGNORED:
-        if each in text:
-            return _Sign.IGNORED
-    if BEGIN in text:
-        return _Sign.TRACEBACK
-    return _Sign.NATIVE if text.startswith((TERMINATE, FATAL)) else _Sign.NOTHING
-
-
-@lru_cache(REMEMBERED)
-def _is_surely_exception(text: str) -> bool:
-    return _SURELY.match(text) is not None
-
-
-@lru_cache(REMEMBERED)
-def _is_log(text: str) -> bool:
-    return _LOG.match(text) is not None
-
-
-@lru_cache(REMEMBERED)
-def _is_quoted(text: str) -> bool:
-    return _QUOTED.match(text) is not None
 
 
 class Certainty(IntEnum):
@@ -116,14 +49,14 @@ class Certainty(IntEnum):
     CAUGHT = 5
 
 
-@dataclass
+@dataclass(slots=True)
 class Link:
     """One exception of a chain, and the kinds of the entries that know a line of it."""
 
     kinds: set[Kind] = field(default_factory=set)
 
 
-@dataclass
+@dataclass(slots=True, eq=False)
 class Traceback:
     """`lines` from the first to the last exception of a chain, as the program printed them."""
 
@@ -167,7 +100,7 @@ class Traceback:
         (self.links[-1].kinds if self.links and not self.between else self.above).update(kinds)
 
 
-@dataclass
+@dataclass(slots=True, eq=False)
 class _Reader:
     """Where the reading of one place's lines is."""
 
@@ -207,6 +140,33 @@ class Heard(NamedTuple):
     traceback: Traceback | None
 
 
+@dataclass(frozen=True)
+class StackForm:
+    """Where the reading of a place's lines is after the lines of a stack."""
+
+    lines: tuple[str, ...]
+    stacked: bool
+
+    @classmethod
+    def of(cls, stack: Stack) -> StackForm | None:
+        """None if the lines are more than a traceback's stack."""
+        tracebacks = Tracebacks()
+        for number, text in enumerate(stack.texts, start=1):
+            look = look_of(text)
+            heard = tracebacks.hear(stack.line(number - 1, number), look)
+            if look.is_progress or heard.text != text:
+                return None
+        reader = tracebacks._readers[stack.place]
+        current = reader.current
+        if len(tracebacks.all) != 1 or current is not tracebacks.all[0]:
+            return None
+        if current.raised or reader.box or reader.shape or reader.blank or reader.begun > 1:
+            return None
+        if reader.base or reader.flat:
+            return None
+        return cls(tuple(current.lines), reader.stacked)
+
+
 class Tracebacks:
     def __init__(self) -> None:
         self.all: list[Traceback] = []
@@ -214,35 +174,61 @@ class Tracebacks:
         self._full = False
         """Most of `all` may still be what ended the run."""
 
-    def hear(self, line: Line) -> Heard:  # noqa: PLR0911
+    def hear(self, line: Line, look: Look) -> Heard:
+        """`look` is that of the line's text."""
         reader = self._readers.get(line.place)
         if reader is None:
             if len(self._readers) >= MAX_PLACES:
                 return Heard(line.text, False, None)
             reader = self._readers[line.place] = _Reader()
         text = line.text
-        if (reader.later or "Failures:" in text) and self._is_later_failure(reader, text):
+        if (reader.later or look.begins_failures) and self._is_later_failure(reader, text):
             return Heard(text, True, None)
-        if _PROGRESS.match(text):
+        if look.is_progress:
             self._note_progress(reader)
-        sign = _sign(text)
-        if sign is _Sign.IGNORED:
-            self._close(reader)
-            reader.ignored, reader.ignore_next = False, True
-            return Heard(text, True, None)
-        if sign is _Sign.TRACEBACK:
-            return self._begin(reader, line)
-        if sign is _Sign.NATIVE:
-            self._close(reader)
-            current = self._open(reader, line, Certainty.NATIVE)
-            current.lines.append(text)
-            current.raise_()
-            return Heard(text, False, current)
-        if reader.ignored or (reader.ignore_next and text[:1].isspace()):
-            return self._go_on_ignored(reader, line)
+        sign = look.sign
+        if sign is not Sign.NOTHING:
+            return self._begin_by(sign, reader, line)
+        if reader.ignored or (reader.ignore_next and look.is_indented):
+            return self._go_on_ignored(reader, line, look)
         if reader.current:
-            return self._go_on(reader, reader.current, line)
-        return self._outside(reader, line)
+            return self._go_on(reader, reader.current, line, look)
+        return self._outside(reader, line, look)
+
+    def is_idle(self, place: Place) -> bool:
+        """Whether a quiet line of the place changes nothing."""
+        reader = self._readers.get(place)
+        return reader is not None and not (
+            reader.current or reader.ignored or reader.ignore_next or reader.later or reader.above
+        )
+
+    def hear_known(self, form: StackForm, line: Line) -> bool:
+        """Hear all lines of a stack at once, of which `line` is the first. False, and nothing is
+        heard, if what was before them could make a difference."""
+        reader = self._readers.get(line.place)
+        if reader is None or reader.later or reader.ignore_next:
+            return False
+        current = reader.current
+        if current and (current.between or not current.raised):
+            return False
+        reader.ignored = False
+        self._close(reader)
+        opened = self._open(reader, line, _certainty(reader, line))
+        opened.lines.extend(form.lines)
+        reader.stacked = form.stacked
+        return True
+
+    def _begin_by(self, sign: Sign, reader: _Reader, line: Line) -> Heard:
+        if sign is Sign.TRACEBACK:
+            return self._begin(reader, line)
+        self._close(reader)
+        if sign is Sign.IGNORED:
+            reader.ignored, reader.ignore_next = False, True
+            return Heard(line.text, True, None)
+        current = self._open(reader, line, Certainty.NATIVE)
+        current.lines.append(line.text)
+        current.raise_()
+        return Heard(line.text, False, current)
 
     @staticmethod
     def _is_later_failure(reader: _Reader, text: str) -> bool:
@@ -322,14 +308,7 @@ class Tracebacks:
             current.lines.append(line.text)
             return Heard(line.text, False, current)
         self._close(reader)
-        surely = (
-            Certainty.MARKED
-            if line.marked
-            else Certainty.THREAD
-            if reader.thread_next
-            else Certainty.PLAIN
-        )
-        current = self._open(reader, line, surely)
+        current = self._open(reader, line, _certainty(reader, line))
         boxed = any(mark in before for mark in "╭┌│─") or "+--" in before or "| " in before
         reader.box = boxed
         if before and not boxed:
@@ -341,25 +320,24 @@ class Tracebacks:
 
     # Lines outside any traceback.
 
-    def _outside(self, reader: _Reader, line: Line) -> Heard:
+    def _outside(self, reader: _Reader, line: Line, look: Look) -> Heard:
         text = line.text
-        if not text.strip():
+        if look.is_blank:
             return Heard(text, False, None)
-        if _THREAD.match(text):
+        if look.is_thread:
             reader.thread_next = True
-        match = _FILE.match(text)
-        if match and match["where"]:
+        if look.is_frame:
             current = self._open(reader, line, Certainty.MARKED if line.marked else Certainty.PLAIN)
             current.lines.extend(reader.above)
             reader.above.clear()
-            return self._go_on(reader, current, line)
-        if _is_surely_exception(text):
+            return self._go_on(reader, current, line, look)
+        if look.is_surely_exception:
             current = self._open(reader, line, Certainty.MARKED if line.marked else Certainty.BARE)
             current.lines.extend([*reader.above, text])
             reader.above.clear()
             current.raise_()
             return Heard(text, False, current)
-        if text[:1].isspace():
+        if look.is_indented:
             reader.above.append(text)
         else:
             reader.above.clear()
@@ -369,25 +347,28 @@ class Tracebacks:
 
     # Lines of a traceback.
 
-    def _go_on(self, reader: _Reader, current: Traceback, line: Line) -> Heard:
-        text = self._without_margin(reader, line.text)
-        if not text.strip():
+    def _go_on(self, reader: _Reader, current: Traceback, line: Line, look: Look) -> Heard:
+        text = line.text
+        if reader.shape or reader.box or reader.base:
+            text = self._without_margin(reader, text)
+            look = look_of(text)
+        if look.is_blank:
             reader.blank = current.raised
             return Heard(text, False, current)
-        if text.startswith(_CHAINED):
+        if look.is_chained:
             current.lines.append(text)
             current.between = True
             reader.blank = reader.code = False
             return Heard(text, False, current)
         if current.raised and not current.between:
-            return self._below(reader, current, line, text)
-        return self._in_stack(reader, current, line, text)
+            return self._below(reader, current, line, text, look)
+        return self._in_stack(reader, current, line, text, look)
 
     def _without_margin(self, reader: _Reader, text: str) -> str:
         if reader.shape:
             if match := reader.shape.match(text):
                 text = text[match.end() :]
-            elif _FILE.match(text):
+            elif look_of(text).indent_of_file is not None:
                 # What stood before the first line was no prefix.
                 reader.shape = None
         if reader.box:
@@ -399,17 +380,16 @@ class Tracebacks:
         return text
 
     def _in_stack(  # noqa: PLR0911
-        self, reader: _Reader, current: Traceback, line: Line, text: str
+        self, reader: _Reader, current: Traceback, line: Line, text: str, look: Look
     ) -> Heard:
         if reader.box and text.strip()[:1] in "│|╭╰┌└+❱":
             self._add(reader, current, text)
             inner = text.strip().strip("│|+- ").strip()
-            if _is_surely_exception(inner) and text.strip()[:1] == "|":
+            if text.strip()[:1] == "|" and look_of(inner).is_surely_exception:
                 current.raise_()
                 current.between = False
             return Heard(inner, True, current)
-        if match := _FILE.match(text):
-            indent = len(match["indent"])
+        if (indent := look.indent_of_file) is not None:
             if len(current.lines) <= 2 and not reader.box:
                 reader.base = max(indent - 2, 0)
                 reader.flat = indent == 0
@@ -418,46 +398,45 @@ class Tracebacks:
             reader.code = reader.stacked = True
             return Heard(text, False, current)
         code, reader.code = reader.code, False
-        if code and reader.flat and not _is_surely_exception(text):
+        if look.is_indented or (code and reader.flat and not look.is_surely_exception):
             self._add(reader, current, text)
-            return Heard(text, _is_quoted(text), current)
-        if text[:1].isspace():
-            self._add(reader, current, text)
-            return Heard(text, _is_quoted(text), current)
-        if _is_surely_exception(text) or (reader.stacked and _BELOW_STACK.match(text)):
+            return Heard(text, look.is_quoted, current)
+        if look.is_surely_exception or (reader.stacked and look.is_below_stack):
             self._add(reader, current, text)
             current.raise_()
             current.between = False
             reader.message, reader.blank = 0, False
             return Heard(text, False, current)
-        if _WRAPPED.match(text):
+        if look.is_wrapped:
             return Heard(text, False, current)
-        if reader.flat and not _is_log(text):
+        if reader.flat and not look.is_log:
             self._add(reader, current, text)
-            return Heard(text, _is_quoted(text), current)
+            return Heard(text, look.is_quoted, current)
         if line.number - current.first.number > GIVE_UP_AFTER:
             self._close(reader)
         return Heard(text, False, None)
 
-    def _below(self, reader: _Reader, current: Traceback, line: Line, text: str) -> Heard:
+    def _below(
+        self, reader: _Reader, current: Traceback, line: Line, text: str, look: Look
+    ) -> Heard:
         """What follows an exception's line: the rest of its message, or something else."""
-        if _WRAPPED.match(text):
+        if look.is_wrapped:
             return Heard(text, False, current)
-        if current.form is Certainty.NATIVE and (text[:1].isspace() or _is_native(text)):
+        if current.form is Certainty.NATIVE and (look.is_indented or _is_native(text)):
             self._add(reader, current, text)
             return Heard(text, False, current)
-        over = reader.blank and not text[:1].isspace()
-        if over or _is_log(text) or reader.message >= MAX_MESSAGE or _PROGRESS.match(text):
+        over = reader.blank and not look.is_indented
+        if over or look.is_log or reader.message >= MAX_MESSAGE or look.is_progress:
             self._close(reader)
-            return self._outside(reader, line)
-        if _is_surely_exception(text) and reader.begun < 2:
+            return self._outside(reader, line, look_of(line.text))
+        if look.is_surely_exception and reader.begun < 2:
             # Another rank's, or the same one's after a library has wrapped it.
             current.raise_()
         elif reader.begun >= 2 and current.lines[-1] == text:
             return Heard(text, False, current)
-        if (match := _FILE.match(text)) and match["where"]:
+        if look.is_frame:
             self._close(reader)
-            return self._outside(reader, line)
+            return self._outside(reader, line, look_of(line.text))
         reader.message += 1
         reader.blank = False
         self._add(reader, current, text)
@@ -468,31 +447,38 @@ class Tracebacks:
         if len(current.lines) < MAX_LINES and not doubled:
             current.lines.append(text)
 
-    def _go_on_ignored(self, reader: _Reader, line: Line) -> Heard:
+    def _go_on_ignored(self, reader: _Reader, line: Line, look: Look) -> Heard:
         """Up to the exception's line; of what logging prints, also the call stack and arguments."""
         text = line.text
         reader.ignore_next = False
         reader.ignored = True
-        if not text.strip() and not reader.over:
+        if look.is_blank and not reader.over:
             return Heard(text, True, None)
         if (
-            text[:1].isspace()
+            look.is_indented
             or text.startswith(("File ", "Call stack:", "Message:"))
             or _REST_OF_FILE.match(text)
         ):
             reader.code = text.startswith("File ")
             return Heard(text, True, None)
-        if reader.code and not reader.over and not _is_surely_exception(text):
+        if reader.code and not reader.over and not look.is_surely_exception:
             reader.code = False
             return Heard(text, True, None)
         if text.startswith("Arguments:"):
             reader.ignored = False
             return Heard(text, True, None)
-        if _BELOW_STACK.match(text) and not _is_log(text) and not reader.over:
+        if look.is_below_stack and not look.is_log and not reader.over:
             reader.over = True
             return Heard(text, True, None)
         reader.ignored = False
-        return self._outside(reader, line)
+        return self._outside(reader, line, look)
+
+
+def _certainty(reader: _Reader, line: Line) -> Certainty:
+    """Of an error whose traceback begins with the line."""
+    if line.marked:
+        return Certainty.MARKED
+    return Certainty.THREAD if reader.thread_next else Certainty.PLAIN
 
 
 def _is_native(text: str) -> bool:

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterable
+from typing import IO
 
 import pytest
 
-from dsk.diagnose.lines import MAX_LINE, of_log
+from dsk.diagnose.lines import MAX_LINE, Line, StackAt, of_log
+from dsk.diagnose.look import Look
 from dsk.diagnose.place import Place
 
 LAUNCH = "[2024-02-11 22:36:22,106] [INFO] [launch.py:315:sigkill_handler] Killing subprocess 1"
@@ -17,13 +20,23 @@ class Telling:
     def __init__(self, text: bytes = b"") -> None:
         self.text = text
 
-    def in_block(self, block: bytes) -> bool:
-        return self.text in block
+    def in_block(self, keys: Iterable[bytes]) -> bool:
+        return self.text in b"\n".join(keys)
+
+    def may_skip(self, look: Look, place: Place) -> bool:
+        return False
+
+
+def lines_of(file: IO[bytes], text: bytes = b"") -> list[Line]:
+    found: list[Line] = []
+    for each in of_log(file, Telling(text)):
+        found += each.lines() if isinstance(each, StackAt) else [each]
+    return found
 
 
 def read(text: bytes | str) -> list[tuple[str, Place]]:
     raw = text.encode() if isinstance(text, str) else text
-    return [(line.text, line.place) for line in of_log(io.BytesIO(raw), Telling())]
+    return [(line.text, line.place) for line in lines_of(io.BytesIO(raw))]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +123,7 @@ def test_bars_that_overwrite_themselves_are_lines() -> None:
 def test_what_tells_nothing_is_left_out_but_counted() -> None:
     healthy = b"{'loss': 1.5}\n" * 200_000
     log = healthy + b"it broke\n" + b"and this is how\n" * 3 + healthy * 3
-    lines = list(of_log(io.BytesIO(log), Telling(b"it broke")))
+    lines = lines_of(io.BytesIO(log), b"it broke")
     assert len(lines) < 300_000
     (broke,) = [line for line in lines if line.text == "it broke"]
     assert broke.number == 200_001
