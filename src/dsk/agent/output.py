@@ -148,6 +148,8 @@ class RankOutput:
             f"the newest {2 * log_bytes // MIB} MiB are in {place} on this node"
         )
         self._kept = KeptLines()
+        self._taking = threading.Lock()
+        """Held from the moment that output leaves the pipe until it can be read here."""
         self._thread = threading.Thread(target=self._drain, daemon=True)
         self._thread.start()
 
@@ -161,6 +163,22 @@ class RankOutput:
         self._thread.join(limit)
         return not self._thread.is_alive() and self._file.wait(limit)
 
+    def catch_up(self, limit: float) -> None:
+        """Wait, at most `limit` seconds, until all that the pipe holds can be read here. On a busy
+        machine that can be long after the rank has exited."""
+        deadline = time.monotonic() + limit
+        while self._thread.is_alive() and (left := deadline - time.monotonic()) > 0:
+            if self._taking.acquire(timeout=left):
+                try:
+                    empty = not select.select([self._pipe], [], [], 0)[0]
+                except ValueError:  # closed at its end
+                    empty = False
+                finally:
+                    self._taking.release()
+                if empty:
+                    return
+            time.sleep(0.01)
+
     def _drain(self) -> None:
         poll = select.poll()
         poll.register(self._pipe, select.POLLIN)
@@ -169,9 +187,10 @@ class RankOutput:
                 if not poll.poll(LOOK_S * 1000 if self._excerpt.pending else None):
                     self._kept.add(self._excerpt.tick(time.monotonic()))
                     continue
-                data = os.read(self._pipe.fileno(), CHUNK)
-                if not data:
-                    break
-                self._file.put(data)
-                self._kept.add(self._excerpt.feed(data, time.monotonic()))
+                with self._taking:
+                    data = os.read(self._pipe.fileno(), CHUNK)
+                    if not data:
+                        break
+                    self._file.put(data)
+                    self._kept.add(self._excerpt.feed(data, time.monotonic()))
             self._kept.add(self._excerpt.end())

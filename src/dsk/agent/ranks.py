@@ -17,7 +17,9 @@ from dsk.wire.news import RankExit
 from dsk.wire.progress import Progress
 
 OUTPUT_ENDS_WITHIN_S = 0.3
-"""A rank's own last lines are there at once; what it leaves running may keep its output open."""
+"""What a rank leaves running may keep its output open: then its end is not waited for."""
+CATCH_UP_LIMIT_S = 5.0
+"""For the rank's own last lines, which are in the pipe; a busy machine reads them late."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,9 @@ class Ranks:
         at = time.monotonic()
         kills = memory.oom_kills()
         progress = self._progress(rank)
-        self._outputs[rank].wait(OUTPUT_ENDS_WITHIN_S)
+        output = self._outputs[rank]
+        if not output.wait(OUTPUT_ENDS_WITHIN_S):
+            output.catch_up(CATCH_UP_LIMIT_S)
         with self._changed:
             self._ended[rank] = _Ended(code, at, kills > self._oom_kills, progress)
             self._changed.notify_all()
