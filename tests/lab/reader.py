@@ -116,7 +116,7 @@ class Reader:
 
     def train(self, **values: object) -> None:
         """Writes train.yaml: one step, unless told otherwise."""
-        self.cluster.train(model_name_or_path=MODEL, **{"max_steps": 1, **values})
+        self.cluster.train(**{"model_name_or_path": MODEL, "max_steps": 1, **values})
 
     def write(self, node: Node, path: str, text: str) -> None:
         """A file in a server's workspace."""

@@ -94,10 +94,12 @@ def _a_job(reader: Reader) -> None:
 
 
 def _a_failed_job(reader: Reader) -> None:
-    """Its ranks find nothing to resume from. What it printed is in train.log."""
+    """Its model's weights are cut off. What it printed is in train.log."""
     _model(reader)
-    reader.dsk("exec", "--", "mkdir", "-p", f"{WORKSPACE}/outputs/none")
-    reader.train(output_dir="outputs/failed", resume_from_checkpoint="outputs/none")
+    broken = f"{WORKSPACE}/models/broken"
+    cut = f"cp -r {MODEL} {broken} && truncate -s 1000 {broken}/model.safetensors"
+    reader.dsk("exec", "--", "sh", "-c", cut)
+    reader.train(output_dir="outputs/failed", model_name_or_path=broken)
     (reader.folder / "train.log").write_text(reader.dsk("launch", "train.yaml", code=1))
     [job] = json.loads(reader.dsk("status", "--json"))["jobs"]
     reader.instead[r"\bJOB\b"] = job["job"]

@@ -278,7 +278,8 @@ def test_a_derived_image_costs_the_master_its_own_layers_only(lab: Lab, sync: Cl
     before = received(first)
     try:
         out = sync.dsk("image", "sync", "--node", "node0").out
-        assert received(first) - before < CHANGED_LAYER_LIMIT
+        # Nothing is compressed on this way.
+        assert received(first) - before < 2 * CHANGED_LAYER_LIMIT
         assert "to node0, without the layers that are there" in out
         told = ["docker", "image", "inspect", "--format", "{{.Id}} {{.RootFS.Layers}}", OTHER]
         mine = subprocess.run(told, capture_output=True, text=True, check=True)
@@ -298,7 +299,7 @@ def test_the_master_gets_it_from_the_operators_machine(lab: Lab, sync: Cluster) 
         out = sync.dsk("image", "sync").out
         assert f"sending {WANTED} from this machine to node0" in out
         assert f"sending {WANTED} from node0 to node1" in out
-        phases = ["this machine packs", "node0 (10.88.0.11): has received", "node0 packs"]
+        phases = ["this machine packs", f"node0 ({first.host}): has received", "node0 packs"]
         places = [out.index(phase) for phase in phases]
         assert places == sorted(places)
         assert identity(second, WANTED) == identity(first, WANTED)
