@@ -54,14 +54,14 @@ clean: ## Take away what make has made here: the lab, a kept demo, .venv, caches
 venv:
 	@scripts/venv.sh
 
-lock: venv ## Lock the development environment anew
+lock: venv ## Lock the development environment again
 	cd requirements && ../.venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.10 \
 	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" build.in -o build.txt
 	cd requirements && ../.venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.10 \
 	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" -c build.txt dev.in ../pyproject.toml \
 	  -o dev.txt
 
-schema: venv ## Write schema/dsk.schema.json anew
+schema: venv ## Write schema/dsk.schema.json
 	.venv/bin/python scripts/write-schema.py
 
 cli-reference: venv ## Write docs/reference/cli.md from the commands' help texts

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes the lock files of a stack anew from its *.in files. Usage: scripts/lock-stack.sh cu128 [--upgrade]
+# Writes the lock files of a stack again from its *.in files. Usage: scripts/lock-stack.sh cu128 [--upgrade]
 set -euo pipefail
 cd "$(dirname "$0")/../stacks/${1:?usage: scripts/lock-stack.sh STACK [--upgrade]}"
 readonly UV=../../.venv/bin/uv

@@ -1,4 +1,4 @@
-"""Writes schema/dsk.schema.json anew, or the file that is named."""
+"""Writes schema/dsk.schema.json, or the file that is named."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def test_a_new_image_made_where_dsk_runs(lab: Lab, carried: Cluster) -> None:
     carried.dsk("image", "load", "new.tar.zst", "--node", "node0")
     assert "sending" in carried.dsk("image", "sync").out
     said = carried.dsk("up").out
-    assert "this machine has another" not in said and said.count("started anew") == 2
+    assert "this machine has another" not in said and said.count("recreated: ") == 2
     assert carried.dsk("exec", "--", "printenv", "CARRIED").out.count("2\n") == 2
 
 

@@ -202,7 +202,7 @@ def test_a_workspace_that_is_full_read_only_or_gone(lab: Lab, up: Cluster) -> No
         assert "no space left" in found["workspace", 1]["text"]
         assert found["disk", 1]["state"] == "failed"
         assert "gone from the server" in found["workspace", 0]["text"]
-        # Made anew, it is not the folder that the worker has.
+        # Made again, it is not the folder that the worker has.
         said = up.dsk("check", "--fix", "--only", "workspace", code=1).out
         assert f"made the folder {PLACE}; its worker still has the old one" in said
         assert "the worker writes into another folder than the server's" in said

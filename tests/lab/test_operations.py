@@ -107,7 +107,7 @@ def test_another_image_and_back(lab: Lab, small: Cluster, tag: str) -> None:
     try:
         small.change(image=tag)
         said = small.dsk("up").out
-        assert said.count("started anew") == 2
+        assert said.count("recreated: ") == 2
         assert small.dsk("exec", "--", "cat", "/etc/dsk/new").out.count("new\n") == 2
         reaches(small, master, other)
     finally:
@@ -121,7 +121,7 @@ def test_another_image_and_back(lab: Lab, small: Cluster, tag: str) -> None:
             node.remove_image(NEXT)
 
 
-def test_a_busy_worker_is_not_made_anew(lab: Lab, small: Cluster) -> None:
+def test_a_busy_worker_is_not_recreated(lab: Lab, small: Cluster) -> None:
     """With the lock of a job taken as its supervisor does."""
     small.dsk("up", "--accept-new-host-keys")
     holder = small.start("exec", "--node", "1", "--", "bash", "-c", HOLD_LOCK)

@@ -97,7 +97,7 @@ def test_only_the_master_holds_the_clusters_key(lab: Lab, small: Cluster) -> Non
     assert all(stat.S_IMODE(key.stat().st_mode) == 0o600 for key in keys.glob("[!.]*[!b]"))
 
 
-def test_a_lost_key_is_made_anew_everywhere(lab: Lab, small: Cluster) -> None:
+def test_a_lost_key_is_made_again_everywhere(lab: Lab, small: Cluster) -> None:
     small.dsk("up", "--accept-new-host-keys")
     (small.folder / ".dsk/keys/cluster").unlink()
     assert "made the key" in small.dsk("up").out

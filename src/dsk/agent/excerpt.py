@@ -24,14 +24,14 @@ BAR_S = 2.0
 
 
 class Lines:
-    """Cuts bytes into lines as a terminal would: a carriage return begins the line anew."""
+    """Cuts bytes into lines as a terminal would: a carriage return begins the line again."""
 
     def __init__(self) -> None:
         self._frame = bytearray()
         self._cut = 0
         self._visible = b""
         self.overwritten = False
-        """Whether the unfinished line has been begun anew, as a bar's is."""
+        """Whether the unfinished line has been begun again, as a progress bar's is."""
 
     def feed(self, data: bytes) -> list[str]:
         """The lines that end in `data`, without those that are blank."""

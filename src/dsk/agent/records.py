@@ -58,7 +58,7 @@ def _rows(site_packages: Path) -> Iterator[tuple[Path, str]]:
 
 def _recorded(site_packages: Path) -> Iterator[tuple[Path, str]]:
     """Files that have a hash, all of them SHA-256 where pip or uv has written them; .pyc have
-    none that counts, since the build compiles anew."""
+    none that counts, since the build compiles again."""
     for path, encoded in _rows(site_packages):
         if encoded.startswith("sha256=") and path.suffix != ".pyc":
             yield path, encoded.removeprefix("sha256=")

@@ -81,6 +81,6 @@ _SYNC = Text(
     "dsk image sync && dsk up（哪个正确：dsk image verify）",
 )
 _VERIFY = Text(
-    "dsk image verify; then: dsk up --force, which starts the workers anew",
+    "dsk image verify; then: dsk up --force, which restarts the workers",
     "dsk image verify；然后：dsk up --force 重建 worker",
 )

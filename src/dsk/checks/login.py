@@ -18,7 +18,7 @@ _CAUSES: tuple[tuple[tuple[str, ...], Text, Text], ...] = (
             "它的主机密钥与 master 已知的不同",
         ),
         Text(
-            "if the worker was made anew by hand: dsk check --fix (which takes the bundle's keys)",
+            "if the worker was recreated by hand: dsk check --fix (which takes the bundle's keys)",
             "若 worker 是手工重建的：dsk check --fix（使用 bundle 里的密钥）",
         ),
     ),

@@ -43,7 +43,7 @@ def _finding(node: Node, worker: WorkerFacts, seen: int, *, in_place: bool) -> F
 
 
 _ANEW = Text(
-    "dsk up --force, which starts the worker anew; or lower the node's slots in dsk.yaml",
+    "dsk up --force, which restarts the worker; or lower the node's slots in dsk.yaml",
     "dsk up --force 重建 worker；或在 dsk.yaml 里减小该节点的 slots",
 )
 _GIVE = Text(

@@ -13,7 +13,7 @@ from dsk.text import Text
 DENIED = os.strerror(errno.EACCES).lower()
 """As dsk.agent.examine says it."""
 _UP = Text(
-    "dsk up, which makes the folder and starts the worker anew",
+    "dsk up, which makes the folder and restarts the worker",
     "dsk up：建立该目录并重建 worker",
 )
 
@@ -31,8 +31,8 @@ def judge(facts: Facts) -> Iterator[Finding]:
             yield Finding("workspace", "failed", text, node, fix=_UP)
         elif server and _moved(server, worker.workspace):
             text = Text(
-                "the worker writes into another folder than the server's {path}, which was made "
-                "anew or mounted over since it started",
+                "the worker writes into another folder than the server's {path}, which was "
+                "replaced or mounted over since it started",
                 "worker 写入的不是服务器上现在的目录 {path}：worker 启动后该目录被重建或被挂载覆盖",
             ).filled(path=facts.cluster.workspace_source(facts.cluster.nodes[node]))
             yield Finding("workspace", "failed", text, node, fix=_UP)

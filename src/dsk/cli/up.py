@@ -14,7 +14,7 @@ from dsk.cli.trust import trust, trust_option
 @click.option(
     "--force",
     is_flag=True,
-    help="Start every worker anew, also one that runs a job: that ends the job.",
+    help="Restart every worker, also one that runs a job: that ends the job.",
 )
 @pass_context
 def command(context: Context, *, accept_new_host_keys: bool, force: bool) -> None:

@@ -30,11 +30,11 @@ _RULES: tuple[tuple[str, type[Unreachable], Text, Text], ...] = (
         ChangedHostKey,
         Text(
             "the host key of {target} is not the known one. Somebody may be in between, or the "
-            "server was set up anew",
+            "server was installed again",
             "{target} 的主机密钥与已知的不同：可能有人在中间，或服务器已重装",
         ),
         Text(
-            "if it was set up anew, forget the old key: ssh-keygen {forget}-R {name}",
+            "if it was installed again, forget the old key: ssh-keygen {forget}-R {name}",
             "若已重装，请删除旧密钥：ssh-keygen {forget}-R {name}",
         ),
     ),

@@ -15,7 +15,7 @@ MARKER = ".dsk-bundles"
 
 
 def write_bundles(folder: Path, bundles: Mapping[int, Bundle]) -> dict[int, Path]:
-    """Writes `folder`/node0 … anew, each in one step, and removes those of nodes that are gone.
+    """Writes `folder`/node0 …, each in one step, and removes those of nodes that are gone.
 
     Raises UserError where `folder` holds something that dsk did not write.
     """

@@ -1,4 +1,4 @@
-"""The cluster's keys in .dsk/keys/: made once, kept, and made anew where lost."""
+"""The cluster's keys in .dsk/keys/: made once, kept, and made again where lost."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def up(
 ) -> list[DskError]:
     """Brings all nodes up side by side; the errors of those where it failed, in their order.
 
-    `force`: every worker is made anew, also one that holds a job, which ends the job.
+    `force`: every worker is recreated, also one that holds a job, which ends the job.
     """
     keys = ensure_keys(cluster, lambda text: report(Said(text)))
     bundles = render(cluster, keys)
@@ -107,7 +107,7 @@ def _hint_at_another(cluster: Cluster, probes: Mapping[int, Probe], report: Repo
 
 
 def _differences(found: Probe, bundle: Bundle, *, new_image: bool, force: bool) -> list[str]:
-    """Why the worker has to be made anew, in words; nothing where it is as it should be."""
+    """Why the worker has to be recreated, in words; nothing where it is as it should be."""
     if found.worker is None:
         return ["new"]
     differs = {
@@ -133,7 +133,7 @@ def _unhealthy(server: Server, cluster: Cluster, node: Node) -> list[str]:
 def _refuse_while_busy(node: Node, found: Probe, *, force: bool) -> None:
     if found.holder and not force:
         raise UserError(
-            f"the worker has to be made anew, but it runs job {found.holder}",
+            f"the worker has to be recreated, but it runs job {found.holder}",
             where=str(node),
             fix=f"wait for it, or: dsk stop {found.holder}; `dsk up --force` ends it the hard way",
         )
@@ -153,4 +153,4 @@ def _start(server: Server, cluster: Cluster, node: Node, bundle: Bundle) -> None
 def _summary(found: Probe, differs: list[str]) -> str:
     if not differs:
         return UNCHANGED
-    return "started" if found.worker is None else f"started anew: {', '.join(differs)}"
+    return "started" if found.worker is None else f"recreated: {', '.join(differs)}"

@@ -128,7 +128,7 @@ def look(server: Server, reference: str, *, cluster: str = "", host: str = "", d
         raise DskError(
             f"the image {reference} cannot be looked at: {_why(done)}",
             where=server.where,
-            fix="it is not dsk's, or of another version of dsk: build it anew, or: dsk up",
+            fix="it is not dsk's, or of another version of dsk: build it again, or: dsk up",
         ) from None
 
 

@@ -163,7 +163,7 @@ def _problem(
     if other and other != key:
         return (
             f"{node}: the host key is {key.fingerprint}, not {other.fingerprint} as before; only "
-            "if that container was made anew: --replace"
+            "if that container was recreated: --replace"
         )
     return None
 

@@ -48,7 +48,7 @@ def _end_with_input() -> None:
 
 def _end() -> None:
     # Large files go on where they were (dsk.hub.ranges). What huggingface_hub itself has open it
-    # would begin anew under another name, and this would lie in the cache for good.
+    # would begin again under another name, and this would lie in the cache for good.
     for descriptor in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
             if (open_file := descriptor.readlink()).suffix == ".incomplete":

@@ -1,6 +1,6 @@
 """Large files of the Hugging Face hub by byte ranges, so that a stopped download goes on.
 
-Read in huggingface_hub 0.36 and 1.33: the newer one begins a file anew, and with hf_xet both do.
+Read in huggingface_hub 0.36 and 1.33: the newer one begins a file again, and with hf_xet both do.
 Their http_get asks for ranges and retries; it is used here.
 """
 

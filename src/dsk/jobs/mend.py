@@ -18,7 +18,7 @@ from dsk.text import Text
 LIMIT_S = 60.0
 MADE = Text("made the folder {folder}", "已建立目录 {folder}")
 MADE_FOR = Text(
-    "made the folder {folder}; its worker still has the old one until it is started anew: dsk up",
+    "made the folder {folder}; its worker still has the old one until it is restarted: dsk up",
     "已建立目录 {folder}；worker 在重建之前看到的仍是旧目录：dsk up",
 )
 

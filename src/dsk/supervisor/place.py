@@ -30,7 +30,7 @@ MADE_BY_UP = Remedies(
     gpus="lower the node's slots in dsk.yaml, or restart its worker: dsk up --force",
 )
 STARTED_BY_PLATFORM = Remedies(
-    host_key="if that container was made anew, take its new key: dsk keys --add FILE --replace",
+    host_key="if that container was recreated, take its new key: dsk keys --add FILE --replace",
     login="its DSK_AUTHORIZED_KEY, and DSK_ALLOWED_FROM, must let in the key that dsk keys shows",
     connection="is that container up, its worker at worker_port? Its log says: sshd on HOST:PORT",
     difference="start every container from the same image, with the same workspace and accelerator",

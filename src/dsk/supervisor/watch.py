@@ -37,7 +37,7 @@ class Watch:
         self._thread.start()
 
     def begin_attempt(self) -> None:
-        """Before the ranks of an attempt are started: offsets and exits count anew."""
+        """Before the ranks of an attempt are started: offsets and exits count from zero again."""
         with self._guard:
             self._offsets, self._exits = {}, 0
 

@@ -1,7 +1,7 @@
 """What a rank says of itself while it runs: written by it in a file of its own, read by the agent.
 
 `paths.progress(job, rank)` is on the worker's memory, rewritten atomically at each change, so that
-neither side ever waits for the other, and an agent that starts anew knows where the rank is.
+neither side ever waits for the other, and an agent that is restarted knows where the rank is.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class Lab:
 
     @property
     def nodes(self) -> list[Node]:
-        """In order; read anew each time, for a second `up` may have started others."""
+        """In order; read again each time, for a second `up` may have started others."""
         found = Record.load()
         if found is None or found.switch is None:
             return []

@@ -120,7 +120,7 @@ def chain_ids(diff_ids: list[str]) -> list[str]:
 def _seed_layer(source: Path, target: Path, chain: str, below: list[str]) -> str:
     """Make the layer and return its short name in `target`; `below`: its parents', nearest first.
 
-    The parents' names are written anew: `target` may know the same layer by a folder of its own.
+    The parents' names are written again: `target` may know the same layer by a folder of its own.
     """
     entry = LAYERS / chain.removeprefix("sha256:")
     if not (target / entry).exists():

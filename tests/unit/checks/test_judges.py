@@ -356,7 +356,7 @@ def test_names() -> None:
 
 
 def test_a_workspace_that_is_not_the_servers(facts: Facts) -> None:
-    """The folder was made anew, or mounted over, while the worker kept the one it had."""
+    """The folder was made again, or mounted over, while the worker kept the one it had."""
     facts = with_server(facts, 0, place="8:1234")
     for seen, state in (("8:1234", "ok"), ("8:999", "failed"), ("", "ok")):
         worker = replace(GOOD, workspace=Workspace(place=seen))

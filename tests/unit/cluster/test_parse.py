@@ -57,7 +57,7 @@ def test_the_example_says_every_key() -> None:
 
 
 def test_the_schema_that_is_checked_in_is_the_generated_one() -> None:
-    """Write it anew with `make schema`."""
+    """Write it again with `make schema`."""
     checked_in = json.loads((ROOT / "schema/dsk.schema.json").read_text(encoding="utf-8"))
     assert checked_in == json_schema()
 

@@ -81,7 +81,7 @@ def test_all_reasons_are_named_once_each() -> None:
     found = replace(FOUND, worker=worker, same_files=False, moved=True)
     alone = dict.fromkeys(reason for _, reason in REASONS)
     assert differences(found, force=True) == [*alone, "--force"]
-    assert _summary(found, [*alone]) == f"started anew: {', '.join(alone)}"
+    assert _summary(found, [*alone]) == f"recreated: {', '.join(alone)}"
     assert _summary(replace(FOUND, worker=None), ["new"]) == "started"
     assert _summary(FOUND, []) == "unchanged"
 

@@ -128,7 +128,7 @@ def test_the_time_left_goes_by_the_steps_so_far() -> None:
     assert pace.left(100, 1020.0) == pytest.approx(180)
     assert pace.left(100, 1021.0) == pytest.approx(179), "half of a step is done"
     pace.seen(4, 2000.0)
-    assert pace.left(100, 2000.0) is None, "another attempt begins anew"
+    assert pace.left(100, 2000.0) is None, "another attempt begins from zero"
     pace.seen(5, 2010.0)
     assert pace.left(10, 2010.0) == pytest.approx(50)
     assert pace.left(10, 3000.0) == 0

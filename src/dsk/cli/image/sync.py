@@ -16,7 +16,7 @@ def command(context: Context, *, named: tuple[str, ...]) -> None:
     """Give the image to the nodes that lack it, over the LAN, missing layers only.
 
     The master sends it to all of them side by side; it gets the image from this machine or its
-    registry where it lacks it itself. Workers are left as they are: `dsk up` makes them anew.
+    registry where it lacks it itself. Workers are left as they are: `dsk up` recreates them.
     Interrupted, it goes on with the next run.
     """
     from dsk.cli.errors import finish

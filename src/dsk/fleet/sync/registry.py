@@ -146,7 +146,7 @@ class Registry:
             return DskError(
                 f"the image {self.cluster.image} is of an older dsk and cannot serve itself",
                 where=str(self.cluster.master),
-                fix="build it anew: make image",
+                fix="build it again: make image",
             )
         return DskError(
             f"the registry there {what}: {said or 'no reason was given'}",
