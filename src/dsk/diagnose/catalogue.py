@@ -115,6 +115,9 @@ def _entry(id_: str, model: _EntryModel) -> Entry:
         used = _fields((id_, name, "en"), text.en)
         if _fields((id_, name, "zh"), text.zh) != used:
             raise _Wrong((id_, name), "en and zh have different fields")
+        if used and name == "not_proved":
+            fields = ", ".join(sorted(used))
+            raise _Wrong((id_, name), f"only cause and fix can have fields: {fields}")
         if used - known:
             raise _Wrong((id_, name), f"no such group in every one_of: {', '.join(used - known)}")
         texts[name] = Text(text.en, text.zh)

@@ -160,6 +160,7 @@ def test_a_good_file() -> None:
         ("something broke: (?P<what>.+)", "a (?P<what>.+)", 3, "no fixed text"),
         ("坏了：{what}", "坏了", 4, "different fields"),
         ("Mend {what}", "Mend {it}", 5, "different fields"),
+        ('that it was whole", zh: "', '{what}", zh: "{what}', 6, "only cause and fix"),
         ("https://github.com/a/b/issues/1", "somewhere", 7, "origin"),
         ("  near_misses", "some-error:\n  near_misses", 8, "twice"),
     ],
