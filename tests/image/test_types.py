@@ -26,7 +26,13 @@ SAMPLES = (
     *("true", "false", "no", "0", "1", "5", "-1", "8.0", "2.5", "1e-4", "null"),
     *("'1e-4'", "'8'", "'true'", "'false'", "word", "''", "[]", "[a, b]", "{a: 1}"),
 )
+# transformers 4 sets these itself, whatever was given: with one process, with the environment's
+# LOCAL_RANK, without a TPU.
+SET_BY_TRANSFORMERS = ("average_tokens_across_devices", "local_rank", "tpu_metrics_debug")
 WHATEVER = {
+    *((key, text) for key in SET_BY_TRANSFORMERS for text in SAMPLES),
+    # Its default holds the time.
+    ("logging_dir", "null"),
     # Computed from other values, so that what was given is not seen: on CPU there is no pinned
     # memory; nothing at all is twice the rank.
     *(("dataloader_pin_memory", text) for text in SAMPLES),
