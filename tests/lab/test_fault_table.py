@@ -312,6 +312,7 @@ def test_agent_stopped(lab: Lab, start: Start) -> None:
     trial.strike(lambda: os.kill(agent(lab, 1), signal.SIGSTOP))
     trial.fails("agent of node1 stopped by SIGSTOP", 20, names="node1", ends_within=45)
     assert "stopped by a signal" in trial.launch.text
+    trial.cluster.dsk("launch", "--no-check", trial.cluster.train(max_steps=2))
 
 
 @full
@@ -348,13 +349,16 @@ def test_supervisor_paused(lab: Lab, start: Start) -> None:
     trial = start()
     trial.reach()
     container = master(lab, trial)
+    told: list[str] = []
 
     def pause() -> None:
         lab.nodes[0].docker("pause", container)
         time.sleep(PAUSE_S)
+        told.append(trial.cluster.dsk("status").out)
         lab.nodes[0].docker("unpause", container)
 
     trial.strike(pause)
+    assert "the supervisor has written nothing since then" in told[0]
     trial.survives(f"supervisor paused for {PAUSE_S} s (`docker pause`)")
 
 
