@@ -38,13 +38,17 @@ def broken(cluster: Cluster) -> Iterator[None]:
     cluster.in_worker(1, "bash", "-c", f"cd {LIBRARIES} && mv away {library}")
 
 
+def jobs(cluster: Cluster) -> list[str]:
+    return [each["job"] for each in json.loads(cluster.dsk("status", "--json").out)["jobs"]]
+
+
 def test_collectives_are_right_and_leave_no_job(cluster: Cluster) -> None:
-    before = json.loads(cluster.dsk("status", "--json").out)["jobs"]
+    before = jobs(cluster)
     said = cluster.dsk("check", "--only", "collectives", "--json").out
     found = json.loads(said)["findings"]
     assert [each["state"] for each in found] == ["ok"] * 3
     assert "GB/s" in said
-    assert json.loads(cluster.dsk("status", "--json").out)["jobs"] == before
+    assert jobs(cluster) == before
 
 
 def test_two_that_fail_only_together_are_named(cluster: Cluster, wall: None) -> None:
