@@ -225,10 +225,11 @@ class Judge:
     def _fitting(self, crash: Traceback) -> Found | None:
         """By the first exception of its chain that a rule fits."""
         for link in crash.links:
-            exception = Raised.read(link.line.text, link.below, link.stack)
+            exception = Raised.read(link.text, link.below, link.stack)
             if exception and (fit := first_fit(self._rules, exception)):
                 entry, values = fit
-                return Found(entry, link.line, values, (link.line,), crash.certainty)
+                line = _with_text(link.line, link.text)
+                return Found(entry, line, values, (line,), crash.certainty)
         return None
 
     def _unknown_crashes(self) -> list[Traceback]:

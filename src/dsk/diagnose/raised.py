@@ -53,12 +53,17 @@ class Raised:
         lines = list(stack)
         if lines and lines[-1].strip().endswith(text.strip()):
             lines.pop()
-        return cls(match["type"].split(".")[-1], message, *_frames_of(lines))
+        return cls(match["type"], message, *_frames_of(lines))
+
+    @property
+    def name(self) -> str:
+        """Of its class, without the module."""
+        return self.type.split(".")[-1]
 
     @property
     def quoted(self) -> str:
         first = next(filter(None, (line.strip() for line in self.message.splitlines())), "")
-        shown = first or self.type
+        shown = first or self.name
         return shown if len(shown) <= MAX_QUOTED else f"{shown[:MAX_QUOTED]}…"
 
 
@@ -80,8 +85,9 @@ def _frames_of(lines: Sequence[str]) -> tuple[tuple[Frame, ...], bool]:
 
 @dataclass(frozen=True)
 class Rule:
-    """Fits an exception whose class has the name `type`, raised by `function` in `file` with
-    `message`; None fits all. `through`: it may also be raised in what that function has called."""
+    """Fits an exception whose class has the name `type`, with its module or without, raised by
+    `function` in `file` with `message`; None fits all. `through`: it may also be raised in what
+    that function has called."""
 
     type: re.Pattern[str]
     file: re.Pattern[str] | None = None
@@ -117,7 +123,7 @@ class Rule:
 
     def match(self, exception: Raised, frame: Frame | None) -> dict[str, str] | None:
         """The values of the message's groups; None where it does not fit."""
-        if not self.type.fullmatch(exception.type):
+        if not any(map(self.type.fullmatch, (exception.name, exception.type))):
             return None
         if self.file:
             if frame is None or not self.file.search(frame.file):
@@ -144,7 +150,7 @@ def first_fit(
     for key, rule, frame in _tries(rules, exception):
         values = rule.match(exception, frame)
         if values is not None:
-            return key, {**values, "type": exception.type, "message": exception.quoted}
+            return key, {**values, "type": exception.name, "message": exception.quoted}
     return None
 
 

@@ -51,18 +51,15 @@ class Certainty(IntEnum):
     CAUGHT = 5
 
 
-def _stack() -> deque[str]:
-    return deque(maxlen=MAX_STACK)
-
-
 @dataclass(slots=True)
 class Link:
-    """One exception of a chain, and the kinds of the entries that know a line of it. `line` is its
-    own line, without what is before it on the screen; `below` the rest of its message."""
+    """One exception of a chain, and the kinds of the entries that know a line of it. `text` is the
+    exception's in its line; `below` the rest of its message."""
 
     line: Line
-    kinds: set[Kind] = field(default_factory=set)
-    stack: deque[str] = field(default_factory=_stack)
+    text: str
+    kinds: set[Kind]
+    stack: list[str]
     below: list[str] = field(default_factory=list)
 
 
@@ -76,7 +73,7 @@ class Traceback:
     links: list[Link] = field(default_factory=list)
     above: set[Kind] = field(default_factory=set)
     """What is known of the stack above the next exception."""
-    stack: deque[str] = field(default_factory=_stack)
+    stack: list[str] = field(default_factory=list)
     """The lines of the stack above the next exception."""
     progress: int = 0
     """Lines with a loss that the same place printed afterwards, up to ENOUGH_PROGRESS."""
@@ -106,10 +103,9 @@ class Traceback:
 
     def raise_(self, line: Line, text: str) -> None:
         """`text` is the exception's in the line."""
-        line = Line(line.number, text, line.place, line.at, marked=line.marked)
-        self.links.append(Link(line, set(self.above), self.stack))
+        self.links.append(Link(line, text, set(self.above), self.stack))
         self.above.clear()
-        self.stack = _stack()
+        self.stack = []
 
     def know(self, kinds: set[Kind]) -> None:
         (self.links[-1].kinds if self.links and not self.between else self.above).update(kinds)
@@ -465,6 +461,8 @@ class Tracebacks:
         if reader.begun > 1 and current.lines[-1:] == [text]:
             return
         current.stack.append(text)
+        if len(current.stack) >= 2 * MAX_STACK:
+            del current.stack[:MAX_STACK]
         if len(current.lines) < MAX_LINES:
             current.lines.append(text)
 

@@ -92,7 +92,7 @@ def test_a_frame_of_windows_and_of_rich() -> None:
 
 def test_the_message_goes_on_below() -> None:
     read = Raised.read("a.b.Wrong: ", ["", "  the rest"], [])
-    assert read and (read.type, read.quoted) == ("Wrong", "the rest")
+    assert read and (read.name, read.quoted) == ("Wrong", "the rest")
 
 
 @pytest.mark.parametrize(
