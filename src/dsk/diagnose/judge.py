@@ -224,9 +224,10 @@ class Judge:
 
     def _fitting(self, crash: Traceback) -> Found | None:
         """By the first exception of its chain that a rule fits."""
+        stacked = crash.certainty is not Certainty.BARE
         for link in crash.links:
             exception = Raised.read(link.text, link.below, link.stack)
-            if exception and (fit := first_fit(self._rules, exception)):
+            if exception and (fit := first_fit(self._rules, exception, stacked=stacked)):
                 entry, values = fit
                 line = _with_text(link.line, link.text)
                 return Found(entry, line, values, (line,), crash.certainty)

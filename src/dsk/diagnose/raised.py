@@ -140,14 +140,15 @@ Key = TypeVar("Key")
 
 
 def first_fit(
-    rules: Sequence[tuple[Key, Rule]], exception: Raised
+    rules: Sequence[tuple[Key, Rule]], exception: Raised, *, stacked: bool
 ) -> tuple[Key, Mapping[str, str]] | None:
     """The key of the rule that says most of the exception, and the fields for its texts.
 
     First come rules that know its words wherever it was raised, then those that know where it was
-    raised, the innermost frame first, then those that know its type alone.
+    raised, the innermost frame first, then those that know its type alone: where its stack was
+    printed (`stacked`), since programs log single lines of errors that they have caught.
     """
-    for key, rule, frame in _tries(rules, exception):
+    for key, rule, frame in _tries(rules, exception, stacked):
         values = rule.match(exception, frame)
         if values is not None:
             return key, {**values, "type": exception.name, "message": exception.quoted}
@@ -155,7 +156,7 @@ def first_fit(
 
 
 def _tries(
-    rules: Sequence[tuple[Key, Rule]], exception: Raised
+    rules: Sequence[tuple[Key, Rule]], exception: Raised, stacked: bool
 ) -> Iterator[tuple[Key, Rule, Frame | None]]:
     yield from ((key, rule, None) for key, rule in rules if not rule.file and rule.message)
     for depth, frame in enumerate(exception.frames):
@@ -163,4 +164,5 @@ def _tries(
         for key, rule in rules:
             if rule.file and (rule.through or not outer):
                 yield key, rule, frame
-    yield from ((key, rule, None) for key, rule in rules if not rule.file and not rule.message)
+    if stacked:
+        yield from ((key, rule, None) for key, rule in rules if not rule.file and not rule.message)

@@ -78,6 +78,19 @@ def test_lines_left_out_above_the_exception_leave_its_place_open() -> None:
     assert diagnosed(cut)[0] is None
 
 
+def test_a_type_alone_tells_where_the_stack_was_printed() -> None:
+    line = "ImportError: the library of it is not there\n"
+    stack = f'{HEAD}  File "/work/run.py", line 3, in main\n    import it\n'
+    assert diagnosed(line)[0] is None
+    assert diagnosed(stack + line)[0] == "import-failed"
+
+
+def test_the_module_of_a_type_is_a_place_as_well() -> None:
+    stack = f'{HEAD}  File "/work/run.py", line 3, in main\n    read(it)\n'
+    assert diagnosed(f"{stack}pyarrow.lib.ArrowInvalid: a new sentence\n")[0] == "data-unreadable"
+    assert diagnosed(f"{stack}my.lib.ArrowInvalid: a new sentence\n")[0] is None
+
+
 def test_a_deep_stack_keeps_its_innermost_frames() -> None:
     middle = '  File "/app/a.py", line 1, in f\n    f()\n' * 300
     assert diagnosed(REFUSED.replace(HEAD, HEAD + middle))[0] == "recipe-refused"
