@@ -14,6 +14,7 @@ from dsk.cluster import document
 from dsk.cluster.document import Key
 from dsk.diagnose.entry import Entry, Example, Kind
 from dsk.diagnose.pattern import Pattern
+from dsk.diagnose.raised import GIVEN, Rule
 from dsk.errors import UserError
 from dsk.text import Text
 
@@ -35,9 +36,18 @@ class _ExampleModel(_Model):
     log: str = Field(min_length=1)
 
 
+class _RaisedModel(_Model):
+    type: str = Field(min_length=1)
+    file: str | None = None
+    function: str | None = None
+    message: str | None = None
+    through: bool = False
+
+
 class _EntryModel(_Model):
     kind: Kind = "cause"
-    one_of: list[str] = Field(min_length=1)
+    one_of: list[str] = []
+    raised: list[_RaisedModel] = []
     also: list[str] = []
     unless: list[str] = []
     cause: _TextModel
@@ -108,7 +118,14 @@ def _entry(id_: str, model: _EntryModel) -> Entry:
         tuple(_pattern((id_, name, i), text) for i, text in enumerate(getattr(model, name)))
         for name in ("one_of", "also", "unless")
     )
-    known = set.intersection(*(set(pattern.regex.groupindex) for pattern in one_of))
+    raised = tuple(_rule((id_, "raised", i), each) for i, each in enumerate(model.raised))
+    if bool(one_of) == bool(raised):
+        raise _Wrong((id_,), "either one_of or raised, and not both")
+    if raised and (also or unless or model.kind != "cause"):
+        raise _Wrong((id_, "raised"), "kind: cause, without also and unless")
+    groups = [set(pattern.regex.groupindex) for pattern in one_of]
+    groups += [rule.groups | GIVEN for rule in raised]
+    known = set.intersection(*groups)
     texts = {}
     for name in ("cause", "fix", "not_proved"):
         text: _TextModel = getattr(model, name)
@@ -119,7 +136,9 @@ def _entry(id_: str, model: _EntryModel) -> Entry:
             fields = ", ".join(sorted(used))
             raise _Wrong((id_, name), f"only cause and fix can have fields: {fields}")
         if used - known:
-            raise _Wrong((id_, name), f"no such group in every one_of: {', '.join(used - known)}")
+            place = "raised" if raised else "one_of"
+            missing = ", ".join(sorted(used - known))
+            raise _Wrong((id_, name), f"no such group in every {place}: {missing}")
         texts[name] = Text(text.en, text.zh)
     return Entry(
         id_,
@@ -130,6 +149,7 @@ def _entry(id_: str, model: _EntryModel) -> Entry:
         issues=tuple(model.issues),
         examples=tuple(Example(each.origin, each.log) for each in model.examples),
         near_misses=tuple(model.near_misses),
+        raised=raised,
         follows=model.follows,
         **texts,
     )
@@ -138,6 +158,13 @@ def _entry(id_: str, model: _EntryModel) -> Entry:
 def _pattern(key: Key, text: str) -> Pattern:
     try:
         return Pattern.read(text)
+    except ValueError as error:
+        raise _Wrong(key, str(error)) from None
+
+
+def _rule(key: Key, model: _RaisedModel) -> Rule:
+    try:
+        return Rule.read(model.type, model.file, model.function, model.message, model.through)
     except ValueError as error:
         raise _Wrong(key, str(error)) from None
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dsk.diagnose.pattern import Pattern
+from dsk.diagnose.raised import Rule
 from dsk.text import Text
 
 Kind = Literal["cause", "finding", "circumstance", "second-hand"]
@@ -25,9 +26,11 @@ class Example:
 
 @dataclass(frozen=True)
 class Entry:
-    """Matches a log in which one of `one_of` is seen, all of `also`, and none of `unless`.
+    """Matches a log in which one of `one_of` is seen, all of `also`, and none of `unless`; or,
+    where no other entry names the cause, an exception that one of `raised` fits.
 
-    `cause` and `fix` may name the groups that every pattern of `one_of` has.
+    `cause` and `fix` may name the groups that every pattern of `one_of` has, or every rule of
+    `raised` and GIVEN (dsk.diagnose.raised).
     """
 
     id: str
@@ -42,6 +45,7 @@ class Entry:
     issues: tuple[str, ...]
     examples: tuple[Example, ...]
     near_misses: tuple[str, ...]
+    raised: tuple[Rule, ...] = ()
     follows: bool = False
     """Whether the failure of another rank can bring this about as well."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,9 +15,15 @@ from dsk.diagnose.lines import MAX_STACKS, Line, Stack, StackAt, of_log
 from dsk.diagnose.look import Look, look_of
 from dsk.diagnose.pattern import Pattern
 from dsk.diagnose.place import Place
+from dsk.diagnose.prefixes import BEGIN
+from dsk.diagnose.raised import Raised, first_fit
 from dsk.diagnose.tracebacks import Certainty, Heard, StackForm, Traceback, Tracebacks
 
 MAX_EVIDENCE = 6
+_ENDS = (Certainty.MARKED, Certainty.PLAIN)
+"""An error whose stack was printed, and that nothing says was caught."""
+_LOGGED = re.compile(rf"(?i)\b(?:exception|error|fail\w*|warn\w*)\b.*{re.escape(BEGIN)}")
+"""A program that prints its own words before a traceback has caught the exception."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,7 @@ class Judge:
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._entries = tuple(entries)
         self._seen = {entry.id: _Seen() for entry in self._entries}
+        self._rules = [(entry, rule) for entry in self._entries for rule in entry.raised]
         self._index = Index(self._entries)
         self._tracebacks = Tracebacks()
         self._stacks: dict[Stack, StackForm | None] = {}
@@ -150,12 +158,14 @@ class Judge:
         if cause and crash and crash.certainty >= Certainty.THREAD:
             # What may have ended nothing is not shown as an error of its own.
             crash = None
+        if cause is None and crash:
+            cause = self._by_place(crash, bool(causes), bool(kinds["second-hand"]))
         if not causes and crash is None:
             cause = next(iter(kinds["finding"]), None)
         # Good runs print circumstances as well: where a cause is known they tell nothing, and where
         # nothing failed there is nothing to tell.
         failed = crash or kinds["second-hand"] or self._said or not self._ended_well
-        circumstances = kinds["circumstance"] if failed and not causes else []
+        circumstances = kinds["circumstance"] if failed and not causes and not cause else []
         others = [*causes, *kinds["finding"], *circumstances]
         return Diagnosis(
             cause,
@@ -189,14 +199,51 @@ class Judge:
             min(hit.certainty for hit in hits),
         )
 
-    def _unknown_crash(self) -> Traceback | None:
-        """The first error that no entry knows: of the rank that failed, if that is known, else of
-        those that surely ended their process."""
-        crashes = [
+    def _by_place(self, crash: Traceback, known: bool, followed: bool) -> Found | None:
+        """What is told by where an error was raised whose words no entry knows. `known`: another
+        one has a known cause; `followed`: other ranks say that one has failed.
+
+        None where it may have ended nothing, and where several errors of one process are told
+        apart: one of them may have been caught, and nothing says which.
+        """
+        if self._ended_well or crash.certainty not in (*_ENDS, Certainty.BARE):
+            return None
+        if _LOGGED.search(crash.first.text):
+            return None
+        if known and crash.certainty is Certainty.BARE:
+            return None
+        found = self._fitting(crash)
+        if found is None or (followed and found.entry.follows):
+            return None
+        for other in self._unknown_crashes():
+            if other.first.place == crash.first.place and other.certainty <= crash.certainty:
+                fits = self._fitting(other)
+                if fits is None or fits.entry is not found.entry:
+                    return None
+        return found
+
+    def _fitting(self, crash: Traceback) -> Found | None:
+        """By the first exception of its chain that a rule fits."""
+        stacked = crash.certainty is not Certainty.BARE
+        for link in crash.links:
+            exception = Raised.read(link.text, link.below, link.stack)
+            if exception and (fit := first_fit(self._rules, exception, stacked=stacked)):
+                entry, values = fit
+                line = _with_text(link.line, link.text)
+                return Found(entry, line, values, (line,), crash.certainty)
+        return None
+
+    def _unknown_crashes(self) -> list[Traceback]:
+        return [
             each
             for each in self._tracebacks.all
             if each.raised and not each.explained and not each.of_others
         ]
+
+    def _unknown_crash(self) -> Traceback | None:
+        """The first error that no entry knows: of the rank that failed, if that is known, else of
+        those that surely ended their process."""
+        crashes = self._unknown_crashes()
         of_rank = next(filter(self._is_the_failed_ranks, crashes), None)
         return of_rank or min(crashes, key=lambda each: each.certainty, default=None)
 

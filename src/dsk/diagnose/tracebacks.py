@@ -23,6 +23,8 @@ MAX_ERRORS = 2048
 MAX_MESSAGE = 16
 """Lines of an exception's message below its first."""
 MAX_PLACES = 1024
+MAX_STACK = 160
+"""Lines of an exception's stack that are kept, the innermost ones."""
 ENOUGH_PROGRESS = 2
 """Lines with a loss after which an error was surely caught."""
 GIVE_UP_AFTER = 300
@@ -51,9 +53,14 @@ class Certainty(IntEnum):
 
 @dataclass(slots=True)
 class Link:
-    """One exception of a chain, and the kinds of the entries that know a line of it."""
+    """One exception of a chain, and the kinds of the entries that know a line of it. `text` is the
+    exception's in its line; `below` the rest of its message."""
 
-    kinds: set[Kind] = field(default_factory=set)
+    line: Line
+    text: str
+    kinds: set[Kind]
+    stack: list[str]
+    below: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)
@@ -66,6 +73,8 @@ class Traceback:
     links: list[Link] = field(default_factory=list)
     above: set[Kind] = field(default_factory=set)
     """What is known of the stack above the next exception."""
+    stack: list[str] = field(default_factory=list)
+    """The lines of the stack above the next exception."""
     progress: int = 0
     """Lines with a loss that the same place printed afterwards, up to ENOUGH_PROGRESS."""
     between: bool = False
@@ -92,9 +101,11 @@ class Traceback:
         caught = self.progress >= enough and self.form is not Certainty.MARKED
         return Certainty.CAUGHT if caught else self.form
 
-    def raise_(self) -> None:
-        self.links.append(Link(set(self.above)))
+    def raise_(self, line: Line, text: str) -> None:
+        """`text` is the exception's in the line."""
+        self.links.append(Link(line, text, set(self.above), self.stack))
         self.above.clear()
+        self.stack = []
 
     def know(self, kinds: set[Kind]) -> None:
         (self.links[-1].kinds if self.links and not self.between else self.above).update(kinds)
@@ -215,6 +226,7 @@ class Tracebacks:
         self._close(reader)
         opened = self._open(reader, line, _certainty(reader, line))
         opened.lines.extend(form.lines)
+        opened.stack.extend(form.lines)
         reader.stacked = form.stacked
         return True
 
@@ -227,7 +239,7 @@ class Tracebacks:
             return Heard(line.text, True, None)
         current = self._open(reader, line, Certainty.NATIVE)
         current.lines.append(line.text)
-        current.raise_()
+        current.raise_(line, line.text)
         return Heard(line.text, False, current)
 
     @staticmethod
@@ -275,7 +287,7 @@ class Tracebacks:
         if not current.raised and current.form is not Certainty.BARE:
             found = next(filter(None, map(_INSIDE.search, reversed(current.lines))), None)
             if found:
-                current.raise_()
+                current.raise_(current.first, found.group())
         reader.current = None
 
     def _note_progress(self, reader: _Reader) -> None:
@@ -335,7 +347,7 @@ class Tracebacks:
             current = self._open(reader, line, Certainty.MARKED if line.marked else Certainty.BARE)
             current.lines.extend([*reader.above, text])
             reader.above.clear()
-            current.raise_()
+            current.raise_(line, text)
             return Heard(text, False, current)
         if look.is_indented:
             reader.above.append(text)
@@ -357,6 +369,7 @@ class Tracebacks:
             return Heard(text, False, current)
         if look.is_chained:
             current.lines.append(text)
+            current.stack.clear()
             current.between = True
             reader.blank = reader.code = False
             return Heard(text, False, current)
@@ -386,7 +399,7 @@ class Tracebacks:
             self._add(reader, current, text)
             inner = text.strip().strip("│|+- ").strip()
             if text.strip()[:1] == "|" and look_of(inner).is_surely_exception:
-                current.raise_()
+                current.raise_(line, inner)
                 current.between = False
             return Heard(inner, True, current)
         if (indent := look.indent_of_file) is not None:
@@ -403,7 +416,7 @@ class Tracebacks:
             return Heard(text, look.is_quoted, current)
         if look.is_surely_exception or (reader.stacked and look.is_below_stack):
             self._add(reader, current, text)
-            current.raise_()
+            current.raise_(line, text)
             current.between = False
             reader.message, reader.blank = 0, False
             return Heard(text, False, current)
@@ -431,7 +444,7 @@ class Tracebacks:
             return self._outside(reader, line, look_of(line.text))
         if look.is_surely_exception and reader.begun < 2:
             # Another rank's, or the same one's after a library has wrapped it.
-            current.raise_()
+            current.raise_(line, text)
         elif reader.begun >= 2 and current.lines[-1] == text:
             return Heard(text, False, current)
         if look.is_frame:
@@ -439,12 +452,18 @@ class Tracebacks:
             return self._outside(reader, line, look_of(line.text))
         reader.message += 1
         reader.blank = False
+        if len(current.links[-1].below) < MAX_MESSAGE:
+            current.links[-1].below.append(text)
         self._add(reader, current, text)
         return Heard(text, False, current)
 
     def _add(self, reader: _Reader, current: Traceback, text: str) -> None:
-        doubled = reader.begun > 1 and current.lines[-1:] == [text]
-        if len(current.lines) < MAX_LINES and not doubled:
+        if reader.begun > 1 and current.lines[-1:] == [text]:
+            return
+        current.stack.append(text)
+        if len(current.stack) >= 2 * MAX_STACK:
+            del current.stack[:MAX_STACK]
+        if len(current.lines) < MAX_LINES:
             current.lines.append(text)
 
     def _go_on_ignored(self, reader: _Reader, line: Line, look: Look) -> Heard:

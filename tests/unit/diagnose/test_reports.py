@@ -1,7 +1,7 @@
 """What `dsk diagnose` says of inputs that people pasted, with the verdict that was written first.
 
 `reports/cases.yaml` are inputs that were once read wrongly, `public.yaml` reports that the
-catalogue was made with, `fresh.yaml` to `fresh7.yaml` reports that were looked at once, when it
+catalogue was made with, `fresh.yaml` to `fresh9.yaml` reports that were looked at once, when it
 was finished. What they showed was corrected afterwards; docs/diagnose.md has the figures of the
 first look too. A row that is not read rightly would be marked as `missed`.
 """
@@ -41,6 +41,8 @@ ALL = {
         "fresh5",
         "fresh6",
         "fresh7",
+        "fresh8",
+        "fresh9",
     )
 }
 CASES = [

@@ -14,6 +14,7 @@ from dsk.diagnose.wrapped import groups
 from tests.unit.diagnose.test_forms import LOGS
 
 ENTRIES = load()
+WEAKER = {entry.id for entry in ENTRIES if entry.raised}
 GOOD = sorted((Path(__file__).parent / "good").glob("*.log.xz"))
 UNKNOWN_AT_MOST = 0.15
 """The share of reports whose cause is not found once their lines were cut at a fixed width: most
@@ -60,7 +61,11 @@ def wrapped(log: str, wrap: Wrap, width: int) -> str:
 def test_no_report_gets_another_cause(wrap: Wrap, width: int) -> None:
     now = [verdict(wrapped(log, wrap, width)) for log in LOGS]
     pairs = list(zip(PLAIN, now, strict=True))
-    assert [pair for pair in pairs if pair[1] not in (None, pair[0])] == []
+    # Where the line that a specific entry knows was broken, a weaker one may name what is left: the
+    # exception's own words. Between words, also the line that says it was only logged may be lost.
+    others = [(was, found) for was, found in pairs if found not in (None, was)]
+    assert {found for _, found in others} <= WEAKER
+    assert [was for was, _ in others if was is None and wrap is not between_words] == []
     if wrap is not between_words:
         assert sum(was != found for was, found in pairs) <= UNKNOWN_AT_MOST * len(pairs)
 
