@@ -233,6 +233,7 @@ def test_a_download_that_is_stopped_goes_on(lab: Lab, up: Cluster, hub: Hub) -> 
     assert holds_extra(lab, hub)
 
 
+@pytest.mark.full
 def test_what_a_stopped_download_left_was_damaged(lab: Lab, up: Cluster, hub: Hub) -> None:
     (link,) = cache(lab, 0, LARGE).rglob("extra.txt")
     blob = cache(lab, 0, LARGE) / "blobs" / link.readlink().name
