@@ -113,6 +113,7 @@ def cut_off(lab: Lab, sync: Cluster, end: Callable[[Running], None]) -> int:
     first.bandwidth("300mbit")
     running = sync.start("image", "sync")
     until(lambda: parts(second) > 0)
+    first.bandwidth("20mbit")  # a minute for the next group: `end` may take its time
     end(running)
     running.wait()
     first.full_speed()
