@@ -81,7 +81,7 @@ def test_a_resumed_run_continues_the_same_curve(site: Site, kind: str) -> None:
 
 @pytest.mark.full
 def test_a_checkpoints_float32_weights_are_those_of_its_model(site: Site) -> None:
-    """What DeepSpeed's zero_to_fp32.py, which lies in every checkpoint, makes of ZeRO's shards."""
+    """Every checkpoint contains DeepSpeed's zero_to_fp32.py, which joins ZeRO's shards."""
     chosen = [Case(preset, "full", "bf16", *ACCUMULATED_BY_TWO) for preset in ("z2", "z3")]
     curves = resume(site, chosen, "converted")
     assert {first.error for first, _ in curves.values()} == {None}

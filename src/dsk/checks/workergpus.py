@@ -38,11 +38,11 @@ def _finding(node: Node, worker: WorkerFacts, seen: int, *, in_place: bool) -> F
         "slots: {slots}, but the worker sees {seen} GPU(s){problem}",
         "slots: {slots}，但 worker 只能看到 {seen} 块 GPU{problem}",
     ).filled(slots=node.slots, seen=seen, problem=because(worker.gpu_problem))
-    fix = _GIVE if in_place else _ANEW
+    fix = _GIVE if in_place else _RESTART
     return Finding("worker-gpus", "failed", text, node.index, None, *numbers, fix)
 
 
-_ANEW = Text(
+_RESTART = Text(
     "dsk up --force, which restarts the worker; or lower the node's slots in dsk.yaml",
     "dsk up --force 重建 worker；或在 dsk.yaml 里减小该节点的 slots",
 )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--only", multiple=True, metavar="NAME", help="This check alone; may be repeated.")
 @click.option("--deep", is_flag=True, help="Compare every byte of large files too.")
 @click.option("--smoke", is_flag=True, help="One step of the training on each node alone, too.")
-@click.option("--fix", is_flag=True, help="Mend what is safe to mend, and check again.")
+@click.option("--fix", is_flag=True, help="Fix what is safe to fix, and check again.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object (docs/checks.md).")
 @language_option
 @in_place_option
@@ -39,7 +39,7 @@ def command(
     as_json: bool,
     language: Language,
 ) -> None:
-    """Find what would make a job fail, on all nodes, and say how to mend it.
+    """Find what would make a job fail, on all nodes, and say how to fix it.
 
     Exit code 1 if something failed, 3 if a node cannot be reached.
     """

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("--image", default=DEFAULT_IMAGE, show_default=True, help="The image to use.")
 @click.option("--gpus", is_flag=True, help="One GPU for each of the two nodes.")
 @click.option("--keep", is_flag=True, help="Leave the workers and their files for a look around.")
-@click.option("--clean", "only_clean", is_flag=True, help="Take away what --keep left.")
+@click.option("--clean", "only_clean", is_flag=True, help="Remove what --keep left.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every line of the training.")
 def command(*, image: str, gpus: bool, keep: bool, only_clean: bool, verbose: bool) -> None:
     """Train a tiny model on two nodes on this machine: no GPU, no download needed."""

@@ -61,7 +61,8 @@ PHASES_UNTIL_CHECKED = 2
     "limits",
     multiple=True,
     metavar="PHASE=TIME",
-    help="End the job when no rank gets on for so long: training=120, saving=1h, evaluating=off.",
+    help="End the job when no rank makes progress for so long: training=120, saving=1h, "
+    "evaluating=off.",
 )
 @click.option("--no-check", is_flag=True, help="Do not look at the servers first.")
 @in_place_option
@@ -119,7 +120,7 @@ def command(
         try:
             planned = prepare(place, request)
         finally:
-            # Its word counts more than what failed for the same reason: it says how to mend it.
+            # Its word counts more than what failed for the same reason: it says how to fix it.
             tell_of_servers()
         supervisor = place.start(planned.spec)
         job = planned.spec.job

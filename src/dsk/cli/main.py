@@ -21,7 +21,7 @@ COMMANDS = {
     "render": "Write each node's bundle: the folder that `docker compose up -d` needs there.",
     "up": "Bring every node up: image, keys and a worker that one can log in to.",
     "keys": "Show the key for DSK_AUTHORIZED_KEY, and the workers' host keys that are known.",
-    "check": "Find what would make a job fail, on all nodes, and say how to mend it.",
+    "check": "Find what would make a job fail, on all nodes, and say how to fix it.",
     "launch": "Train TRAIN.YAML, LLaMA-Factory's own file, on all nodes.",
     "status": "Show the worker on every node, and the jobs.",
     "logs": "Show the output and events of JOB, or of the newest one.",

@@ -18,6 +18,7 @@ from dsk.fleet.probe import Image
 from dsk.fleet.report import NodeDone, Said, Transferred
 from dsk.fleet.sync import hop, thin
 from dsk.fleet.sync.look import There
+from tests.tars import tar
 
 # An image of two layers, and the folder of the lower one, as Docker 20.10.24 saved it.
 LAYERS = (
@@ -59,17 +60,7 @@ SAVED = {
 }
 
 
-def tar(files: dict[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w") as archive:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-        link = tarfile.TarInfo("link")
-        link.type, link.linkname = tarfile.SYMTYPE, UPPER
-        archive.addfile(link)
-    return out.getvalue()
+SAVED_TAR = tar(SAVED, {"link": UPPER})
 
 
 def names(data: bytes) -> list[str]:
@@ -90,7 +81,7 @@ def test_a_layer_that_comes_twice_is_sent() -> None:
 
 
 def test_a_tar_without_some_files() -> None:
-    source, sink = io.BytesIO(tar(SAVED) + bytes(3 * thin.CHUNK)), io.BytesIO()
+    source, sink = io.BytesIO(SAVED_TAR + bytes(3 * thin.CHUNK)), io.BytesIO()
     thin.copy(source, sink, frozenset({LOWER, "other"}))
     assert names(sink.getvalue()) == [UPPER, "manifest.json", "a" * 150, "link"]
     with tarfile.open(fileobj=io.BytesIO(sink.getvalue())) as archive:
@@ -103,7 +94,7 @@ def test_a_tar_without_some_files() -> None:
 
 def test_a_tar_that_breaks_off() -> None:
     with pytest.raises(tarfile.ReadError):
-        thin.copy(io.BytesIO(tar(SAVED)[:3000]), io.BytesIO(), frozenset({LOWER}))
+        thin.copy(io.BytesIO(SAVED_TAR[:3000]), io.BytesIO(), frozenset({LOWER}))
 
 
 @pytest.fixture
@@ -113,7 +104,7 @@ def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.write_text(DOCKER)
     program.chmod(0o755)
     program.with_name("docker.inspected").write_text(json.dumps(INSPECTED))
-    program.with_name("docker.saved").write_bytes(tar(SAVED))
+    program.with_name("docker.saved").write_bytes(SAVED_TAR)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
     return program
 
@@ -151,7 +142,7 @@ def test_an_engine_that_wants_every_layer_gets_every_layer(docker: Path) -> None
 
 @pytest.mark.parametrize("stacks", [(), ((LAYERS[0],),)])
 def test_a_save_that_breaks_off_is_an_error(docker: Path, stacks: tuple[tuple[str, ...]]) -> None:
-    docker.with_name("docker.saved").write_bytes(tar(SAVED)[:3000])
+    docker.with_name("docker.saved").write_bytes(SAVED_TAR[:3000])
     docker.write_text(DOCKER.replace('save) cat "$0.saved"', 'save) cat "$0.saved"; exit 3'))
     with pytest.raises(DskError, match="docker save failed"):
         sent(docker, *stacks)
