@@ -109,7 +109,7 @@ def test_another_architecture(small: str, tmp_path: Path) -> None:
     dsk("image", "save", "--image", NAME, "a.tar.zst", folder=tmp_path)
     docker("image", "rm", NAME)
     said = dsk("image", "load", "a.tar.zst", code=2, folder=tmp_path)
-    assert f"this server is amd64, and the image {NAME} is for arm64" in said
+    assert f"the image {NAME} is for linux/arm64, this server is linux/amd64" in said
     assert not image_id()
 
 

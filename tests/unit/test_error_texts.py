@@ -15,9 +15,9 @@ import dsk
 from dsk.checks.facts import Facts
 from dsk.checks.registry import CHECKS, judge_all
 from dsk.cluster.model import Cluster, Local, Node, SshTarget
-from dsk.connect.engine import engine_error
 from dsk.connect.ssherrors import ssh_error
 from dsk.errors import DskError
+from dsk.survey.engine import engine_error
 from dsk.text import Text, verbatim
 
 CHINESE = re.compile("[\u4e00-\u9fff]")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dsk.checks.facts import Disk, Facts
-from dsk.checks.model import Finding
+from dsk.checks.facts import Facts
+from dsk.checks.model import Check, Finding
 from dsk.checks.sizes import GIB, gib
+from dsk.survey.values import Disk
 from dsk.text import Text
 
 FULL_BYTES = GIB // 4
@@ -17,8 +18,11 @@ LOW_BYTES = 10 * GIB
 
 def judge(facts: Facts) -> Iterator[Finding]:
     for node, server in facts.servers.items():
-        for use, disk in server.disks.items():
-            yield _finding(node, disk, workspace=use == "workspace")
+        own, engines = server.workspace_disk, server.engine_disk
+        if own:
+            yield _finding(node, own, workspace=True)
+        if engines and engines != own:
+            yield _finding(node, engines, workspace=False)
 
 
 def _finding(node: int, disk: Disk, *, workspace: bool) -> Finding:
@@ -39,3 +43,14 @@ def _finding(node: int, disk: Disk, *, workspace: bool) -> Finding:
     ).filled(**values)
     state = "failed" if full and workspace else "warning"
     return Finding("disk", state, text, node, None, seen, expected, fix)  # type: ignore[arg-type]
+
+
+CHECK = Check(
+    "disk",
+    judge,
+    ("server",),
+    "user",
+    facts=("workspace_disk",),
+    more=("engine_disk",),
+    launch=True,
+)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dsk.checks.facts import Facts
-from dsk.checks.model import Finding
+from dsk.checks.model import Check, Finding
 from dsk.checks.sizes import version
+from dsk.errors import DskError
 from dsk.text import Text
 
 OLDEST = "20.10"
@@ -15,18 +16,29 @@ OLDEST = "20.10"
 
 def judge(facts: Facts) -> Iterator[Finding]:
     for node, server in facts.servers.items():
-        if facts.cluster.in_place:
-            why = Text("the server is itself a container", "服务器本身就是容器")
-            yield Finding("engine", "skipped", why, node)
-        elif server.engine_problem:
-            yield Finding("engine", "failed", server.engine_problem, node, fix=_FIX)
-        elif version(server.engine) < version(OLDEST):
+        engine = server.engine
+        if problem := engine.problem:
+            yield Finding(
+                "engine", "failed", problem.told, node, fix=problem.remedy or _FIX,
+                error=type(problem),
+            )  # fmt: skip
+        elif version(engine.version) < version(OLDEST):
             text = Text("Docker {here} is older than {oldest}", "Docker {here} 早于 {oldest}")
-            text = text.filled(here=server.engine, oldest=OLDEST)
-            yield Finding("engine", "warning", text, node, seen=server.engine, expected=OLDEST)
+            text = text.filled(here=engine.version, oldest=OLDEST)
+            yield Finding("engine", "warning", text, node, seen=engine.version, expected=OLDEST)
         else:
-            text = Text("Docker {here}", "Docker {here}").filled(here=server.engine)
-            yield Finding("engine", "ok", text, node, seen=server.engine)
+            text = Text("Docker {here}", "Docker {here}").filled(here=engine.version)
+            yield Finding("engine", "ok", text, node, seen=engine.version)
+
+
+def error(problem: DskError, where: str) -> DskError:
+    """The problem of the engine at `where`, to be raised."""
+    return type(problem)(problem.told, where=where, fix=problem.remedy or _FIX)
 
 
 _FIX = Text("there: sudo systemctl start docker", "在该服务器上：sudo systemctl start docker")
+
+CHECK = Check(
+    "engine", judge, ("server",), "server",
+    facts=("engine",), launch=True, up=True, in_place=False,
+)  # fmt: skip

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dsk.checks.facts import Facts, Gpu, ServerFacts
+from dsk.checks.facts import Facts
 from dsk.checks.gpus import not_looked_at
-from dsk.checks.model import Finding
+from dsk.checks.model import Check, Finding
 from dsk.checks.sizes import GIB, gib
+from dsk.survey.server import ServerFacts
+from dsk.survey.values import Gpu
 from dsk.text import Text
 
 IDLE_BYTES = GIB
@@ -23,7 +25,9 @@ def judge(facts: Facts) -> Iterator[Finding]:
             yield Finding("gpu-use", "skipped", reason, node.index)
         elif not server.gpus:
             why = Text("nvidia-smi shows no GPU", "nvidia-smi 没有显示 GPU")
-            yield Finding("gpu-use", "skipped", why, node.index, seen=server.gpu_problem)
+            yield Finding(
+                "gpu-use", "skipped", why, node.index, seen=server.problems.get("gpus", "")
+            )
         else:
             used = [gpu for gpu in server.gpus[: node.slots] if gpu.used > IDLE_BYTES]
             yield from (_used(node.index, server, gpu) for gpu in used)
@@ -33,10 +37,10 @@ def judge(facts: Facts) -> Iterator[Finding]:
 
 
 def _used(node: int, server: ServerFacts, gpu: Gpu) -> Finding:
-    own = {each.name: each.job for each in server.containers}
+    jobs = {each.name: each.job for each in server.containers}
+    owners = {pid: jobs.get(name) or name for pid, name in server.owners.items()}
     holders = [
-        f"{each.program} (pid {each.pid}"
-        + (f", {own.get(each.container) or each.container})" if each.container else ")")
+        f"{each.program} (pid {each.pid}{f', {owners[each.pid]}' if each.pid in owners else ''})"
         for each in gpu.processes
     ]
     text = Text(
@@ -57,3 +61,6 @@ def _used(node: int, server: ServerFacts, gpu: Gpu) -> Finding:
         else Text("there: nvidia-smi", "在该服务器上：nvidia-smi")
     )
     return Finding("gpu-use", "warning", text, node, seen=gib(gpu.used), fix=fix)
+
+
+CHECK = Check("gpu-use", judge, ("server",), "gpus", facts=("gpus", "containers", "owners"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dsk.checks.facts import Facts
-from dsk.checks.model import Finding
+from dsk.checks.model import Check, Finding
 from dsk.checks.sizes import gib
 from dsk.text import Text
 
@@ -33,3 +33,6 @@ def judge(facts: Facts) -> Iterator[Finding]:
                 "{repo} can be read; {size} to download", "{repo} 可以读取；需下载 {size}"
             ).filled(repo=repo, size=gib(answer.bytes))
             yield Finding(NAME, "ok", text, node)
+
+
+CHECK = Check(NAME, judge, ("job",), "recipe", each=False)

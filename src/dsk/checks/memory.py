@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dsk.checks.facts import Facts, GpuNeed
-from dsk.checks.model import Finding
+from dsk.checks.model import Check, Finding
 from dsk.cluster.model import Node
 from dsk.text import Text
 
@@ -77,3 +77,6 @@ def _judge_node(node: Node, need: GpuNeed, smallest: int) -> Finding:
         expected,
         _FIXES.get(need.when, _SMALLER_BATCH),
     )
+
+
+CHECK = Check(NAME, judge, ("server", "job"), "room", facts=("gpus",))

@@ -1,10 +1,13 @@
-"""What a check has found."""
+"""What a check is, and what it has found."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from dsk.checks.facts import Facts, Need
+from dsk.errors import DskError
 from dsk.text import Text
 
 State = Literal["ok", "warning", "failed", "skipped"]
@@ -16,7 +19,8 @@ class Finding:
 
     `check` is the name that --only takes; `node` the index in dsk.yaml, None where it concerns all;
     `peer` the other node where it concerns a pair. `text` says what was found, of a skipped check
-    why. `fix` is a command where there is one, else a sentence.
+    why. `fix` is a command where there is one, else a sentence. `error` is what a command raises
+    that cannot go on where this failed.
     """
 
     check: str
@@ -27,3 +31,30 @@ class Finding:
     seen: str = ""
     expected: str = ""
     fix: Text | None = None
+    error: type[DskError] = DskError
+
+
+@dataclass(frozen=True)
+class Check:
+    """`judge` is asked only where there is something to judge: its findings' `check` is `name`.
+
+    What stands first in `needs` is what there has to be a measurement of. `each`: so of every node,
+    and a finding as well. `named`: only where it is asked for by name. `after` is the check that
+    this one follows.
+
+    `facts` of servers are what it judges; of `more` it says more where `dsk check` asks for them.
+    `launch` and `up`: `dsk launch` and `dsk up` ask it too. `in_place` False: it has nothing to say
+    of servers that are containers.
+    """
+
+    name: str
+    judge: Callable[[Facts], Iterable[Finding]]
+    needs: tuple[Need, ...]
+    after: str
+    each: bool = True
+    named: bool = False
+    facts: tuple[str, ...] = ()
+    more: tuple[str, ...] = ()
+    launch: bool = False
+    up: bool = False
+    in_place: bool = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dsk.checks.facts import Facts
-from dsk.checks.model import Finding
+from dsk.checks.model import Check, Finding
 from dsk.text import Text
 
 
@@ -23,3 +23,6 @@ def judge(facts: Facts) -> Iterator[Finding]:
         ).filled(files=listed)
         fix = Text("dsk check --fix", "dsk check --fix")
         yield Finding("modes", "failed", text, node, None, listed, "0600", fix)
+
+
+CHECK = Check("modes", judge, ("server", "worker"), "workspace", facts=("open_files",))

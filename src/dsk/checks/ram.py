@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dsk.checks.facts import Facts
-from dsk.checks.model import Finding
+from dsk.checks.model import Check, Finding
 from dsk.checks.sizes import GIB, gib
 from dsk.text import Text
 
@@ -34,3 +34,6 @@ def judge(facts: Facts) -> Iterator[Finding]:
             "在该服务器上：ps -eo pid,rss,args --sort=-rss | head",
         )
         yield Finding("ram", "warning", text, node.index, None, seen, expected, fix)
+
+
+CHECK = Check("ram", judge, ("server",), "disk", facts=("memory", "memory_free"), launch=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dsk.checks.facts import Facts, JobFacts
-from dsk.checks.model import Finding
+from dsk.checks.model import Check, Finding
 from dsk.checks.sizes import gib
 from dsk.text import Text
 
@@ -62,3 +62,5 @@ _FIX = Text(
     "make room, or write save_only_model: true, save_total_limit: 1, or another output_dir",
     "腾出空间，或写 save_only_model: true、save_total_limit: 1，或换一个 output_dir",
 )
+
+CHECK = Check("room", judge, ("worker", "job"), "template")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dsk.checks.facts import Facts
-from dsk.checks.model import Finding
+from dsk.checks.model import Check, Finding
 from dsk.text import Text
 
 
@@ -15,3 +15,6 @@ def judge(facts: Facts) -> Iterator[Finding]:
         yield Finding("server", "ok", text.filled(ms=server.clock.uncertainty * 2000), node)
     for node, error in facts.unreachable.items():
         yield Finding("server", "failed", error.told, node, seen=error.message, fix=error.remedy)
+
+
+CHECK = Check("server", judge, ("server",), "")

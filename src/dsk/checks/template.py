@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator
 
 from dsk.checks.facts import Facts, JobFacts
-from dsk.checks.model import Finding
+from dsk.checks.model import Check, Finding
 from dsk.checks.templates import fits, others_for
 from dsk.text import Text
 
@@ -121,3 +121,6 @@ def _cutoff(job: JobFacts) -> Iterator[Finding]:
         "写 cutoff_len: {window}，或设置 rope_scaling",
     ).filled(window=window)
     yield Finding("template", "warning", text, None, None, str(cutoff), str(window), fix)
+
+
+CHECK = Check("template", judge, ("job",), "inputs", each=False)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dsk.checks.facts import Facts, Trial
-from dsk.checks.model import Finding
+from dsk.checks.model import Check, Finding
 from dsk.errors import DskError
 from dsk.text import Text, verbatim
 
@@ -130,3 +130,9 @@ def _seen(node: int, trials: Sequence[Trial]) -> str:
     """What the smallest group said that failed with the node."""
     failed = [trial for trial in trials if node in trial.nodes and not trial.works]
     return min(failed, key=lambda trial: len(trial.nodes)).cause if failed else ""
+
+
+COLLECTIVES = Check(
+    "collectives", collectives, ("collectives",), "gpu-memory", each=False, named=True
+)
+SMOKE = Check("smoke", smoke, ("smoke",), "collectives", each=False, named=True)

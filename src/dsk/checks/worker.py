@@ -4,65 +4,64 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dsk.checks.facts import Container, Facts, ServerFacts
-from dsk.checks.model import Finding
-from dsk.errors import DskError
+from dsk.checks.facts import Facts
+from dsk.checks.model import Check, Finding
+from dsk.survey.server import ServerFacts
+from dsk.survey.values import MISSING, RUNNING, Container
 from dsk.text import Text
-
-UP = Text("dsk up", "dsk up")
-OTHER_VERSION = Text(
-    "was the worker made by another version of dsk? run: dsk up",
-    "worker 是否由另一版本的 dsk 创建？请执行：dsk up",
-)
-RUNNING, MISSING = "running", "missing"
+from dsk.wire.remedies import OTHER_VERSION, UP
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
     for node, server in facts.servers.items():
-        if server.engine_problem:
+        if server.engine.problem:
             why = Text("the engine does not answer", "Docker 引擎没有响应")
             yield Finding("worker", "skipped", why, node)
         else:
-            yield _down(node, server, facts.silent.get(node)) or _of_dsk_yaml(node, server)
+            yield _down(facts, node, server) or _of_dsk_yaml(facts, node, server)
             yield from _stale(facts, node)
 
 
-def _down(node: int, server: ServerFacts, silent: DskError | None) -> Finding | None:
-    state = server.worker
+def _down(facts: Facts, node: int, server: ServerFacts) -> Finding | None:
+    state, in_place = server.worker.state, facts.cluster.in_place
+    up = UP.of(in_place=in_place)
     if state == MISSING:
         text = Text("there is no worker", "没有 worker")
-        return Finding("worker", "failed", text, node, None, state, RUNNING, UP)
+        return Finding("worker", "failed", text, node, None, state, RUNNING, up)
     if state != RUNNING:
         text = Text("the worker is {state}", "worker 的状态是 {state}").filled(state=state)
-        return Finding("worker", "failed", text, node, None, state, RUNNING, UP)
+        return Finding("worker", "failed", text, node, None, state, RUNNING, up)
     if server.health:
         text = Text("one cannot log in to the worker: {said}", "无法登录到 worker：{said}").filled(
             said=server.health
         )
-        return Finding("worker", "failed", text, node, None, server.health, fix=UP)
-    if silent:
+        return Finding("worker", "failed", text, node, None, server.health, fix=up)
+    if silent := facts.silent.get(node):
         text = Text(
             "the worker runs, but does not answer: {said}", "worker 在运行，但没有应答：{said}"
         ).filled(said=silent.told)
-        return Finding("worker", "failed", text, node, fix=silent.remedy or OTHER_VERSION)
+        return Finding(
+            "worker", "failed", text, node, fix=silent.remedy or OTHER_VERSION.of(in_place=in_place)
+        )
     return None
 
 
-def _of_dsk_yaml(node: int, server: ServerFacts) -> Finding:
-    if server.image and server.worker_image != server.image:
+def _of_dsk_yaml(facts: Facts, node: int, server: ServerFacts) -> Finding:
+    up = UP.of(in_place=facts.cluster.in_place)
+    image, running = server.image.id if server.image else "", server.worker.image
+    if image and running != image:
         text = Text(
             "the worker runs another image than the one that is there under that name",
             "worker 运行的镜像与该名称现在的镜像不同",
         )
-        seen, expected = server.worker_image, server.image
-        return Finding("worker", "warning", text, node, None, seen, expected, UP)
+        return Finding("worker", "warning", text, node, None, running, image, up)
     if server.files:
         text = Text(
             "its bundle differs from dsk.yaml: {files}", "它的 bundle 与 dsk.yaml 不一致：{files}"
         ).filled(files=", ".join(server.files))
-        return Finding("worker", "warning", text, node, seen=", ".join(server.files), fix=UP)
+        return Finding("worker", "warning", text, node, seen=", ".join(server.files), fix=up)
     text = Text("up", "正常运行")
-    return Finding("worker", "ok", text, node, None, server.worker, RUNNING)
+    return Finding("worker", "ok", text, node, None, server.worker.state, RUNNING)
 
 
 def stale(facts: Facts, node: int) -> Iterator[Container]:
@@ -87,3 +86,9 @@ def _stale(facts: Facts, node: int) -> Iterator[Finding]:
             "dsk check --fix，或在该服务器上：docker rm --force {name}",
         ).filled(name=container.name)
         yield Finding("worker", "warning", text, node, seen=container.name, fix=fix)
+
+
+CHECK = Check(
+    "worker", judge, ("server", "worker"), "clock",
+    facts=("engine", "image", "worker", "files"), more=("health", "containers"), launch=True,
+)  # fmt: skip

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 
 from dsk.checks.facts import Facts, WorkerFacts
 from dsk.checks.gpus import NO_GPUS_WANTED, because
-from dsk.checks.model import Finding
+from dsk.checks.model import Check, Finding
 from dsk.cluster.model import Node
 from dsk.text import Text
+from dsk.wire.agreement import FEWER_GPUS
+from dsk.wire.remedies import GPUS
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
@@ -26,27 +28,17 @@ def judge(facts: Facts) -> Iterator[Finding]:
             text = Text("it computes on {kind}", "它用 {kind} 计算").filled(kind=worker.accelerator)
             yield Finding("worker-gpus", "skipped", text, node.index)
         else:
-            yield _finding(node, worker, worker.gpus, in_place=facts.cluster.in_place)
+            fix = GPUS.of(in_place=facts.cluster.in_place)
+            yield _finding(node, worker, worker.gpus, fix)
 
 
-def _finding(node: Node, worker: WorkerFacts, seen: int, *, in_place: bool) -> Finding:
+def _finding(node: Node, worker: WorkerFacts, seen: int, fix: Text) -> Finding:
     numbers = str(seen), str(node.slots)
     if seen >= node.slots:
         text = Text("the worker sees {seen} GPU(s)", "worker 能看到 {seen} 块 GPU")
         return Finding("worker-gpus", "ok", text.filled(seen=seen), node.index, None, *numbers)
-    text = Text(
-        "slots: {slots}, but the worker sees {seen} GPU(s){problem}",
-        "slots: {slots}，但 worker 只能看到 {seen} 块 GPU{problem}",
-    ).filled(slots=node.slots, seen=seen, problem=because(worker.gpu_problem))
-    fix = _GIVE if in_place else _RESTART
+    text = FEWER_GPUS.filled(slots=node.slots, seen=seen, problem=because(worker.gpu_problem))
     return Finding("worker-gpus", "failed", text, node.index, None, *numbers, fix)
 
 
-_RESTART = Text(
-    "dsk up --force, which restarts the worker; or lower the node's slots in dsk.yaml",
-    "dsk up --force 重建 worker；或在 dsk.yaml 里减小该节点的 slots",
-)
-_GIVE = Text(
-    "lower the node's slots in dsk.yaml, or give its container the GPUs",
-    "在 dsk.yaml 里减小该节点的 slots，或给它的容器分配 GPU",
-)
+CHECK = Check("worker-gpus", judge, ("worker",), "worker-port")

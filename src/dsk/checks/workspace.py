@@ -6,20 +6,30 @@ import errno
 import os
 from collections.abc import Iterable, Iterator, Sequence
 
-from dsk.checks.facts import Facts, ServerFacts, Workspace
-from dsk.checks.model import Finding
+from dsk.checks.facts import Facts, Workspace
+from dsk.checks.model import Check, Finding
+from dsk.survey.server import ServerFacts
 from dsk.text import Text
+from dsk.wire.agreement import ALL_OR_NONE, HALF_SHARED, UNWRITABLE
+from dsk.wire.remedies import Remedy
 
 DENIED = os.strerror(errno.EACCES).lower()
 """As dsk.agent.examine says it."""
-_UP = Text(
-    "dsk up, which makes the folder and restarts the worker",
-    "dsk up：建立该目录并重建 worker",
+_UP = Remedy(
+    engine=Text(
+        "dsk up, which makes the folder and restarts the worker",
+        "dsk up：建立该目录并重建 worker",
+    ),
+    in_place=Text(
+        "make the folder there, then start that container's worker again",
+        "在那里建立该目录，然后重新启动该容器里的 worker",
+    ),
 )
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
     path = str(facts.cluster.workspace)
+    up = _UP.of(in_place=facts.cluster.in_place)
     disks = _disks(facts)
     for node, worker in facts.workers.items():
         server = facts.servers.get(node)
@@ -28,18 +38,16 @@ def judge(facts: Facts) -> Iterator[Finding]:
                 "the folder {path} is gone from the server: its worker still sees the old one",
                 "服务器上的目录 {path} 已不存在：worker 看到的仍是旧目录",
             ).filled(path=facts.cluster.workspace_source(facts.cluster.nodes[node]))
-            yield Finding("workspace", "failed", text, node, fix=_UP)
+            yield Finding("workspace", "failed", text, node, fix=up)
         elif server and _moved(server, worker.workspace):
             text = Text(
                 "the worker writes into another folder than the server's {path}, which was "
                 "replaced or mounted over since it started",
                 "worker 写入的不是服务器上现在的目录 {path}：worker 启动后该目录被重建或被挂载覆盖",
             ).filled(path=facts.cluster.workspace_source(facts.cluster.nodes[node]))
-            yield Finding("workspace", "failed", text, node, fix=_UP)
+            yield Finding("workspace", "failed", text, node, fix=up)
         elif worker.workspace.problem:
-            text = Text("{path} cannot be written: {why}", "{path} 无法写入：{why}").filled(
-                path=path, why=worker.workspace.problem
-            )
+            text = UNWRITABLE.filled(path=path, why=worker.workspace.problem)
             yield Finding("workspace", "failed", text, node, fix=_fix(facts, node))
         else:
             yield Finding("workspace", "ok", _kind(node, worker.workspace, disks), node)
@@ -80,12 +88,8 @@ def _half_shared(disks: Sequence[frozenset[int]]) -> Iterator[Finding]:
     if len(disks) > 1 and any(len(disk) > 1 for disk in disks):
         groups = sorted(sorted(disk) for disk in disks)
         names = " | ".join(", ".join(f"node{n}" for n in group) for group in groups)
-        text = Text(
-            "the workspace is one disk for some nodes only: {groups}",
-            "只有部分节点共用工作区磁盘：{groups}",
-        ).filled(groups=names)
-        fix = Text("share it with all nodes or with none", "要么所有节点共享，要么都不共享")
-        yield Finding("workspace", "failed", text, seen=names, fix=fix)
+        text = HALF_SHARED.filled(groups=names)
+        yield Finding("workspace", "failed", text, seen=names, fix=ALL_OR_NONE)
 
 
 def _fix(facts: Facts, node: int) -> Text:
@@ -101,3 +105,6 @@ def _fix(facts: Facts, node: int) -> Text:
         "there: df -h {path}; findmnt -T {path}   (full, or mounted read-only?)",
         "在该服务器上：df -h {path}; findmnt -T {path}（磁盘已满，或只读挂载？）",
     ).filled(path=path)
+
+
+CHECK = Check("workspace", judge, ("worker", "server"), "results", facts=("workspace", "place"))

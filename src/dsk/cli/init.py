@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from dsk.cluster.model import Cluster
     from dsk.connect.outcome import Outcome
-    from dsk.servers.discover import Found
+    from dsk.survey.server import ServerFacts
 
 GB = 1e9
 NO_SLOTS = 1
@@ -158,17 +158,17 @@ def _check_slots(unknown: Sequence[str]) -> None:
 
 def _ask_servers(cluster: Cluster, values: dict[str, Any], slots: Mapping[str, int | None]) -> None:
     """Completes `values` with what the servers say, and tells what they do not."""
-    from dsk.servers.discover import discover, propose_workspace
+    from dsk.servers.proposal import ask_all, propose_workspace
 
-    outcomes = discover(cluster, cluster.state_dir / "known_hosts")
+    outcomes = ask_all(cluster, cluster.state_dir / "known_hosts")
     for outcome in outcomes:
         echo(f"{outcome.node}: {_told(outcome)}")
     unknown = []
     for outcome, entry in zip(outcomes, values["nodes"], strict=True):
         if slots[outcome.node.host] is not None:
             continue
-        if outcome.value and outcome.value.gpus:
-            entry["slots"] = outcome.value.gpus
+        if outcome.value and outcome.value.gpu_devices:
+            entry["slots"] = outcome.value.gpu_devices
         else:
             unknown.append(outcome.node.host)
     _check_slots(unknown)
@@ -184,11 +184,11 @@ def _ask_servers(cluster: Cluster, values: dict[str, Any], slots: Mapping[str, i
         echo(f"workspace: {values['workspace']} (--workspace names another)")
 
 
-def _told(outcome: Outcome[Found]) -> str:
+def _told(outcome: Outcome[ServerFacts]) -> str:
     found = outcome.value
     if found is None:
         why = outcome.error.message if outcome.error else "no answer"
         return f"not asked for GPUs, interface and disks: {why}"
     interface = found.interface or f"no interface with {outcome.node.host}!"
     disks = ", ".join(f"{mount} {free / GB:.0f} GB" for mount, free in found.disks.items())
-    return f"{found.gpus} GPUs; {interface}; free: {disks or 'unknown'}"
+    return f"{found.gpu_devices} GPUs; {interface}; free: {disks or 'unknown'}"

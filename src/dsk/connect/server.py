@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from dsk.connect.engine import engine_error, open_engine
+from dsk.connect.engine import open_engine
 from dsk.connect.processes import Completed
 from dsk.errors import Unreachable
+from dsk.survey.engine import engine_error
 from dsk.text import Text
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dsk.bundle.compose import project
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
-from dsk.connect.engine import engine_error
 from dsk.errors import DskError, UserError
 from dsk.fleet import bundlefolder, network, worker
 from dsk.image.sync import registry
@@ -15,6 +14,7 @@ from dsk.image.sync.receive import clean
 from dsk.servers import containers
 from dsk.servers.contact import Trust, open_fleet, trust_nobody
 from dsk.servers.progress import NodeDone, Tell
+from dsk.survey.engine import engine_error
 
 LIMIT_S = 60.0
 MASTER = "dsk.role=master"

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dsk.bundle.compose import project
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server, open_server, processes
-from dsk.connect.engine import engine_error
 from dsk.errors import DskError
 from dsk.servers import in_place
 from dsk.servers.contact import open_fleet
+from dsk.survey.engine import engine_error
 
 LIMIT_S = 30.0
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from dsk.errors import UserError
+from dsk.survey.values import Image
 
 if TYPE_CHECKING:
     from zstandard import ZstdCompressionWriter
@@ -50,7 +51,7 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class Manifest:
-    """`content` is fleet.probe.Image's: the same on every engine that has this image. `size` is
+    """`content` is survey.values.Image's: the same on every engine that has this image. `size` is
     what the image takes there in bytes, `tar` and `packed` the lengths of `docker save`'s tar and
     of this file, `labels` those of the image that say what driver it needs."""
 
@@ -61,6 +62,12 @@ class Manifest:
     tar: int = 0
     packed: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def image(self) -> Image:
+        """As an engine has it, without what only the engine knows."""
+        platform = f"linux/{self.architecture}"
+        return Image("", self.content, self.size, platform, labels=self.labels)
 
     def page(self) -> bytes:
         told = json.dumps({"kind": KIND, "format": FORMAT, **asdict(self)}, indent=1)

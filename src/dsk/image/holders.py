@@ -8,7 +8,7 @@ from pathlib import Path
 from dsk.cluster.model import Cluster, Local
 from dsk.connect import Server, open_server
 from dsk.errors import DskError, Unreachable, UserError
-from dsk.servers.probe import Image
+from dsk.survey.values import Image
 
 INSPECT_LIMIT_S = 30.0
 

@@ -10,15 +10,15 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from dsk.checks import driver
 from dsk.cluster.model import Local
 from dsk.connect import Server, open_server, processes
-from dsk.connect.engine import engine_error
 from dsk.errors import DskError, Unreachable, UserError
 from dsk.image import archive, stall
 from dsk.image.archive import CHUNK, GB, Manifest, Progress
-from dsk.servers import driver
-from dsk.servers.probe import Image
 from dsk.servers.progress import known_total
+from dsk.survey.engine import engine_error
+from dsk.survey.values import Image
 
 INSPECT_LIMIT_S = 60.0
 # What a packed image takes of its size, with room to spare (measured: docs/decisions/0009).

@@ -9,11 +9,11 @@ from typing import Any
 
 from dsk.cluster.model import Cluster, Local, Node
 from dsk.connect import Completed, Server, open_server
-from dsk.connect.engine import engine_error
 from dsk.errors import DskError
 from dsk.image.compare import Finding, against_build, against_lock, against_node
 from dsk.image.stacklock import known_stacks, locked
 from dsk.servers.contact import open_fleet
+from dsk.survey.engine import engine_error
 from dsk.wire.imagefacts import NO_STACK, ImageFacts
 
 LIMIT_S = 900.0

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dsk.checks.facts import Facts
-from dsk.checks.worker import RUNNING, stale
+from dsk.checks.worker import stale
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
 from dsk.errors import DskError
 from dsk.preflight.worker import Inside
 from dsk.servers import workspace
 from dsk.servers.contact import open_fleet
+from dsk.survey.values import RUNNING
 from dsk.text import Text
 
 LIMIT_S = 60.0
@@ -55,13 +56,13 @@ def _mend(cluster: Cluster, node: Node, server: Server, facts: Facts) -> Iterato
         )
     if not here.workspace:
         workspace.make(server, cluster, node)
-        yield (MADE_FOR if here.worker == RUNNING else MADE).filled(
+        yield (MADE_FOR if here.worker.state == RUNNING else MADE).filled(
             folder=cluster.workspace_source(node)
         )
     for container in stale(facts, node.index):
         _run(server, ["docker", "rm", "--force", "--volumes", container.name])
         yield Text("removed the container {name}", "已删除容器 {name}").filled(name=container.name)
-    if here.worker == RUNNING:
+    if here.worker.state == RUNNING:
         yield from _mend_worker(cluster, node, server)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -17,7 +16,7 @@ from dsk.supervisor.record import Record
 from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import Workers
 from dsk.text import Text
-from dsk.wire import checkpoints
+from dsk.wire import agreement, checkpoints
 from dsk.wire.events import Notice
 from dsk.wire.jobspec import JobSpec, RecipeText
 
@@ -33,12 +32,9 @@ def check_workers(spec: JobSpec, workers: Workers, remedies: Remedies) -> None:
         found = worker.ask("accelerators", kind=spec.accelerator, limit=40)
         wanted = max(worker.node.slots) + 1
         if found["count"] is not None and found["count"] < wanted:
-            detail = f": {found['problem']}" if found["problem"] else ""
-            raise JobFailed(
-                f"{wanted} GPUs wanted, {found['count']} seen{detail}",
-                where=worker.name,
-                fix=remedies.gpus,
-            )
+            problem = f" ({found['problem']})" if found["problem"] else ""
+            text = agreement.FEWER_GPUS.filled(slots=wanted, seen=found["count"], problem=problem)
+            raise JobFailed(text, where=worker.name, fix=remedies.gpus)
 
     workers.each(check_slots)
 
@@ -63,10 +59,9 @@ def is_shared(workers: Workers) -> bool:
         first.ask("marker", name=name, action="remove")
     if any(seen) and not all(seen):
         alone = [worker.name for worker, sees in zip(others, seen, strict=True) if not sees]
-        raise JobFailed(
-            f"the workspace is one disk for some nodes, but not for {', '.join(alone)}",
-            fix="share it with all nodes or with none",
-        )
+        groups = f"not for {', '.join(alone)}"
+        text = agreement.HALF_SHARED.filled(groups=groups)
+        raise JobFailed(text, fix=agreement.ALL_OR_NONE)
     return all(seen)
 
 
@@ -91,12 +86,8 @@ def check_needed(spec: JobSpec, workers: Workers) -> None:
     ]
     problems = [f"{worker.name}: {problem.in_language('en')}" for worker, problem in found]
     if closed := [problem.values["top"] for _, problem in found if "top" in problem.values]:
-        place = shlex.quote(closed[0])
-        raise UserError(
-            "\n".join(problems),
-            fix=f"on that server, as root: chmod -R a+rX {place}   (or give it to the workers' "
-            "user: chown -R UID:GID)",
-        )
+        fix = agreement.readable(closed[0], "UID:GID")
+        raise UserError("\n".join(problems), fix=fix)
     if problems:
         own = [need.path for need in spec.needed if need.own]
         raise UserError(
@@ -114,17 +105,9 @@ def check_checkpoints(spec: JobSpec, workers: Workers) -> None:
         worker.name: checkpoints.from_raw(found)
         for worker, found in workers.ask_all("checkpoints", folder=spec.output_dir)
     }
-    if not checkpoints.differ(saved):
-        return
-    lines = [f"{name}: {checkpoints.newest(found)}" for name, found in saved.items()]
-    step = checkpoints.newest_of_all(saved)
-    choice = "" if step is None else f"resume_from_checkpoint={spec.output_dir}/checkpoint-{step}, "
-    raise UserError(
-        "\n".join(
-            [f"the nodes would resume from different checkpoints in {spec.output_dir}:", *lines]
-        ),
-        fix=f"{choice}overwrite_output_dir=true to start from the beginning, or another output_dir",
-    )
+    if found := agreement.resume(saved, spec.output_dir):
+        text, fix = found
+        raise UserError(text, fix=fix)
 
 
 def put_files(spec: JobSpec, recipe: str, workers: Workers) -> dict[str, str]:

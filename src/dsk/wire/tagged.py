@@ -17,7 +17,7 @@ class Tagged:
     def __init__(self, key: str, what: str, *kinds: type[Any]) -> None:
         self._key = key
         self._what = what
-        self._kinds = {kind.__name__.lower(): kind for kind in kinds}
+        self.kinds = {kind.__name__.lower(): kind for kind in kinds}
 
     def encode(self, message: Any) -> str:
         kind = type(message).__name__.lower()
@@ -27,7 +27,7 @@ class Tagged:
         """Raises ValueError where the line is none of these kinds."""
         try:
             raw = strictjson.loads(line)
-            kind = self._kinds[raw.pop(self._key)]
+            kind = self.kinds[raw.pop(self._key)]
             fields = {
                 name: tuple(value) if isinstance(value, list) else value
                 for name, value in known(kind, raw).items()

@@ -21,8 +21,6 @@ from dsk.checks import (
     workspace,
 )
 from dsk.checks.facts import (
-    Clock,
-    Disk,
     Facts,
     InputFile,
     JobFacts,
@@ -36,6 +34,7 @@ from dsk.checks.registry import CHECKS, chosen, judge_all
 from dsk.cluster.model import User
 from dsk.errors import UserError
 from dsk.jobs.stacks import outdated
+from dsk.survey.values import Clock, Disk
 from dsk.text import Text
 from dsk.wire import PROTOCOL
 from dsk.wire.measure import Choice, Interface, Knock, Silent

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from dsk.cluster.model import Cluster, Local, Node, SshTarget
-from dsk.connect import Completed
 from dsk.connect.local import LocalServer
 from dsk.errors import Unreachable
 from dsk.fleet import up
 from dsk.image import holders
 from dsk.image.holders import Source
 from dsk.servers.contact import Fleet
-from dsk.servers.probe import Image, Probe
 from dsk.servers.progress import NodeDone, Said, Transferred
+from dsk.survey.server import ServerFacts
+from dsk.survey.values import Image
 
 NODES = (
     Node(0, "10.0.0.11", 2, SshTarget("root", "10.0.0.11")),
@@ -24,8 +24,7 @@ NODES = (
 )
 CLUSTER = Cluster("lab", NODES, Path("dsk.yaml"))
 OLD, NEW = Image("sha256:1", "old", 1), Image("sha256:2", "new", 1)
-NO = Completed(1, b"", b"")
-PROBE = Probe(NO, NO, False, 0, False, True, OLD, None, None, False, frozenset())
+FOUND = ServerFacts(image=OLD)
 
 
 def source(found: Image) -> Source:
@@ -39,7 +38,7 @@ def test_up_names_another_image_of_this_machine(
     """All nodes have the same, old one: nothing is sent, and that is not passed over in silence."""
     monkeypatch.setattr(holders, "here", lambda _: source(mine) if mine else None)
     said: list[Said | Transferred | NodeDone] = []
-    renewed = up._distribute(CLUSTER, Fleet(NODES), {0: PROBE, 1: PROBE}, said.append)
+    renewed = up._distribute(CLUSTER, Fleet(NODES), {0: FOUND, 1: FOUND}, said.append)
     assert renewed == frozenset()
     assert ["dsk image load FILE --node node0" in str(line) for line in said] == [True] * told
 

@@ -16,9 +16,9 @@ from dsk.image.holders import Source
 from dsk.image.load import load_here
 from dsk.image.save import save
 from dsk.image.sync import hop
-from dsk.image.sync.look import There
-from dsk.servers.probe import Image
 from dsk.servers.progress import NodeDone, Said, Transferred, packing, unpacking
+from dsk.survey.server import ServerFacts
+from dsk.survey.values import Image
 
 MASTER = Node(0, "10.0.0.11", 2, SshTarget("root", "10.0.0.11"))
 CLUSTER = Cluster("lab", (MASTER,), Path("dsk.yaml"), image="dsk:x")
@@ -40,7 +40,7 @@ case $1 in
 image) [ -e "$0.lacks" ] && exit 1; echo '{INSPECTED}' ;;
 save) head -c 3000000 /dev/zero ;;
 load) cat >/dev/null; rm -f "$0.lacks" ;;
-version) echo amd64 ;;
+version) echo 27.0 linux/amd64 ;;
 info) echo /tmp ;;
 esac
 """
@@ -79,7 +79,7 @@ def test_from_this_machine_to_the_master(monkeypatch: pytest.MonkeyPatch) -> Non
     told: Told = []
     image = Image.inspected(INSPECTED)
     source = Source(LocalServer("this machine"), image, "this machine")
-    nothing = There("linux/amd64", None, None, (), "")
+    nothing = ServerFacts()
     hop.to_master(CLUSTER, LocalServer("node0"), nothing, source, told.append)
     assert told[:2] == [
         Said("sending dsk:x from this machine to node0"),

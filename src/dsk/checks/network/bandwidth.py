@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dsk.checks.model import Finding
-from dsk.checks.network.facts import Network, Pair
+from dsk.checks.model import Check, Finding
+from dsk.checks.network.facts import Network, Pair, between
 from dsk.checks.network.groups import group
 from dsk.checks.network.traffic import STAGE_2, STAGE_3, moved
 from dsk.cluster.model import Cluster
@@ -124,3 +124,6 @@ def written(rate: float) -> str:
     if rate >= 1e9:
         return f"{rate / 1e9:.1f} Gbit/s"
     return f"{rate / 1e6:.3g} Mbit/s"
+
+
+CHECK = Check(NAME, between(NAME, check), ("network",), "mtu", each=False)

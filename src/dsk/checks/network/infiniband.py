@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dsk.checks.model import Finding
-from dsk.checks.network.facts import Network
+from dsk.checks.model import Check, Finding
+from dsk.checks.network.facts import Network, judging
 from dsk.cluster.model import Cluster
 from dsk.text import Text
 from dsk.wire.measure import InfiniBand
+from dsk.wire.remedies import Remedy
 
 NAME = "infiniband"
 ACTIVE = "ACTIVE"
@@ -31,32 +32,38 @@ SOME = Text(
     "has no working InfiniBand, others have: NCCL cannot use it between them",
     "没有可用的 InfiniBand，而其他节点有：它们之间 NCCL 无法使用",
 )
-FIX_ON = Text(
-    "in dsk.yaml: network: {{infiniband: on}}, then dsk up",
-    "在 dsk.yaml 中设置 network: {{infiniband: on}}，然后运行 dsk up",
+FIX_ON = Remedy(
+    engine=Text(
+        "in dsk.yaml: network: {{infiniband: on}}, then dsk up",
+        "在 dsk.yaml 中设置 network: {{infiniband: on}}，然后运行 dsk up",
+    ),
+    in_place=Text(
+        "take containers that the platform gives the InfiniBand devices",
+        "换用平台分配了 InfiniBand 设备的容器",
+    ),
 )
 FIX_DOWN = Text(
     "look at the cable and the subnet manager (ibstat); or env: {{NCCL_IB_HCA: …}} with the others",
     "检查线缆和子网管理器（ibstat）；或用 env: {{NCCL_IB_HCA: …}} 指定其他设备",
 )
 FIX_SOME = Text(
-    "mend it there, or network: {{infiniband: off}} for all",
+    "repair it there, or network: {{infiniband: off}} for all",
     "请修复该节点，或对全部节点设置 network: {{infiniband: off}}",
 )
 
 
-def check(_: Cluster, network: Network) -> list[Finding]:
+def check(cluster: Cluster, network: Network) -> list[Finding]:
     if not network.choices:
         return []
-    if not network.infiniband:
+    if not network.of(InfiniBand):
         return [Finding(NAME, "ok", NONE)]
     found = [
-        _of(port, off=choice.infiniband_off)
-        for port in network.infiniband
+        _of(port, off=choice.infiniband_off, in_place=cluster.in_place)
+        for port in network.of(InfiniBand)
         if (choice := network.choices.get(port.node))
         and (_active(port) or (port.handed_in and not choice.infiniband_off))
     ]
-    working = {port.node for port in network.infiniband if _active(port)}
+    working = {port.node for port in network.of(InfiniBand) if _active(port)}
     for node in network.choices if working else ():
         if node not in working and not network.choices[node].infiniband_off:
             found.append(Finding(NAME, "warning", SOME, node=node, fix=FIX_SOME))
@@ -68,7 +75,7 @@ def _active(port: InfiniBand) -> bool:
     return port.state.endswith(ACTIVE)
 
 
-def _of(port: InfiniBand, *, off: bool) -> Finding:
+def _of(port: InfiniBand, *, off: bool, in_place: bool) -> Finding:
     values = {
         "device": f"{port.device} port {port.port}",
         "rate": f"{port.rate}, {port.layer}",
@@ -82,7 +89,9 @@ def _of(port: InfiniBand, *, off: bool) -> Finding:
     if off:
         return Finding(NAME, "ok", OFF.filled(**values), node=port.node, seen=seen)
     if not port.handed_in:
-        return Finding(
-            NAME, "warning", UNUSED.filled(**values), node=port.node, seen=seen, fix=FIX_ON
-        )
+        text, fix = UNUSED.filled(**values), FIX_ON.of(in_place=in_place)
+        return Finding(NAME, "warning", text, node=port.node, seen=seen, fix=fix)
     return Finding(NAME, "ok", USED.filled(**values), node=port.node, seen=seen)
+
+
+CHECK = Check(NAME, judging(check), ("network",), "port", each=False)

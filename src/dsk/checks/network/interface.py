@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-from dsk.checks.model import Finding, State
-from dsk.checks.network.facts import Network
+from dsk.checks.model import Check, Finding, State
+from dsk.checks.network.facts import Network, judging
 from dsk.cluster.model import Cluster, Node
 from dsk.text import Text
-from dsk.wire.measure import Choice, Interface
+from dsk.wire.measure import Choice, Interface, Route
+from dsk.wire.remedies import Remedy
 
 NAME = "interface"
 DOCKER_BRIDGE = re.compile(r"docker\d+|br-[0-9a-f]{12}")
@@ -50,20 +51,33 @@ ROUTE = Text(
     "packets to {peer} leave by {via}, not by {interface}, which NCCL is told to use",
     "发往 {peer} 的数据包走 {via}，而不是 NCCL 应使用的 {interface}",
 )
-FIX_NAME = Text(
-    "in dsk.yaml: network: {{interface: auto}} (or {owner}), then dsk up",
-    "在 dsk.yaml 中设置 network: {{interface: auto}}（或 {owner}），然后运行 dsk up",
+FIX_NAME = Remedy(
+    engine=Text(
+        "in dsk.yaml: network: {{interface: auto}} (or {owner}), then dsk up",
+        "在 dsk.yaml 中设置 network: {{interface: auto}}（或 {owner}），然后运行 dsk up",
+    ),
+    in_place=Text(
+        "start that container's worker again with DSK_INTERFACE={owner}",
+        "用 DSK_INTERFACE={owner} 重新启动该容器里的 worker",
+    ),
 )
-FIX_HOST = Text(
-    "write the node's LAN address into dsk.yaml, then dsk up",
-    "请在 dsk.yaml 中写入该节点的内网地址，然后运行 dsk up",
+FIX_HOST = Remedy(
+    engine=Text(
+        "write the node's LAN address into dsk.yaml, then dsk up",
+        "请在 dsk.yaml 中写入该节点的内网地址，然后运行 dsk up",
+    ),
+    in_place=Text(
+        "write the container's address on the private network into dsk.yaml",
+        "请在 dsk.yaml 中写入该容器的内网地址",
+    ),
 )
-FIX_UP = Text(
+_LINK_UP = Text(
     "on {host}, as root: ip link set dev {interface} up",
     "在 {host} 上以 root 运行：ip link set dev {interface} up",
 )
+FIX_UP = Remedy(engine=_LINK_UP, in_place=_LINK_UP)
 FIX_ROUTE = Text(
-    "give both nodes addresses of one network in dsk.yaml, or mend the route on {host}: "
+    "give both nodes addresses of one network in dsk.yaml, or correct the route on {host}: "
     "ip route get {to}",
     "请在 dsk.yaml 中为两个节点写同一网络的地址，或修正 {host} 上的路由：ip route get {to}",
 )
@@ -83,7 +97,7 @@ def _choice(cluster: Cluster, network: Network, node: Node, choice: Choice) -> F
     interfaces = network.interfaces.get(node.index, {})
     chosen = interfaces.get(choice.interface)
     owner = next((each.name for each in interfaces.values() if _has(each, node.host)), "")
-    state, text, fix = _verdict(cluster, network, node, chosen, owner)
+    state, text, remedy = _verdict(cluster, network, node, chosen, owner)
     values = {
         "interface": choice.interface,
         "addresses": " ".join(chosen.addresses) if chosen else "",
@@ -102,13 +116,13 @@ def _choice(cluster: Cluster, network: Network, node: Node, choice: Choice) -> F
         node=node.index,
         seen=choice.interface,
         expected=owner,
-        fix=fix and fix.filled(**values),
+        fix=remedy.of(in_place=cluster.in_place).filled(**values) if remedy else None,
     )
 
 
 def _verdict(
     cluster: Cluster, network: Network, node: Node, chosen: Interface | None, owner: str
-) -> tuple[State, Text, Text | None]:
+) -> tuple[State, Text, Remedy | None]:
     if not owner:
         return "failed", NO_ADDRESS, FIX_HOST
     if chosen is None:
@@ -117,7 +131,7 @@ def _verdict(
     # Another network for the data alone is a sound thing to have, where it leads to the others.
     through = any(network.gets_through(pair) for pair in network.reaches if node.index in pair)
     other = chosen.name != owner
-    causes: tuple[tuple[bool, Text, Text | None], ...] = (
+    causes: tuple[tuple[bool, Text, Remedy | None], ...] = (
         (other and docker, DOCKER, FIX_NAME),
         (other and chosen.kind == "loopback", LOOPBACK, FIX_NAME),
         (not chosen.up, DOWN, FIX_UP),
@@ -137,7 +151,7 @@ def _has(interface: Interface, address: str) -> bool:
 
 def _routes(cluster: Cluster, network: Network, node: Node, choice: Choice) -> list[Finding]:
     found = []
-    for (from_, to), route in network.routes.items():
+    for (from_, to), route in network.by_pair(Route).items():
         if from_ != node.index or route.problem or route.interface == choice.interface:
             continue
         if route.interface == "lo":  # both nodes are this machine
@@ -163,3 +177,6 @@ def _routes(cluster: Cluster, network: Network, node: Node, choice: Choice) -> l
             )
         )
     return found
+
+
+CHECK = Check(NAME, judging(check), ("network",), "login")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dsk.checks.model import Finding
-from dsk.checks.network.facts import Network
+from dsk.checks.model import Check, Finding
+from dsk.checks.network.facts import Network, between
 from dsk.checks.network.groups import group
 from dsk.checks.network.traffic import waits
 from dsk.cluster.model import Cluster
@@ -79,3 +79,6 @@ def check(cluster: Cluster, network: Network) -> list[Finding]:
 
 def written(seconds: float) -> str:
     return f"{seconds * 1e3:.3g} ms"
+
+
+CHECK = Check(NAME, between(NAME, check), ("network",), "bandwidth", each=False)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dsk.checks.model import Finding
-from dsk.checks.network.facts import Network, Pair
+from dsk.checks.model import Check, Finding
+from dsk.checks.network.facts import Network, Pair, between
 from dsk.checks.network.groups import group
 from dsk.cluster.model import Cluster
 from dsk.text import Text
@@ -54,8 +54,9 @@ FIX = Text(
 
 
 def check(cluster: Cluster, network: Network) -> list[Finding]:
-    bad = {pair: each for pair, each in network.packets.items() if each.passed < each.mtu}
-    groups = group([pair for pair, each in bad.items() if each.passed], list(network.packets))
+    packets = network.by_pair(Packet)
+    bad = {pair: each for pair, each in packets.items() if each.passed < each.mtu}
+    groups = group([pair for pair, each in bad.items() if each.passed], list(packets))
     found = [_hole_of_all(network, node, bad) for node in groups.senders]
     told = set(groups.senders)
     for pair, packet in sorted(bad.items()):
@@ -63,7 +64,7 @@ def check(cluster: Cluster, network: Network) -> list[Finding]:
             found.append(_of_pair(cluster, network, pair, packet))
     troubled = {pair[0] for pair in bad}
     for node in cluster.nodes:
-        mine = [each for pair, each in network.packets.items() if pair[0] == node.index]
+        mine = [each for pair, each in packets.items() if pair[0] == node.index]
         if mine and node.index not in troubled:
             text = OK.filled(mtu=mine[0].mtu, count=len(mine))
             found.append(Finding(NAME, "ok", text, node=node.index))
@@ -118,3 +119,6 @@ def _failed(
         expected=str(packet.mtu),
         fix=FIX.filled(**values),
     )
+
+
+CHECK = Check(NAME, between(NAME, check), ("network",), "reach")

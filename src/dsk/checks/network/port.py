@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
-from dsk.checks.facts import Facts, Listener
-from dsk.checks.model import Finding
-from dsk.checks.network.facts import Network, gather
+from dsk.checks.facts import Facts
+from dsk.checks.model import Check, Finding
+from dsk.checks.network.facts import Network
 from dsk.checks.workerport import ANY, holder
 from dsk.cluster.model import Cluster
+from dsk.survey.server import ServerFacts
 from dsk.text import Text
-from dsk.wire.measure import Port
+from dsk.wire.measure import Port, Ports
 
 NAME = "port"
 MASTER = 0
@@ -57,35 +59,36 @@ FIX_NONE = Text(
 )
 
 
+@dataclass(frozen=True)
+class Holder:
+    """A program outside the workers that listens on a port of the master's server."""
+
+    pid: int
+    name: str
+
+
 def judge(facts: Facts) -> list[Finding]:
-    return check(facts.cluster, gather(facts.network), _on_server(facts))
-
-
-def _on_server(facts: Facts) -> Mapping[int, Listener]:
-    """What listens on the master's server, where that told which program it is."""
-    server, host = facts.servers.get(MASTER), facts.cluster.master.host
-    return {
-        each.port: each
-        for each in (server.listeners if server else ())
-        if each.pid and each.address in (host, *ANY)
-    }
+    server, host = facts.servers.get(MASTER, ServerFacts()), facts.cluster.master.host
+    listeners = [each for each in server.listeners if each.address in (host, *ANY)]
+    holders = {each.port: Holder(each.pid, holder(each, server)) for each in listeners if each.pid}
+    return check(facts.cluster, Network(facts.network), holders)
 
 
 def check(
-    cluster: Cluster, network: Network, on_server: Mapping[int, Listener] = MappingProxyType({})
+    cluster: Cluster, network: Network, on_server: Mapping[int, Holder] = MappingProxyType({})
 ) -> list[Finding]:
-    ports = network.ports
-    if ports is None:
+    if not (found := network.of(Ports)):
         return []
+    ports = found[-1]
     host = cluster.master.host
     if ports.free is None:
         text = NONE.filled(first=ports.first, last=ports.last)
         return [Finding(NAME, "failed", text, node=MASTER, fix=FIX_NONE.filled(host=host))]
-    held = [_held(each, ports.free, host, on_server.get(each.port)) for each in network.held]
+    held = [_held(each, ports.free, host, on_server.get(each.port)) for each in network.of(Port)]
     return [*held, Finding(NAME, "ok", OK.filled(free=ports.free), node=MASTER)]
 
 
-def _held(port: Port, free: int, host: str, listener: Listener | None) -> Finding:
+def _held(port: Port, free: int, host: str, outside: Holder | None) -> Finding:
     values: dict[str, object] = {
         "port": port.port,
         "job": port.job,
@@ -98,9 +101,9 @@ def _held(port: Port, free: int, host: str, listener: Listener | None) -> Findin
         text, fix = JOB, FIX_JOB
     elif port.holder:
         text, fix = PROCESS, FIX_PROCESS
-    elif listener:
+    elif outside:
         text, fix = ON_SERVER, FIX_ON_SERVER
-        values |= {"holder": holder(listener), "pid": listener.pid}
+        values |= {"holder": outside.name, "pid": outside.pid}
     else:
         text, fix = OUTSIDE, FIX_OUTSIDE
     return Finding(
@@ -111,3 +114,6 @@ def _held(port: Port, free: int, host: str, listener: Listener | None) -> Findin
         seen=str(values["holder"]) or "outside the worker",
         fix=fix.filled(**values),
     )
+
+
+CHECK = Check(NAME, judge, ("network",), "latency", each=False, facts=("listeners", "owners"))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dsk.checks.model import Finding
-from dsk.checks.network.facts import Network, Pair
+from dsk.checks.model import Check, Finding
+from dsk.checks.network.facts import Network, Pair, between
 from dsk.checks.network.groups import group
 from dsk.cluster.model import Cluster
 from dsk.text import Text
+from dsk.wire.measure import Knock, Silent
 
 NAME = "reach"
 HOW = {
@@ -69,7 +70,7 @@ def check(cluster: Cluster, network: Network) -> list[Finding]:
 
 
 def _not_measured(cluster: Cluster, network: Network, node: int) -> list[Finding]:
-    knock, silent = network.knocks.get(node), network.silent.get(node)
+    knock, silent = network.by_node(Knock).get(node), network.by_node(Silent).get(node)
     if knock is None or knock.outcome == "ok":
         text = SILENT.filled(problem=silent.problem) if silent else None
         return [Finding(NAME, "skipped", text, node=node)] if text else []
@@ -120,3 +121,6 @@ def _finding(
         expected="ok",
         fix=FIX.filled(host=to.host, source=from_.host),
     )
+
+
+CHECK = Check(NAME, between(NAME, check), ("network",), "interface")

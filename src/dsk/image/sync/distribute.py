@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from dsk.checks import engine, transfer
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
 from dsk.errors import DskError, UserError
 from dsk.image import holders
-from dsk.image.sync import admission, fit, hop, public
-from dsk.image.sync.look import There, look
+from dsk.image.sync import admission, hop, public
 from dsk.image.sync.receive import receive
 from dsk.image.sync.registry import Registry, remove
 from dsk.servers.contact import Fleet, open_fleet
-from dsk.servers.probe import Image
 from dsk.servers.progress import NodeDone, Said, Tell, packing
+from dsk.servers.survey import survey
+from dsk.survey.server import ServerFacts
+from dsk.survey.values import Image
+
+FACTS = (*transfer.FACTS, "proxy", "layers")
 
 
 def distribute(cluster: Cluster, fleet: Fleet, nodes: Sequence[Node], tell: Tell) -> frozenset[int]:
@@ -42,7 +46,7 @@ def _withdraw(cluster: Cluster, node: Node, server: Server) -> None:
 def _distribute(
     cluster: Cluster, fleet: Fleet, nodes: Sequence[Node], tell: Tell
 ) -> frozenset[int]:
-    there = fleet.each(lambda node, server: look(server, cluster, str(node)))
+    there = fleet.each(lambda node, server: look(server, cluster, node))
     master = cluster.master
     try:
         if failed := fleet.error(master):
@@ -57,19 +61,29 @@ def _distribute(
     others = [
         node
         for node in nodes
-        if node in fleet.good and node != master and not there[node.index].has_content(found.image)
+        if node in fleet.good
+        and node != master
+        and not found.image.same_as(there[node.index].image)
     ]
     for node in others:
-        if unfit := fit.problem(cluster, node, found.image, there[node.index]):
+        if unfit := transfer.to_receive(cluster, node, found.image, there[node.index]):
             fleet.fail(node, unfit)
     lacking = _good(fleet, others)
     if found.exact:
         lacking = _pull_themselves(cluster, fleet, found, lacking, tell)
     if lacking:
-        proxies = {node: there[node.index].proxy_to(master.host) for node in lacking}
+        proxies = {node: there[node.index].proxy.to(master.host) for node in lacking}
         _over_the_lan(cluster, fleet, found, proxies, tell)
     new = {node.index for node in _good(fleet, others)}
     return frozenset(new if there[master.index].image else new | {master.index})
+
+
+def look(server: Server, cluster: Cluster, node: Node) -> ServerFacts:
+    """Raises Unreachable, also where the engine does not answer."""
+    found = survey(server, cluster, node, FACTS)
+    if found.engine.problem:
+        raise engine.error(found.engine.problem, str(node))
+    return found
 
 
 @dataclass(frozen=True)
@@ -78,10 +92,10 @@ class AtMaster:
 
     image: Image
     exact: str | None
-    there: There
+    there: ServerFacts
 
 
-def _at_master(cluster: Cluster, server: Server, there: There, tell: Tell) -> AtMaster:
+def _at_master(cluster: Cluster, server: Server, there: ServerFacts, tell: Tell) -> AtMaster:
     """The master's image, fetched where it lacks it. Raises DskError."""
     master = cluster.master
     exact = cluster.image if holders.by_digest(cluster.image) else None
@@ -97,19 +111,19 @@ def _at_master(cluster: Cluster, server: Server, there: There, tell: Tell) -> At
             raise DskError(
                 f"{cluster.image} was pulled and is not there", where=str(master)
             ) from None
-        if unfit := fit.mismatch(cluster, master, found, there):
+        if unfit := transfer.mismatch(found, cluster.image, there, cluster.devices, str(master)):
             public.remove(server, cluster)
             raise unfit from None
         tell(NodeDone(master, f"pulled {exact}"))
-        return AtMaster(found, exact, look(server, cluster, str(master)))
+        return AtMaster(found, exact, look(server, cluster, master))
     if source.server is server:
         if text := holders.hint(cluster, source.image):
             tell(Said(text))
     else:
-        if unfit := fit.problem(cluster, master, source.image, there):
+        if unfit := transfer.to_receive(cluster, master, source.image, there):
             raise unfit
         hop.to_master(cluster, server, there, source, tell)
-        there = look(server, cluster, str(master))
+        there = look(server, cluster, master)
     return AtMaster(source.image, exact, there)
 
 
@@ -149,7 +163,7 @@ def _over_the_lan(
     master, nodes = cluster.master, list(proxies)
     names = ", ".join(node.name for node in nodes)
     try:
-        if error := fit.cannot_serve(master, found.image, found.there):
+        if error := transfer.to_serve(master, found.image, found.there):
             raise error
         tell(Said(f"sending {cluster.image} from {master.name} to {names}"))
         tell(packing(master.name))

@@ -13,8 +13,8 @@ from dsk.errors import DskError
 from dsk.image import holders, stall
 from dsk.image.holders import Source
 from dsk.image.sync import thin
-from dsk.image.sync.look import There
 from dsk.servers.progress import Said, Tell, Transferred, known_total, packing, unpacking
+from dsk.survey.server import ServerFacts
 
 TELL_EVERY_S = 0.5
 
@@ -23,13 +23,15 @@ class NotLoaded(DskError):
     """The master's engine refused what was sent."""
 
 
-def to_master(cluster: Cluster, master: Server, there: There, source: Source, tell: Tell) -> None:
+def to_master(
+    cluster: Cluster, master: Server, there: ServerFacts, source: Source, tell: Tell
+) -> None:
     """`docker save` into the master's `docker load`, without the layers that it has; compared.
 
     Raises DskError.
     """
     layers = source.image.layers
-    left_out = thin.files(layers, there.shared(layers))
+    left_out = thin.files(layers, source.image.shared_with(there.layers))
     way = f"{cluster.image} from {source.name} to {cluster.master.name}"
     tell(Said(f"sending {way}{', without the layers that are there' if left_out else ''}"))
     try:

@@ -13,7 +13,7 @@ from dsk.cluster.model import Cluster
 from dsk.connect import Server, processes
 from dsk.errors import DskError
 from dsk.servers import containers
-from dsk.servers.probe import Image
+from dsk.survey.values import Image
 from dsk.wire.registry import Broken, Opened, Ready, decode
 
 ROLE = "dsk.role=registry"

@@ -13,8 +13,6 @@ from dsk.wire.jobspec import JobNode
 from dsk.wire.measure import (
     Choice,
     Complete,
-    InfiniBand,
-    Interface,
     Knock,
     Measured,
     Order,
@@ -24,6 +22,7 @@ from dsk.wire.measure import (
     Reach,
     Route,
     Speed,
+    of_node,
 )
 
 DROP_LIMIT_S = 5.0
@@ -78,10 +77,8 @@ class Mesh:
         self._ports(master)
 
     def _tell_look(self, node: int, look: Mapping[str, Any]) -> None:
-        for each in look["interfaces"]:
-            self._tell(Interface(node, **{**each, "addresses": tuple(each["addresses"])}))
-        for each in look["infiniband"]:
-            self._tell(InfiniBand(node, **each))
+        for each in of_node(node, look):
+            self._tell(each)
         self._tell(Choice(node, look["interface"], look["address"], look["infiniband_off"]))
 
     def _open(self, addresses: Mapping[int, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Iterator
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from dsk.agent.measure import infiniband, interfaces, packets, ports, reach, transfer
+from dsk.agent.measure.__main__ import Measure
 from dsk.agent.measure.listener import Listener
+from dsk.wire.measure import Interface, of_node
 
 HOST = "127.0.0.1"
 
@@ -139,3 +142,10 @@ def test_infiniband_as_the_kernel_shows_it(tmp_path: Path) -> None:
         "layer": "Ethernet",
         "handed_in": False,
     }
+
+
+def test_what_a_worker_measures_of_itself_is_read_by_the_supervisor() -> None:
+    look = json.loads(json.dumps(Measure("127.0.0.1")._look()))
+    found = [each for each in of_node(2, look) if isinstance(each, Interface)]
+    assert "127.0.0.1/8" in next(each for each in found if each.name == "lo").addresses
+    assert {each.node for each in found} == {2}

@@ -1,0 +1,36 @@
+"""Docker Compose v2, with which `dsk up` starts the workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dsk.checks.facts import Facts
+from dsk.checks.model import Check, Finding
+from dsk.survey.engine import GUIDE, INSTALL
+from dsk.text import Text
+
+
+def judge(facts: Facts) -> Iterator[Finding]:
+    for node, server in facts.servers.items():
+        here = server.compose
+        if server.engine.problem or here is None:
+            why = Text("the engine does not answer", "Docker 引擎没有响应")
+            yield Finding("compose", "skipped", why, node)
+        elif not here or here.lstrip("v").startswith("1."):
+            text = Text("Docker Compose v2 is missing", "缺少 Docker Compose v2")
+            yield Finding("compose", "failed", text, node, seen=here, expected="2", fix=_FIX)
+        else:
+            text = Text("Docker Compose {here} is installed", "已安装 Docker Compose {here}")
+            yield Finding("compose", "ok", text.filled(here=here), node, seen=here)
+
+
+_FIX = Text(
+    "there: sudo apt-get install docker-compose-plugin (Docker's own packages) or "
+    f"docker-compose-v2 (Ubuntu's); otherwise {INSTALL}",
+    "在该服务器上：sudo apt-get install docker-compose-plugin（Docker 官方软件源）或 "
+    f"docker-compose-v2（Ubuntu 软件源）；否则安装 Docker Engine 和 Compose v2：{GUIDE}",
+)
+
+CHECK = Check(
+    "compose", judge, ("server",), "engine", facts=("engine", "compose"), up=True, in_place=False
+)

@@ -1,0 +1,100 @@
+"""Whether an image can go to a server: for `dsk up` and `dsk image`, before anything is sent."""
+
+from __future__ import annotations
+
+from dsk.accelerators import Accelerator
+from dsk.checks import driver
+from dsk.cluster.model import Cluster, Node
+from dsk.errors import DskError
+from dsk.survey.server import ServerFacts
+from dsk.survey.values import Image
+from dsk.text import Text
+
+GB = 1e9
+FACTS = ("engine", "engine_disk", "image", "gpu_devices", "driver")
+
+RECEIVING = Text(
+    "the image takes {needed} GB while it is received, {free} GB are free there",
+    "接收镜像时需要 {needed} GB，那里只有 {free} GB 可用",
+)
+SENDING = Text(
+    "sending the image needs {needed} GB, {free} GB are free there",
+    "发送镜像需要 {needed} GB，那里只有 {free} GB 可用",
+)
+LOADING = Text(
+    "`docker load` needs about {needed} GB for a while where Docker keeps its images, and "
+    "{free} GB are free",
+    "`docker load` 期间 Docker 存放镜像的磁盘约需 {needed} GB，只有 {free} GB 可用",
+)
+
+
+# The image, and its layers as they came, which an engine keeps until it has unpacked them: of
+# dsk:cu128, compressed, at worst three fifths.
+ROOM_TO_RECEIVE = 1.6
+# What `docker save` writes before it says a word, and the layers, not compressed at worst.
+ROOM_TO_SERVE = 2.0
+
+
+def to_receive(cluster: Cluster, node: Node, image: Image, server: ServerFacts) -> DskError | None:
+    """Why the node cannot take the image, which it lacks."""
+    where = str(node)
+    if error := mismatch(image, cluster.image, server, cluster.devices, where):
+        return error
+    # How much the layers that are missing take is known once they were read.
+    if image.shared_with(server.layers):
+        return None
+    return no_room(RECEIVING, image.size * ROOM_TO_RECEIVE, server, where)
+
+
+def to_serve(node: Node, image: Image, server: ServerFacts) -> DskError | None:
+    """Why the master cannot give the image to others."""
+    return no_room(SENDING, image.size * ROOM_TO_SERVE, server, str(node))
+
+
+def mismatch(
+    image: Image,
+    reference: str,
+    server: ServerFacts,
+    devices: Accelerator,
+    where: str,
+    *,
+    error: type[DskError] = DskError,
+) -> DskError | None:
+    """Why the image would not run on the server; `error` is that of another processor."""
+    if server.engine.platform != image.platform:
+        return error(
+            Text(
+                "the image {reference} is for {platform}, this server is {here}",
+                "镜像 {reference} 适用于 {platform}，而这台服务器是 {here}",
+            ).filled(reference=reference, platform=image.platform, here=server.engine.platform),
+            where=where,
+            fix=Text(
+                "all nodes of a cluster have one processor architecture; take this one out of "
+                "dsk.yaml, or build the image on such a machine: make image",
+                "一个集群的所有节点须是同一种处理器架构；从 dsk.yaml 中去掉此节点，"
+                "或在同类机器上构建镜像：make image",
+            ),
+        )
+    if not devices.server_devices:
+        return None
+    found = driver.against_image(0, server, image, devices)
+    if found.state != "failed":
+        return None
+    return found.error(found.text, where=where, fix=found.fix)
+
+
+def no_room(why: Text, needed: float, server: ServerFacts, where: str) -> DskError | None:
+    """`why` is one of the texts above; an engine whose data is elsewhere may have room."""
+    disk = server.engine_disk
+    if disk is None or disk.free >= needed:
+        return None
+    return DskError(
+        why.filled(needed=f"{needed / GB:.1f}", free=f"{disk.free / GB:.1f}"),
+        where=where,
+        fix=Text(
+            "make room on the disk of the engine (there: docker system df; docker image prune), "
+            "or move its data-root to a larger one",
+            "在 Docker 的磁盘上腾出空间（在该服务器上：docker system df；docker image prune），"
+            "或把 data-root 移到更大的磁盘",
+        ),
+    )
