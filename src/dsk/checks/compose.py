@@ -5,23 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dsk.checks.facts import Facts
-from dsk.checks.model import Check, Finding
+from dsk.checks.model import Check, Finding, each_server
+from dsk.cluster.model import Node
 from dsk.survey.engine import GUIDE, INSTALL
+from dsk.survey.server import ServerFacts
 from dsk.text import Text
 
 
-def judge(facts: Facts) -> Iterator[Finding]:
-    for node, server in facts.servers.items():
-        here = server.compose
-        if server.engine.problem or here is None:
-            why = Text("the engine does not answer", "Docker 引擎没有响应")
-            yield Finding("compose", "skipped", why, node)
-        elif not here or here.lstrip("v").startswith("1."):
-            text = Text("Docker Compose v2 is missing", "缺少 Docker Compose v2")
-            yield Finding("compose", "failed", text, node, seen=here, expected="2", fix=_FIX)
-        else:
-            text = Text("Docker Compose {here} is installed", "已安装 Docker Compose {here}")
-            yield Finding("compose", "ok", text.filled(here=here), node, seen=here)
+def _judge(_: Facts, node: Node, server: ServerFacts) -> Iterator[Finding]:
+    here = server.compose or ""
+    if not here or here.lstrip("v").startswith("1."):
+        text = Text("Docker Compose v2 is missing", "缺少 Docker Compose v2")
+        yield Finding("compose", "failed", text, node.index, seen=here, expected="2", fix=_FIX)
+    else:
+        text = Text("Docker Compose {here} is installed", "已安装 Docker Compose {here}")
+        yield Finding("compose", "ok", text.filled(here=here), node.index, seen=here)
 
 
 _FIX = Text(
@@ -31,6 +29,7 @@ _FIX = Text(
     f"docker-compose-v2（Ubuntu 软件源）；否则安装 Docker Engine 和 Compose v2：{GUIDE}",
 )
 
+judge = each_server("compose", _judge, engine=True)
 CHECK = Check(
     "compose", judge, ("server",), "engine", facts=("engine", "compose"), up=True, in_place=False
 )

@@ -25,42 +25,40 @@ def judge(facts: Facts) -> Iterator[Finding]:
 
 def _finding(facts: Facts, node: int, worker: WorkerFacts, model: WorkerFacts) -> Finding:
     here, usual = worker.content_id, model.content_id
-    in_place = facts.cluster.in_place
-    fix = DIFFERENCE.of(in_place=in_place)
+    kind, wanted = worker.accelerator, facts.cluster.accelerator
+    recorded = {name: worker.stack[name] for name in worker.packages if name in worker.stack}
+
+    def failed(text: Text, remedy: Remedy, seen: str = here, expected: str = usual) -> Finding:
+        fix = remedy.of(in_place=facts.cluster.in_place)
+        return Finding("image", "failed", text, node, None, seen, expected, fix)
+
     if worker.protocol != PROTOCOL:
         text = agreement.PROTOCOL.filled(here=worker.protocol, own=PROTOCOL)
-        seen, expected = str(worker.protocol), str(PROTOCOL)
-        return Finding("image", "failed", text, node, None, seen, expected, fix)
-    if worker.accelerator != facts.cluster.accelerator:
-        seen, expected = worker.accelerator, facts.cluster.accelerator
-        text = agreement.ACCELERATOR.filled(here=seen, wanted=expected)
-        return Finding("image", "failed", text, node, None, seen, expected, fix)
+        return failed(text, DIFFERENCE, str(worker.protocol), str(PROTOCOL))
+    if kind != wanted:
+        text = agreement.ACCELERATOR.filled(here=kind, wanted=wanted)
+        return failed(text, DIFFERENCE, kind, wanted)
     if versions := differences(worker.packages, model.packages):
-        text = Text(
-            "its Python packages differ from the other nodes': {versions}",
-            "它的 Python 包与其他节点不同：{versions}",
-        ).filled(versions=", ".join(versions))
         # Of the same image, they were changed in the container.
-        fix = (_VERIFY if here == usual else _SYNC).of(in_place=in_place)
-        return Finding("image", "failed", text, node, None, here, usual, fix)
+        text = _PACKAGES.filled(versions=", ".join(versions))
+        return failed(text, _VERIFY if here == usual else _SYNC)
     if here != usual:
         difference = agreement.instead_of(here, usual)
         text = agreement.IMAGE.filled(others=_THE_OTHERS, difference=difference)
-        return Finding(
-            "image", "failed", text, node, None, here, usual, _SYNC.of(in_place=in_place)
-        )
-    recorded = {name: worker.stack[name] for name in worker.packages if name in worker.stack}
-    if recorded and (
-        altered := differences({name: worker.packages[name] for name in recorded}, recorded)
-    ):
-        text = Text(
-            "its Python packages are not those that its image was built with: {versions}",
-            "它的 Python 包与镜像构建时不同：{versions}",
-        ).filled(versions=", ".join(altered))
-        return Finding("image", "failed", text, node, fix=_VERIFY.of(in_place=in_place))
+        return failed(text, _SYNC)
+    if altered := differences({name: worker.packages[name] for name in recorded}, recorded):
+        return failed(_ALTERED.filled(versions=", ".join(altered)), _VERIFY, "", "")
     return Finding("image", "ok", Text("the same", "一致"), node, None, here, usual)
 
 
+_PACKAGES = Text(
+    "its Python packages differ from the other nodes': {versions}",
+    "它的 Python 包与其他节点不同：{versions}",
+)
+_ALTERED = Text(
+    "its Python packages are not those that its image was built with: {versions}",
+    "它的 Python 包与镜像构建时不同：{versions}",
+)
 _THE_OTHERS = Text("the other nodes'", "其他节点")
 _SYNC = Remedy(
     engine=Text(

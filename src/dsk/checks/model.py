@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from dsk.checks.facts import Facts, Need
+from dsk.cluster.model import Node
 from dsk.errors import DskError
+from dsk.survey.server import ServerFacts
 from dsk.text import Text
 
 State = Literal["ok", "warning", "failed", "skipped"]
@@ -33,6 +35,39 @@ class Finding:
     fix: Text | None = None
     error: type[DskError] = DskError
 
+    def filled(self, **values: Any) -> Finding:
+        """Both `text` and `fix` may have these fields."""
+        fix = self.fix and self.fix.filled(**values)
+        return replace(self, text=self.text.filled(**values), fix=fix)
+
+
+Judge = Callable[[Facts], Iterable[Finding]]
+NO_GPUS_WANTED = Text("accelerator: cpu in dsk.yaml", "dsk.yaml 里是 accelerator: cpu")
+NO_ENGINE = Text("the engine does not answer", "Docker 引擎没有响应")
+
+
+def each_server(
+    name: str,
+    judge: Callable[[Facts, Node, ServerFacts], Iterable[Finding]],
+    *,
+    engine: bool = False,
+    gpus: bool = False,
+) -> Judge:
+    """`judge` of every server that answered. It needs an `engine` that answers, or `gpus` that the
+    cluster uses: without them the check is skipped."""
+
+    def judge_all(facts: Facts) -> Iterator[Finding]:
+        no_gpus = gpus and not facts.cluster.devices.server_devices
+        for index, server in facts.servers.items():
+            if no_gpus:
+                yield Finding(name, "skipped", NO_GPUS_WANTED, index)
+            elif engine and server.engine.problem:
+                yield Finding(name, "skipped", NO_ENGINE, index)
+            else:
+                yield from judge(facts, facts.cluster.nodes[index], server)
+
+    return judge_all
+
 
 @dataclass(frozen=True)
 class Check:
@@ -48,7 +83,7 @@ class Check:
     """
 
     name: str
-    judge: Callable[[Facts], Iterable[Finding]]
+    judge: Judge
     needs: tuple[Need, ...]
     after: str
     each: bool = True

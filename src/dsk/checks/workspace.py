@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from dsk.checks.facts import Facts, Workspace
 from dsk.checks.model import Check, Finding
@@ -28,30 +29,33 @@ _UP = Remedy(
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
-    path = str(facts.cluster.workspace)
-    up = _UP.of(in_place=facts.cluster.in_place)
     disks = _disks(facts)
+    up = _UP.of(in_place=facts.cluster.in_place)
     for node, worker in facts.workers.items():
-        server = facts.servers.get(node)
+        server, problem = facts.servers.get(node), worker.workspace.problem
         if server and not server.workspace:
-            text = Text(
-                "the folder {path} is gone from the server: its worker still sees the old one",
-                "服务器上的目录 {path} 已不存在：worker 看到的仍是旧目录",
-            ).filled(path=facts.cluster.workspace_source(facts.cluster.nodes[node]))
-            yield Finding("workspace", "failed", text, node, fix=up)
+            found = Finding("workspace", "failed", GONE, node, fix=up)
         elif server and _moved(server, worker.workspace):
-            text = Text(
-                "the worker writes into another folder than the server's {path}, which was "
-                "replaced or mounted over since it started",
-                "worker 写入的不是服务器上现在的目录 {path}：worker 启动后该目录被重建或被挂载覆盖",
-            ).filled(path=facts.cluster.workspace_source(facts.cluster.nodes[node]))
-            yield Finding("workspace", "failed", text, node, fix=up)
-        elif worker.workspace.problem:
-            text = UNWRITABLE.filled(path=path, why=worker.workspace.problem)
-            yield Finding("workspace", "failed", text, node, fix=_fix(facts, node))
+            found = Finding("workspace", "failed", MOVED, node, fix=up)
+        elif problem:
+            text = UNWRITABLE.filled(path=facts.cluster.workspace, why=problem)
+            found = Finding("workspace", "failed", text, node, fix=_fix(facts, node))
         else:
-            yield Finding("workspace", "ok", _kind(node, worker.workspace, disks), node)
+            found = Finding("workspace", "ok", _kind(node, worker.workspace, disks), node)
+        folder = facts.cluster.workspace_source(facts.cluster.nodes[node])
+        yield replace(found, text=found.text.filled(folder=folder))
     yield from _half_shared(disks)
+
+
+GONE = Text(
+    "the folder {folder} is gone from the server: its worker still sees the old one",
+    "服务器上的目录 {folder} 已不存在：worker 看到的仍是旧目录",
+)
+MOVED = Text(
+    "the worker writes into another folder than the server's {folder}, which was replaced or "
+    "mounted over since it started",
+    "worker 写入的不是服务器上现在的目录 {folder}：worker 启动后该目录被重建或被挂载覆盖",
+)
 
 
 def _moved(server: ServerFacts, workspace: Workspace) -> bool:

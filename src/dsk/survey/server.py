@@ -36,6 +36,7 @@ _NVIDIA_SMI = (
     "<fb_memory_usage><total>24564 MiB</total><used>1 MiB</used></fb_memory_usage></gpu>"
     "</nvidia_smi_log>"
 )
+_DF = "Filesystem 1-blocks Used Available Capacity Mounted on\n/dev/sda1 100 40 60 40% {}"
 _MIB = 1 << 20
 
 FUNCTIONS = r"""
@@ -56,6 +57,7 @@ class ServerFacts:
     clock: Clock = Clock(0.0, 0.0)
     problems: Mapping[str, str] = field(default_factory=dict)
 
+    # A table: what is asked, how the answer is read, and an example.
     # fmt: off
     engine: Engine = fact(
         "docker version --format '{{.Server.Version}} {{.Server.Os}}/{{.Server.Arch}}'",
@@ -97,7 +99,7 @@ class ServerFacts:
     engine_disk: Disk | None = fact(
         "df -PB1 \"$(docker info --format '{{.DockerRootDir}}')\" 2>/dev/null", parse.disk,
         NoneType,
-        example="Filesystem 1-blocks Used Available Capacity Mounted on\n" "/dev/sda1 100 40 60 40% /var/lib/docker",
+        example=_DF.format("/var/lib/docker"),
         meaning=Disk("/var/lib/docker", 100, 60))
     """None also where the engine's data is not on this server, as with Docker Desktop."""
     gpu_devices: int = fact(
@@ -119,7 +121,8 @@ class ServerFacts:
     listeners: tuple[Listener, ...] = fact(
         "ss -Hltnp 2>/dev/null || awk '$4 == \"0A\" { print $2 }' /proc/net/tcp", parse.listeners,
         tuple,
-        example='LISTEN 0 128 10.0.0.11:2222 0.0.0.0:* users:(("sshd",pid=812,fd=3))\n' "LISTEN 0 4096 *:29500 *:*",
+        example='LISTEN 0 128 10.0.0.11:2222 0.0.0.0:* users:(("sshd",pid=812,fd=3))\n'
+        "LISTEN 0 4096 *:29500 *:*",
         meaning=(Listener("10.0.0.11", 2222, "sshd", 812), Listener("*", 29500)))
     owners: Mapping[int, str] = fact(r"""
 for id in $(ss -Hltnp 2>/dev/null | grep -oE 'pid=[0-9]+' | cut -d= -f2 | sort -u
@@ -158,7 +161,7 @@ for place in . .dsk .cache; do [ ! -e $place ] || $as test -w $place || echo $pl
         'place=$workspace; while [ "$place" ] && [ ! -d "$place" ]; do place=${place%/*}; done\n'
         'df -PB1 "${place:-/}"',
         parse.disk, NoneType,
-        example="Filesystem 1-blocks Used Available Capacity Mounted on\n" "/dev/sda1 100 40 60 40% /my data",
+        example=_DF.format("/my data"),
         meaning=Disk("/my data", 100, 60))
     disks: Mapping[str, int] = fact(
         "df -PkT 2>/dev/null | awk -v DISKS='^(ext|xfs|btrfs|zfs|nfs|ceph|lustre|fuse)' '\n"
@@ -215,7 +218,7 @@ def asking(names: Iterable[str], variables: Mapping[str, str]) -> str:
     return script(facts, variables, FUNCTIONS)
 
 
-def read(output: str, accelerator: Accelerator, *, clock: Clock | None = None) -> ServerFacts:
+def read(output: str, accelerator: Accelerator) -> ServerFacts:
     """Read what the script printed on a server whose cluster uses `accelerator`."""
     found: dict[str, Any] = {}
     problems: dict[str, str] = {}
@@ -225,8 +228,6 @@ def read(output: str, accelerator: Accelerator, *, clock: Clock | None = None) -
             found[name] = FACTS[name].parse(answer)
         except (ValueError, LookupError) as error:
             problems[name] = str(error)
-    if clock:
-        found["clock"] = clock
     # An engine that answers and then hangs does not answer.
     for name in ("image", "worker"):
         hung = name in told and told[name].code == HUNG

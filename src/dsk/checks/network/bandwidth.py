@@ -50,14 +50,8 @@ FIX_STALLED = Text(
 def check(cluster: Cluster, network: Network) -> list[Finding]:
     rates = {pair: each.rate for pair, each in network.speeds.items() if each.rate > 0}
     found = [
-        Finding(
-            NAME,
-            "failed",
-            STALLED.filled(peer=str(cluster.nodes[pair[1]])),
-            node=pair[0],
-            peer=pair[1],
-            seen=each.problem or "0",
-            fix=FIX_STALLED,
+        Finding(NAME, "failed", STALLED, *pair, each.problem or "0", "", FIX_STALLED).filled(
+            peer=str(cluster.nodes[pair[1]])
         )
         for pair, each in network.speeds.items()
         if pair not in rates
@@ -99,23 +93,15 @@ def _warning(
     chosen = network.chosen(node) if node is not None else None
     device = chosen.speed * 1e6 if chosen and chosen.speed else None
     less = device is not None and rate < min(device, ENOUGH) / 2
-    more = DEVICE.filled(speed=written(device)) if device and less else Text("", "")
-    return Finding(
-        NAME,
-        "warning",
-        text.filled(
-            rate=written(rate),
-            peer=str(cluster.nodes[peer]) if peer is not None else "",
-            z3_gb=f"{z3 / 1e9:.0f}",
-            z2_gb=f"{z2 / 1e9:.0f}",
-            z3_s=f"{z3 * 8 / rate:.0f}",
-            z2_s=f"{z2 * 8 / rate:.0f}",
-        ),
-        node=node,
-        peer=peer,
-        seen=written(rate),
-        expected=written(ENOUGH),
-        fix=FIX.filled(more=more),
+    seen = written(rate)
+    return Finding(NAME, "warning", text, node, peer, seen, written(ENOUGH), FIX).filled(
+        rate=seen,
+        peer=str(cluster.nodes[peer]) if peer is not None else "",
+        z3_gb=f"{z3 / 1e9:.0f}",
+        z2_gb=f"{z2 / 1e9:.0f}",
+        z3_s=f"{z3 * 8 / rate:.0f}",
+        z2_s=f"{z2 * 8 / rate:.0f}",
+        more=DEVICE.filled(speed=written(device)) if device and less else Text("", ""),
     )
 
 

@@ -76,22 +76,18 @@ def _active(port: InfiniBand) -> bool:
 
 
 def _of(port: InfiniBand, *, off: bool, in_place: bool) -> Finding:
-    values = {
-        "device": f"{port.device} port {port.port}",
-        "rate": f"{port.rate}, {port.layer}",
-        "state": port.state,
-    }
     seen = f"{port.state}, {port.rate}, {port.layer}"
     if not _active(port):
-        return Finding(
-            NAME, "warning", DOWN.filled(**values), node=port.node, seen=seen, fix=FIX_DOWN
-        )
-    if off:
-        return Finding(NAME, "ok", OFF.filled(**values), node=port.node, seen=seen)
-    if not port.handed_in:
-        text, fix = UNUSED.filled(**values), FIX_ON.of(in_place=in_place)
-        return Finding(NAME, "warning", text, node=port.node, seen=seen, fix=fix)
-    return Finding(NAME, "ok", USED.filled(**values), node=port.node, seen=seen)
+        finding = Finding(NAME, "warning", DOWN, port.node, seen=seen, fix=FIX_DOWN)
+    elif off:
+        finding = Finding(NAME, "ok", OFF, port.node, seen=seen)
+    elif not port.handed_in:
+        fix = FIX_ON.of(in_place=in_place)
+        finding = Finding(NAME, "warning", UNUSED, port.node, seen=seen, fix=fix)
+    else:
+        finding = Finding(NAME, "ok", USED, port.node, seen=seen)
+    device, rate = f"{port.device} port {port.port}", f"{port.rate}, {port.layer}"
+    return finding.filled(device=device, rate=rate, state=port.state)
 
 
 CHECK = Check(NAME, judging(check), ("network",), "port", each=False)

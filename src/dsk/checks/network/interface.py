@@ -98,25 +98,15 @@ def _choice(cluster: Cluster, network: Network, node: Node, choice: Choice) -> F
     chosen = interfaces.get(choice.interface)
     owner = next((each.name for each in interfaces.values() if _has(each, node.host)), "")
     state, text, remedy = _verdict(cluster, network, node, chosen, owner)
-    values = {
-        "interface": choice.interface,
-        "addresses": " ".join(chosen.addresses) if chosen else "",
-        "host": node.host,
-        "owner": owner,
-        "all": ", ".join(
-            f"{each.name} {' '.join(each.addresses)}"
-            for each in interfaces.values()
-            if each.addresses
-        ),
-    }
-    return Finding(
-        NAME,
-        state,
-        text.filled(**values),
-        node=node.index,
-        seen=choice.interface,
-        expected=owner,
-        fix=remedy.of(in_place=cluster.in_place).filled(**values) if remedy else None,
+    fix = remedy.of(in_place=cluster.in_place) if remedy else None
+    finding = Finding(NAME, state, text, node.index, None, choice.interface, owner, fix)
+    known = [each for each in interfaces.values() if each.addresses]
+    return finding.filled(
+        interface=choice.interface,
+        addresses=" ".join(chosen.addresses) if chosen else "",
+        host=node.host,
+        owner=owner,
+        all=", ".join(f"{each.name} {' '.join(each.addresses)}" for each in known),
     )
 
 
@@ -157,25 +147,10 @@ def _routes(cluster: Cluster, network: Network, node: Node, choice: Choice) -> l
         if route.interface == "lo":  # both nodes are this machine
             continue
         peer = cluster.nodes[to]
-        values = {
-            "peer": str(peer),
-            "via": route.interface,
-            "interface": choice.interface,
-            "host": node.host,
-            "to": peer.host,
-        }
-        found.append(
-            Finding(
-                NAME,
-                "warning",
-                ROUTE.filled(**values),
-                node=node.index,
-                peer=to,
-                seen=route.interface,
-                expected=choice.interface,
-                fix=FIX_ROUTE.filled(**values),
-            )
-        )
+        seen, expected = route.interface, choice.interface
+        finding = Finding(NAME, "warning", ROUTE, node.index, to, seen, expected, FIX_ROUTE)
+        values = {"peer": str(peer), "to": peer.host, "host": node.host}
+        found.append(finding.filled(via=seen, interface=expected, **values))
     return found
 
 

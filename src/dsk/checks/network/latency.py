@@ -47,23 +47,11 @@ def check(cluster: Cluster, network: Network) -> list[Finding]:
     found = []
 
     def warning(text: Text, rtt: float, node: int | None, peer: int | None = None) -> None:
-        values = {
-            "rtt": written(rtt),
-            "waits": f"{waits(rtt, len(cluster.nodes)):.1f}",
-            "peer": str(cluster.nodes[peer]) if peer is not None else "",
-        }
-        found.append(
-            Finding(
-                NAME,
-                "warning",
-                text.filled(**values),
-                node=node,
-                peer=peer,
-                seen=written(rtt),
-                expected=f"< {written(MUCH_S)}",
-                fix=FIX,
-            )
-        )
+        seen, expected = written(rtt), f"< {written(MUCH_S)}"
+        finding = Finding(NAME, "warning", text, node, peer, seen, expected, FIX)
+        waiting = f"{waits(rtt, len(cluster.nodes)):.1f}"
+        other = str(cluster.nodes[peer]) if peer is not None else ""
+        found.append(finding.filled(rtt=seen, waits=waiting, peer=other))
 
     if groups.everywhere:
         warning(EVERYWHERE, max(times.values()), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dsk.checks.model import Check, Finding
+from dsk.checks.model import Check, Finding, State
 from dsk.checks.network.facts import Network, Pair, between
 from dsk.checks.network.groups import group
 from dsk.cluster.model import Cluster
@@ -103,22 +103,11 @@ def _failed(
     only_warn: bool = False,
 ) -> Finding:
     chosen = network.chosen(packet.node)
-    values = {
-        "passed": packet.passed,
-        "mtu": packet.mtu,
-        "peer": peer,
-        "interface": chosen.name if chosen else "?",
-    }
-    return Finding(
-        NAME,
-        "warning" if only_warn else "failed",
-        text.filled(**values),
-        node=packet.node,
-        peer=about,
-        seen=str(packet.passed),
-        expected=str(packet.mtu),
-        fix=FIX.filled(**values),
-    )
+    state: State = "warning" if only_warn else "failed"
+    seen, expected = str(packet.passed), str(packet.mtu)
+    finding = Finding(NAME, state, text, packet.node, about, seen, expected, FIX)
+    name = chosen.name if chosen else "?"
+    return finding.filled(passed=seen, mtu=expected, peer=peer, interface=name)
 
 
 CHECK = Check(NAME, between(NAME, check), ("network",), "reach")

@@ -89,31 +89,19 @@ def check(
 
 
 def _held(port: Port, free: int, host: str, outside: Holder | None) -> Finding:
-    values: dict[str, object] = {
-        "port": port.port,
-        "job": port.job,
-        "holder": port.holder,
-        "pid": port.pid,
-        "free": free,
-        "host": host,
-    }
+    name, pid = port.holder, port.pid
     if port.job:
         text, fix = JOB, FIX_JOB
     elif port.holder:
         text, fix = PROCESS, FIX_PROCESS
     elif outside:
         text, fix = ON_SERVER, FIX_ON_SERVER
-        values |= {"holder": outside.name, "pid": outside.pid}
+        name, pid = outside.name, outside.pid
     else:
         text, fix = OUTSIDE, FIX_OUTSIDE
-    return Finding(
-        NAME,
-        "warning",
-        text.filled(**values),
-        node=MASTER,
-        seen=str(values["holder"]) or "outside the worker",
-        fix=fix.filled(**values),
-    )
+    seen = name or "outside the worker"
+    finding = Finding(NAME, "warning", text, MASTER, seen=seen, fix=fix)
+    return finding.filled(port=port.port, job=port.job, holder=name, pid=pid, free=free, host=host)
 
 
 CHECK = Check(NAME, judge, ("network",), "latency", each=False, facts=("listeners", "owners"))

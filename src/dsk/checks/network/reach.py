@@ -74,23 +74,14 @@ def _not_measured(cluster: Cluster, network: Network, node: int) -> list[Finding
     if knock is None or knock.outcome == "ok":
         text = SILENT.filled(problem=silent.problem) if silent else None
         return [Finding(NAME, "skipped", text, node=node)] if text else []
-    how = HOW[knock.outcome].filled(problem=knock.problem)
-    values = {
-        "port": cluster.worker_port,
-        "host": cluster.nodes[node].host,
-        "master": cluster.master.host,
-        "how": how,
-    }
-    finding = Finding(
-        NAME,
-        "failed",
-        KNOCK.filled(**values),
-        node=node,
-        seen=knock.outcome,
-        expected="ok",
-        fix=FIX_KNOCK.filled(**values),
+    finding = Finding(NAME, "failed", KNOCK, node, None, knock.outcome, "ok", FIX_KNOCK)
+    filled = finding.filled(
+        port=cluster.worker_port,
+        host=cluster.nodes[node].host,
+        master=cluster.master.host,
+        how=HOW[knock.outcome].filled(problem=knock.problem),
     )
-    return [finding]
+    return [filled]
 
 
 def _finding(
@@ -103,23 +94,14 @@ def _finding(
     peer: int | None = None,
 ) -> Finding:
     reach = network.reaches[pair]
-    how = HOW[reach.outcome].filled(problem=reach.problem)
-    one_way = network.gets_through((pair[1], pair[0]))
     from_, to = cluster.nodes[pair[0]], cluster.nodes[pair[1]]
-    text = text.filled(
+    one_way = network.gets_through((pair[1], pair[0]))
+    return Finding(NAME, "failed", text, node, peer, reach.outcome, "ok", FIX).filled(
         peer=str(to),
-        how=how,
+        how=HOW[reach.outcome].filled(problem=reach.problem),
         other=ONE_WAY if one_way else "",
-    )
-    return Finding(
-        NAME,
-        "failed",
-        text,
-        node=node,
-        peer=peer,
-        seen=reach.outcome,
-        expected="ok",
-        fix=FIX.filled(host=to.host, source=from_.host),
+        host=to.host,
+        source=from_.host,
     )
 
 
