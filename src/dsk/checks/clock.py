@@ -50,4 +50,4 @@ _FIX = Remedy(
     ),
 )
 
-CHECK = Check("clock", judge, ("server",), "ram", launch=True)
+CHECK = Check("clock", judge, ("server",), "ram", asked_by=("launch",))

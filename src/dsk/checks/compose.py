@@ -31,5 +31,6 @@ _FIX = Text(
 
 judge = each_server("compose", _judge, engine=True)
 CHECK = Check(
-    "compose", judge, ("server",), "engine", facts=("engine", "compose"), up=True, in_place=False
-)
+    "compose", judge, ("server",), "engine",
+    facts=("engine", "compose"), asked_by=("init", "up"), in_place=False,
+)  # fmt: skip

@@ -41,5 +41,5 @@ def _finding(node: Node, disk: Disk, little: Finding) -> Finding:
 
 CHECK = Check(
     "disk", each_server("disk", _judge), ("server",), "user",
-    facts=("workspace_disk",), more=("engine_disk",), launch=True,
+    facts=("workspace_disk",), more=("engine_disk",), asked_by=("launch",),
 )  # fmt: skip

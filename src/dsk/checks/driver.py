@@ -85,5 +85,5 @@ def against_image(
 judge = each_server("driver", _judge, gpus=True)
 CHECK = Check(
     "driver", judge, ("server",), "compose",
-    facts=("gpu_devices", "driver", "image"), launch=True, up=True,
+    facts=("gpu_devices", "driver", "image"), asked_by=("init", "launch", "up"),
 )  # fmt: skip

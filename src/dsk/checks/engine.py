@@ -40,5 +40,5 @@ _FIX = Text("there: sudo systemctl start docker", "在该服务器上：sudo sys
 
 CHECK = Check(
     "engine", judge, ("server",), "server",
-    facts=("engine",), launch=True, up=True, in_place=False,
+    facts=("engine",), asked_by=("init", "launch", "up"), in_place=False,
 )  # fmt: skip

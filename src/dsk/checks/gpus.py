@@ -118,5 +118,5 @@ def _cpus(facts: Facts, node: Node, server: ServerFacts) -> Finding:
 judge = each_server("gpus", _judge)
 CHECK = Check(
     "gpus", judge, ("server",), "toolkit",
-    facts=("gpu_devices", "cpus"), more=("gpus",), up=True,
+    facts=("gpu_devices", "cpus"), more=("gpus",), asked_by=("up",),
 )  # fmt: skip

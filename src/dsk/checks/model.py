@@ -78,8 +78,8 @@ class Check:
     this one follows.
 
     `facts` of servers are what it judges; of `more` it says more where `dsk check` asks for them.
-    `launch` and `up`: `dsk launch` and `dsk up` ask it too. `in_place` False: it has nothing to say
-    of servers that are containers.
+    `asked_by`: the other commands that ask it. `in_place` False: it has nothing to say of servers
+    that are containers.
     """
 
     name: str
@@ -90,6 +90,5 @@ class Check:
     named: bool = False
     facts: tuple[str, ...] = ()
     more: tuple[str, ...] = ()
-    launch: bool = False
-    up: bool = False
+    asked_by: tuple[Literal["init", "launch", "up"], ...] = ()
     in_place: bool = True

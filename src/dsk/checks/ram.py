@@ -34,5 +34,5 @@ def _judge(_: Facts, node: Node, server: ServerFacts) -> Iterator[Finding]:
 
 CHECK = Check(
     "ram", each_server("ram", _judge), ("server",), "disk",
-    facts=("memory", "memory_free"), launch=True,
+    facts=("memory", "memory_free"), asked_by=("launch",),
 )  # fmt: skip

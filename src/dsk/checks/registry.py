@@ -34,8 +34,9 @@ def _in_order(found: Sequence[Check], after: str = "") -> Iterator[Check]:
 
 
 CHECKS: Sequence[Check] = tuple(_in_order(tuple(_declared())))
-LAUNCH = tuple(check for check in CHECKS if check.launch)
-UP = tuple(check for check in CHECKS if check.up)
+INIT = tuple(check for check in CHECKS if "init" in check.asked_by)
+LAUNCH = tuple(check for check in CHECKS if "launch" in check.asked_by)
+UP = tuple(check for check in CHECKS if "up" in check.asked_by)
 
 
 def chosen(names: Sequence[str]) -> Sequence[Check]:

@@ -25,5 +25,6 @@ def _judge(facts: Facts, node: Node, server: ServerFacts) -> Iterator[Finding]:
 
 judge = each_server("toolkit", _judge, engine=True, gpus=True)
 CHECK = Check(
-    "toolkit", judge, ("server",), "driver", facts=("engine", "runtime"), up=True, in_place=False
-)
+    "toolkit", judge, ("server",), "driver",
+    facts=("engine", "runtime"), asked_by=("init", "up"), in_place=False,
+)  # fmt: skip

@@ -64,5 +64,5 @@ def _judge(facts: Facts, node: Node, server: ServerFacts) -> Iterator[Finding]:
 
 CHECK = Check(
     "user", each_server("user", _judge), ("server",), "gpu-health",
-    facts=("login", "unwritable"), up=True, in_place=False,
+    facts=("login", "unwritable"), asked_by=("up",), in_place=False,
 )  # fmt: skip

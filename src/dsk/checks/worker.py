@@ -81,5 +81,6 @@ def _stale(facts: Facts, node: int) -> Iterator[Finding]:
 
 CHECK = Check(
     "worker", each_server("worker", _judge, engine=True), ("server", "worker"), "clock",
-    facts=("engine", "image", "worker", "files"), more=("health", "containers"), launch=True,
+    facts=("engine", "image", "worker", "files"), more=("health", "containers"),
+    asked_by=("launch",),
 )  # fmt: skip

@@ -158,11 +158,15 @@ def _check_slots(unknown: Sequence[str]) -> None:
 
 def _ask_servers(cluster: Cluster, values: dict[str, Any], slots: Mapping[str, int | None]) -> None:
     """Completes `values` with what the servers say, and tells what they do not."""
+    from dsk.checks.registry import INIT, facts_for, first_error
     from dsk.servers.proposal import ask_all, propose_workspace
 
-    outcomes = ask_all(cluster, cluster.state_dir / "known_hosts")
+    outcomes = ask_all(cluster, cluster.state_dir / "known_hosts", facts_for(INIT))
     for outcome in outcomes:
         echo(f"{outcome.node}: {_told(outcome)}")
+        there = outcome.value
+        if there and (problem := first_error(cluster, outcome.node, there, INIT)):
+            echo(f"note: {problem}")
     unknown = []
     for outcome, entry in zip(outcomes, values["nodes"], strict=True):
         if slots[outcome.node.host] is not None:

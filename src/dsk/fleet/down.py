@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dsk.bundle.compose import project
+from dsk.checks import engine
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
 from dsk.errors import DskError, UserError
@@ -14,18 +14,10 @@ from dsk.image.sync.receive import clean
 from dsk.servers import containers
 from dsk.servers.contact import Trust, open_fleet, trust_nobody
 from dsk.servers.progress import NodeDone, Tell
-from dsk.survey.engine import engine_error
+from dsk.servers.survey import survey
+from dsk.survey.values import RUNNING
 
-LIMIT_S = 60.0
 MASTER = "dsk.role=master"
-
-# 1: the engine does not answer. Prints the job that the worker or a master container holds.
-LOOK = r"""
-job=$(docker ps --filter "label=dsk.cluster=$1" --filter label=dsk.role=master \
-  --format '{{.Label "dsk.job"}}') || exit 1
-[ -n "$job" ] || job=$(docker exec "$2" dsk-agent holder 2>/dev/null)
-echo "$job"
-"""
 
 
 def down(
@@ -66,9 +58,10 @@ def down(
         return fleet.errors
 
 
-def _job(server: Server, cluster: Cluster, node: Node) -> str | None:
-    argv = ["sh", "-c", LOOK, "dsk", cluster.name, project(cluster, node)]
-    done = server.run(argv, timeout=LIMIT_S)
-    if done.returncode:
-        raise engine_error(done.error, str(node))
-    return done.text or None
+def _job(server: Server, cluster: Cluster, node: Node) -> str:
+    """What a master container or the worker runs, if anything."""
+    found = survey(server, cluster, node, ("engine", "containers", "holder"))
+    if found.engine.problem:
+        raise engine.error(found.engine.problem, str(node))
+    masters = (each for each in found.containers if each.role == "master")
+    return next((each.job for each in masters if each.state == RUNNING), found.holder)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from dsk.accelerators import Accelerator
 from dsk.cluster.model import Cluster, Local
 from dsk.connect import Server, open_server
 from dsk.errors import DskError, Unreachable, UserError
+from dsk.servers.survey import ask
 from dsk.survey.values import Image
-
-INSPECT_LIMIT_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,7 @@ def by_digest(reference: str) -> bool:
 
 def inspect(server: Server, reference: str) -> Image | None:
     """Raises Unreachable."""
-    argv = ["docker", "image", "inspect", "--format", "{{json .}}", reference]
-    done = server.run(argv, timeout=INSPECT_LIMIT_S)
-    return Image.inspected(done.text) if done.returncode == 0 else None
+    return ask(server, ("image",), {"image": reference}, Accelerator("")).image
 
 
 def find_source(cluster: Cluster, master: Server | None, has: Image | None) -> Source:

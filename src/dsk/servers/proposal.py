@@ -16,12 +16,15 @@ from dsk.survey.server import ServerFacts
 FACTS = ("gpu_devices", "interface", "disks")
 
 
-def ask_all(cluster: Cluster, known_hosts: Path) -> tuple[Outcome[ServerFacts], ...]:
-    """Asks all servers side by side; one that cannot be asked has its error in its outcome."""
+def ask_all(
+    cluster: Cluster, known_hosts: Path, more: frozenset[str]
+) -> tuple[Outcome[ServerFacts], ...]:
+    """Asks all servers side by side, also for `more` facts; one that cannot be asked has its error
+    in its outcome."""
 
     def look(node: Node) -> ServerFacts:
         with open_server(node.server, known_hosts, where=str(node)) as server:
-            return survey(server, cluster, node, FACTS)
+            return survey(server, cluster, node, more.union(FACTS))
 
     return side_by_side(cluster.nodes, look)
 

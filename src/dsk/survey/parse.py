@@ -22,6 +22,7 @@ from dsk.survey.values import (
     Worker,
     Xid,
 )
+from dsk.wire.imagefacts import ImageFacts
 
 KIB = 1024
 # `LISTEN 0 128 10.0.0.11:2222 0.0.0.0:* users:(("sshd",pid=812,fd=3))`
@@ -94,6 +95,17 @@ def worker(answer: Answer) -> Worker:
     labels = raw["Config"]["Labels"] or {}
     config, owner = labels.get("dsk.config", ""), labels.get("dsk.owner", "")
     return Worker(raw["State"]["Status"], raw["Image"], config, owner)
+
+
+def contents(answer: Answer) -> ImageFacts:
+    """The agent prints one line of JSON; before it, the engine may print warnings. Where it fails,
+    `docker run` prints a hint behind the engine's own line."""
+    lines = answer.text.splitlines() or [f"exit code {answer.code}"]
+    why = next((line for line in lines if line.startswith("docker: ")), lines[-1])
+    try:
+        return ImageFacts.from_json(next(line for line in answer.lines if line.startswith("{")))
+    except (StopIteration, ValueError, TypeError):
+        raise ValueError(why) from None
 
 
 def health(answer: Answer) -> str:

@@ -22,6 +22,7 @@ from dsk.survey.values import (
     Worker,
     Xid,
 )
+from dsk.wire.imagefacts import ImageFacts
 
 _IMAGE = (
     '{"Id":"sha256:1","RootFS":{"Layers":["sha256:a"]},"Config":{"Env":["A=1"],"Labels":null},'
@@ -38,6 +39,7 @@ _NVIDIA_SMI = (
 )
 _DF = "Filesystem 1-blocks Used Available Capacity Mounted on\n/dev/sda1 100 40 60 40% {}"
 _MIB = 1 << 20
+_CONTENTS = ImageFacts("none", "0.1.0", {"pip": "25.0"}, {}, {}, "sha256:1", "sha256:1", {}, {}, {})
 
 FUNCTIONS = r"""
 # By its address: where a node was taken out of dsk.yaml, those behind it have other numbers.
@@ -87,6 +89,13 @@ class ServerFacts:
         'docker exec "$(worker)" dsk-agent holder', parse.told, str, example="20261124-101500-ab12",
         meaning="20261124-101500-ab12")
     """The job that has the worker."""
+    contents: ImageFacts | None = fact(
+        "docker run --rm --pull never --network none --cap-drop ALL --security-opt "
+        'no-new-privileges --label dsk.role=verify "$image" dsk-agent verify $deep',
+        parse.contents, NoneType, example=f"a warning\n{_CONTENTS.to_json()}", meaning=_CONTENTS,
+        limit_s=3600)
+    """What the image holds, looked at from inside, in a container that reaches nothing. Where its
+    connection is lost it ends by itself, as the agent's steps have their limits."""
     health: str | None = fact(
         'docker exec "$(worker)" /usr/local/lib/dsk/entrypoint/health.sh', parse.health, NoneType,
         example="", meaning="")

@@ -77,6 +77,7 @@ def test_what_a_login_prints_of_its_own_is_no_fact() -> None:
          (Container("dsk-lab-j1", "master", "", "exited", "j1"),)),
         ("files", "", 0, ()),
         ("gpu_devices", "ls: cannot access", 0, 0),
+        ("contents", "usage", 0, None),
     ],
 )  # fmt: skip
 def test_other_answers(name: str, text: str, code: int, meaning: object) -> None:
@@ -98,6 +99,24 @@ def test_why_there_are_no_gpus_to_see() -> None:
     text = base64.b64encode(b"sh: nvidia-smi: not found").decode()
     assert "not found" in read(f"dsk-fact gpus 127 {text}", CUDA).problems["gpus"]
     assert read(f"dsk-fact gpus 1 {text}", accelerator("rocm")).problems == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "why"),
+    [
+        (
+            "docker: Error response from daemon: boom.\nSee 'docker run --help'.",
+            127,
+            "docker: Error response from daemon: boom.",
+        ),
+        ("usage\ninvalid choice", 2, "invalid choice"),
+        ("", 137, "exit code 137"),
+        ('{"not": "dsk"}', 0, '{"not": "dsk"}'),
+    ],
+)
+def test_why_an_image_cannot_be_looked_at(text: str, code: int, why: str) -> None:
+    encoded = base64.b64encode(text.encode()).decode()
+    assert read(f"dsk-fact contents {code} {encoded}", CUDA).problems == {"contents": why}
 
 
 def test_an_engine_that_hangs_midway_does_not_answer() -> None:
