@@ -8,6 +8,7 @@ from dsk.checks.facts import Facts
 from dsk.checks.model import Check, Finding
 from dsk.checks.sizes import version
 from dsk.errors import DskError
+from dsk.survey.engine import START
 from dsk.text import Text
 
 OLDEST = "20.10"
@@ -19,7 +20,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
         engine = server.engine
         if problem := engine.problem:
             yield Finding(
-                "engine", "failed", problem.told, node, fix=problem.remedy or _FIX,
+                "engine", "failed", problem.told, node, fix=problem.remedy or START,
                 error=type(problem),
             )  # fmt: skip
         elif version(engine.version) < version(OLDEST):
@@ -33,10 +34,8 @@ def judge(facts: Facts) -> Iterator[Finding]:
 
 def error(problem: DskError, where: str) -> DskError:
     """The problem of the engine at `where`, to be raised."""
-    return type(problem)(problem.told, where=where, fix=problem.remedy or _FIX)
+    return type(problem)(problem.told, where=where, fix=problem.remedy or START)
 
-
-_FIX = Text("there: sudo systemctl start docker", "在该服务器上：sudo systemctl start docker")
 
 CHECK = Check(
     "engine", judge, ("server",), "server",

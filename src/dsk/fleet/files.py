@@ -18,6 +18,7 @@ from dsk.fleet.execute import check_worker, in_worker
 from dsk.servers import in_place
 from dsk.wire import paths
 from dsk.wire.jobspec import JobNode
+from dsk.wire.remedies import OTHER_VERSION
 from dsk.wire.transfer import GO, Asked, Event, Failed, Order, decode
 
 PROGRAM = [str(paths.PYTHON), "-I", "-m", "dsk.supervisor.transfer"]
@@ -139,6 +140,5 @@ def _ended(cluster: Cluster, stderr: bytes, code: int) -> DskError:
     return DskError(
         f"the transfer ended early: {said[0]}",
         where=where,
-        # In place, dsk and the program are the same image's.
-        fix=None if cluster.in_place else "was the worker made by another version of dsk? dsk up",
+        fix=OTHER_VERSION.of(in_place=cluster.in_place),
     )

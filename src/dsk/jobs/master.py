@@ -12,6 +12,7 @@ from dsk.connect import execution
 from dsk.errors import JobFailed
 from dsk.wire import paths
 from dsk.wire.jobspec import JobSpec
+from dsk.wire.remedies import OTHER_VERSION
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -55,7 +56,7 @@ def output_of(container: Container, argv: list[str]) -> str:
         raise JobFailed(
             f"`{' '.join(argv)}` failed: {done.stderr.decode(errors='replace').strip()}",
             where=container.name,
-            fix="was the worker made by another version of dsk? run: dsk up",
+            fix=OTHER_VERSION.engine,
         )
     return done.stdout.decode(errors="replace")
 

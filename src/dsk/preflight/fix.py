@@ -15,12 +15,13 @@ from dsk.servers import workspace
 from dsk.servers.contact import open_fleet
 from dsk.survey.values import RUNNING
 from dsk.text import Text
+from dsk.wire.remedies import UP
 
 LIMIT_S = 60.0
 MADE = Text("made the folder {folder}", "已建立目录 {folder}")
 MADE_FOR = Text(
-    "made the folder {folder}; its worker still has the old one until it is restarted: dsk up",
-    "已建立目录 {folder}；worker 在重建之前看到的仍是旧目录：dsk up",
+    "made the folder {folder}; its worker still has the old one until it is restarted: {up}",
+    "已建立目录 {folder}；worker 在重建之前看到的仍是旧目录：{up}",
 )
 
 CLOSE = r"""
@@ -57,7 +58,7 @@ def _mend(cluster: Cluster, node: Node, server: Server, facts: Facts) -> Iterato
     if not here.workspace:
         workspace.make(server, cluster, node)
         yield (MADE_FOR if here.worker.state == RUNNING else MADE).filled(
-            folder=cluster.workspace_source(node)
+            folder=cluster.workspace_source(node), up=UP.of(in_place=cluster.in_place)
         )
     for container in stale(facts, node.index):
         _run(server, ["docker", "rm", "--force", "--volumes", container.name])

@@ -7,6 +7,7 @@ from dsk.text import Text
 
 GUIDE = "https://docs.docker.com/engine/install/"
 INSTALL = f"install Docker Engine with Compose v2: {GUIDE}"
+START = Text("there: sudo systemctl start docker", "在该服务器上：sudo systemctl start docker")
 
 
 def engine_error(stderr: str, where: str) -> DskError:
@@ -28,9 +29,7 @@ def engine_error(stderr: str, where: str) -> DskError:
         return Unreachable(
             Text("the Docker engine is not running", "Docker 引擎没有运行"),
             where=where,
-            fix=Text(
-                "there: sudo systemctl start docker", "在该服务器上：sudo systemctl start docker"
-            ),
+            fix=START,
         )
     if "not found" in text and "docker" in text:
         return Unreachable(

@@ -212,6 +212,11 @@ def test_a_machine_without_docker(tmp_path: Path) -> None:
     assert found.login == f"{os.getuid()}:{os.getgid()}"
 
 
+def test_what_a_login_prints_without_a_newline(tmp_path: Path) -> None:
+    found = run(f"printf 'Welcome! '\n{script(['cpus'])}", tmp_path, os.environ["PATH"])
+    assert found.cpus > 0
+
+
 @pytest.mark.parametrize(
     ("folder", "worker_has", "moved"),
     [
