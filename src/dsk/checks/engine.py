@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from dsk.checks.facts import Facts
 from dsk.checks.model import Check, Finding
 from dsk.checks.sizes import version
-from dsk.errors import DskError
-from dsk.survey.engine import START
 from dsk.text import Text
 
 OLDEST = "20.10"
@@ -19,10 +17,8 @@ def judge(facts: Facts) -> Iterator[Finding]:
     for node, server in facts.servers.items():
         engine = server.engine
         if problem := engine.problem:
-            yield Finding(
-                "engine", "failed", problem.told, node, fix=problem.remedy or START,
-                error=type(problem),
-            )  # fmt: skip
+            fix, kind = problem.remedy, type(problem)
+            yield Finding("engine", "failed", problem.told, node, fix=fix, error=kind)
         elif version(engine.version) < version(OLDEST):
             text = Text("Docker {here} is older than {oldest}", "Docker {here} 早于 {oldest}")
             text = text.filled(here=engine.version, oldest=OLDEST)
@@ -30,11 +26,6 @@ def judge(facts: Facts) -> Iterator[Finding]:
         else:
             text = Text("Docker {here}", "Docker {here}").filled(here=engine.version)
             yield Finding("engine", "ok", text, node, seen=engine.version)
-
-
-def error(problem: DskError, where: str) -> DskError:
-    """The problem of the engine at `where`, to be raised."""
-    return type(problem)(problem.told, where=where, fix=problem.remedy or START)
 
 
 CHECK = Check(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from dsk.checks.facts import Facts
-from dsk.checks.model import Check, Finding, Judge, each_server
+from dsk.checks.model import Check, Finding, Judge, JudgeServer, each_server
 from dsk.cluster.model import Node
 from dsk.errors import UserError
 from dsk.survey.server import ServerFacts
@@ -60,9 +60,7 @@ FIX_FEW_CPUS = Remedy(
 )
 
 
-def each_gpu_server(
-    name: str, judge: Callable[[Facts, Node, ServerFacts], Iterable[Finding]]
-) -> Judge:
+def each_gpu_server(name: str, judge: JudgeServer) -> Judge:
     """`judge` of every server of whose GPUs something is known one by one."""
 
     def judge_server(facts: Facts, node: Node, server: ServerFacts) -> Iterable[Finding]:

@@ -42,16 +42,13 @@ class Finding:
 
 
 Judge = Callable[[Facts], Iterable[Finding]]
+JudgeServer = Callable[[Facts, Node, ServerFacts], Iterable[Finding]]
 NO_GPUS_WANTED = Text("accelerator: cpu in dsk.yaml", "dsk.yaml 里是 accelerator: cpu")
 NO_ENGINE = Text("the engine does not answer", "Docker 引擎没有响应")
 
 
 def each_server(
-    name: str,
-    judge: Callable[[Facts, Node, ServerFacts], Iterable[Finding]],
-    *,
-    engine: bool = False,
-    gpus: bool = False,
+    name: str, judge: JudgeServer, *, engine: bool = False, gpus: bool = False
 ) -> Judge:
     """`judge` of every server that answered. It needs an `engine` that answers, or `gpus` that the
     cluster uses: without them the check is skipped."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dsk.checks import engine
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
 from dsk.errors import DskError, UserError
@@ -14,7 +13,7 @@ from dsk.image.sync.receive import clean
 from dsk.servers import containers
 from dsk.servers.contact import Trust, open_fleet, trust_nobody
 from dsk.servers.progress import NodeDone, Tell
-from dsk.servers.survey import survey
+from dsk.servers.survey import survey, with_engine
 from dsk.survey.values import RUNNING
 
 MASTER = "dsk.role=master"
@@ -60,8 +59,7 @@ def down(
 
 def _job(server: Server, cluster: Cluster, node: Node) -> str:
     """What a master container or the worker runs, if anything."""
-    found = survey(server, cluster, node, ("engine", "containers", "holder"))
-    if found.engine.problem:
-        raise engine.error(found.engine.problem, str(node))
+    asked = survey(server, cluster, node, ("engine", "containers", "holder"))
+    found = with_engine(asked, str(node))
     masters = (each for each in found.containers if each.role == "master")
     return next((each.job for each in masters if each.state == RUNNING), found.holder)

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import IO
 
 from dsk.accelerators import Accelerator
-from dsk.checks import engine, transfer
+from dsk.checks import transfer
 from dsk.cluster.model import Cluster, Local, Node
 from dsk.connect import Server, open_server, processes
 from dsk.errors import DskError, Unreachable, UserError
 from dsk.image import archive, stall
 from dsk.image.archive import Manifest, Progress
 from dsk.servers.contact import open_fleet
-from dsk.servers.survey import ask
+from dsk.servers.survey import ask, with_engine
 from dsk.survey.server import ServerFacts
 
 # After the last byte the engine still unpacks, on a slow disk.
@@ -72,10 +72,8 @@ def _check(file: Path, manifest: Manifest, progress: Progress) -> None:
 
 
 def _look(server: Server, manifest: Manifest, devices: Accelerator) -> ServerFacts:
-    found = ask(server, transfer.FACTS, {"image": manifest.reference}, devices)
-    if found.engine.problem:
-        raise engine.error(found.engine.problem, server.where)
-    return found
+    asked = ask(server, transfer.FACTS, {"image": manifest.reference}, devices)
+    return with_engine(asked, server.where)
 
 
 def _fit(server: Server, manifest: Manifest, devices: Accelerator) -> ServerFacts:

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from dsk.accelerators import Accelerator
-from dsk.checks import engine
 from dsk.cluster.model import Cluster, Local, Node
 from dsk.connect import Server, open_server
 from dsk.errors import DskError
 from dsk.image.compare import Finding, against_build, against_lock, against_node
 from dsk.image.stacklock import known_stacks, locked
 from dsk.servers.contact import open_fleet
-from dsk.servers.survey import ask
+from dsk.servers.survey import ask, with_engine
 from dsk.wire.imagefacts import NO_STACK, ImageFacts
 
 FACTS = ("engine", "image", "worker", "contents")
@@ -102,9 +101,8 @@ def look(server: Server, reference: str, *, cluster: str = "", host: str = "", d
     variables = {"image": reference, "cluster": cluster, "host": host}
     variables["deep"] = "--deep" if deep else ""
     limit_s = DEEP_LIMIT_S if deep else LIMIT_S
-    found = ask(server, FACTS, variables, Accelerator(""), limit_s)
-    if found.engine.problem:
-        raise engine.error(found.engine.problem, server.where)
+    asked = ask(server, FACTS, variables, Accelerator(""), limit_s)
+    found = with_engine(asked, server.where)
     if found.image is None:
         raise DskError(
             f"the image {reference} is not there",

@@ -60,6 +60,13 @@ def ask(
     return read(done.stdout.decode(errors="replace"), accelerator)
 
 
+def with_engine(found: ServerFacts, where: str) -> ServerFacts:
+    """The same facts. Raises Unreachable where the engine does not answer."""
+    if problem := found.engine.problem:
+        raise type(problem)(problem.told, where=where, fix=problem.remedy)
+    return found
+
+
 def checksums(bundle: Bundle) -> str:
     """What `sha256sum --check` reads in the bundle's folder."""
     digests = ((hashlib.sha256(file.text.encode()), path) for path, file in bundle.items())

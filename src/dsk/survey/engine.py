@@ -39,4 +39,4 @@ def engine_error(stderr: str, where: str) -> DskError:
         )
     last = (stderr.strip().splitlines() or ["no answer"])[-1]
     silent = Text("the Docker engine does not answer: {last}", "Docker 引擎没有应答：{last}")
-    return Unreachable(silent.filled(last=last), where=where)
+    return Unreachable(silent.filled(last=last), where=where, fix=START)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dsk.checks import engine, transfer
+from dsk.checks import transfer
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
 from dsk.errors import DskError, UserError
@@ -15,7 +15,7 @@ from dsk.image.sync.receive import receive
 from dsk.image.sync.registry import Registry, remove
 from dsk.servers.contact import Fleet, open_fleet
 from dsk.servers.progress import NodeDone, Said, Tell, packing
-from dsk.servers.survey import survey
+from dsk.servers.survey import survey, with_engine
 from dsk.survey.server import ServerFacts
 from dsk.survey.values import Image
 
@@ -80,10 +80,7 @@ def _distribute(
 
 def look(server: Server, cluster: Cluster, node: Node) -> ServerFacts:
     """Raises Unreachable, also where the engine does not answer."""
-    found = survey(server, cluster, node, FACTS)
-    if found.engine.problem:
-        raise engine.error(found.engine.problem, str(node))
-    return found
+    return with_engine(survey(server, cluster, node, FACTS), str(node))
 
 
 @dataclass(frozen=True)
