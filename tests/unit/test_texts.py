@@ -159,7 +159,7 @@ def test_every_text_is_filled_with_its_own_fields() -> None:
                 if left and None not in given:
                     wrong.append(f"{name}:{call.lineno}: nobody fills {left}")
     assert wrong == []
-    assert checked > 150
+    assert checked > 140
 
 
 def test_a_text_in_a_text_is_filled_in_in_the_same_language() -> None:

@@ -12,12 +12,19 @@ from dsk.accelerators import Accelerator
 from dsk.bundle import Bundle
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
+from dsk.errors import Unreachable
+from dsk.survey.fact import MARK
 from dsk.survey.server import ServerFacts, asking, read
 from dsk.survey.values import RUNNING, Clock, Engine, Worker
+from dsk.text import Text
 
 LIMIT_S = 60.0
 CLOCK_LIMIT_S = 10.0
 # Of `date`: below what the login's shell may have printed.
+UNANSWERED = Text(
+    "the login's shell did not answer dsk's questions: {said}",
+    "登录 shell 没有回答 dsk 的询问：{said}",
+)
 _SECONDS = re.compile(r"^\d+\.\d+\Z", re.MULTILINE)
 
 
@@ -55,9 +62,14 @@ def ask(
         "driver": accelerator.server_driver,
         "look": accelerator.server_look,
     }
-    script = asking(names, {**variables, **tools})
+    asked = frozenset(names)
+    script = asking(asked, {**variables, **tools})
     done = server.run(["sh", "-c", script], timeout=limit_s)
-    return read(done.stdout.decode(errors="replace"), accelerator)
+    output = done.stdout.decode(errors="replace")
+    if output.count(f"\n{MARK}") < len(asked):
+        said = (done.error.splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise Unreachable(UNANSWERED.filled(said=said), where=server.where)
+    return read(output, accelerator)
 
 
 def with_engine(found: ServerFacts, where: str) -> ServerFacts:

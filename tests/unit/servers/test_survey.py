@@ -13,6 +13,7 @@ from dsk.bundle import BundleFile
 from dsk.cluster.model import Cluster, Local, Node
 from dsk.connect import Completed, Server
 from dsk.connect.local import LocalServer
+from dsk.errors import Unreachable
 from dsk.servers.survey import ask_clock, survey
 from dsk.survey.values import RUNNING
 
@@ -65,6 +66,16 @@ def test_a_bundle_is_compared_file_by_file(tmp_path: Path, monkeypatch: pytest.M
     (folder / "extra").touch()
     assert survey(server, cluster, NODE, ["files"], bundle).files == ("ssh/key", "extra")
     assert survey(server, cluster, NODE, ["files"]).files is None
+
+
+@pytest.mark.parametrize(
+    "said", ["", "This account is not available.\n", "\ndsk-fact cpus 0 OA==\n"]
+)
+def test_a_login_that_does_not_run_the_script(said: str, tmp_path: Path) -> None:
+    cluster = Cluster("lab", (NODE,), tmp_path / "dsk.yaml")
+    with pytest.raises(Unreachable, match="did not answer dsk's questions: exit code 0") as raised:
+        survey(Said(said), cluster, NODE, ["cpus", "memory"])
+    assert raised.value.where == "node0"
 
 
 def test_a_container_has_no_engine_and_a_worker_that_was_logged_in_to(tmp_path: Path) -> None:
