@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -35,7 +35,7 @@ def test_a_worker_that_is_as_it_should_be_is_left_alone() -> None:
 
 
 UP = FOUND.worker
-MOVED = {"place": "8:1", "worker_place": "8:2"}
+MOVED: dict[str, Any] = {"place": "8:1", "worker_place": "8:2"}
 REASONS = [
     (replace(FOUND, worker=replace(UP, state="exited")), "it was not running"),
     (replace(FOUND, worker=replace(UP, state="restarting")), "it was not running"),
