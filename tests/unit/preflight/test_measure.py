@@ -19,8 +19,9 @@ from dsk.jobs.planning import Request
 from dsk.preflight import measure
 from dsk.preflight.measure import Measuring, unreachable
 from dsk.servers.contact import Fleet
+from dsk.survey import values
 from dsk.survey.server import ServerFacts
-from dsk.survey.values import RUNNING, Clock, Engine, Worker
+from dsk.survey.values import RUNNING, Clock, Engine
 from dsk.text import Text
 
 CLUSTER = Cluster(
@@ -28,7 +29,7 @@ CLUSTER = Cluster(
     tuple(Node(index, f"10.0.0.{11 + index}", 1, Local()) for index in range(3)),
     Path("/somewhere/dsk.yaml"),
 )
-SERVER = ServerFacts(engine=Engine("27.0.3"), worker=Worker(RUNNING), health="")
+SERVER = ServerFacts(engine=Engine("27.0.3"), worker=values.Worker(RUNNING), health="")
 SLOW = Unreachable(Text("no answer within {limit:g} s", "{limit:g} 秒内没有应答", {"limit": 45}))
 OLD = DskError("No module named dsk.agent.examine")
 
