@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dsk.checks.facts import Facts
 from dsk.checks.model import Check, Finding, each_server
 from dsk.cluster.model import Node
-from dsk.survey.engine import GUIDE, INSTALL
 from dsk.survey.server import ServerFacts
 from dsk.text import Text
 
@@ -24,9 +23,11 @@ def _judge(_: Facts, node: Node, server: ServerFacts) -> Iterator[Finding]:
 
 _FIX = Text(
     "there: sudo apt-get install docker-compose-plugin (Docker's own packages) or "
-    f"docker-compose-v2 (Ubuntu's); otherwise {INSTALL}",
+    "docker-compose-v2 (Ubuntu's); otherwise install Docker Engine with Compose v2: "
+    "https://docs.docker.com/engine/install/",
     "在该服务器上：sudo apt-get install docker-compose-plugin（Docker 官方软件源）或 "
-    f"docker-compose-v2（Ubuntu 软件源）；否则安装 Docker Engine 和 Compose v2：{GUIDE}",
+    "docker-compose-v2（Ubuntu 软件源）；否则安装 Docker Engine 和 Compose v2："
+    "https://docs.docker.com/engine/install/",
 )
 
 judge = each_server("compose", _judge, engine=True)

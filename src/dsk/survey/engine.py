@@ -5,8 +5,6 @@ from __future__ import annotations
 from dsk.errors import DskError, Unreachable
 from dsk.text import Text
 
-GUIDE = "https://docs.docker.com/engine/install/"
-INSTALL = f"install Docker Engine with Compose v2: {GUIDE}"
 START = Text("there: sudo systemctl start docker", "在该服务器上：sudo systemctl start docker")
 
 
@@ -35,7 +33,12 @@ def engine_error(stderr: str, where: str) -> DskError:
         return Unreachable(
             Text("Docker is not installed", "没有安装 Docker"),
             where=where,
-            fix=Text(f"there: {INSTALL}", f"在该服务器上安装 Docker Engine 和 Compose v2：{GUIDE}"),
+            fix=Text(
+                "there: install Docker Engine with Compose v2: "
+                "https://docs.docker.com/engine/install/",
+                "在该服务器上安装 Docker Engine 和 Compose v2："
+                "https://docs.docker.com/engine/install/",
+            ),
         )
     last = (stderr.strip().splitlines() or ["no answer"])[-1]
     silent = Text("the Docker engine does not answer: {last}", "Docker 引擎没有应答：{last}")
