@@ -19,6 +19,7 @@ from dsk.agent import jobfolder, lock, processes
 from dsk.agent.processes import Process
 from dsk.files import write_atomic
 from dsk.wire import paths, session
+from dsk.wire.news import BEFORE_ATTEMPTS
 
 STALE_S = 5.0
 """An agent that has not touched its note for so long does not run: it is stopped, waits for a disk
@@ -132,7 +133,15 @@ def _given_up(job: str) -> bool:
 
 
 def _answers(job: str) -> bool:
-    question = {"id": 0, "op": "news", "offsets": [], "exits": 0, "report": 1 << 60, "wait": 0}
+    question = {
+        "id": 0,
+        "op": "news",
+        "attempt": BEFORE_ATTEMPTS,
+        "offsets": [],
+        "exits": 0,
+        "report": 0,
+        "wait": 0,
+    }
     with socket.socket(socket.AF_UNIX) as connection, contextlib.suppress(OSError):
         connection.settimeout(ANSWER_S)
         connection.connect(str(paths.agent_socket(job)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import threading
 import time
 import traceback
@@ -19,7 +20,7 @@ from dsk.agent.session import Op
 from dsk.agent.starter import ExecStarter, RankCommand
 from dsk.agent.tail import RankLogs, Reader
 from dsk.wire import paths, session
-from dsk.wire.news import News, RankLines
+from dsk.wire.news import BEFORE_ATTEMPTS, News, RankLines
 from dsk.wire.report import NodeReport
 
 POLL_S = 0.1
@@ -41,8 +42,10 @@ class Job:
         self._ended = False
         self._starter = ExecStarter()
         self._starting = threading.Lock()
-        self._refuses = False
-        self._report: NodeReport | None = None
+        self._attempt = BEFORE_ATTEMPTS
+        self._refused = BEFORE_ATTEMPTS
+        """Ranks of this attempt, and of those before it, are no longer started."""
+        self._report: tuple[int, NodeReport] | None = None
         self._closing = threading.Lock()
         self.closed = threading.Event()
         self._figures = Figures(workspace, self.closed)
@@ -62,7 +65,7 @@ class Job:
         with self._closing:
             if self.closed.is_set():
                 return 0
-            left = self._end() if self._lock else 0
+            left = self._end(sys.maxsize) if self._lock else 0
             if self._lock:
                 jobfolder.unlink(self._job)
                 self._forget_progress()
@@ -81,12 +84,12 @@ class Job:
 
     def _watch(self, attempt: int) -> None:
         """The ranks will be started by somebody else, who lets them write into files here."""
-        self._begin()
+        self._begin(attempt)
         self._logs = RankLogs(self._folder(attempt))
 
     def _start(self, attempt: int, ranks: list[dict[str, Any]]) -> None:
         """Starts `ranks`, each with `rank`, `argv` and `env`. All or none: raises OSError."""
-        self._begin()
+        self._begin(attempt)
         progress = partial(figures.progress, self._job)
         started = Ranks(self._folder(attempt), self._starter, self._changed, progress)
         self._ranks = started
@@ -96,23 +99,27 @@ class Job:
         try:
             for each in ranks:
                 env = {**base, **each["env"]}
-                self._start_one(started, RankCommand(each["rank"], each["argv"], env, folder))
+                command = RankCommand(each["rank"], each["argv"], env, folder)
+                self._start_one(started, attempt, command)
         except OSError:
-            self._end()
+            self._end(attempt)
             raise
 
-    def _start_one(self, ranks: Ranks, command: RankCommand) -> None:
+    def _start_one(self, ranks: Ranks, attempt: int, command: RankCommand) -> None:
         # An end that comes meanwhile finds the rank, or keeps it from being started.
         with self._starting:
-            if self._refuses:
+            if attempt <= self._refused:
                 raise InterruptedError("the job was ended while its ranks were being started")
             ranks.start(command)
 
-    def _begin(self) -> None:
+    def _begin(self, attempt: int) -> None:
         self._forget_progress()
         Path(paths.PROGRESS, self._job).mkdir(parents=True, exist_ok=True)
-        self._ranks, self._logs, self._ended = None, None, False
-        self._refuses = False
+        with self._changed:
+            self._ranks, self._logs, self._ended = None, None, False
+            self._attempt = attempt
+            # Whoever waits for news of the attempt before this one asks for this one's.
+            self._changed.notify_all()
 
     def _forget_progress(self) -> None:
         shutil.rmtree(Path(paths.PROGRESS, self._job), ignore_errors=True)
@@ -121,27 +128,31 @@ class Job:
         return Path(paths.rank_logs(paths.job_link(self._job), attempt))
 
     def _news(
-        self, offsets: list[tuple[int, int]], exits: int, report: int, wait: float
+        self, attempt: int, offsets: list[tuple[int, int]], exits: int, report: int, wait: float
     ) -> dict[str, Any]:
-        """A wire News: lines from `offsets` (pairs of rank and offset; 0 where a rank is not
-        named), exits where there are more than the `exits` known already, a report with a higher
-        number than `report`. Waits up to `wait` seconds for any of it."""
+        """A wire News of `attempt`: lines from `offsets` (pairs of rank and offset; 0 where a rank
+        is not named), exits where there are more than the `exits` known already, a report with a
+        higher number than `report`. Waits up to `wait` seconds for any of it, but not where a later
+        attempt has begun."""
         deadline = time.monotonic() + wait
         known = dict(offsets)
         with self._changed:
             while True:
-                news = self._since(known, exits, report)
-                if news.lines or news.exits or news.report or time.monotonic() >= deadline:
+                news = self._since(attempt, known, exits, report)
+                told = news.lines or news.exits or news.report
+                if told or attempt < self._attempt or time.monotonic() >= deadline:
                     return news.to_raw()
                 self._changed.wait(POLL_S)
 
-    def _since(self, known: Mapping[int, int], exits: int, report: int) -> News:
+    def _since(self, attempt: int, known: Mapping[int, int], exits: int, report: int) -> News:
+        if attempt != self._attempt:
+            return News()
         told = self._ranks.exits() if self._ranks else ()
-        newest = self._report
+        of, newest = self._report or (BEFORE_ATTEMPTS, None)
         return News(
             tuple(self._lines(known)),
             told if len(told) > exits else (),
-            newest if newest and newest.number > report else None,
+            newest if newest and newest.number > report and of == attempt else None,
         )
 
     def _lines(self, known: Mapping[int, int]) -> list[RankLines]:
@@ -169,6 +180,7 @@ class Job:
         number = 0
         while not self.closed.wait(session.NEWS_WAIT_S):
             number += 1
+            attempt = self._attempt
             try:
                 report = self._figures.report(number, self._job, self._pids())
             except Exception:
@@ -176,13 +188,14 @@ class Job:
                 traceback.print_exc()
                 continue
             with self._changed:
-                self._report = report
+                self._report = (attempt, report)
                 self._changed.notify_all()
 
-    def _end(self) -> int:
-        """Ends the job's processes; how many would not end."""
+    def _end(self, attempt: int) -> int:
+        """Ends the job's processes; how many would not end. No rank of this attempt, or of an
+        earlier one, is started after that."""
         with self._starting:
-            self._refuses = True
+            self._refused = max(self._refused, attempt)
         left = processes.end(lambda: processes.of_job(self._job) | processes.descendants())
         self._ended = True
         return left

@@ -39,14 +39,15 @@ class Workers:
     def ask_all(self, op: str, **arguments: Any) -> list[tuple[Worker, Any]]:
         return self.each(lambda worker: worker.ask(op, **arguments))
 
-    def end_ranks(self, job: str) -> list[str]:
+    def end_ranks(self, job: str, attempt: int) -> list[str]:
         """Ends the job's processes on every node that can be reached; a sentence for each node
-        where that did not succeed."""
+        where that did not succeed. No rank of this attempt, or of an earlier one, is started after
+        that."""
         problems: list[str] = []
 
         def end(worker: Worker) -> None:
             try:
-                left = _end(worker, job)
+                left = _end(worker, job, attempt)
             except AgentGone:
                 pass  # whoever reported that has ended what there was
             except DskError as error:
@@ -62,20 +63,20 @@ class Workers:
         self.each(Worker.close)
 
 
-def _end(worker: Worker, job: str) -> int:
+def _end(worker: Worker, job: str, attempt: int) -> int:
     try:
-        return _ask_to_end(worker)
+        return _ask_to_end(worker, attempt)
     except AgentHangs:
         return worker.end_without_agent(job)
 
 
-def _ask_to_end(worker: Worker) -> int:
+def _ask_to_end(worker: Worker, attempt: int) -> int:
     if worker.lost:
-        return int(worker.ask_again("end", limit=LOST_LIMIT_S))
+        return int(worker.ask_again("end", limit=LOST_LIMIT_S, attempt=attempt))
     try:
-        return int(worker.ask("end", limit=END_LIMIT_S))
+        return int(worker.ask("end", limit=END_LIMIT_S, attempt=attempt))
     except Unreachable:
-        return int(worker.ask_again("end", limit=END_LIMIT_S))
+        return int(worker.ask_again("end", limit=END_LIMIT_S, attempt=attempt))
 
 
 def together(errors: Sequence[DskError]) -> DskError:

@@ -8,6 +8,9 @@ from typing import Any
 from dsk.wire.progress import Progress
 from dsk.wire.report import NodeReport
 
+BEFORE_ATTEMPTS = -1
+"""In place of an attempt's number until the first one begins: there is no news but reports."""
+
 
 @dataclass(frozen=True)
 class RankLines:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import secrets
 import select
 import signal
 import socket
@@ -17,7 +18,8 @@ from dsk.agent.daemon import Daemon
 from dsk.wire import paths, session
 from dsk.wire.news import News
 
-JOB = "20260101-120000-ab12"
+# Processes are ended by this name, wherever they run: another run of these tests has another.
+JOB = f"20260101-120000-{secrets.token_hex(2)}"
 PYTHON = [sys.executable, "-u", "-c"]
 
 
@@ -70,11 +72,34 @@ class Peer:
         return answer["result"]
 
     def news(
-        self, offsets: dict[int, int] | None = None, *, exits: int = 0, wait: float = 5.0
+        self,
+        offsets: dict[int, int] | None = None,
+        *,
+        attempt: int = 0,
+        exits: int = 0,
+        report: int = 10**9,
+        wait: float = 5.0,
     ) -> News:
+        return self.answered_news(
+            self.send_news(offsets, attempt=attempt, exits=exits, report=report, wait=wait)
+        )
+
+    def send_news(
+        self,
+        offsets: dict[int, int] | None = None,
+        *,
+        attempt: int = 0,
+        exits: int = 0,
+        report: int = 10**9,
+        wait: float = 5.0,
+    ) -> int:
         known = list((offsets or {}).items())
-        raw = self.ask("news", offsets=known, exits=exits, report=10**9, wait=wait)
-        return News.from_raw(raw)
+        return self.send(
+            "news", attempt=attempt, offsets=known, exits=exits, report=report, wait=wait
+        )
+
+    def answered_news(self, number: int) -> News:
+        return News.from_raw(self.answer(number))
 
     def close(self) -> None:
         self._file.close()
@@ -122,10 +147,14 @@ class Agent:
 
 
 def start(peer: Peer, *codes: str, **env: str) -> None:
-    """Ranks 0, 1, …, each a Python program."""
+    """The first attempt of a job: ranks 0, 1, …, each a Python program."""
     peer.ask("lock")
+    start_ranks(peer, *codes, attempt=0, **env)
+
+
+def start_ranks(peer: Peer, *codes: str, attempt: int, **env: str) -> None:
     ranks = [
         {"rank": rank, "argv": [*PYTHON, code], "env": {"DSK_JOB": JOB, "RANK": str(rank), **env}}
         for rank, code in enumerate(codes)
     ]
-    peer.ask("start", attempt=0, ranks=ranks)
+    peer.ask("start", attempt=attempt, ranks=ranks)

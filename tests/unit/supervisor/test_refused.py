@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from dsk.errors import DskError, JobFailed, Unreachable
-from dsk.supervisor.job import Job, StopRequested
+from dsk.supervisor.interrupts import StopRequested
+from dsk.supervisor.job import Job
 from dsk.supervisor.place import MADE_BY_UP, Place
 from dsk.supervisor.record import Record
 from dsk.wire import paths
