@@ -17,7 +17,7 @@ from dsk.supervisor.stalls import Stall
 from dsk.supervisor.trickle import Trickle
 from dsk.supervisor.watch import Watch
 from dsk.supervisor.workers import Workers
-from dsk.wire import paths
+from dsk.wire import events, paths
 from dsk.wire.events import Failure, Notice, Phase, State
 from dsk.wire.jobspec import JobSpec
 
@@ -41,6 +41,7 @@ class Attempt:
         record: Record,
         *,
         files: Mapping[str, str],
+        resume_from: str | None,
         launcher: MakeLauncher,
     ) -> None:
         """`files` are the job's on every node: their SHA-256 by name."""
@@ -50,6 +51,7 @@ class Attempt:
         self._watches = watches
         self._record = record
         self._files = files
+        self._resume_from = resume_from
         self._make_launcher = launcher
         self._inbox = Inbox()
         self._listener = Listener(spec, record, self._inbox)
@@ -70,6 +72,8 @@ class Attempt:
         for watch in self._watches:
             watch.begin_attempt(self._number, trickle.tell)
         prepare.check_files(self._files, self._workers)
+        nodes = tuple(node.index for node in spec.nodes)
+        self._record.tell(events.Attempt(time.time(), self._number, nodes, self._resume_from))
         # Known before the first rank is started: a signal may come at any moment.
         self._launcher = launcher
         launcher.start(self._number)
@@ -94,8 +98,8 @@ class Attempt:
         if not self._succeeded:
             self._phase("stopping", "ending what is left of the job on every node")
         # The ranks first: pdsh, and with it the runner, waits for every node for ever.
-        for problem in self._workers.end_ranks(self._spec.job, self._number):
-            self._record.tell(Notice(time.time(), problem))
+        for node, problem in self._workers.end_ranks(self._spec.job, self._number):
+            self._record.tell(Notice(time.time(), "left_over", problem, node))
         launcher.end()
         with ThreadPoolExecutor(len(self._watches)) as pool:
             list(pool.map(lambda watch: watch.catch_up(CATCH_UP_LIMIT_S), self._watches))
@@ -118,7 +122,7 @@ class Attempt:
         place = paths.stacks(folder, self._number)
         found = stacks.gather(self._workers)
         if problem := stacks.keep(found, Path(place)):
-            self._record.tell(Notice(time.time(), problem))
+            self._record.tell(Notice(time.time(), "not_written", problem))
         return stacks.failure(stall, found, at=at, folder=str(place))
 
     def _phase(self, state: State, text: str) -> None:

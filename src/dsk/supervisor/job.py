@@ -26,7 +26,7 @@ from dsk.supervisor.watch import Watch
 from dsk.supervisor.worker import Worker, agent_command
 from dsk.supervisor.workers import Workers
 from dsk.wire import paths
-from dsk.wire.events import Failure, Finished, Notice, Phase, State
+from dsk.wire.events import Accepted, Failure, Finished, Notice, Phase, State
 from dsk.wire.hub import HubNeeds
 from dsk.wire.jobspec import JobNode, JobSpec
 from dsk.wire.sshconfig import ssh_config
@@ -97,7 +97,7 @@ class Job:
         except Exception as error:
             # How the job ended is known: this does not change it.
             text = f"cleanup failed: {type(error).__name__}: {error}"
-            self._record.tell(Notice(time.time(), text))
+            self._record.tell(Notice(time.time(), "cleanup", text))
 
     def _run(self, started: ExitStack) -> Failure | None:
         """`started` ends what was started, the last first."""
@@ -112,15 +112,15 @@ class Job:
         shared = prepare.is_shared(workers)
         recipe = prepare.choose_recipe(spec, self._record, shared=shared)
         prepare.check_needed(spec, workers)
-        if spec.resumes and not shared:
-            prepare.check_checkpoints(spec, workers)
+        resume_from = prepare.checkpoint(spec, workers, shared=shared)
+        self._record.tell(Accepted(time.time()))
         if spec.hub:
             self._provide_models(spec.hub, workers, shared=shared)
         files = prepare.put_files(spec, recipe.yaml, workers)
         # The runner reads it here, also where this node has no part in the job; without one it
         # would go on alone.
         self._write_hostfile()
-        return self._attempts(started, workers, files)
+        return self._attempts(started, workers, files, resume_from)
 
     def _connect(self, stack: ExitStack) -> Workers:
         place = self._place
@@ -170,7 +170,11 @@ class Job:
         self._write_rank_config()
 
     def _attempts(
-        self, started: ExitStack, workers: Workers, files: Mapping[str, str]
+        self,
+        started: ExitStack,
+        workers: Workers,
+        files: Mapping[str, str],
+        resume_from: str | None,
     ) -> Failure | None:
         def launcher(port: int, tell: Callable[[Heard], None]) -> Launcher:
             return self._launcher(workers, port, tell)
@@ -183,6 +187,7 @@ class Job:
                 self._watches,
                 self._record,
                 files=files,
+                resume_from=resume_from,
                 launcher=launcher,
             )
 

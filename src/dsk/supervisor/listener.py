@@ -126,7 +126,7 @@ class Listener:
         self._broken.pop(lost.node.index, None)
         if self._is_done(lost.node):
             text = f"{lost.why}; its ranks have succeeded, and the job continues"
-            self._record.tell(Notice(time.time(), text, lost.node.index))
+            self._record.tell(Notice(time.time(), "node_lost", text, lost.node.index))
             return
         failure = Failure(time.time(), lost.why, lost.node.index, fix=lost.fix)
         self._lost = self._lost or failure

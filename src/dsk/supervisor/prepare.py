@@ -75,9 +75,9 @@ def choose_recipe(spec: JobSpec, record: Record, *, shared: bool) -> RecipeText:
     recipe = spec.recipe_shared if shared else spec.recipe_local
     if len(spec.nodes) > 1:
         kind = "one disk that all nodes share" if shared else "a disk of each node's own"
-        record.tell(Notice(time.time(), f"the workspace {spec.workspace} is {kind}"))
+        record.tell(Notice(time.time(), "workspace", f"the workspace {spec.workspace} is {kind}"))
     for change in recipe.changes:
-        record.tell(Notice(time.time(), change))
+        record.tell(Notice(time.time(), "change", change))
     return recipe
 
 
@@ -108,14 +108,20 @@ def check_needed(spec: JobSpec, workers: Workers) -> None:
         )
 
 
-def check_checkpoints(spec: JobSpec, workers: Workers) -> None:
-    """Raises UserError where nodes with disks of their own would resume from different steps."""
+def checkpoint(spec: JobSpec, workers: Workers, *, shared: bool) -> str | None:
+    """The folder that the ranks resume from, None where they start from the beginning. Raises
+    UserError where nodes with disks of their own would resume from different steps."""
+    if not spec.resumes:
+        return next((need.path for need in spec.needed if need.own), None)
+    first = next(iter(workers))
+    asked = Workers([first]) if shared else workers
     saved = {
         worker.name: checkpoints.from_raw(found)
-        for worker, found in workers.ask_all("checkpoints", folder=spec.output_dir)
+        for worker, found in asked.ask_all("checkpoints", folder=spec.output_dir)
     }
     if not checkpoints.differ(saved):
-        return
+        newest = max(saved[first.name], default=None)
+        return None if newest is None else f"{spec.output_dir}/checkpoint-{newest[0]}"
     lines = [f"{name}: {checkpoints.newest(found)}" for name, found in saved.items()]
     step = checkpoints.newest_of_all(saved)
     choice = "" if step is None else f"resume_from_checkpoint={spec.output_dir}/checkpoint-{step}, "

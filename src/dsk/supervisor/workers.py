@@ -39,11 +39,14 @@ class Workers:
     def ask_all(self, op: str, **arguments: Any) -> list[tuple[Worker, Any]]:
         return self.each(lambda worker: worker.ask(op, **arguments))
 
-    def end_ranks(self, job: str, attempt: int) -> list[str]:
-        """Ends the job's processes on every node that can be reached; a sentence for each node
-        where that did not succeed. No rank of this attempt, or of an earlier one, is started after
-        that."""
-        problems: list[str] = []
+    def end_ranks(self, job: str, attempt: int) -> list[tuple[int, str]]:
+        """Ends the job's processes on every node that can be reached; the index of each node where
+        that did not succeed, and a sentence. After that no rank of this attempt, or of an earlier
+        one, is started."""
+        problems: list[tuple[int, str]] = []
+
+        def report(worker: Worker, text: str) -> None:
+            problems.append((worker.node.index, f"{worker.name}: {text}"))
 
         def end(worker: Worker) -> None:
             try:
@@ -51,10 +54,10 @@ class Workers:
             except AgentGone:
                 pass  # whoever reported that has ended what there was
             except DskError as error:
-                problems.append(f"{worker.name}: {error.message}; its agent ends the ranks there")
+                report(worker, f"{error.message}; its agent ends the ranks there")
             else:
                 if left:
-                    problems.append(f"{worker.name}: {left} processes of the job would not end")
+                    report(worker, f"{left} processes of the job would not end")
 
         self.each(end)
         return problems

@@ -19,4 +19,9 @@ def test_lines_are_whole_wherever_the_chunks_end(size: int) -> None:
 
 def test_what_is_no_event_becomes_a_notice() -> None:
     data = (encode(PHASE) + "\nTraceback\n").encode()
-    assert list(events([data])) == [PHASE, Notice(0.0, "Traceback")]
+    assert list(events([data])) == [PHASE, Notice(0.0, "unparsed", "Traceback")]
+
+
+def test_an_event_of_a_later_version_is_not_shown() -> None:
+    data = ('{"event": "mirrored", "at": 1.0}\n' + encode(PHASE) + "\n").encode()
+    assert list(events([data])) == [PHASE]

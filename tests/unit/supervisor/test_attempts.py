@@ -19,6 +19,7 @@ from dsk.supervisor.verdict import End, verdict
 from dsk.supervisor.watch import Watch
 from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import Workers
+from dsk.wire import events
 from dsk.wire.events import Failure, Phase
 from tests.unit.supervisor.test_job import ENDING, GOOD, Node, Ranks, Told
 from tests.unit.wire.test_messages import SPEC
@@ -58,6 +59,7 @@ class Script:
             cast("list[Watch]", self.nodes),
             self._told.record,
             files={},
+            resume_from=f"/out/checkpoint-{number}",
             launcher=launcher,
         )
 
@@ -88,6 +90,11 @@ def test_attempts_follow_each_other_with_numbers_of_their_own(told: Told, tmp_pa
     phases = [each.text for each in told.events if isinstance(each, Phase)]
     assert phases.count(ENDING) == ATTEMPTS - 1, "nothing is left of the one that succeeded"
     assert sum(text.startswith("starting 3 ranks") for text in phases) == ATTEMPTS
+    assert [
+        (each.number, each.nodes, each.resume_from)
+        for each in told.events
+        if isinstance(each, events.Attempt)
+    ] == [(number, (0, 1), f"/out/checkpoint-{number}") for number in range(ATTEMPTS)]
 
 
 @pytest.mark.parametrize("number", [0, 1])

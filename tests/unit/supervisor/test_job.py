@@ -118,7 +118,7 @@ class Small(Job):
         self.interrupt(StopRequested())
 
     def _run(self, started: ExitStack) -> Failure | None:
-        return self._attempts(started, Workers(cast("list[Worker]", self._nodes)), {})
+        return self._attempts(started, Workers(cast("list[Worker]", self._nodes)), {}, None)
 
     def _launcher(self, *_: object) -> Launcher:
         return Ranks(self.at_start, self.at_end)
