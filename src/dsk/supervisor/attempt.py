@@ -20,6 +20,7 @@ from dsk.supervisor.workers import Workers
 from dsk.wire import events, paths
 from dsk.wire.events import Failure, Notice, Phase, State
 from dsk.wire.jobspec import JobSpec
+from dsk.wire.operations import ReservePort
 
 CATCH_UP_LIMIT_S = 5.0
 LAST_LINES_LIMIT_S = 1.0
@@ -62,7 +63,7 @@ class Attempt:
     def start(self) -> None:
         """Raises DskError where a rank cannot be started."""
         spec, first = self._spec, next(iter(self._workers))
-        port = first.ask("free_port", host=spec.nodes[0].host)
+        port = first.ask(ReservePort(spec.nodes[0].host))
         self._phase(
             "starting",
             f"starting {count(spec.world_size, 'rank')}, rendezvous at {spec.nodes[0].host}:{port}",

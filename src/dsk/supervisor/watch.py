@@ -14,6 +14,7 @@ from dsk.errors import DskError, JobFailed
 from dsk.supervisor.heard import Heard, Lines, Lost, RankEnded, Reach, Reported
 from dsk.supervisor.worker import AgentGone, AgentHangs, Worker
 from dsk.wire.news import BEFORE_ATTEMPTS, News
+from dsk.wire.operations import AskNews
 from dsk.wire.session import NEWS_WAIT_S, SILENT_LIMIT_S
 
 ANSWER_LIMIT_S = NEWS_WAIT_S + 5.0
@@ -116,11 +117,8 @@ class Watch:
         with self._guard:
             attempt, known, exits = self._attempt, dict(self._offsets), self._exits
         ask = self.worker.ask_again if again else self.worker.ask
-        raw = ask(
-            "news", limit=limit, attempt=attempt, offsets=list(known.items()), exits=exits,
-            report=self._report, wait=wait,
-        )  # fmt: skip
-        news = News.from_raw(raw)
+        request = AskNews(attempt, tuple(known.items()), exits, self._report, wait)
+        news = ask(request, limit=limit)
         with self._guard:
             if attempt == self._attempt:  # an answer about an earlier one may come late
                 self._take(news, known)

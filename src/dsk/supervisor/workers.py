@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from dsk.errors import DskError, Unreachable
 from dsk.supervisor.worker import AgentGone, AgentHangs, Worker
+from dsk.wire.operations import EndRanks
+from dsk.wire.request import Request
 
 T = TypeVar("T")
 
-END_LIMIT_S = 15.0
-"""An agent needs 10 s at most."""
 LOST_LIMIT_S = 4.0
 """For a node that is probably gone: long enough for one that has just come back."""
 
@@ -36,8 +36,8 @@ class Workers:
             raise together(errors)
         return [(worker, future.result()) for worker, future in futures]
 
-    def ask_all(self, op: str, **arguments: Any) -> list[tuple[Worker, Any]]:
-        return self.each(lambda worker: worker.ask(op, **arguments))
+    def ask_all(self, request: Request[T]) -> list[tuple[Worker, T]]:
+        return self.each(lambda worker: worker.ask(request))
 
     def end_ranks(self, job: str, attempt: int) -> list[tuple[int, str]]:
         """Ends the job's processes on every node that can be reached; the index of each node where
@@ -74,12 +74,13 @@ def _end(worker: Worker, job: str, attempt: int) -> int:
 
 
 def _ask_to_end(worker: Worker, attempt: int) -> int:
+    request = EndRanks(attempt)
     if worker.lost:
-        return int(worker.ask_again("end", limit=LOST_LIMIT_S, attempt=attempt))
+        return worker.ask_again(request, limit=LOST_LIMIT_S)
     try:
-        return int(worker.ask("end", limit=END_LIMIT_S, attempt=attempt))
+        return worker.ask(request)
     except Unreachable:
-        return int(worker.ask_again("end", limit=END_LIMIT_S, attempt=attempt))
+        return worker.ask_again(request, limit=request.limit_s)
 
 
 def together(errors: Sequence[DskError]) -> DskError:

@@ -1,9 +1,8 @@
-"""What a job's agent has to tell since it was last asked: the answer to the op `news`."""
+"""What a job's agent has to tell since it was last asked: the answer to operations.AskNews."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from dsk.wire.progress import Progress
 from dsk.wire.report import NodeReport
@@ -33,11 +32,6 @@ class RankExit:
     oom: bool = False
     progress: Progress | None = None
 
-    @classmethod
-    def from_raw(cls, raw: dict[str, Any]) -> RankExit:
-        progress = raw["progress"]
-        return cls(**{**raw, "progress": progress and Progress(**progress)})
-
 
 @dataclass(frozen=True)
 class News:
@@ -46,17 +40,3 @@ class News:
     lines: tuple[RankLines, ...] = ()
     exits: tuple[RankExit, ...] = ()
     report: NodeReport | None = None
-
-    def to_raw(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_raw(cls, raw: dict[str, Any]) -> News:
-        """Raises KeyError or TypeError where `raw` is something else."""
-        return cls(
-            tuple(
-                RankLines(each["rank"], tuple(each["lines"]), each["next"]) for each in raw["lines"]
-            ),
-            tuple(RankExit.from_raw(each) for each in raw["exits"]),
-            raw["report"] and NodeReport.from_raw(raw["report"]),
-        )

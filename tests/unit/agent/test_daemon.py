@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,28 @@ import pytest
 
 from dsk.agent import lock, threads
 from dsk.agent.ranks import Ranks
+from dsk.text import Text
 from dsk.wire import paths
+from dsk.wire.jobspec import Needed
 from dsk.wire.news import News
+from dsk.wire.operations import (
+    AskNews,
+    Close,
+    EndRanks,
+    FindMissing,
+    Marker,
+    RankSpec,
+    StartRanks,
+    TakeLock,
+)
 from dsk.wire.progress import Progress
 from dsk.wire.report import NodeReport
 from tests.unit.agent.peers import JOB, PYTHON, Agent, Peer, start, start_ranks
 
 LEASE_S = 2.0
 ASKED, DISK = "asked", "disk"
+NEEDED = (Needed("x"),)
+NEWS = AskNews(0, (), 0, 10**9, 0.0)
 
 
 @pytest.fixture
@@ -95,11 +110,11 @@ def test_exits_are_real_and_in_their_order(agent: Agent) -> None:
 
 def test_a_rank_that_cannot_be_started_is_told_and_leaves_none(agent: Agent) -> None:
     peer = agent.connect()
-    peer.ask("lock")
-    good = {"rank": 0, "argv": [*PYTHON, "import time; time.sleep(60)"], "env": {}}
-    bad = {"rank": 1, "argv": ["/nowhere"], "env": {}}
+    peer.ask(TakeLock())
+    good = RankSpec(0, (*PYTHON, "import time; time.sleep(60)"), {})
+    bad = RankSpec(1, ("/nowhere",), {})
     with pytest.raises(AssertionError, match="FileNotFoundError"):
-        peer.ask("start", attempt=0, ranks=[good, bad])
+        peer.ask(StartRanks(0, (good, bad)))
     assert [each.rank for each in peer.news().exits] == [0]
 
 
@@ -120,7 +135,7 @@ def test_the_end_takes_all_that_ranks_have_started(agent: Agent) -> None:
     [lines] = peer.news().lines
     orphan = int(lines.lines[0])
     assert alive(orphan)
-    assert peer.ask("end", attempt=0) == 0
+    assert peer.ask(EndRanks(0)) == 0
     assert not alive(orphan)
     assert exits(peer, 1) == {0: -15}
     assert lock.holder() == JOB
@@ -130,7 +145,7 @@ def test_a_clean_end_gives_up_everything_at_once(agent: Agent, run_folder: Path)
     peer = agent.connect()
     start(peer, "import time; time.sleep(60)")
     [rank] = reported(peer).ranks
-    assert peer.ask("close") == 0
+    peer.ask(Close())
     agent.wait(20)
     assert rank.pid and not alive(rank.pid)
     assert lock.holder() is None
@@ -167,18 +182,18 @@ def test_an_agent_that_was_paused_itself_first_hears_what_it_was_asked(impatient
     start(peer, "import time; time.sleep(60)")
     peer.news(wait=0)
     os.kill(impatient.pid, signal.SIGSTOP)
-    number = peer.send_news(wait=0)
+    number = peer.send(NEWS)
     time.sleep(2 * LEASE_S)
     os.kill(impatient.pid, signal.SIGCONT)
-    assert peer.answered_news(number).exits == ()
+    assert peer.answer(NEWS, number).exits == ()
     time.sleep(LEASE_S / 2)
     assert peer.news(wait=0).exits == ()
 
 
 def test_a_daemon_that_is_busy_with_one_question_answers_others(agent: Agent) -> None:
     peer, other = agent.connect(), agent.connect()
-    peer.send_news(wait=60.0)
-    assert other.ask("marker", name="n", action="look") is False
+    peer.send(replace(NEWS, wait=60.0))
+    assert other.ask(Marker("n", "look")) is False
     assert not peer.has_answer()
 
 
@@ -196,11 +211,11 @@ def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Agent]:
         wait_for_disk()
         make(*arguments)
 
-    def missing_slowly(needed: Any) -> Any:
+    def missing_slowly(_: Any) -> tuple[Text, ...]:
         wait_for_disk()
-        return needed
+        return ()
 
-    monkeypatch.setattr("dsk.agent.session.missing", missing_slowly)
+    monkeypatch.setattr("dsk.agent.needed.missing", missing_slowly)
     monkeypatch.setattr(Ranks, "__init__", slowly)
     made = Agent(tmp_path / "w", lease=60)
     yield made
@@ -209,19 +224,20 @@ def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Agent]:
 
 def test_a_long_answer_keeps_no_other_waiting_on_its_own_connection(slow: Agent) -> None:
     peer = slow.connect()
-    peer.ask("lock")
-    number = peer.send("missing", needed=["x"])
+    peer.ask(TakeLock())
+    request = FindMissing(NEEDED)
+    number = peer.send(request)
     # Answered first: the other answer needs the disk.
     assert peer.news(wait=0.0).exits == ()
     (slow.workspace / DISK).touch()
-    assert peer.answer(number) == ["x"]
+    assert peer.answer(request, number) == ()
 
 
 def test_a_start_that_comes_after_its_end_starts_nothing(agent: Agent) -> None:
     """Each question has a thread of its own: either of two may be answered first."""
     peer = agent.connect()
-    peer.ask("lock")
-    assert peer.ask("end", attempt=1) == 0
+    peer.ask(TakeLock())
+    assert peer.ask(EndRanks(1)) == 0
     for late in (0, 1):
         with pytest.raises(AssertionError, match="the job was ended"):
             start_ranks(peer, "import time; time.sleep(60)", attempt=late)
@@ -236,28 +252,29 @@ def test_news_is_of_the_attempt_that_is_asked_for(agent: Agent) -> None:
     assert exits(peer, 1) == {0: 0}
     # Of an attempt that has not begun there is none; whoever waits is told when it begins.
     assert peer.news(attempt=1, wait=0.0) == News()
-    waits = peer.send_news({0: 10**6}, attempt=0, exits=1, wait=60.0)
+    waiting = AskNews(0, ((0, 10**6),), 1, 10**9, 60.0)
+    number = peer.send(waiting)
     other = agent.connect()
     start_ranks(other, "import time; print('second', flush=True); time.sleep(60)", attempt=1)
-    assert peer.answered_news(waits) == News()
+    assert peer.answer(waiting, number) == News()
     assert peer.news(attempt=0, wait=0.0) == News(), "nothing of the last one is told any more"
     [lines] = peer.news(attempt=1).lines
     assert (lines.lines, peer.news({0: 1}, attempt=1, wait=0.0).exits) == (("second",), ())
     [rank] = reported(peer, attempt=1).ranks
     assert rank.pid and alive(rank.pid), "no report of the ranks of the last one"
-    assert peer.ask("end", attempt=1) == 0
+    assert peer.ask(EndRanks(1)) == 0
 
 
 def test_an_end_comes_before_the_ranks_that_are_still_to_be_started(slow: Agent) -> None:
     peer = slow.connect()
-    peer.ask("lock")
-    rank = {"rank": 0, "argv": [*PYTHON, "import time; time.sleep(60)"], "env": {}}
-    number = peer.send("start", attempt=0, ranks=[rank])
+    peer.ask(TakeLock())
+    request = StartRanks(0, (RankSpec(0, (*PYTHON, "import time; time.sleep(60)"), {}),))
+    number = peer.send(request)
     wait_until((slow.workspace / ASKED).exists)
-    assert peer.ask("end", attempt=0) == 0
+    assert peer.ask(EndRanks(0)) == 0
     (slow.workspace / DISK).touch()
     with pytest.raises(AssertionError, match="the job was ended"):
-        peer.answer(number)
+        peer.answer(request, number)
     assert peer.news(wait=0.0).exits == ()
 
 
@@ -286,12 +303,12 @@ def test_a_report_says_how_the_ranks_and_the_node_are(agent: Agent, run_folder: 
         assert time.monotonic() < deadline + 15, "the disk has not answered"
     assert host.memory_total > host.memory_available > 0
     assert host.disk_free > 0
-    assert peer.ask("end", attempt=0) == 0
+    assert peer.ask(EndRanks(0)) == 0
 
 
 def test_one_job_at_a_time(agent: Agent) -> None:
     with lock.take("other"), pytest.raises(AssertionError, match="other"):
-        agent.connect().ask("lock")
+        agent.connect().ask(TakeLock())
 
 
 def test_ranks_share_the_workers_cores(

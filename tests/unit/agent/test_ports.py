@@ -10,11 +10,12 @@ from dsk.agent.ports import free_port
 HOST = "127.0.0.1"
 JOB = """
 import sys
-from dsk.agent.session import node_ops
-reserve = node_ops("/nowhere", "j")["free_port"]
-print(reserve(host="127.0.0.1"), flush=True)
+from dsk.agent.node import Node
+from dsk.wire.operations import ReservePort
+node = Node("/nowhere", "j")
+print(node.reserve_port(ReservePort("127.0.0.1")), flush=True)
 for _ in sys.stdin:
-    print(reserve(host="127.0.0.1"), flush=True)
+    print(node.reserve_port(ReservePort("127.0.0.1")), flush=True)
 """
 
 

@@ -25,6 +25,8 @@ from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import Workers
 from dsk.wire.events import Event, Failure, Finished, Notice, Phase, decode
 from dsk.wire.jobspec import JobNode
+from dsk.wire.operations import EndRanks, FindChanged, ReservePort
+from dsk.wire.request import Request
 from dsk.wire.status import JobStatus
 from tests.unit.wire.test_messages import SPEC
 
@@ -76,8 +78,8 @@ class Node:
         self.caught_up = 0
         self._first, self._last = first, list(last)
 
-    def ask(self, op: str, **_: Any) -> Any:
-        return {"free_port": 29500, "changed": [], "end": 0}[op]
+    def ask(self, request: Request[Any], **_: Any) -> Any:
+        return {ReservePort: 29500, FindChanged: (), EndRanks: 0}[type(request)]
 
     def begin_attempt(self, number: int, listener: Callable[[Heard], None]) -> None:
         self.begun.append(number)

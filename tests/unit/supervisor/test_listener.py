@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,6 +23,7 @@ from dsk.supervisor.record import Record
 from dsk.supervisor.stalls import Stall
 from dsk.wire import PROTOCOL, events
 from dsk.wire.events import Failure
+from dsk.wire.operations import Identity
 from dsk.wire.progress import Progress, RankPhase
 from dsk.wire.report import HostReport, NodeReport, RankReport
 from dsk.wire.status import JobStatus
@@ -225,22 +227,20 @@ def test_what_was_told_before_the_folder_was_there_is_in_it_afterwards(
     assert status.cause == "rank 0 exited with 1"
 
 
-def _identity(**changes: object) -> dict[str, object]:
-    return {
-        "protocol": PROTOCOL,
-        "content_id": "sha256:aaaaaaaaaaaaaaaaaaaaaa",
-        "stack": {"torch": "2.9.1", "deepspeed": "0.18.4"},
-        "accelerator": "cuda",
-        "workspace": True,
-        **changes,
-    }
+SAME = Identity(
+    PROTOCOL,
+    content_id="sha256:aaaaaaaaaaaaaaaaaaaaaa",
+    stack={"torch": "2.9.1", "deepspeed": "0.18.4"},
+    accelerator="cuda",
+    workspace=True,
+)
 
 
 GPUS = replace(SPEC, workspace="/w", accelerator="cuda")
 
 
 def test_equal_workers_agree() -> None:
-    assert disagreements({"node0": _identity(), "node1": _identity()}, GPUS) == []
+    assert disagreements({"node0": SAME, "node1": SAME}, GPUS) == []
 
 
 @pytest.mark.parametrize(
@@ -259,8 +259,8 @@ def test_equal_workers_agree() -> None:
         ({"accelerator": "cpu"}, "node1: its worker uses cpu, dsk.yaml says cuda"),
     ],
 )
-def test_every_difference_is_named_with_its_node(changes: dict[str, object], expected: str) -> None:
-    [problem] = disagreements({"node0": _identity(), "node1": _identity(**changes)}, GPUS)
+def test_every_difference_is_named_with_its_node(changes: dict[str, Any], expected: str) -> None:
+    [problem] = disagreements({"node0": SAME, "node1": replace(SAME, **changes)}, GPUS)
     assert problem.startswith(expected)
 
 

@@ -22,8 +22,10 @@ from dsk.supervisor.heard import Heard, Lines, Lost, RankEnded, Reach, Reported
 from dsk.supervisor.place import MADE_BY_UP
 from dsk.supervisor.watch import Watch
 from dsk.supervisor.worker import Worker
+from dsk.text import Text
 from dsk.wire import paths
-from dsk.wire.jobspec import JobNode
+from dsk.wire.jobspec import JobNode, Needed
+from dsk.wire.operations import FindMissing, Marker, TakeLock
 from dsk.wire.session import NO_AGENT
 from tests.unit.agent import conftest as of_agent
 from tests.unit.agent.peers import JOB, Agent, program, start, start_ranks
@@ -148,15 +150,15 @@ def test_a_node_that_was_lost_before_is_told_to_the_next_attempt(
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> float:
-    """Seconds that a node takes over `missing`, more than the watch waits for an answer."""
+    """Seconds that a node takes over `FindMissing`, more than the watch waits for an answer."""
     monkeypatch.setattr(watch, "NEWS_WAIT_S", 0.5)
     monkeypatch.setattr(watch, "ANSWER_LIMIT_S", 2.0)
 
-    def missing_slowly(needed: Any) -> Any:
+    def missing_slowly(_: Any) -> tuple[Text, ...]:
         time.sleep(4.0)
-        return needed
+        return ()
 
-    monkeypatch.setattr("dsk.agent.session.missing", missing_slowly)
+    monkeypatch.setattr("dsk.agent.needed.missing", missing_slowly)
     return 4.0
 
 
@@ -164,10 +166,10 @@ def test_a_question_that_takes_long_does_not_cost_the_connection(
     slow: float, agent: Agent, worker: Worker
 ) -> None:
     heard: queue.Queue[Heard] = queue.Queue()
-    agent.connect().ask("lock")
-    worker.ask("marker", name="n", action="look")  # logged in
+    agent.connect().ask(TakeLock())
+    worker.ask(Marker("n", "look"))  # logged in
     watched = watching(worker, heard)
-    assert worker.ask("missing", needed=["x"], limit=5 * slow) == ["x"]
+    assert worker.ask(FindMissing((Needed("x"),)), limit=5 * slow) == ()
     watched.stop()
     told = [heard.get() for _ in range(heard.qsize())]
     assert not [each for each in told if isinstance(each, Reach | Lost)]
@@ -182,8 +184,8 @@ def test_a_node_that_does_not_answer_is_given_up(
     monkeypatch.setattr(watch, "LOGIN_LIMIT_S", 3.0)
     monkeypatch.setattr(watch, "SILENT_LIMIT_S", 9.0)
     heard: queue.Queue[Heard] = queue.Queue()
-    agent.connect().ask("lock")
-    worker.ask("marker", name="n", action="look")
+    agent.connect().ask(TakeLock())
+    worker.ask(Marker("n", "look"))
     watched = watching(worker, heard)
     os.kill(agent.pid, signal.SIGSTOP)
     lost = hear(heard, Lost)[-1]
@@ -216,7 +218,7 @@ def test_a_first_login_may_take_long(slow_login: Worker, monkeypatch: pytest.Mon
     heard: queue.Queue[Heard] = queue.Queue()
     watched = watching(slow_login, heard)
     began = time.monotonic()
-    assert slow_login.ask("marker", name="n", action="look", limit=1.0) is False
+    assert slow_login.ask(Marker("n", "look"), limit=1.0) is False
     assert time.monotonic() - began >= FIRST_LOGIN_S
     watched.stop()
     told = [heard.get() for _ in range(heard.qsize())]
@@ -229,8 +231,8 @@ def test_where_no_ssh_can_be_started_the_node_is_lost_like_any_other(
 ) -> None:
     monkeypatch.setattr(watch, "SILENT_LIMIT_S", 2.0)
     heard: queue.Queue[Heard] = queue.Queue()
-    agent.connect().ask("lock")
-    worker.ask("marker", name="n", action="look")
+    agent.connect().ask(TakeLock())
+    worker.ask(Marker("n", "look"))
     watched = watching(worker, heard)
     monkeypatch.setenv("PATH", "/nowhere")
     worker._connection._process.kill()
@@ -242,10 +244,10 @@ def test_where_no_ssh_can_be_started_the_node_is_lost_like_any_other(
 def test_whatever_goes_wrong_in_it_a_watch_does_not_end_in_silence(
     agent: Agent, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_: object) -> None:
+    def broken(*_: object) -> None:
         raise KeyError("lines")
 
-    monkeypatch.setattr("dsk.supervisor.watch.News.from_raw", broken)
+    monkeypatch.setattr(Watch, "_take", broken)
     heard: queue.Queue[Heard] = queue.Queue()
     watched = watching(worker, heard)
     lost = hear(heard, Lost)[-1]

@@ -20,6 +20,7 @@ MOST_LOGINS = 16
 """At the same time: each costs both ends a key exchange and the start of a program, and all of
 them together would take longer than one may."""
 MOST_ANSWERS = 64
+LOOK_LIMIT_S = 20.0
 PROGRAM = (str(paths.PYTHON), "-I", "-m", "dsk.agent.measure")
 
 
@@ -43,7 +44,7 @@ class Party:
             agent = [*PROGRAM, node.host]
             worker = Worker(node, self._ssh_config, agent, remedies=MADE_BY_UP)
             self._workers[node.index] = worker
-            return worker.ask(op)
+            return worker.ask_raw({"op": op}, LOOK_LIMIT_S)
 
         return self._each({node.index: node for node in nodes}, log_in, MOST_LOGINS)
 
@@ -59,7 +60,7 @@ class Party:
 
         def answer(question: tuple[Worker, Mapping[str, Any]]) -> Any:
             worker, words = question
-            return worker.ask(op, limit=limit_s, **words)
+            return worker.ask_raw({"op": op, **words}, limit_s)
 
         return self._each(asked, answer, MOST_ANSWERS)
 
