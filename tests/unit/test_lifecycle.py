@@ -23,6 +23,7 @@ from dsk.jobs import history
 from dsk.jobs.states import LOST, NO_RESULT
 from dsk.supervisor import job
 from dsk.supervisor.heard import Heard, Lines
+from dsk.supervisor.interrupts import StopRequested
 from dsk.wire import jobspec, limits, session
 from dsk.wire.events import Failure, Finished, Phase, State
 from dsk.wire.status import JobStatus
@@ -65,7 +66,7 @@ def refused(told: Told, folder: Path) -> Small:
 
 def stopped_before(told: Told, folder: Path) -> Small:
     made = Refused(told, folder)
-    made.error = job.StopRequested()
+    made.error = StopRequested()
     return made
 
 
