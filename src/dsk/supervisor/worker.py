@@ -73,7 +73,7 @@ class Worker:
         """The agent's answer. Raises Unreachable where none comes within `limit` seconds, by
         default the request's own (the first: FIRST_ANSWER_LIMIT_S at least), JobFailed where the
         agent refuses."""
-        raw = self.ask_raw(request.to_raw(), request.limit_s if limit is None else limit)
+        raw = self._answer(request.to_raw(), request.limit_s if limit is None else limit)
         try:
             return request.read_answer(raw)
         except ValueError as error:
@@ -83,8 +83,7 @@ class Worker:
                 fix=self._remedies.difference,
             ) from error
 
-    def ask_raw(self, question: Mapping[str, Any], limit: float) -> Any:
-        """As `ask`, of an agent whose questions and answers have no types."""
+    def _answer(self, question: Mapping[str, Any], limit: float) -> Any:
         connection = self._connection
         if not self._answered:
             limit = max(limit, FIRST_ANSWER_LIMIT_S)

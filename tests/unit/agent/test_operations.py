@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any, get_type_hints
 
 import pytest
 
 from dsk.agent.job import Job
+from dsk.agent.measure.__main__ import Measure
 from dsk.agent.node import Node
 from dsk.text import Text
-from dsk.wire import operations
+from dsk.wire import measuring, operations
 from dsk.wire.jobspec import Needed
 from dsk.wire.news import News, RankExit, RankLines
 from dsk.wire.operations import (
@@ -30,24 +32,40 @@ from dsk.wire.operations import (
 )
 from dsk.wire.progress import Progress
 from dsk.wire.report import GpuReport, HostReport, NodeReport, RankReport
-from dsk.wire.request import Request, plain, read_request
+from dsk.wire.request import Handlers, Request, plain, read_request
 
 
-@pytest.fixture
-def handlers(tmp_path: Path) -> Mapping[type[Request[Any]], Any]:
+def of_job(tmp_path: Path) -> Handlers:
     job = Job(str(tmp_path), "j")
     job.close(Close())
     return {**Node(str(tmp_path), "j").handlers, **job.handlers}
 
 
-def test_every_request_has_its_handler(handlers: Mapping[type[Request[Any]], Any]) -> None:
-    assert set(handlers) == {*operations.NODE, *operations.JOB}
+def of_measure(_: Path) -> Handlers:
+    return Measure("127.0.0.1", 0).handlers
+
+
+@pytest.mark.parametrize(
+    ("module", "kinds", "make"),
+    [
+        (operations, (*operations.NODE, *operations.JOB), of_job),
+        (measuring, measuring.REQUESTS, of_measure),
+    ],
+)
+def test_every_request_has_its_handler(
+    module: ModuleType,
+    kinds: tuple[type[Request[Any]], ...],
+    make: Callable[[Path], Handlers],
+    tmp_path: Path,
+) -> None:
+    handlers = make(tmp_path)
+    assert set(handlers) == set(kinds)
     defined = [
         each
-        for each in vars(operations).values()
+        for each in vars(module).values()
         if isinstance(each, type) and issubclass(each, Request) and each is not Request
     ]
-    assert set(defined) == set(handlers)
+    assert set(defined) == set(kinds)
     assert len({each.op for each in defined}) == len(defined)
     assert all(each.limit_s > 0 for each in defined)
     for kind, handler in handlers.items():
