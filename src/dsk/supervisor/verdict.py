@@ -15,10 +15,10 @@ class End:
     failure: Failure | None
 
 
-Judge = Callable[[int, Failure | None], End | None]
-"""Of an attempt's number and failure; None: another attempt follows."""
+Judge = Callable[[Failure | None], End | None]
+"""Of how an attempt failed; None: another attempt follows."""
 
 
-def verdict(number: int, failure: Failure | None) -> End:  # noqa: ARG001 - a Judge
+def verdict(failure: Failure | None) -> End:
     """Every job ends with its first attempt."""
     return End(failure)

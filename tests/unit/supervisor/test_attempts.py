@@ -63,7 +63,8 @@ class Script:
             launcher=launcher,
         )
 
-    def _judge(self, number: int, failure: Failure | None) -> End | None:
+    def _judge(self, failure: Failure | None) -> End | None:
+        number, _ = self.moments[-1]
         self._moment(number, "verdict")
         return End(failure) if failure is None else None
 
@@ -77,7 +78,7 @@ def told() -> Iterator[Told]:
 
 def test_a_job_ends_with_its_first_attempt() -> None:
     failure = Failure(1.0, "x")
-    assert (verdict(0, failure), verdict(0, None)) == (End(failure), End(None))
+    assert (verdict(failure), verdict(None)) == (End(failure), End(None))
 
 
 def test_attempts_follow_each_other_with_numbers_of_their_own(told: Told, tmp_path: Path) -> None:
