@@ -117,7 +117,7 @@ def test_a_new_kind_is_files_alone(made_up: str) -> None:
     spec = JobSpec(
         job="j", cluster="lab", created=0.0, nodes=(node,), worker_port=2222,
         workspace="/w", accelerator=made_up, recipe_shared=RecipeText("{}"),
-        recipe_local=RecipeText("{}"), output_dir="/w/o", needed=(), env={}, version="0",
+        recipe_local=RecipeText("{}"), output_dir="/w/o", needed=(), env={},
     )  # fmt: skip
     assert direct.contract(spec, node, 0, 0, 29500)["BEADS"] == "0,1"
 

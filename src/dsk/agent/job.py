@@ -40,7 +40,7 @@ MOST_LINES = 500
 
 
 class Job:
-    """`handlers` answer the JOB requests of wire.operations, also while others are answered."""
+    """`handlers` answer requests of wire.operations, also while others are answered."""
 
     def __init__(self, workspace: str, job: str) -> None:
         self._workspace = workspace

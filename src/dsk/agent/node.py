@@ -1,4 +1,4 @@
-"""What is asked of a node whether or not ranks of the job run there: wire.operations, NODE."""
+"""What an agent answers about its node, whether or not ranks of the job run there."""
 
 from __future__ import annotations
 

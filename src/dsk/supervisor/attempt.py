@@ -95,7 +95,7 @@ class Attempt:
         launcher, self._launcher = self._launcher, None
         if launcher is None:
             return
-        self._listener.ranks_are_ended()
+        self._listener.set_ending()
         if not self._succeeded:
             self._phase("stopping", "ending what is left of the job on every node")
         # The ranks first: pdsh, and with it the runner, waits for every node for ever.
@@ -117,7 +117,7 @@ class Attempt:
 
     def _hung(self, stall: Stall) -> Failure:
         at = time.time()
-        self._listener.ranks_are_ended()
+        self._listener.set_ending()
         self._phase("stopping", f"no progress for {stall.seconds:.0f} s; reading the ranks' stacks")
         folder = paths.job_folder(self._spec.workspace, self._spec.job)
         place = paths.stacks(folder, self._number)

@@ -79,7 +79,7 @@ class Listener:
                 self._record.progress()
                 save = now + SAVE_EVERY_S
 
-    def ranks_are_ended(self) -> None:
+    def set_ending(self) -> None:
         """What is heard from now on no longer means that the job runs."""
         self._ending = True
 

@@ -7,7 +7,6 @@ answers are measurements as wire.measure has them. Each limit is in seconds.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from dsk.wire.measure import (
     Choice,
@@ -91,8 +90,3 @@ class Rendezvous:
 @dataclass(frozen=True)
 class LookAtPorts(Request[Rendezvous], op="look_at_ports", limit_s=ASK_LIMIT_S):
     """Those from which a job takes one for its rendezvous."""
-
-
-REQUESTS: tuple[type[Request[Any]], ...] = (
-    *(Look, OpenPorts, FindRoutes, Connect, TryPackets, SendData, LookAtPorts),
-)

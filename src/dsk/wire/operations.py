@@ -1,6 +1,7 @@
 """What a supervisor, or a transfer, asks the agents in the workers, and what they answer.
 
-Those of NODE are answered by every agent, those of JOB by a job's own. Each limit is in seconds.
+Every agent answers the requests up to DeleteFiles (dsk.agent.node), a job's own agent those after it
+as well (dsk.agent.job). Each limit is in seconds.
 """
 
 from __future__ import annotations
@@ -193,12 +194,3 @@ class EndRanks(Request[int], op="end_ranks", limit_s=END_LIMIT_S):
 @dataclass(frozen=True)
 class Close(Request[None], op="close", limit_s=END_LIMIT_S):
     """Ends what the job has in the worker, and the agent."""
-
-
-NODE: tuple[type[Request[Any]], ...] = (
-    *(AskIdentity, CountDevices, PutFile, FindChanged, Marker, FindMissing, ListCheckpoints),
-    *(ReservePort, ListFiles, HashFiles, DeleteFiles),
-)
-JOB: tuple[type[Request[Any]], ...] = (
-    *(TakeLock, StartRanks, WatchRanks, AskNews, ReadStacks, EndRanks, Close),
-)

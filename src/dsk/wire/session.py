@@ -3,10 +3,9 @@
 The supervisor sends `{"id", "op", ...}` (wire.request) and gets `{"id", "result"}` or
 `{"id", "error"}`, with `busy` where another job is in the way.
 
-`dsk-agent session` answers the NODE requests of wire.operations from a process of its own, which
-ends with the connection. `dsk-agent job` is a bridge to the job's agent in that worker, which
-outlives it and answers the JOB requests as well: it ends its ranks and itself when nobody has asked
-for LEASE_S.
+`dsk-agent session` answers (wire.operations) from a process of its own, which ends with the
+connection. `dsk-agent job` is a bridge to the job's agent in that worker, which outlives it and
+answers what concerns ranks as well: it ends its ranks and itself when nobody has asked for LEASE_S.
 """
 
 from __future__ import annotations

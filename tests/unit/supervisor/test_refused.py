@@ -44,7 +44,6 @@ def refused(tmp_path: Path, why: BaseException, monkeypatch: pytest.MonkeyPatch)
         output_dir=str(tmp_path / "out"),
         needed=(),
         env={},
-        version="0",
     )
     (tmp_path / "run").mkdir()
     out = io.BytesIO()

@@ -30,7 +30,6 @@ SPEC = JobSpec(
     output_dir="/数据 disk/out",
     needed=(Needed("/数据 disk/model"), Needed("/数据 disk/data", ("a", "b"))),
     env={"HF_TOKEN": "x y"},
-    version="0.1.0",
     hub=HubNeeds(
         *("10.0.0.11", "huggingface", {"a/b": ""}, "main", None, "t", "/d", ("x",), ("y",)),
         looked={"a/b": ("/w/p/a/b", "/w/a/b")},
