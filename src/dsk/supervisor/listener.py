@@ -225,8 +225,8 @@ def _cut_off(first: Reach, then: Failure) -> Failure:
 
 
 def _left_early(progress: Progress | None) -> bool:
-    """By its last word the rank had still something to do. One that has no word of itself, such as
-    a probe's, is taken at its exit code."""
+    """By its last report the rank still had something to do. One that never reports, such as a
+    probe's, is judged by its exit code."""
     if progress is None or progress.phase == "ending":
         return False
     all_steps = progress.step is not None and progress.step == progress.steps

@@ -23,8 +23,8 @@ class RankLines:
 @dataclass(frozen=True)
 class RankExit:
     """`code` as in subprocess: negative where a signal ended the rank. `ago` in seconds, by the
-    node's own clock. `oom`: the kernel has killed something in the worker for want of memory.
-    `progress` is the rank's last word of itself, None where it had none."""
+    node's own clock. `oom`: the kernel has killed something in the worker because it was out of
+    memory. `progress` is the last that the rank reported, None where it reported nothing."""
 
     rank: int
     code: int

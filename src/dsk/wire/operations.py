@@ -1,7 +1,7 @@
 """What a supervisor, or a transfer, asks the agents in the workers, and what they answer.
 
-Every agent answers the requests up to DeleteFiles (dsk.agent.node), a job's own agent those after it
-as well (dsk.agent.job). Each limit is in seconds.
+Every agent answers the requests up to DeleteFiles (dsk.agent.node), a job's own agent also those
+after it (dsk.agent.job). Each limit is in seconds.
 """
 
 from __future__ import annotations
