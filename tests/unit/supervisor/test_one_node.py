@@ -19,6 +19,7 @@ from tests.unit.supervisor import one_node
 
 pytestmark = [
     pytest.mark.long,
+    pytest.mark.timeout(120),
     pytest.mark.skipif(os.geteuid() != 0, reason="makes namespaces"),
     pytest.mark.skipif(not Path("/usr/sbin/sshd").exists(), reason="needs sshd"),
 ]
