@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from dsk.text import Text
 from dsk.wire import PROTOCOL, agreement
 from dsk.wire.jobspec import JobSpec
+from dsk.wire.operations import Identity
 
 
-def disagreements(identities: Mapping[str, Mapping[str, Any]], spec: JobSpec) -> list[str]:
+def disagreements(identities: Mapping[str, Identity], spec: JobSpec) -> list[str]:
     """One sentence for each thing that keeps these workers (name to identity, the first one is the
     master's) from training together as `spec` says."""
     reference = next(iter(identities))
@@ -21,16 +21,14 @@ def disagreements(identities: Mapping[str, Mapping[str, Any]], spec: JobSpec) ->
     ]
 
 
-def _problems(
-    here: Mapping[str, Any], reference: Mapping[str, Any], others: str, spec: JobSpec
-) -> Iterator[Text]:
-    if here["protocol"] != PROTOCOL:
-        yield agreement.PROTOCOL.filled(here=here["protocol"], own=PROTOCOL)
-    elif here["content_id"] != reference["content_id"]:
-        versions = ", ".join(agreement.differences(here["stack"], reference["stack"]))
-        content = agreement.instead_of(here["content_id"], reference["content_id"])
+def _problems(here: Identity, reference: Identity, others: str, spec: JobSpec) -> Iterator[Text]:
+    if here.protocol != PROTOCOL:
+        yield agreement.PROTOCOL.filled(here=here.protocol, own=PROTOCOL)
+    elif here.content_id != reference.content_id:
+        versions = ", ".join(agreement.differences(here.stack or {}, reference.stack or {}))
+        content = agreement.instead_of(here.content_id, reference.content_id)
         yield agreement.IMAGE.filled(others=others, difference=versions or content)
-    if not here["workspace"]:
+    if not here.workspace:
         yield agreement.UNWRITABLE.filled(path=spec.workspace, why="missing, or permission denied")
-    if here["accelerator"] != spec.accelerator:
-        yield agreement.ACCELERATOR.filled(here=here["accelerator"], wanted=spec.accelerator)
+    if here.accelerator != spec.accelerator:
+        yield agreement.ACCELERATOR.filled(here=here.accelerator, wanted=spec.accelerator)

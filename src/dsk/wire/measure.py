@@ -8,9 +8,8 @@ the input ends, so does the program.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from dsk.wire import PROTOCOL
 from dsk.wire.jobspec import JobNode, of_this_protocol
@@ -189,11 +188,3 @@ def decode(line: str) -> Measured:
     """Raises ValueError where the line is no measurement."""
     measured: Measured = _LINES.decode(line)
     return measured
-
-
-def of_node(node: int, look: Mapping[str, Any]) -> Iterator[Measured]:
-    """What `node` measured of itself: its agent lists each kind under that name, or its plural."""
-    for name, found in look.items():
-        for each in found if isinstance(found, list) else ():
-            fields = {key: tuple(v) if isinstance(v, list) else v for key, v in each.items()}
-            yield _LINES.kinds[name.removesuffix("s")](node, **fields)

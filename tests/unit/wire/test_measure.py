@@ -7,14 +7,12 @@ import pytest
 from dsk.wire.jobspec import JobNode, ProtocolMismatch
 from dsk.wire.measure import (
     Complete,
-    InfiniBand,
     Interface,
     Knock,
     Order,
     Speed,
     decode,
     encode,
-    of_node,
 )
 
 
@@ -29,16 +27,6 @@ from dsk.wire.measure import (
 )
 def test_measurements_come_back_as_they_were(measured: object) -> None:
     assert decode(encode(measured)) == measured  # type: ignore[arg-type]
-
-
-def test_what_a_node_measured_of_itself_is_known_by_its_name() -> None:
-    eth0 = Interface(3, "eth0", "", ("10.0.0.11/24",), 1500, True, True)
-    mlx5 = InfiniBand(3, "mlx5_0", 1, "4: ACTIVE", "100 Gb/sec", "InfiniBand", False)
-    raw = [json.loads(encode(each)) for each in (eth0, mlx5)]
-    for each in raw:
-        del each["measured"], each["node"]
-    look = {"interfaces": raw[:1], "infiniband": raw[1:], "interface": "eth0", "address": "x"}
-    assert list(of_node(3, look)) == [eth0, mlx5]
 
 
 def test_an_order_comes_back_and_another_protocol_is_refused() -> None:
