@@ -20,16 +20,16 @@ MEANS = Text(
     "7B 模型的 ZeRO-3 每步经过每个节点约 {z3_gb} GB，以此速率需 {z3_s} 秒；"
     "ZeRO-2 为 {z2_gb} GB，{z2_s} 秒",
 )
-EVERYWHERE = Text(f"{{rate}} between the nodes: {MEANS.en}", f"节点之间 {{rate}}：{MEANS.zh}")
+EVERYWHERE = Text("{rate} between the nodes: {means}", "节点之间 {rate}：{means}")
 SENDS = Text(
-    f"{{rate}} is the most that this node sends: {MEANS.en}",
-    f"本节点最多只能发送 {{rate}}：{MEANS.zh}",
+    "{rate} is the most that this node sends: {means}",
+    "本节点最多只能发送 {rate}：{means}",
 )
 GETS = Text(
-    f"{{rate}} is the most that this node gets: {MEANS.en}",
-    f"本节点最多只能接收 {{rate}}：{MEANS.zh}",
+    "{rate} is the most that this node gets: {means}",
+    "本节点最多只能接收 {rate}：{means}",
 )
-PAIR = Text(f"{{rate}} to {{peer}}: {MEANS.en}", f"到 {{peer}} 只有 {{rate}}：{MEANS.zh}")
+PAIR = Text("{rate} to {peer}: {means}", "到 {peer} 只有 {rate}：{means}")
 STALLED = Text(
     "connects to {peer}, but then no data arrives there", "能连接 {peer}，但数据无法到达"
 )
@@ -97,10 +97,12 @@ def _warning(
     return Finding(NAME, "warning", text, node, peer, seen, written(ENOUGH), FIX).filled(
         rate=seen,
         peer=str(cluster.nodes[peer]) if peer is not None else "",
-        z3_gb=f"{z3 / 1e9:.0f}",
-        z2_gb=f"{z2 / 1e9:.0f}",
-        z3_s=f"{z3 * 8 / rate:.0f}",
-        z2_s=f"{z2 * 8 / rate:.0f}",
+        means=MEANS.filled(
+            z3_gb=f"{z3 / 1e9:.0f}",
+            z2_gb=f"{z2 / 1e9:.0f}",
+            z3_s=f"{z3 * 8 / rate:.0f}",
+            z2_s=f"{z2 * 8 / rate:.0f}",
+        ),
         more=DEVICE.filled(speed=written(device)) if device and less else Text("", ""),
     )
 

@@ -17,16 +17,12 @@ MEANS = Text(
     "ZeRO-3 of a 7 B model waits {waits} s a step for packets alone",
     "7B 模型的 ZeRO-3 每步仅等待数据包就要 {waits} 秒",
 )
-EVERYWHERE = Text(
-    f"{{rtt}} there and back between the nodes: {MEANS.en}", f"节点之间往返 {{rtt}}：{MEANS.zh}"
-)
+EVERYWHERE = Text("{rtt} there and back between the nodes: {means}", "节点之间往返 {rtt}：{means}")
 NODE = Text(
-    f"{{rtt}} there and back to every other node: {MEANS.en}",
-    f"到其他每个节点往返 {{rtt}}：{MEANS.zh}",
+    "{rtt} there and back to every other node: {means}",
+    "到其他每个节点往返 {rtt}：{means}",
 )
-PAIR = Text(
-    f"{{rtt}} there and back to {{peer}}: {MEANS.en}", f"到 {{peer}} 往返 {{rtt}}：{MEANS.zh}"
-)
+PAIR = Text("{rtt} there and back to {peer}: {means}", "到 {peer} 往返 {rtt}：{means}")
 FIX = Text(
     "are all nodes at one site, and are the addresses in dsk.yaml those of its own network, not of "
     "a VPN? Otherwise use deepspeed: z2 and a larger gradient_accumulation_steps",
@@ -49,9 +45,9 @@ def check(cluster: Cluster, network: Network) -> list[Finding]:
     def warning(text: Text, rtt: float, node: int | None, peer: int | None = None) -> None:
         seen, expected = written(rtt), f"< {written(MUCH_S)}"
         finding = Finding(NAME, "warning", text, node, peer, seen, expected, FIX)
-        waiting = f"{waits(rtt, len(cluster.nodes)):.1f}"
+        means = MEANS.filled(waits=f"{waits(rtt, len(cluster.nodes)):.1f}")
         other = str(cluster.nodes[peer]) if peer is not None else ""
-        found.append(finding.filled(rtt=seen, waits=waiting, peer=other))
+        found.append(finding.filled(rtt=seen, means=means, peer=other))
 
     if groups.everywhere:
         warning(EVERYWHERE, max(times.values()), None)
