@@ -20,11 +20,11 @@ from dsk.text import Text
 
 LIMIT_S = 60.0
 CLOCK_LIMIT_S = 10.0
-# Of `date`: below what the login's shell may have printed.
 UNANSWERED = Text(
     "the login's shell did not answer dsk's questions: {said}",
     "登录 shell 没有回答 dsk 的询问：{said}",
 )
+# Of `date`: below what the login's shell may have printed.
 _SECONDS = re.compile(r"^\d+\.\d+\Z", re.MULTILINE)
 
 

@@ -20,6 +20,7 @@ HUNG = 137
 MARK = "dsk-fact "
 FACT = "fact"
 _PROGRAM = re.compile(r"[\w-]+(?= )")
+_DOCKER = re.compile(r"docker(?= )")
 
 # One marked line per fact: name, exit code, output in base64. Nothing in the output can then look
 # like another fact, and nothing that the login's shell prints can. Each fact has its own shell,
@@ -83,8 +84,8 @@ class Fact(Generic[T]):
 
     def line(self, name: str) -> str:
         """Of the script. Facts of one program share its fate where it hangs."""
-        program = _PROGRAM.match(self.command)
-        words = [name, program[0] if program else name, str(self.limit_s), self.command]
+        found = _DOCKER.search(self.command) or _PROGRAM.match(self.command)
+        words = [name, found[0] if found else name, str(self.limit_s), self.command]
         return f"fact {' '.join(map(shlex.quote, words))}\n"
 
 

@@ -95,6 +95,15 @@ def test_the_drivers_of_other_accelerators(kind: str, text: str, version: str) -
     assert FACTS["driver"].parse(Answer(0, text, accelerator(kind))) == version
 
 
+def test_facts_that_ask_an_engine_share_its_fate() -> None:
+    """One that hangs costs one limit, not one for each of them."""
+    asking_docker = {name for name, each in FACTS.items() if "docker " in each.command}
+    assert {"engine", "engine_disk", "owners", "layers"} <= asking_docker
+    for name in asking_docker:
+        assert FACTS[name].line(name).startswith(f"fact {name} docker ")
+    assert FACTS["gpus"].line("gpus").startswith("fact gpus sh ")
+
+
 def test_why_there_are_no_gpus_to_see() -> None:
     text = base64.b64encode(b"sh: nvidia-smi: not found").decode()
     assert "not found" in read(f"dsk-fact gpus 127 {text}", CUDA).problems["gpus"]
