@@ -30,12 +30,12 @@ _USER = re.compile(r'\(\("(?P<program>[^"]+)",pid=(?P<pid>\d+)')
 
 
 def told(answer: Answer) -> str:
-    """The text; "" where the command failed."""
-    return answer.text if answer.ok else ""
+    """The last line, as `docker` may print a warning before it; "" where the command failed."""
+    return answer.lines[-1] if answer.lines else ""
 
 
 def words(answer: Answer) -> tuple[str, ...]:
-    return tuple(told(answer).split())
+    return tuple(answer.text.split()) if answer.ok else ()
 
 
 def number(answer: Answer) -> int:
@@ -65,7 +65,7 @@ def folder(answer: Answer) -> str:
 def engine(answer: Answer) -> Engine:
     if not answer.ok:
         return Engine(problem=engine_error(answer.text, ""))
-    version, _, platform = answer.text.partition(" ")
+    version, _, platform = told(answer).partition(" ")
     return Engine(version, platform)
 
 
@@ -80,18 +80,19 @@ def proxy(answer: Answer) -> Proxy:
 
 
 def image(answer: Answer) -> Image | None:
-    return Image.inspected(answer.text) if answer.ok else None
+    return Image.inspected(told(answer)) if answer.ok else None
 
 
 def layers(answer: Answer) -> tuple[tuple[str, ...], ...]:
     """Of each image: `["sha256:1","sha256:2"]`, one line an image."""
-    return tuple(tuple(json.loads(line) or ()) for line in answer.lines)
+    lists = (line for line in answer.lines if line.startswith("[") or line == "null")
+    return tuple(tuple(json.loads(line) or ()) for line in lists)
 
 
 def worker(answer: Answer) -> Worker:
     if not answer.ok:
         return Worker()
-    raw: Mapping[str, Any] = json.loads(answer.text)
+    raw: Mapping[str, Any] = json.loads(told(answer))
     labels = raw["Config"]["Labels"] or {}
     config, owner = labels.get("dsk.config", ""), labels.get("dsk.owner", "")
     return Worker(raw["State"]["Status"], raw["Image"], config, owner)
@@ -113,7 +114,7 @@ def health(answer: Answer) -> str:
 
 
 def containers(answer: Answer) -> tuple[Container, ...]:
-    return tuple(Container(*line.split("|")) for line in answer.lines)
+    return tuple(Container(*line.split("|")) for line in answer.lines if line.count("|") == 4)
 
 
 def owners(answer: Answer) -> dict[int, str]:

@@ -38,6 +38,13 @@ def test_the_recorded_example_means_what_its_declaration_says(name: str) -> None
     assert each.parse(Answer(0, each.example, CUDA)) == each.meaning
 
 
+@pytest.mark.parametrize("name", [name for name in FACTS if "docker " in FACTS[name].command])
+def test_a_warning_of_docker_is_not_its_answer(name: str) -> None:
+    """As where the login may not read its own configuration of docker."""
+    each, warning = FACTS[name], "WARNING: Error loading config file: permission denied"
+    assert each.parse(Answer(0, f"{warning}\n{each.example}", CUDA)) == each.meaning
+
+
 @pytest.mark.parametrize("name", FACTS)
 def test_a_command_that_fails_tells_nothing(name: str) -> None:
     """And nothing that it cannot read is an error of dsk."""
