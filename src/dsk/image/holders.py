@@ -29,7 +29,10 @@ def by_digest(reference: str) -> bool:
 
 def inspect(server: Server, reference: str) -> Image | None:
     """Raises Unreachable."""
-    return ask(server, ("image",), {"image": reference}, Accelerator("")).image
+    found = ask(server, ("image",), {"image": reference}, Accelerator(""))
+    if problem := found.problems.get("image"):
+        raise Unreachable(f"docker image inspect {problem}", where=server.where)
+    return found.image
 
 
 def find_source(cluster: Cluster, master: Server | None, has: Image | None) -> Source:

@@ -233,6 +233,8 @@ def read(output: str, accelerator: Accelerator) -> ServerFacts:
     problems: dict[str, str] = {}
     told: dict[str, Answer] = dict(answers(output, accelerator))
     for name, answer in told.items():
+        if answer.code == HUNG:
+            problems[name] = answer.text
         try:
             found[name] = FACTS[name].parse(answer)
         except (ValueError, LookupError) as error:

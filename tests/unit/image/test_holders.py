@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dsk.cluster.model import Cluster, Local, Node, SshTarget
+from dsk.connect import Completed
 from dsk.connect.local import LocalServer
 from dsk.errors import Unreachable
 from dsk.fleet import up
@@ -55,3 +58,15 @@ def test_an_engine_here_that_hangs_is_no_error(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(holders, "here", hangs)
     assert holders.hint(CLUSTER, OLD) is None
+
+
+class Hangs(LocalServer):
+    def run(self, argv: Sequence[str], **_: object) -> Completed:
+        text = base64.b64encode(b"did not end within 15 s").decode()
+        return Completed(0, f"\ndsk-fact image 137 {text}\n".encode(), b"")
+
+
+def test_an_engine_that_hangs_is_not_one_without_the_image() -> None:
+    """What a sync sent would be taken for another image."""
+    with pytest.raises(Unreachable, match="docker image inspect did not end within 15 s"):
+        holders.inspect(Hangs("node1"), "dsk:x")

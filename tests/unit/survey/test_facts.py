@@ -141,7 +141,9 @@ def test_an_engine_that_hangs_midway_does_not_answer() -> None:
         f"dsk-fact {name} {code} {base64.b64encode(text.encode()).decode()}\n"
         for name, text, code in lines
     )
-    assert "did not end within 15 s" in str(read(output, CUDA).engine.problem)
+    found = read(output, CUDA)
+    assert "did not end within 15 s" in str(found.engine.problem)
+    assert found.problems == {"worker": "did not end within 15 s"}
 
 
 def test_an_image_is_the_same_whatever_engine_holds_it() -> None:
