@@ -26,14 +26,16 @@ def _declared() -> Iterator[Check]:
             yield from (each for each in values if isinstance(each, Check))
 
 
-def _in_order(found: Sequence[Check], after: str = "") -> Iterator[Check]:
-    for check in found:
-        if check.after == after:
-            yield check
-            yield from _in_order(found, check.name)
+def in_order(found: Sequence[Check], after: str = "") -> Iterator[Check]:
+    """Each right behind the one that it follows; of several, those first that none follows."""
+    followed = {check.after for check in found}
+    behind = [check for check in found if check.after == after]
+    for check in sorted(behind, key=lambda each: each.name in followed):
+        yield check
+        yield from in_order(found, check.name)
 
 
-CHECKS: Sequence[Check] = tuple(_in_order(tuple(_declared())))
+CHECKS: Sequence[Check] = tuple(in_order(tuple(_declared())))
 INIT = tuple(check for check in CHECKS if "init" in check.asked_by)
 LAUNCH = tuple(check for check in CHECKS if "launch" in check.asked_by)
 UP = tuple(check for check in CHECKS if "up" in check.asked_by)

@@ -28,7 +28,7 @@ from dsk.checks.facts import (
     Workspace,
 )
 from dsk.checks.model import Check, Finding
-from dsk.checks.registry import CHECKS, judge_all
+from dsk.checks.registry import CHECKS, in_order, judge_all
 from dsk.cluster.model import Cluster
 from dsk.errors import DskError
 from dsk.survey.server import FACTS, ServerFacts
@@ -68,6 +68,13 @@ def test_every_check_of_every_file_has_its_place() -> None:
     for check in CHECKS:
         assert {*check.facts, *check.more} <= FACTS.keys(), check.name
         assert check.facts or not check.asked_by or check.name == "clock", check.name
+
+
+def test_a_new_check_stands_right_behind_the_one_that_it_follows() -> None:
+    new = [replace(CHECKS[0], name=name, after="engine") for name in ("zz", "aa")]
+    names = [check.name for check in in_order([*CHECKS, *new])]
+    assert names[:5] == ["server", "engine", "zz", "aa", "compose"]
+    assert len(names) == len(CHECKS) + 2
 
 
 def modules() -> Iterator[str]:
