@@ -89,15 +89,13 @@ def _finding(facts: Facts, node: Node, login: Login) -> Finding:
         ((text, fix) for words, text, fix in _CAUSES if any(word in login.said for word in words)),
         _OTHER,
     )
-    values = {
-        "port": facts.cluster.worker_port,
-        "host": node.host,
-        "said": (login.said.splitlines() or ["?"])[-1],
-        "worker": f"dsk-{facts.cluster.name}-{node.name}",
-    }
-    filled = text.filled(**values)
-    remedy = fix.of(in_place=facts.cluster.in_place).filled(**values)
-    return Finding("login", "failed", filled, node.index, seen=login.said, fix=remedy)
+    remedy = fix.of(in_place=facts.cluster.in_place)
+    return Finding("login", "failed", text, node.index, seen=login.said, fix=remedy).filled(
+        port=facts.cluster.worker_port,
+        host=node.host,
+        said=(login.said.splitlines() or ["?"])[-1],
+        worker=f"dsk-{facts.cluster.name}-{node.name}",
+    )
 
 
 CHECK = Check("login", judge, ("login",), "modes")

@@ -48,5 +48,5 @@ def holder(listener: Listener, server: ServerFacts) -> str:
 
 CHECK = Check(
     "worker-port", each_server("worker-port", _judge), ("server",), "worker",
-    facts=("worker", "listeners"), more=("owners",), asked_by=("launch", "up"), in_place=False,
+    facts=("worker", "listeners"), more=("owners",), asked_by=("launch", "up"),
 )  # fmt: skip

@@ -204,6 +204,16 @@ def test_every_field_of_every_text_is_filled(
             assert text.in_language(language), "a field that nobody fills is a KeyError"
 
 
+def test_the_port_of_a_container_is_its_workers(cluster: Cluster) -> None:
+    server = ServerFacts(worker=Worker("running"))
+    facts = Facts(in_place(cluster), servers=dict.fromkeys(range(3), server))
+    found = judge_all(facts, [check for check in CHECKS if check.name in ("engine", "worker-port")])
+    assert [(each.check, each.state) for each in found] == [
+        ("engine", "skipped"),
+        *[("worker-port", "ok")] * 3,
+    ]
+
+
 def complaints(found: list[Finding]) -> list[Finding]:
     return [each for each in found if each.state in ("failed", "warning")]
 
