@@ -30,7 +30,7 @@ OLD = Text(
     "{maker} 驱动 {here} 太旧：镜像的 CUDA {cuda} 需要 {needed} 或更新",
 )
 FIX_OLD = Text(
-    "install a driver from {major} on there, or use an image with an older CUDA "
+    "there: install driver {major} or newer, or use an image with an older CUDA "
     "(image in dsk.yaml)",
     "在该服务器上安装 {major} 或更新的驱动，或换用 CUDA 更旧的镜像（dsk.yaml 的 image）",
 )

@@ -14,17 +14,17 @@ GB = 1e9
 FACTS = ("engine", "engine_disk", "image", "gpu_devices", "driver")
 
 RECEIVING = Text(
-    "the image takes {needed} GB while it is received, {free} GB are free there",
-    "接收镜像时需要 {needed} GB，那里只有 {free} GB 可用",
+    "the image needs {needed:.1f} GB there; {free:.1f} GB are free",
+    "镜像在那里需要 {needed:.1f} GB，只有 {free:.1f} GB 可用",
 )
 SENDING = Text(
-    "sending the image needs {needed} GB, {free} GB are free there",
-    "发送镜像需要 {needed} GB，那里只有 {free} GB 可用",
+    "sending the image needs {needed:.1f} GB free on the master; {free:.1f} GB are free",
+    "发送镜像需要 master 上有 {needed:.1f} GB 可用空间，只有 {free:.1f} GB",
 )
 LOADING = Text(
-    "`docker load` needs about {needed} GB for a while where Docker keeps its images, and "
-    "{free} GB are free",
-    "`docker load` 期间 Docker 存放镜像的磁盘约需 {needed} GB，只有 {free} GB 可用",
+    "`docker load` temporarily needs about {needed:.1f} GB where Docker keeps its images; "
+    "{free:.1f} GB are free",
+    "`docker load` 期间 Docker 存放镜像的磁盘约需 {needed:.1f} GB，只有 {free:.1f} GB 可用",
 )
 
 
@@ -64,13 +64,13 @@ def mismatch(
     if server.engine.platform != image.platform:
         return error(
             Text(
-                "the image {reference} is for {platform}, this server is {here}",
-                "镜像 {reference} 适用于 {platform}，而这台服务器是 {here}",
-            ).filled(reference=reference, platform=image.platform, here=server.engine.platform),
+                "the image {image} is for {platform}, this server is {here}",
+                "镜像 {image} 适用于 {platform}，而这台服务器是 {here}",
+            ).filled(image=reference, platform=image.platform, here=server.engine.platform),
             where=where,
             fix=Text(
-                "all nodes of a cluster have one processor architecture; take this one out of "
-                "dsk.yaml, or build the image on such a machine: make image",
+                "all nodes of a cluster must have one processor architecture; remove this one "
+                "from dsk.yaml, or build the image on such a machine: make image",
                 "一个集群的所有节点须是同一种处理器架构；从 dsk.yaml 中去掉此节点，"
                 "或在同类机器上构建镜像：make image",
             ),
@@ -89,11 +89,11 @@ def no_room(why: Text, needed: float, server: ServerFacts, where: str) -> DskErr
     if disk is None or disk.free >= needed:
         return None
     return DskError(
-        why.filled(needed=f"{needed / GB:.1f}", free=f"{disk.free / GB:.1f}"),
+        why.filled(needed=needed / GB, free=disk.free / GB),
         where=where,
         fix=Text(
-            "make room on the disk of the engine (there: docker system df; docker image prune), "
-            "or move its data-root to a larger one",
+            "free space on the engine's disk (there: docker system df; docker image prune), or "
+            "move its data-root to a larger one",
             "在 Docker 的磁盘上腾出空间（在该服务器上：docker system df；docker image prune），"
             "或把 data-root 移到更大的磁盘",
         ),

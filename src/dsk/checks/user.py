@@ -15,7 +15,7 @@ from dsk.text import Text
 ROOT = Text("the workers run as root", "worker 以 root 运行")
 OK = Text("{user} can write the workspace", "{user} 可以写工作区")
 OTHER = Text(
-    "dsk logs in there as uid {uid} and the worker would run as {user}, which could not read the "
+    "dsk logs in there as uid {uid}, but the worker would run as {user}, which cannot read the "
     "keys that dsk puts there",
     "dsk 以 uid {uid} 登录该服务器，而 worker 会以 {user} 运行，无法读取 dsk 放在那里的密钥",
 )
@@ -24,7 +24,7 @@ FIX_OTHER = Text(
     '在 dsk.yaml 里写 user: "{login}"，或以 root 或 uid {wanted} 登录（ssh.user）',
 )
 UNWRITABLE = Text(
-    "the workers run as {user} (user), who may not write {places}",
+    "the workers run as {user} (user), which may not write {places}",
     "worker 以 {user} 运行（dsk.yaml 的 user），无权写 {places}",
 )
 FIX_UNWRITABLE = Text("there, as root: {commands}", "在该服务器上以 root 执行：{commands}")

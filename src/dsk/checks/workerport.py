@@ -32,8 +32,8 @@ TAKEN = Text(
     "端口 {port} 被 {holder} 占用：worker 无法启动",
 )
 FIX = Text(
-    "end what holds it (there: sudo ss -ltnp 'sport = :{port}'), or choose another worker_port "
-    "in dsk.yaml",
+    "stop the process that uses it (there: sudo ss -ltnp 'sport = :{port}'), or choose another "
+    "worker_port in dsk.yaml",
     "结束占用它的程序（在该服务器上：sudo ss -ltnp 'sport = :{port}'），或在 dsk.yaml 里换一个 "
     "worker_port",
 )

@@ -55,7 +55,7 @@ ROCM = Image("sha256:1", "content", 5, labels={**LABELS, "dsk.accelerator": "roc
         ({"compose": "1.29.2"}, DskError, "Compose v2 is missing", "docker-compose-plugin"),
         ({"gpu_devices": 0, "driver": ""}, DskError, "no NVIDIA driver", "accelerator: cpu"),
         ({"image": ROCM}, UserError, "the image's stack is for rocm", "accelerator: rocm"),
-        ({"driver": "470.82.01"}, DskError, "470.82.01 is too old", "a driver from 525"),
+        ({"driver": "470.82.01"}, DskError, "470.82.01 is too old", "install driver 525 or newer"),
         ({"runtime": False}, DskError, "container toolkit", "nvidia-ctk runtime configure"),
         ({"gpu_devices": 1}, UserError, "slots: 2, but the server has 1", "slots: 1 in dsk.yaml"),
         (

@@ -120,7 +120,7 @@ def test_a_digest_without_a_registry(master: Engine, here: Engine) -> None:
 
 def test_an_image_that_does_not_fit_is_not_sent(master: Engine, here: Engine) -> None:
     master.add_program("df", DF.replace(str(FREE), str(LEFT)))
-    with pytest.raises(DskError, match="the image takes"):
+    with pytest.raises(DskError, match="the image needs"):
         fetch(master, Told())
     assert "save" not in verbs(here) and "load" not in verbs(master)
 
@@ -130,7 +130,7 @@ def test_room_to_serve_is_what_the_image_leaves(master: Engine, here: Engine) ->
     found = fetch(master, Told())
     assert transfer.to_serve(MASTER, found.image, before) is None
     refused = transfer.to_serve(MASTER, found.image, found.there)
-    assert refused and "18.0 GB" in refused.message and "12.3 GB" in refused.message
+    assert refused and "18.0 GB free" in refused.message and "12.3 GB" in refused.message
 
 
 def test_what_arrives_must_be_what_was_sent(master: Engine, here: Engine) -> None:

@@ -102,7 +102,7 @@ def test_it_fits() -> None:
             ("for linux/amd64", "server is linux/arm64"),
         ),
         (replace(ROOMY, driver="470.82.01"), ("470.82.01", "525.60.13", "CUDA 12.8")),
-        (free(8_000_000_000), ("takes 14.4 GB", "8.0 GB are free")),
+        (free(8_000_000_000), ("needs 14.4 GB", "8.0 GB are free")),
     ],
 )
 def test_what_does_not_fit(there: ServerFacts, words: tuple[str, ...]) -> None:
@@ -122,7 +122,7 @@ def test_a_node_with_most_layers_needs_little_room() -> None:
 
 def test_a_master_without_room_to_send() -> None:
     found = transfer.to_serve(NODE, IMAGE, free(10_000_000_000))
-    assert found and "sending the image needs 18.0 GB, 10.0 GB are free" in found.message
+    assert found and "needs 18.0 GB free on the master; 10.0 GB are free" in found.message
 
 
 @pytest.mark.parametrize(
