@@ -11,6 +11,7 @@ from dsk.connect import Server, open_server
 from dsk.errors import DskError, Unreachable, UserError
 from dsk.servers.survey import ask
 from dsk.survey.values import Image
+from dsk.text import Text
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ def inspect(server: Server, reference: str) -> Image | None:
     """Raises Unreachable."""
     found = ask(server, ("image",), {"image": reference}, Accelerator(""))
     if problem := found.problems.get("image"):
-        raise Unreachable(f"docker image inspect {problem}", where=server.where)
+        text = Text("docker image inspect {problem}", "docker image inspect：{problem}")
+        raise Unreachable(text.filled(problem=problem), where=server.where)
     return found.image
 
 

@@ -56,7 +56,7 @@ def output_of(container: Container, argv: list[str]) -> str:
         raise JobFailed(
             f"`{' '.join(argv)}` failed: {done.stderr.decode(errors='replace').strip()}",
             where=container.name,
-            fix=OTHER_VERSION.engine,
+            fix=OTHER_VERSION.of(in_place=False),
         )
     return done.stdout.decode(errors="replace")
 
