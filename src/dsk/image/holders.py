@@ -32,7 +32,7 @@ def inspect(server: Server, reference: str) -> Image | None:
     """Raises Unreachable."""
     found = ask(server, ("image",), {"image": reference}, Accelerator(""))
     if problem := found.problems.get("image"):
-        text = Text("docker image inspect {problem}", "docker image inspect：{problem}")
+        text = Text("docker image inspect {problem}", "docker image inspect 没有结果：{problem}")
         raise Unreachable(text.filled(problem=problem), where=server.where)
     return found.image
 

@@ -45,7 +45,7 @@ def test_what_is_asked_and_found(engine: Engine, *, deep: bool) -> None:
 
 
 def test_an_image_that_is_not_there(engine: Engine) -> None:
-    with pytest.raises(DskError, match="the image dsk:none is not") as raised:
+    with pytest.raises(DskError, match="the image dsk:none is") as raised:
         look(EngineServer("node1", engine), "dsk:none", deep=False)
     assert raised.value.where == "node1"
 
