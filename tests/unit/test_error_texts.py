@@ -153,8 +153,6 @@ def test_an_engine_that_is_none_in_chinese(stderr: str) -> None:
 
 def test_what_a_program_said_stays_as_it_is() -> None:
     said = "unknown option {x}"
-    error = DskError(
-        Text("failed: {said}", "失败：{said}").filled(said=verbatim(said)), fix="try: {y}"
-    )
-    assert error.told.in_language("zh") == f"失败：{said}"
-    assert str(error) == f"failed: {said}\n  fix: try: {{y}}"
+    error = DskError(Text("fails alone: {cause}").filled(cause=verbatim(said)), fix="try: {y}")
+    assert error.told.in_language("zh") == f"单独就失败：{said}"
+    assert str(error) == f"fails alone: {said}\n  fix: try: {{y}}"

@@ -27,43 +27,38 @@ def judge(facts: Facts) -> Iterator[Finding]:
 def _finding(facts: Facts, node: int, worker: WorkerFacts, model: WorkerFacts) -> Finding:
     here, usual = worker.content_id, model.content_id
     if worker.protocol != PROTOCOL:
-        text = Text(
-            "its image speaks dsk protocol {here}, this dsk {own}",
-            "它的镜像使用 dsk 协议 {here}，本机 dsk 使用 {own}",
-        ).filled(here=worker.protocol, own=PROTOCOL)
+        text = Text("its image speaks dsk protocol {here}, this dsk {own}").filled(
+            here=worker.protocol, own=PROTOCOL
+        )
         seen, expected = str(worker.protocol), str(PROTOCOL)
         return Finding("image", "failed", text, node, None, seen, expected, _UP)
     if worker.accelerator != facts.cluster.accelerator:
-        text = Text(
-            "its worker uses {here}, dsk.yaml says {wanted}",
-            "它的 worker 使用 {here}，dsk.yaml 里是 {wanted}",
-        ).filled(here=worker.accelerator, wanted=facts.cluster.accelerator)
+        text = Text("its worker uses {here}, dsk.yaml says {wanted}").filled(
+            here=worker.accelerator, wanted=facts.cluster.accelerator
+        )
         seen, expected = worker.accelerator, facts.cluster.accelerator
         return Finding("image", "failed", text, node, None, seen, expected, _UP)
     if versions := differences(worker.packages, model.packages):
-        text = Text(
-            "its Python packages differ from the other nodes': {versions}",
-            "它的 Python 包与其他节点不同：{versions}",
-        ).filled(versions=", ".join(versions))
+        text = Text("its Python packages differ from the other nodes': {versions}").filled(
+            versions=", ".join(versions)
+        )
         # Of the same image, they were changed in the container.
         fix = _VERIFY if here == usual else _SYNC
         return Finding("image", "failed", text, node, None, here, usual, fix)
     if here != usual:
-        text = Text(
-            "its image differs from the other nodes' ({here} instead of {usual})",
-            "它的镜像与其他节点不同（{here}，其他是 {usual}）",
-        ).filled(here=here[:SHORT], usual=usual[:SHORT])
+        text = Text("its image differs from the other nodes' ({here} instead of {usual})").filled(
+            here=here[:SHORT], usual=usual[:SHORT]
+        )
         return Finding("image", "failed", text, node, None, here, usual, _SYNC)
     recorded = {name: worker.stack[name] for name in worker.packages if name in worker.stack}
     if recorded and (
         altered := differences({name: worker.packages[name] for name in recorded}, recorded)
     ):
         text = Text(
-            "its Python packages are not those that its image was built with: {versions}",
-            "它的 Python 包与镜像构建时不同：{versions}",
+            "its Python packages are not those that its image was built with: {versions}"
         ).filled(versions=", ".join(altered))
         return Finding("image", "failed", text, node, fix=_VERIFY)
-    return Finding("image", "ok", Text("the same", "一致"), node, None, here, usual)
+    return Finding("image", "ok", Text("the same"), node, None, here, usual)
 
 
 def differences(here: Mapping[str, str], usual: Mapping[str, object]) -> list[str]:
@@ -75,12 +70,6 @@ def differences(here: Mapping[str, str], usual: Mapping[str, object]) -> list[st
     ]
 
 
-_UP = Text("dsk up", "dsk up")
-_SYNC = Text(
-    "dsk image sync && dsk up   (which one is right: dsk image verify)",
-    "dsk image sync && dsk up（哪个正确：dsk image verify）",
-)
-_VERIFY = Text(
-    "dsk image verify; then: dsk up --force, which restarts the workers",
-    "dsk image verify；然后：dsk up --force 重建 worker",
-)
+_UP = Text("dsk up")
+_SYNC = Text("dsk image sync && dsk up   (which one is right: dsk image verify)")
+_VERIFY = Text("dsk image verify; then: dsk up --force, which restarts the workers")

@@ -25,17 +25,12 @@ def _finding(node: int, disk: Disk, *, workspace: bool) -> Finding:
     values = {"path": disk.path, "free": gib(disk.free), "total": gib(disk.total)}
     seen, expected = gib(disk.free), gib(LOW_BYTES)
     if disk.free >= LOW_BYTES:
-        text = Text("{free} free at {path}", "{path} 可用 {free}").filled(**values)
+        text = Text("{free} free at {path}").filled(**values)
         return Finding("disk", "ok", text, node, None, seen, expected)
     full = disk.free < FULL_BYTES
-    text = Text(
-        "only {free} of {total} are free at {path}",
-        "{path} 只剩 {free} 可用（共 {total}）",
-    ).filled(**values)
+    text = Text("only {free} of {total} are free at {path}").filled(**values)
     fix = (
-        Text("there: du -xh -d1 {path} | sort -h", "在该服务器上：du -xh -d1 {path} | sort -h")
-        if workspace
-        else Text("there: docker system df", "在该服务器上：docker system df")
+        Text("there: du -xh -d1 {path} | sort -h") if workspace else Text("there: docker system df")
     ).filled(**values)
     state = "failed" if full and workspace else "warning"
     return Finding("disk", state, text, node, None, seen, expected, fix)  # type: ignore[arg-type]

@@ -16,17 +16,17 @@ OLDEST = "20.10"
 def judge(facts: Facts) -> Iterator[Finding]:
     for node, server in facts.servers.items():
         if facts.cluster.in_place:
-            why = Text("the server is itself a container", "服务器本身就是容器")
+            why = Text("the server is itself a container")
             yield Finding("engine", "skipped", why, node)
         elif server.engine_problem:
             yield Finding("engine", "failed", server.engine_problem, node, fix=_FIX)
         elif version(server.engine) < version(OLDEST):
-            text = Text("Docker {here} is older than {oldest}", "Docker {here} 早于 {oldest}")
+            text = Text("Docker {here} is older than {oldest}")
             text = text.filled(here=server.engine, oldest=OLDEST)
             yield Finding("engine", "warning", text, node, seen=server.engine, expected=OLDEST)
         else:
-            text = Text("Docker {here}", "Docker {here}").filled(here=server.engine)
+            text = Text("Docker {here}").filled(here=server.engine)
             yield Finding("engine", "ok", text, node, seen=server.engine)
 
 
-_FIX = Text("there: sudo systemctl start docker", "在该服务器上：sudo systemctl start docker")
+_FIX = Text("there: sudo systemctl start docker")

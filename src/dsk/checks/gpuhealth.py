@@ -24,13 +24,13 @@ def judge(facts: Facts) -> Iterator[Finding]:
         if reason := not_looked_at(facts.cluster.devices):
             yield Finding("gpu-health", "skipped", reason, node)
         elif not server.gpus and not server.xids:
-            why = Text("nvidia-smi shows no GPU", "nvidia-smi 没有显示 GPU")
+            why = Text("nvidia-smi shows no GPU")
             yield Finding("gpu-health", "skipped", why, node, seen=server.gpu_problem)
         else:
             found = [*_memory(node, server), *_xids(node, server), *_clocks(node, server)]
             yield from found
             if not found:
-                text = Text("no errors, full clocks", "没有错误，频率正常")
+                text = Text("no errors, full clocks")
                 yield Finding("gpu-health", "ok", text, node)
 
 
@@ -38,14 +38,12 @@ def _memory(node: int, server: ServerFacts) -> Iterator[Finding]:
     for gpu in server.gpus:
         if gpu.pending:
             text = Text(
-                "GPU {index}: broken memory waits for a reset to be taken out of use",
-                "GPU {index}：有损坏的显存等待重置后被停用",
+                "GPU {index}: broken memory waits for a reset to be taken out of use"
             ).filled(index=gpu.index)
             yield Finding("gpu-health", "failed", text, node, fix=_reset(gpu.index))
         elif gpu.ecc_errors:
             text = Text(
-                "GPU {index}: {count} uncorrected memory errors (ECC) since the driver was loaded",
-                "GPU {index}：驱动加载以来有 {count} 个不可纠正的显存错误（ECC）",
+                "GPU {index}: {count} uncorrected memory errors (ECC) since the driver was loaded"
             ).filled(index=gpu.index, count=gpu.ecc_errors)
             fix = _reset(gpu.index)
             yield Finding("gpu-health", "warning", text, node, seen=str(gpu.ecc_errors), fix=fix)
@@ -58,14 +56,12 @@ def _xids(node: int, server: ServerFacts) -> Iterator[Finding]:
         if xid.number not in HARDWARE:
             continue
         state: State = "failed" if xid.number in DEAD else "warning"
-        text = Text(
-            "the kernel's log tells Xid {number} of GPU {bus}: {said}",
-            "内核日志里 GPU {bus} 有 Xid {number}：{said}",
-        ).filled(number=xid.number, bus=xid.bus, said=xid.text)
+        text = Text("the kernel's log tells Xid {number} of GPU {bus}: {said}").filled(
+            number=xid.number, bus=xid.bus, said=xid.text
+        )
         fix = Text(
             "reboot the server; if it comes again, the GPU has to be replaced "
-            "(docs.nvidia.com/deploy/xid-errors)",
-            "重启服务器；若再次出现，需要更换该 GPU（docs.nvidia.com/deploy/xid-errors）",
+            "(docs.nvidia.com/deploy/xid-errors)"
         )
         yield Finding("gpu-health", state, text, node, seen=f"Xid {xid.number}", fix=fix)
 
@@ -75,16 +71,14 @@ def _clocks(node: int, server: ServerFacts) -> Iterator[Finding]:
         if gpu.slowdowns:
             text = Text(
                 "GPU {index} runs slower than it can ({reasons}; {temperature} °C): all ranks "
-                "wait for it",
-                "GPU {index} 被降频（{reasons}；{temperature} °C）：所有 rank 都要等它",
+                "wait for it"
             ).filled(
                 index=gpu.index,
                 reasons=", ".join(gpu.slowdowns),
                 temperature="?" if gpu.temperature is None else gpu.temperature,
             )
             fix = Text(
-                "look at its fans, air and power supply; there: nvidia-smi -q -d PERFORMANCE",
-                "检查风扇、风道和供电；在该服务器上：nvidia-smi -q -d PERFORMANCE",
+                "look at its fans, air and power supply; there: nvidia-smi -q -d PERFORMANCE"
             )
             seen = f"{gpu.clock} MHz" if gpu.clock else ""
             expected = f"{gpu.max_clock} MHz" if gpu.max_clock else ""
@@ -93,6 +87,5 @@ def _clocks(node: int, server: ServerFacts) -> Iterator[Finding]:
 
 def _reset(index: int) -> Text:
     return Text(
-        "with nothing running on it, there: sudo nvidia-smi --gpu-reset -i {index}   or reboot",
-        "没有程序使用它时，在该服务器上：sudo nvidia-smi --gpu-reset -i {index}，或重启",
+        "with nothing running on it, there: sudo nvidia-smi --gpu-reset -i {index}   or reboot"
     ).filled(index=index)

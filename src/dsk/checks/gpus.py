@@ -10,8 +10,8 @@ from dsk.checks.model import Finding
 from dsk.cluster.model import Node
 from dsk.text import Text
 
-NO_GPUS_WANTED = Text("accelerator: cpu in dsk.yaml", "dsk.yaml 里是 accelerator: cpu")
-_NOT_READ = Text("what {maker}'s tools say is not read yet", "尚不能读取 {maker} 工具的输出")
+NO_GPUS_WANTED = Text("accelerator: cpu in dsk.yaml")
+_NOT_READ = Text("what {maker}'s tools say is not read yet")
 
 
 def not_looked_at(devices: Accelerator) -> Text | None:
@@ -37,24 +37,21 @@ def _gpus(node: Node, server: ServerFacts, devices: int, maker: str) -> Finding:
     no tool tells."""
     here = max(len(server.gpus), devices)
     if here < node.slots:
-        text = Text(
-            "slots: {slots}, but the server has {here} GPU(s){problem}",
-            "slots: {slots}，但服务器只有 {here} 块 GPU{problem}",
-        ).filled(slots=node.slots, here=here, problem=because(server.gpu_problem))
-        fix = Text(
-            "set slots: {here} in dsk.yaml (nodes[{index}]); dsk up",
-            "在 dsk.yaml 里把 nodes[{index}] 的 slots 改为 {here}，然后：dsk up",
-        ).filled(here=here, index=node.index)
+        text = Text("slots: {slots}, but the server has {here} GPU(s){problem}").filled(
+            slots=node.slots, here=here, problem=because(server.gpu_problem)
+        )
+        fix = Text("set slots: {here} in dsk.yaml (nodes[{index}]); dsk up").filled(
+            here=here, index=node.index
+        )
         seen, expected = str(here), str(node.slots)
         return Finding("gpus", "failed", text, node.index, None, seen, expected, fix)
     if server.gpus and len(server.gpus) < devices:
-        text = Text(
-            "nvidia-smi shows {shown} of {here} GPUs: one does not answer",
-            "nvidia-smi 只显示 {here} 块 GPU 中的 {shown} 块：有一块没有响应",
-        ).filled(shown=len(server.gpus), here=server.gpu_devices)
+        text = Text("nvidia-smi shows {shown} of {here} GPUs: one does not answer").filled(
+            shown=len(server.gpus), here=server.gpu_devices
+        )
         return Finding("gpus", "warning", text, node.index, fix=_REBOOT)
     names = ", ".join(sorted({gpu.name for gpu in server.gpus})) or maker
-    text = Text("{here} GPU(s) {names}", "{here} 块 GPU {names}").filled(here=here, names=names)
+    text = Text("{here} GPU(s) {names}").filled(here=here, names=names)
     return Finding("gpus", "ok", text, node.index, None, str(here), str(node.slots))
 
 
@@ -66,21 +63,14 @@ def _cpus(node: Node, server: ServerFacts) -> Finding:
     seen, expected = str(server.cpus), str(node.slots)
     if 0 < server.cpus < node.slots:
         text = Text(
-            "slots: {slots} on {cpus} CPU cores: the ranks share them, and each is slower for it",
-            "slots: {slots}，但只有 {cpus} 个 CPU 核：各 rank 共用它们，会更慢",
+            "slots: {slots} on {cpus} CPU cores: the ranks share them, and each is slower for it"
         ).filled(slots=node.slots, cpus=server.cpus)
-        fix = Text(
-            "set slots: {cpus} or less in dsk.yaml (nodes[{index}]); dsk up",
-            "在 dsk.yaml 里把 nodes[{index}] 的 slots 改为 {cpus} 或更少，然后：dsk up",
-        ).filled(cpus=server.cpus, index=node.index)
+        fix = Text("set slots: {cpus} or less in dsk.yaml (nodes[{index}]); dsk up").filled(
+            cpus=server.cpus, index=node.index
+        )
         return Finding("gpus", "warning", text, node.index, None, seen, expected, fix)
-    text = Text("{slots} slot(s) on {cpus} CPU cores", "{slots} 个 slot，{cpus} 个 CPU 核").filled(
-        slots=node.slots, cpus=server.cpus
-    )
+    text = Text("{slots} slot(s) on {cpus} CPU cores").filled(slots=node.slots, cpus=server.cpus)
     return Finding("gpus", "ok", text, node.index, None, seen, expected)
 
 
-_REBOOT = Text(
-    "there: sudo dmesg | grep -i nvrm   and reboot the server",
-    "在该服务器上：sudo dmesg | grep -i nvrm，并重启服务器",
-)
+_REBOOT = Text("there: sudo dmesg | grep -i nvrm   and reboot the server")

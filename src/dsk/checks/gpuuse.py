@@ -22,13 +22,13 @@ def judge(facts: Facts) -> Iterator[Finding]:
         if reason := not_looked_at(facts.cluster.devices):
             yield Finding("gpu-use", "skipped", reason, node.index)
         elif not server.gpus:
-            why = Text("nvidia-smi shows no GPU", "nvidia-smi 没有显示 GPU")
+            why = Text("nvidia-smi shows no GPU")
             yield Finding("gpu-use", "skipped", why, node.index, seen=server.gpu_problem)
         else:
             used = [gpu for gpu in server.gpus[: node.slots] if gpu.used > IDLE_BYTES]
             yield from (_used(node.index, server, gpu) for gpu in used)
             if not used:
-                text = Text("nobody else computes on the GPUs", "没有其他程序占用 GPU")
+                text = Text("nobody else computes on the GPUs")
                 yield Finding("gpu-use", "ok", text, node.index)
 
 
@@ -39,10 +39,7 @@ def _used(node: int, server: ServerFacts, gpu: Gpu) -> Finding:
         + (f", {own.get(each.container) or each.container})" if each.container else ")")
         for each in gpu.processes
     ]
-    text = Text(
-        "GPU {index}: {used} of {total} are in use, by {holders}",
-        "GPU {index}：已占用 {used}（共 {total}），占用者：{holders}",
-    ).filled(
+    text = Text("GPU {index}: {used} of {total} are in use, by {holders}").filled(
         index=gpu.index,
         used=gib(gpu.used),
         total=gib(gpu.memory),
@@ -50,10 +47,8 @@ def _used(node: int, server: ServerFacts, gpu: Gpu) -> Finding:
     )
     pids = " ".join(str(each.pid) for each in gpu.processes)
     fix = (
-        Text(
-            "if it is not needed, there: kill {pids}", "若不需要，在该服务器上：kill {pids}"
-        ).filled(pids=pids)
+        Text("if it is not needed, there: kill {pids}").filled(pids=pids)
         if pids
-        else Text("there: nvidia-smi", "在该服务器上：nvidia-smi")
+        else Text("there: nvidia-smi")
     )
     return Finding("gpu-use", "warning", text, node, seen=gib(gpu.used), fix=fix)

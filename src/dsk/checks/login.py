@@ -13,50 +13,38 @@ from dsk.text import Text
 _CAUSES: tuple[tuple[tuple[str, ...], Text, Text], ...] = (
     (
         ("IDENTIFICATION HAS CHANGED",),
+        Text("its host key is not the one that the master knows"),
         Text(
-            "its host key is not the one that the master knows",
-            "它的主机密钥与 master 已知的不同",
-        ),
-        Text(
-            "if the worker was recreated by hand: dsk check --fix (which takes the bundle's keys)",
-            "若 worker 是手工重建的：dsk check --fix（使用 bundle 里的密钥）",
+            "if the worker was recreated by hand: dsk check --fix (which takes the bundle's keys)"
         ),
     ),
     (
         ("host key is known", "Host key verification failed"),
-        Text("the master does not know its host key", "master 不知道它的主机密钥"),
-        Text("dsk check --fix, or: dsk up", "dsk check --fix，或：dsk up"),
+        Text("the master does not know its host key"),
+        Text("dsk check --fix, or: dsk up"),
     ),
     (
         ("Permission denied",),
-        Text("it refuses the cluster's key", "它拒绝集群的密钥"),
+        Text("it refuses the cluster's key"),
         Text(
             "dsk check --only modes; where the modes are right, its worker has another cluster's "
-            "key, on that server: docker restart {worker}",
-            "dsk check --only modes；若权限正常，则 worker 里是别的集群的密钥，在该服务器上："
-            "docker restart {worker}",
+            "key, on that server: docker restart {worker}"
         ),
     ),
     (
         ("Connection refused",),
-        Text("nothing listens at its port {port}", "端口 {port} 没有服务"),
-        Text("dsk up", "dsk up"),
+        Text("nothing listens at its port {port}"),
+        Text("dsk up"),
     ),
     (
         ("timed out", "did not end", "No route to host", "Network is unreachable"),
-        Text(
-            "the master does not reach its port {port}: {said}",
-            "master 无法连到它的端口 {port}：{said}",
-        ),
-        Text(
-            "open the port in its firewall for the nodes: TCP {port}; dsk check --only reach",
-            "在防火墙里对各节点放行 TCP {port}；dsk check --only reach",
-        ),
+        Text("the master does not reach its port {port}: {said}"),
+        Text("open the port in its firewall for the nodes: TCP {port}; dsk check --only reach"),
     ),
 )
 _OTHER = (
-    Text("the login failed: {said}", "登录失败：{said}"),
-    Text("try: dsk exec --node 0 -- ssh {host} true", "试试：dsk exec --node 0 -- ssh {host} true"),
+    Text("the login failed: {said}"),
+    Text("try: dsk exec --node 0 -- ssh {host} true"),
 )
 
 
@@ -68,7 +56,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
 
 def _finding(facts: Facts, node: Node, login: Login) -> Finding:
     if login.code == 0:
-        text = Text("the master logs in", "master 可以登录")
+        text = Text("the master logs in")
         return Finding("login", "ok", text, node.index)
     text, fix = next(
         ((text, fix) for words, text, fix in _CAUSES if any(word in login.said for word in words)),

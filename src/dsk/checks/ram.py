@@ -22,15 +22,11 @@ def judge(facts: Facts) -> Iterator[Finding]:
         values = {"free": gib(server.memory_free), "total": gib(server.memory)}
         seen, expected = gib(server.memory_free), gib(needed)
         if server.memory_free >= needed:
-            text = Text("{free} of {total} are available", "可用 {free}（共 {total}）")
+            text = Text("{free} of {total} are available")
             yield Finding("ram", "ok", text.filled(**values), node.index, None, seen, expected)
             continue
         text = Text(
-            "only {free} of {total} are available; {slots} ranks take {needed} before any model",
-            "内存只剩 {free}（共 {total}）；{slots} 个 rank 在载入模型之前就需要 {needed}",
+            "only {free} of {total} are available; {slots} ranks take {needed} before any model"
         ).filled(**values, slots=node.slots, needed=expected)
-        fix = Text(
-            "there: ps -eo pid,rss,args --sort=-rss | head",
-            "在该服务器上：ps -eo pid,rss,args --sort=-rss | head",
-        )
+        fix = Text("there: ps -eo pid,rss,args --sort=-rss | head")
         yield Finding("ram", "warning", text, node.index, None, seen, expected, fix)

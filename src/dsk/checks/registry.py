@@ -47,8 +47,8 @@ from dsk.checks.network import (
 from dsk.errors import UserError
 from dsk.text import Text
 
-NOTHING = Text("nothing was measured", "没有测到任何结果")
-NO_RECIPE = Text("train.yaml does not resolve", "train.yaml 无法解析")
+NOTHING = Text("nothing was measured")
+NO_RECIPE = Text("train.yaml does not resolve")
 
 Judge = Callable[[Facts], Iterable[Finding]]
 

@@ -8,20 +8,15 @@ from dsk.checks.facts import Facts
 from dsk.checks.model import Finding
 from dsk.text import Text
 
-FIX = Text(
-    "build or pull the new image (make image), then: dsk image sync && dsk up",
-    "构建或拉取新镜像（make image），然后：dsk image sync && dsk up",
-)
+FIX = Text("build or pull the new image (make image), then: dsk image sync && dsk up")
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
     """A warning, as other settings train correctly: `recipe` fails for a train.yaml with these."""
     for node, worker in facts.workers.items():
         for problem in worker.wrong:
-            text = Text("its image is an older one: {problem}", "它的镜像较旧：{problem}").filled(
-                problem=problem
-            )
+            text = Text("its image is an older one: {problem}").filled(problem=problem)
             yield Finding("results", "warning", text, node, fix=FIX)
         if not worker.wrong:
-            text = Text("no wrong results are known of this image", "该镜像没有已知的错误结果")
+            text = Text("no wrong results are known of this image")
             yield Finding("results", "ok", text, node)

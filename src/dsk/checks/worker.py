@@ -9,18 +9,15 @@ from dsk.checks.model import Finding
 from dsk.errors import DskError
 from dsk.text import Text
 
-UP = Text("dsk up", "dsk up")
-OTHER_VERSION = Text(
-    "was the worker made by another version of dsk? run: dsk up",
-    "worker 是否由另一版本的 dsk 创建？请执行：dsk up",
-)
+UP = Text("dsk up")
+OTHER_VERSION = Text("was the worker made by another version of dsk? run: dsk up")
 RUNNING, MISSING = "running", "missing"
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
     for node, server in facts.servers.items():
         if server.engine_problem:
-            why = Text("the engine does not answer", "Docker 引擎没有响应")
+            why = Text("the engine does not answer")
             yield Finding("worker", "skipped", why, node)
         else:
             yield _down(node, server, facts.silent.get(node)) or _of_dsk_yaml(node, server)
@@ -30,38 +27,31 @@ def judge(facts: Facts) -> Iterator[Finding]:
 def _down(node: int, server: ServerFacts, silent: DskError | None) -> Finding | None:
     state = server.worker
     if state == MISSING:
-        text = Text("there is no worker", "没有 worker")
+        text = Text("there is no worker")
         return Finding("worker", "failed", text, node, None, state, RUNNING, UP)
     if state != RUNNING:
-        text = Text("the worker is {state}", "worker 的状态是 {state}").filled(state=state)
+        text = Text("the worker is {state}").filled(state=state)
         return Finding("worker", "failed", text, node, None, state, RUNNING, UP)
     if server.health:
-        text = Text("one cannot log in to the worker: {said}", "无法登录到 worker：{said}").filled(
-            said=server.health
-        )
+        text = Text("one cannot log in to the worker: {said}").filled(said=server.health)
         return Finding("worker", "failed", text, node, None, server.health, fix=UP)
     if silent:
-        text = Text(
-            "the worker runs, but does not answer: {said}", "worker 在运行，但没有应答：{said}"
-        ).filled(said=silent.told)
+        text = Text("the worker runs, but does not answer: {said}").filled(said=silent.told)
         return Finding("worker", "failed", text, node, fix=silent.remedy or OTHER_VERSION)
     return None
 
 
 def _of_dsk_yaml(node: int, server: ServerFacts) -> Finding:
     if server.image and server.worker_image != server.image:
-        text = Text(
-            "the worker runs another image than the one that is there under that name",
-            "worker 运行的镜像与该名称现在的镜像不同",
-        )
+        text = Text("the worker runs another image than the one that is there under that name")
         seen, expected = server.worker_image, server.image
         return Finding("worker", "warning", text, node, None, seen, expected, UP)
     if server.files:
-        text = Text(
-            "its bundle differs from dsk.yaml: {files}", "它的 bundle 与 dsk.yaml 不一致：{files}"
-        ).filled(files=", ".join(server.files))
+        text = Text("its bundle differs from dsk.yaml: {files}").filled(
+            files=", ".join(server.files)
+        )
         return Finding("worker", "warning", text, node, seen=", ".join(server.files), fix=UP)
-    text = Text("up", "正常运行")
+    text = Text("up")
     return Finding("worker", "ok", text, node, None, server.worker, RUNNING)
 
 
@@ -79,11 +69,9 @@ def stale(facts: Facts, node: int) -> Iterator[Container]:
 def _stale(facts: Facts, node: int) -> Iterator[Finding]:
     for container in stale(facts, node):
         text = Text(
-            "container {name} ({state}) is left over from an earlier job or dsk.yaml",
-            "容器 {name}（{state}）是以前的任务或 dsk.yaml 遗留的",
+            "container {name} ({state}) is left over from an earlier job or dsk.yaml"
         ).filled(name=container.name, state=container.state)
-        fix = Text(
-            "dsk check --fix, or there: docker rm --force {name}",
-            "dsk check --fix，或在该服务器上：docker rm --force {name}",
-        ).filled(name=container.name)
+        fix = Text("dsk check --fix, or there: docker rm --force {name}").filled(
+            name=container.name
+        )
         yield Finding("worker", "warning", text, node, seen=container.name, fix=fix)

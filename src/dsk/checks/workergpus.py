@@ -23,7 +23,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
         if not facts.cluster.devices.worker_devices:
             yield Finding("worker-gpus", "skipped", NO_GPUS_WANTED, node.index)
         elif worker.gpus is None:
-            text = Text("it computes on {kind}", "它用 {kind} 计算").filled(kind=worker.accelerator)
+            text = Text("it computes on {kind}").filled(kind=worker.accelerator)
             yield Finding("worker-gpus", "skipped", text, node.index)
         else:
             yield _finding(node, worker, worker.gpus, in_place=facts.cluster.in_place)
@@ -32,21 +32,14 @@ def judge(facts: Facts) -> Iterator[Finding]:
 def _finding(node: Node, worker: WorkerFacts, seen: int, *, in_place: bool) -> Finding:
     numbers = str(seen), str(node.slots)
     if seen >= node.slots:
-        text = Text("the worker sees {seen} GPU(s)", "worker 能看到 {seen} 块 GPU")
+        text = Text("the worker sees {seen} GPU(s)")
         return Finding("worker-gpus", "ok", text.filled(seen=seen), node.index, None, *numbers)
-    text = Text(
-        "slots: {slots}, but the worker sees {seen} GPU(s){problem}",
-        "slots: {slots}，但 worker 只能看到 {seen} 块 GPU{problem}",
-    ).filled(slots=node.slots, seen=seen, problem=because(worker.gpu_problem))
+    text = Text("slots: {slots}, but the worker sees {seen} GPU(s){problem}").filled(
+        slots=node.slots, seen=seen, problem=because(worker.gpu_problem)
+    )
     fix = _GIVE if in_place else _RESTART
     return Finding("worker-gpus", "failed", text, node.index, None, *numbers, fix)
 
 
-_RESTART = Text(
-    "dsk up --force, which restarts the worker; or lower the node's slots in dsk.yaml",
-    "dsk up --force 重建 worker；或在 dsk.yaml 里减小该节点的 slots",
-)
-_GIVE = Text(
-    "lower the node's slots in dsk.yaml, or give its container the GPUs",
-    "在 dsk.yaml 里减小该节点的 slots，或给它的容器分配 GPU",
-)
+_RESTART = Text("dsk up --force, which restarts the worker; or lower the node's slots in dsk.yaml")
+_GIVE = Text("lower the node's slots in dsk.yaml, or give its container the GPUs")

@@ -19,7 +19,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
         if server is None:
             continue
         if cluster.demo or cluster.in_place or server.worker == RUNNING:
-            text = Text("port {port} is the worker's", "端口 {port} 由 worker 使用")
+            text = Text("port {port} is the worker's")
             yield Finding("worker-port", "ok", text.filled(port=cluster.worker_port), node.index)
             continue
         held = [
@@ -30,20 +30,17 @@ def judge(facts: Facts) -> Iterator[Finding]:
         if held:
             yield _taken(node.index, cluster.worker_port, held[0])
         else:
-            text = Text("port {port} is free", "端口 {port} 空闲").filled(port=cluster.worker_port)
+            text = Text("port {port} is free").filled(port=cluster.worker_port)
             yield Finding("worker-port", "ok", text, node.index)
 
 
 def _taken(node: int, port: int, by: Listener) -> Finding:
-    text = Text(
-        "port {port} is in use by {holder}: the worker cannot start",
-        "端口 {port} 被 {holder} 占用：worker 无法启动",
-    ).filled(port=port, holder=holder(by))
+    text = Text("port {port} is in use by {holder}: the worker cannot start").filled(
+        port=port, holder=holder(by)
+    )
     fix = Text(
         "end what holds it (there: sudo ss -ltnp 'sport = :{port}'), or choose another worker_port "
-        "in dsk.yaml",
-        "结束占用它的程序（在该服务器上：sudo ss -ltnp 'sport = :{port}'），或在 dsk.yaml 里换一个 "
-        "worker_port",
+        "in dsk.yaml"
     ).filled(port=port)
     return Finding("worker-port", "failed", text, node, seen=holder(by), fix=fix)
 

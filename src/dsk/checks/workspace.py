@@ -12,10 +12,7 @@ from dsk.text import Text
 
 DENIED = os.strerror(errno.EACCES).lower()
 """As dsk.agent.examine says it."""
-_UP = Text(
-    "dsk up, which makes the folder and restarts the worker",
-    "dsk up：建立该目录并重建 worker",
-)
+_UP = Text("dsk up, which makes the folder and restarts the worker")
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
@@ -25,19 +22,17 @@ def judge(facts: Facts) -> Iterator[Finding]:
         server = facts.servers.get(node)
         if server and not server.workspace:
             text = Text(
-                "the folder {path} is gone from the server: its worker still sees the old one",
-                "服务器上的目录 {path} 已不存在：worker 看到的仍是旧目录",
+                "the folder {path} is gone from the server: its worker still sees the old one"
             ).filled(path=facts.cluster.workspace_source(facts.cluster.nodes[node]))
             yield Finding("workspace", "failed", text, node, fix=_UP)
         elif server and _moved(server, worker.workspace):
             text = Text(
                 "the worker writes into another folder than the server's {path}, which was "
-                "replaced or mounted over since it started",
-                "worker 写入的不是服务器上现在的目录 {path}：worker 启动后该目录被重建或被挂载覆盖",
+                "replaced or mounted over since it started"
             ).filled(path=facts.cluster.workspace_source(facts.cluster.nodes[node]))
             yield Finding("workspace", "failed", text, node, fix=_UP)
         elif worker.workspace.problem:
-            text = Text("{path} cannot be written: {why}", "{path} 无法写入：{why}").filled(
+            text = Text("{path} cannot be written: {why}").filled(
                 path=path, why=worker.workspace.problem
             )
             yield Finding("workspace", "failed", text, node, fix=_fix(facts, node))
@@ -67,11 +62,11 @@ def _disks(facts: Facts) -> list[frozenset[int]]:
 def _kind(node: int, workspace: Workspace, disks: Iterable[frozenset[int]]) -> Text:
     shared = any(node in disk and len(disk) > 1 for disk in disks)
     if workspace.shared_with is None:
-        text = Text("writable ({kind})", "可写（{kind}）")
+        text = Text("writable ({kind})")
     elif shared:
-        text = Text("writable, shared ({kind})", "可写，共享（{kind}）")
+        text = Text("writable, shared ({kind})")
     else:
-        text = Text("writable, its own disk ({kind})", "可写，本机磁盘（{kind}）")
+        text = Text("writable, its own disk ({kind})")
     return text.filled(kind=workspace.kind or "?")
 
 
@@ -80,11 +75,8 @@ def _half_shared(disks: Sequence[frozenset[int]]) -> Iterator[Finding]:
     if len(disks) > 1 and any(len(disk) > 1 for disk in disks):
         groups = sorted(sorted(disk) for disk in disks)
         names = " | ".join(", ".join(f"node{n}" for n in group) for group in groups)
-        text = Text(
-            "the workspace is one disk for some nodes only: {groups}",
-            "只有部分节点共用工作区磁盘：{groups}",
-        ).filled(groups=names)
-        fix = Text("share it with all nodes or with none", "要么所有节点共享，要么都不共享")
+        text = Text("the workspace is one disk for some nodes only: {groups}").filled(groups=names)
+        fix = Text("share it with all nodes or with none")
         yield Finding("workspace", "failed", text, seen=names, fix=fix)
 
 
@@ -93,11 +85,8 @@ def _fix(facts: Facts, node: int) -> Text:
     if user and facts.workers[node].workspace.problem == DENIED:
         return Text(
             "the workers run as {user} (user in dsk.yaml); there, as root: chown {user} {path} && "
-            "chown -R {user} {path}/.dsk",
-            "worker 以 {user} 运行（dsk.yaml 的 user）；在该服务器上以 root 运行："
-            "chown {user} {path} && chown -R {user} {path}/.dsk",
+            "chown -R {user} {path}/.dsk"
         ).filled(user=str(user), path=path)
-    return Text(
-        "there: df -h {path}; findmnt -T {path}   (full, or mounted read-only?)",
-        "在该服务器上：df -h {path}; findmnt -T {path}（磁盘已满，或只读挂载？）",
-    ).filled(path=path)
+    return Text("there: df -h {path}; findmnt -T {path}   (full, or mounted read-only?)").filled(
+        path=path
+    )

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 DETACHED = "the job goes on; follow it with: dsk logs -f {job}   end it with: dsk stop {job}"
 READER_GONE = "dsk: nobody reads this output any more; "
-QUESTION = Text("stop the job, or detach and let it go on?", "停止任务，还是转到后台让它继续运行？")
-CHOICES = Text("s = stop, d = detach", "s = 停止，d = 转到后台")
+QUESTION = Text("stop the job, or detach and let it go on?")
+CHOICES = Text("s = stop, d = detach")
 ANSWERS = {
     "stop": ("s", "stop", "停", "停止"),
     "detach": ("d", "detach", "后台", "转到后台", "分离"),

@@ -19,7 +19,7 @@ Event = Mapping[str, Any]
 
 SILENCE_S = 1.0
 GUIDE = "https://docs.docker.com/engine/install/"
-INSTALL = f"install Docker Engine with Compose v2: {GUIDE}"
+INSTALL = Text("install Docker Engine with Compose v2: {guide}").filled(guide=GUIDE)
 
 
 def open_engine(url: str) -> DockerClient:
@@ -80,30 +80,24 @@ def engine_error(stderr: str, where: str) -> DskError:
     text = stderr.lower()
     if "permission denied" in text and ("docker.sock" in text or "daemon socket" in text):
         return Unreachable(
-            Text(
-                "this login may not use the Docker engine (permission denied)",
-                "该登录用户无权使用 Docker 引擎（permission denied）",
-            ),
+            Text("this login may not use the Docker engine (permission denied)"),
             where=where,
             fix=Text(
-                'there: sudo usermod -aG docker "$USER", then log in again; or use root (ssh.user)',
-                '在该服务器上：sudo usermod -aG docker "$USER"，再重新登录；或用 root（ssh.user）',
+                'there: sudo usermod -aG docker "$USER", then log in again; or use root (ssh.user)'
             ),
         )
     if "cannot connect to the docker daemon" in text or "is the docker daemon running" in text:
         return Unreachable(
-            Text("the Docker engine is not running", "Docker 引擎没有运行"),
+            Text("the Docker engine is not running"),
             where=where,
-            fix=Text(
-                "there: sudo systemctl start docker", "在该服务器上：sudo systemctl start docker"
-            ),
+            fix=Text("there: sudo systemctl start docker"),
         )
     if "not found" in text and "docker" in text:
         return Unreachable(
-            Text("Docker is not installed", "没有安装 Docker"),
+            Text("Docker is not installed"),
             where=where,
-            fix=Text(f"there: {INSTALL}", f"在该服务器上安装 Docker Engine 和 Compose v2：{GUIDE}"),
+            fix=Text("there: {install}").filled(install=INSTALL),
         )
     last = (stderr.strip().splitlines() or ["no answer"])[-1]
-    silent = Text("the Docker engine does not answer: {last}", "Docker 引擎没有应答：{last}")
+    silent = Text("the Docker engine does not answer: {last}")
     return Unreachable(silent.filled(last=last), where=where)

@@ -56,7 +56,7 @@ def _measure(
 def _ended(stderr: bytes, where: str) -> DskError:
     said = stderr.decode(errors="replace").strip().splitlines()[-1:]
     return DskError(
-        said[0] if said else Text("it ended early", "它提前结束了"),
+        said[0] if said else Text("it ended early"),
         where=where,
         fix=OTHER_VERSION,
     )

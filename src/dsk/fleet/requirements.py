@@ -13,7 +13,7 @@ from dsk.fleet.probe import Probe
 ANY = "0.0.0.0"  # noqa: S104 - compared, not bound
 COMPOSE_PLUGIN = (
     "there: sudo apt-get install docker-compose-plugin (Docker's own packages) or "
-    f"docker-compose-v2 (Ubuntu's); otherwise {INSTALL}"
+    f"docker-compose-v2 (Ubuntu's); otherwise {INSTALL.in_language('en')}"
 )
 
 

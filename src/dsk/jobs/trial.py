@@ -125,10 +125,7 @@ class Trials:
         if running := place.running():
             job = running[0].job
             raise Busy(
-                Text(
-                    "job {job} is running, and trials need its nodes",
-                    "任务 {job} 正在运行，试运行需要它的节点",
-                ).filled(job=job),
+                Text("job {job} is running, and trials need its nodes").filled(job=job),
                 fix=f"wait for it (dsk logs -f {job}) or end it (dsk stop {job})",
             )
         trials = cls(place, make)

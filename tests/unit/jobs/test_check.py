@@ -28,7 +28,7 @@ CLUSTER = Cluster(
     Path("/somewhere/dsk.yaml"),
 )
 SERVER = ServerFacts(Clock(0.0, 0.01), engine="27.0.3", worker=RUNNING, health="")
-SLOW = Unreachable(Text("no answer within {limit:g} s", "{limit:g} 秒内没有应答", {"limit": 45}))
+SLOW = Unreachable(Text("no answer within {limit:g} s", {"limit": 45}))
 OLD = DskError("No module named dsk.agent.examine")
 
 

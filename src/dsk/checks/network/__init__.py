@@ -9,7 +9,7 @@ from dsk.checks.model import Finding
 from dsk.checks.network.facts import Check, gather
 from dsk.text import Text
 
-ALONE = Text("there is one node: it needs no network", "只有一个节点：不需要网络")
+ALONE = Text("there is one node: it needs no network")
 
 
 def judging(check: Check) -> Callable[[Facts], list[Finding]]:
