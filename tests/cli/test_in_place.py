@@ -10,8 +10,8 @@ import subprocess
 import pytest
 
 from dsk.cluster import load
-from dsk.fleet.keys import ensure_keys
-from dsk.fleet.workerkeys import WorkerKey
+from dsk.servers.keys import ensure_keys
+from dsk.servers.workerkeys import WorkerKey
 from tests.cli.conftest import Dsk
 from tests.unit.wire.test_documented_keys import paragraph
 

@@ -13,7 +13,7 @@ import yaml
 from dsk import accelerators
 from dsk.bundle import compose
 from dsk.checks.registry import chosen, judge_all
-from dsk.jobs.check import Measuring
+from dsk.preflight.measure import Measuring
 from tests.image.engine import Image
 from tests.image.workers import Workers, running
 

@@ -9,11 +9,11 @@ from dsk.cli import findings
 from dsk.cli.context import Context
 from dsk.cli.printing import echo, echo_json
 from dsk.errors import JobFailed
-from dsk.jobs.locate import locate
 from dsk.jobs.planning import Request
-from dsk.jobs.trial import Trials, collectives, one_step
 from dsk.recipe import load_train_file
 from dsk.text import Text
+from dsk.trials.locate import locate
+from dsk.trials.trial import Trials, collectives, one_step
 
 if TYPE_CHECKING:
     from dsk.checks.facts import Trial
@@ -28,9 +28,9 @@ def run(context: Context, train_file: str | None, language: Language, *, as_json
     cluster = context.cluster()
     request = Request(cluster, load_train_file(train_file), ()) if train_file else None
     begun = time.monotonic()
-    with context.place() as place:
-        make = one_step(request, place) if request else collectives(cluster)
-        with Trials.open(place, make) as trials:
+    with context.runtime() as runtime:
+        make = one_step(request, runtime) if request else collectives(cluster)
+        with Trials.open(runtime, make) as trials:
             found = locate(cluster, trials, lambda trial: _tell(trial, language))
     if as_json:
         said = findings.to_json(cluster, found, (), language, time.monotonic() - begun)

@@ -46,9 +46,9 @@ def command(
     from dsk.checks.registry import chosen, judge_all
     from dsk.cli import findings
     from dsk.errors import JobFailed, Unreachable
-    from dsk.jobs.check import Measuring, unreachable
-    from dsk.jobs.mend import mend
     from dsk.jobs.planning import Request
+    from dsk.preflight.fix import mend
+    from dsk.preflight.measure import Measuring, unreachable
     from dsk.recipe import load_train_file
 
     checks = [*chosen(only), *(chosen(["smoke"]) if smoke and "smoke" not in only else ())]

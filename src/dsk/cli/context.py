@@ -14,7 +14,7 @@ from dsk.errors import UserError
 
 if TYPE_CHECKING:
     from dsk.cluster.model import Cluster
-    from dsk.jobs.place import Place
+    from dsk.jobs.runtime import Runtime
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,13 @@ class Context:
         return self.cluster().image if self.file.exists() else DEFAULT_IMAGE
 
     @contextmanager
-    def place(self) -> Iterator[Place]:
+    def runtime(self) -> Iterator[Runtime]:
         """Where the jobs' supervisors run. Raises DskError."""
-        from dsk.jobs.places import kind_of_place
+        from dsk.jobs.runtimes import runtime_kind
 
         cluster = self.cluster()
-        with kind_of_place(cluster).open(cluster) as place:
-            yield place
+        with runtime_kind(cluster).open(cluster) as runtime:
+            yield runtime
 
 
 pass_context = click.make_pass_decorator(Context)

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 @click.option("-v", "--verbose", is_flag=True, help="Show every line of the training.")
 def command(*, image: str, gpus: bool, keep: bool, only_clean: bool, verbose: bool) -> None:
     """Train a tiny model on two nodes on this machine: no GPU, no download needed."""
-    from dsk.cli.report import Printer
     from dsk.cli.screen import Screen
+    from dsk.cli.steps import Printer
     from dsk.demo.run import clean, run
     from dsk.demo.site import lock
 
-    report = Printer()  # nothing is sent to this machine itself: no bar to end
+    tell = Printer()  # nothing is sent to this machine itself: no bar to end
     screen = Screen(world_size=2, nodes=2)
 
     def show(event: Event) -> None:
@@ -35,16 +35,16 @@ def command(*, image: str, gpus: bool, keep: bool, only_clean: bool, verbose: bo
             screen.show(event)
 
     with lock():
-        clean(report)  # also what a demo that was cut off has left
+        clean(tell)  # also what a demo that was cut off has left
         if only_clean:
             return
         try:
-            demo = run(image, "cuda" if gpus else "cpu", report, show)
+            demo = run(image, "cuda" if gpus else "cpu", tell, show)
             echo(_summary(demo))
             echo(_kept(demo) if keep else "all of it is taken away again; --keep leaves it")
         finally:
             if not keep:
-                clean(report)
+                clean(tell)
 
 
 def _is_news(event: Event) -> bool:

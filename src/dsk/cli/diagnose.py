@@ -51,13 +51,13 @@ def command(
     from dsk.jobs import evidence, history
     from dsk.jobs.states import STOPPED
 
-    with context.place() as place:
-        state = evidence.failed_job(history.states(place), subject)
+    with context.runtime() as runtime:
+        state = evidence.failed_job(history.states(runtime), subject)
         job = state.status.job
         if state.state == STOPPED:
             _show_stopped(state.status, language, as_json=as_json)
             return
-        diagnosis, errors = evidence.diagnose(place, job)
+        diagnosis, errors = evidence.diagnose(runtime, job)
     for error in errors:
         show(error)
     if not as_json:

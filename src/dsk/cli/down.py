@@ -22,13 +22,13 @@ def command(
     The workspace, the image, and `.dsk` beside dsk.yaml stay.
     """
     from dsk.cli.errors import finish
-    from dsk.cli.report import Printer
+    from dsk.cli.steps import Printer
     from dsk.cluster.selection import find_nodes
     from dsk.fleet.down import down
 
     cluster = context.cluster_with_engines()
     nodes = find_nodes(cluster, named)
     who = trust(accept_new_host_keys=accept_new_host_keys)
-    with Printer() as report:
-        errors = down(cluster, nodes, report, trust=who, force=force)
+    with Printer() as tell:
+        errors = down(cluster, nodes, tell, trust=who, force=force)
     finish(errors)

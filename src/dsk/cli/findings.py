@@ -14,7 +14,7 @@ from dsk.cluster.model import Cluster, Node
 from dsk.text import Language, Text
 
 if TYPE_CHECKING:
-    from dsk.jobs.mend import Mended
+    from dsk.preflight.fix import Mended
 
 VERSION = 1
 WORDS: Mapping[str, Text] = {

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from dsk.cluster.model import Cluster
     from dsk.connect.outcome import Outcome
-    from dsk.fleet.discover import Found
+    from dsk.servers.discover import Found
 
 GB = 1e9
 NO_SLOTS = 1
@@ -158,7 +158,7 @@ def _check_slots(unknown: Sequence[str]) -> None:
 
 def _ask_servers(cluster: Cluster, values: dict[str, Any], slots: Mapping[str, int | None]) -> None:
     """Completes `values` with what the servers say, and tells what they do not."""
-    from dsk.fleet.discover import discover, propose_workspace
+    from dsk.servers.discover import discover, propose_workspace
 
     outcomes = discover(cluster, cluster.state_dir / "known_hosts")
     for outcome in outcomes:

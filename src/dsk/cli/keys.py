@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dsk.cluster.model import Cluster
-    from dsk.fleet.workerkeys import WorkerKey
+    from dsk.servers.workerkeys import WorkerKey
 
 
 @click.command()
@@ -36,8 +36,8 @@ def command(context: Context, *, files: tuple[IO[str], ...], replace: bool, as_j
     missing. This container's own host key is taken from it; --add takes the others'. Where they
     are not, `dsk up` makes and distributes all keys; they are only shown here.
     """
-    from dsk.fleet import workerkeys
-    from dsk.fleet.keys import ensure_cluster_key
+    from dsk.servers import workerkeys
+    from dsk.servers.keys import ensure_cluster_key
 
     cluster = context.cluster()
     if not cluster.in_place:
@@ -72,7 +72,7 @@ def _show(
 
 
 def _text(cluster: Cluster, public: str | None, known: Mapping[str, WorkerKey]) -> str:
-    from dsk.fleet.workerkeys import SHOW
+    from dsk.servers.workerkeys import SHOW
 
     missing = f"not known yet; there: {SHOW}" if cluster.in_place else "not made yet; dsk up"
     lines = [f"DSK_AUTHORIZED_KEY={public} dsk:{cluster.name}"]

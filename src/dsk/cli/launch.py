@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from dsk.cli.listen import Shows
     from dsk.errors import JobFailed
     from dsk.jobs.evidence import Recent
-    from dsk.jobs.place import Supervisor
     from dsk.jobs.planning import Plan
+    from dsk.jobs.runtime import Supervisor
 
 DETACHED = "the job goes on; follow it with: dsk logs -f {job}   end it with: dsk stop {job}"
 READER_GONE = "dsk: nobody reads this output any more; "
@@ -116,13 +116,13 @@ def command(
         # A mistake in the file is told before anything is contacted.
         plan(request, stack.keys)
     looking = nullcontext(_no_word) if no_check else looking_at_servers(request)
-    with looking as tell_of_servers, context.place() as place:
+    with looking as tell_of_servers, context.runtime() as runtime:
         try:
-            planned = prepare(place, request)
+            planned = prepare(runtime, request)
         finally:
             # Its word counts more than what failed for the same reason: it says how to fix it.
             tell_of_servers()
-        supervisor = place.start(planned.spec)
+        supervisor = runtime.start(planned.spec)
         job = planned.spec.job
         with _telling_that_it_goes_on(job):
             _announce(planned, as_json=as_json)

@@ -42,12 +42,12 @@ def command(
     from dsk.jobs.wanted import since, wanted
 
     begin = since(since_text, datetime.now().astimezone()) if since_text else None
-    with context.place() as place:
-        status = history.find_or_await(place, job)
-        chosen = wanted(place.cluster, status, ranks, named)
-        events = history.replay(place, status.job, follow=follow, since=begin)
+    with context.runtime() as runtime:
+        status = history.find_or_await(runtime, job)
+        chosen = wanted(runtime.cluster, status, ranks, named)
+        events = history.replay(runtime, status.job, follow=follow, since=begin)
         shown = None if chosen.ranks is None else len(chosen.ranks)
-        nodes = len(place.cluster.nodes)
+        nodes = len(runtime.cluster.nodes)
         screen = JsonLines() if as_json else Screen(status.world_size, nodes, shown=shown)
         finished = show_all(listen(filter(chosen, events)), screen)
         if follow and finished is None:

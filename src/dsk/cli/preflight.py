@@ -22,7 +22,7 @@ def looking_at_servers(request: Request) -> Iterator[Callable[[], None]]:
     shows what is wrong, and raises JobFailed where the job would fail."""
     from dsk.cluster.selection import select
     from dsk.connect import processes
-    from dsk.jobs.check import before_launch
+    from dsk.preflight.measure import before_launch
 
     cluster = request.cluster
     chosen = select(cluster, request.include, request.exclude)

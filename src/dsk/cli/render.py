@@ -56,11 +56,11 @@ def command(
     """
     from dsk.bundle import BundleFile, render
     from dsk.fleet.bundles import write_bundles
-    from dsk.fleet.keys import ensure_keys
     from dsk.jobs.planning import Request, plan
     from dsk.jobs.stacks import stack_for
     from dsk.recipe import load_train_file
     from dsk.recipe.describe import describe_changes, describe_unchecked
+    from dsk.servers.keys import ensure_keys
 
     cluster = context.cluster_with_engines()
     stack, note = stack_for(cluster.image)

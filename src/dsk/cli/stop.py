@@ -18,16 +18,16 @@ def command(context: Context, job: str | None) -> None:
     """End JOB, or the one that runs, on all nodes. Exit code 1 where something is left."""
     from dsk.errors import JobFailed
     from dsk.jobs import history
-    from dsk.jobs.place import STOP_LIMIT_S, find
+    from dsk.jobs.runtime import STOP_LIMIT_S, find
     from dsk.jobs.wanted import Since
 
-    with context.place() as place:
-        supervisor = find(place, job)
+    with context.runtime() as runtime:
+        supervisor = find(runtime, job)
         asked = time.monotonic()
         supervisor.stop()
         # It may have been ending already, for as long at most.
         ago = time.monotonic() - asked + STOP_LIMIT_S
-        if left := history.left_over(place, supervisor.job, Since(ago=ago)):
+        if left := history.left_over(runtime, supervisor.job, Since(ago=ago)):
             raise JobFailed(
                 f"job {supervisor.job} has ended, but not everywhere:\n" + "\n".join(left),
                 fix="a node out of reach ends its ranks by itself within 30 s; a process that does "

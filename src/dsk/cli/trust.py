@@ -12,7 +12,7 @@ from dsk.cli.printing import echo
 if TYPE_CHECKING:
     from dsk.cluster.model import Node
     from dsk.connect.hostkeys import HostKey
-    from dsk.fleet.contact import Trust
+    from dsk.servers.contact import Trust
 
 trust_option = click.option(
     "--accept-new-host-keys",

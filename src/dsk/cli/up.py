@@ -24,12 +24,12 @@ def command(context: Context, *, accept_new_host_keys: bool, force: bool) -> Non
     are up then.
     """
     from dsk.cli.errors import finish
-    from dsk.cli.report import Printer
+    from dsk.cli.steps import Printer
     from dsk.fleet.up import up
 
     cluster = context.cluster_with_engines()
     who = trust(accept_new_host_keys=accept_new_host_keys)
-    with Printer() as report:
-        errors = up(cluster, report, trust=who, force=force)
+    with Printer() as tell:
+        errors = up(cluster, tell, trust=who, force=force)
     finish(errors)
     echo(f"{len(cluster.nodes)} of {len(cluster.nodes)} nodes are up")

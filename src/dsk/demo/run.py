@@ -14,13 +14,13 @@ from dsk.connect import open_server, side_by_side
 from dsk.demo import site, training
 from dsk.errors import JobFailed, UserError
 from dsk.fleet.down import down
-from dsk.fleet.report import Report
 from dsk.fleet.up import up
-from dsk.jobs.engine import EnginePlace
+from dsk.jobs.engine import EngineRuntime
 from dsk.jobs.launch import start
 from dsk.jobs.master import output_of, worker_of
 from dsk.jobs.planning import Request
 from dsk.recipe import TrainFile
+from dsk.servers.progress import Tell
 from dsk.wire.events import Event, Failure, Finished
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Demo:
         self.seconds[name] = time.monotonic() - begin
 
 
-def run(image: str, accelerator: str, report: Report, show: Callable[[Event], None]) -> Demo:
+def run(image: str, accelerator: str, tell: Tell, show: Callable[[Event], None]) -> Demo:
     """Raises DskError. What was started is left for `clean`, whatever happens."""
     with open_server(Local(), Path()) as server:
         engine = server.engine()
@@ -59,7 +59,7 @@ def run(image: str, accelerator: str, report: Report, show: Callable[[Event], No
         demo = Demo(_cluster(engine, image, accelerator))
         site.make_folders(demo.cluster)
         with demo.part("two workers up"):
-            for error in up(demo.cluster, report):
+            for error in up(demo.cluster, tell):
                 raise error
         with demo.part("model and tokenizer made"):
             _make_model(engine, demo.cluster)
@@ -73,7 +73,7 @@ def run(image: str, accelerator: str, report: Report, show: Callable[[Event], No
     return demo
 
 
-def clean(report: Report) -> None:
+def clean(tell: Tell) -> None:
     """Takes away what a demo started and wrote, also one that was cut off. Raises DskError."""
     with open_server(Local(), Path()) as server:
         engine = server.engine()
@@ -81,7 +81,7 @@ def clean(report: Report) -> None:
         for worker in _workers(engine, demo_cluster):
             # Root's files, which whoever runs the demo could not remove.
             output_of(worker, ["find", str(demo_cluster.workspace), "-mindepth", "1", "-delete"])
-        for error in down(demo_cluster, demo_cluster.nodes, report, force=True):
+        for error in down(demo_cluster, demo_cluster.nodes, tell, force=True):
             raise error
     site.remove_folders(site.folder())
 
@@ -127,7 +127,7 @@ def _train(engine: DockerClient, demo: Demo, show: Callable[[Event], None]) -> N
     text = training.TRAIN_YAML.format(workspace=demo.cluster.workspace)
     file = TrainFile(PurePosixPath(site.folder() / "train.yaml"), "train.yaml", text)
     request = Request(demo.cluster, file, ())
-    planned, supervisor = start(EnginePlace(engine, demo.cluster), request)
+    planned, supervisor = start(EngineRuntime(engine, demo.cluster), request)
     demo.job = planned.spec.job
     failure = "the supervisor ended without a word"
     for event in supervisor.events():

@@ -1,1 +1,1 @@
-"""What happens on the servers: keys, bundles, image, up, down, commands in the workers."""
+"""What happens on all nodes: up, down, commands in the workers, files between them."""

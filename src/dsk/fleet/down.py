@@ -9,11 +9,12 @@ from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
 from dsk.connect.engine import engine_error
 from dsk.errors import DskError, UserError
-from dsk.fleet import network, place, worker
-from dsk.fleet.contact import Trust, open_fleet, trust_nobody
-from dsk.fleet.report import NodeDone, Report
-from dsk.fleet.sync import registry
-from dsk.fleet.sync.receive import clean
+from dsk.fleet import bundlefolder, network, worker
+from dsk.image.sync import registry
+from dsk.image.sync.receive import clean
+from dsk.servers import containers
+from dsk.servers.contact import Trust, open_fleet, trust_nobody
+from dsk.servers.progress import NodeDone, Tell
 
 LIMIT_S = 60.0
 MASTER = "dsk.role=master"
@@ -30,7 +31,7 @@ echo "$job"
 def down(
     cluster: Cluster,
     nodes: Sequence[Node],
-    report: Report,
+    tell: Tell,
     *,
     trust: Trust = trust_nobody,
     force: bool = False,
@@ -52,12 +53,12 @@ def down(
 
         def take_down(node: Node, server: Server) -> None:
             if node == cluster.master:
-                worker.remove_labelled(server, cluster, node, MASTER)
+                containers.remove(server, cluster, node, MASTER)
                 registry.remove(server, cluster)
             worker.remove(server, cluster, node)
-            place.remove(server, cluster, node)
+            bundlefolder.remove(server, cluster, node)
             clean(server, cluster, node)
-            report(NodeDone(node, "down"))
+            tell(NodeDone(node, "down"))
 
         fleet.each(take_down)
         if cluster.demo and fleet.good:

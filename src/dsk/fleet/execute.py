@@ -10,8 +10,8 @@ from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server, open_server, processes
 from dsk.connect.engine import engine_error
 from dsk.errors import DskError
-from dsk.fleet import rented
-from dsk.fleet.contact import open_fleet
+from dsk.servers import in_place
+from dsk.servers.contact import open_fleet
 
 LIMIT_S = 30.0
 
@@ -96,7 +96,7 @@ def _argv(
 
 def _check_keys(cluster: Cluster, nodes: Sequence[Node]) -> None:
     if cluster.in_place:
-        rented.check_keys(cluster, [node.host for node in nodes])
+        in_place.check_keys(cluster, [node.host for node in nodes])
 
 
 def check_worker(server: Server, cluster: Cluster, node: Node) -> None:

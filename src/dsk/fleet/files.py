@@ -14,8 +14,8 @@ from typing import Literal
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import open_server, processes
 from dsk.errors import DskError, JobFailed, Unreachable, UserError
-from dsk.fleet import rented
 from dsk.fleet.execute import check_worker, in_worker
+from dsk.servers import in_place
 from dsk.wire import paths
 from dsk.wire.jobspec import JobNode
 from dsk.wire.transfer import GO, Asked, Event, Failed, Order, decode
@@ -84,10 +84,10 @@ def run(
     errors: list[DskError] = []
     known_hosts = cluster.state_dir / "known_hosts"
     if cluster.in_place:
-        rented.check_here(cluster)
+        in_place.check_here(cluster)
     nodes = [cluster.nodes[node.index] for node in wanted.nodes]
     with (
-        rented.client_config(cluster, nodes) as config,
+        in_place.client_config(cluster, nodes) as config,
         open_server(master.server, known_hosts, where=str(master)) as server,
     ):
         check_worker(server, cluster, master)

@@ -8,13 +8,15 @@ from dsk.bundle import Bundle, render
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
 from dsk.errors import DskError, UserError
-from dsk.fleet import image, network, place, worker, workspace
-from dsk.fleet.contact import Fleet, Trust, open_fleet, trust_nobody
-from dsk.fleet.keys import ensure_keys
-from dsk.fleet.probe import Probe, probe
-from dsk.fleet.report import NodeDone, Report, Said
-from dsk.fleet.requirements import problem
-from dsk.fleet.sync import distribute
+from dsk.fleet import bundlefolder, network, worker
+from dsk.image import holders
+from dsk.image.sync import distribute
+from dsk.servers import workspace
+from dsk.servers.contact import Fleet, Trust, open_fleet, trust_nobody
+from dsk.servers.keys import ensure_keys
+from dsk.servers.probe import Probe, probe
+from dsk.servers.progress import NodeDone, Said, Tell
+from dsk.servers.requirements import problem
 
 # A worker that runs for a while answers at once or not at all.
 STILL_HEALTHY_LIMIT_S = 5
@@ -22,20 +24,20 @@ UNCHANGED = "unchanged"
 
 
 def up(
-    cluster: Cluster, report: Report, *, trust: Trust = trust_nobody, force: bool = False
+    cluster: Cluster, tell: Tell, *, trust: Trust = trust_nobody, force: bool = False
 ) -> list[DskError]:
     """Brings all nodes up side by side; the errors of those where it failed, in their order.
 
     `force`: every worker is recreated, also one that holds a job, which ends the job.
     """
-    keys = ensure_keys(cluster, lambda text: report(Said(text)))
+    keys = ensure_keys(cluster, lambda text: tell(Said(text)))
     bundles = render(cluster, keys)
     with open_fleet(cluster, cluster.nodes, trust) as fleet:
         probes = fleet.each(lambda node, server: _look(server, cluster, node, bundles[node.index]))
         if not force:
             _leave_to_others(cluster, keys.owner, fleet, probes)
-        _hints(cluster, fleet, probes, report)
-        renewed = _distribute(cluster, fleet, probes, report)
+        _hints(cluster, fleet, probes, tell)
+        renewed = _distribute(cluster, fleet, probes, tell)
         if cluster.demo and fleet.good:
             network.ensure(fleet.servers[fleet.good[0].index], cluster, cluster.demo)
 
@@ -48,7 +50,7 @@ def up(
                 if cluster.user and not found.workspace:
                     workspace.make(server, cluster, node)
                 _start(server, cluster, node, bundle)
-            report(NodeDone(node, _summary(found, differs)))
+            tell(NodeDone(node, _summary(found, differs)))
 
         fleet.each(bring_up)
         return fleet.errors
@@ -79,31 +81,31 @@ def _leave_to_others(
             fleet.fail(node, error)
 
 
-def _hints(cluster: Cluster, fleet: Fleet, probes: Mapping[int, Probe], report: Report) -> None:
+def _hints(cluster: Cluster, fleet: Fleet, probes: Mapping[int, Probe], tell: Tell) -> None:
     for node in fleet.good:
         found = probes[node.index]
         if not found.workspace:
-            report(Said(f"makes the folder {cluster.workspace_source(node)}", node))
+            tell(Said(f"makes the folder {cluster.workspace_source(node)}", node))
         if found.infiniband and cluster.network.infiniband == "auto":
-            report(Said("has InfiniBand, unused: network.infiniband is auto; set it to on", node))
+            tell(Said("has InfiniBand, unused: network.infiniband is auto; set it to on", node))
 
 
 def _distribute(
-    cluster: Cluster, fleet: Fleet, probes: Mapping[int, Probe], report: Report
+    cluster: Cluster, fleet: Fleet, probes: Mapping[int, Probe], tell: Tell
 ) -> frozenset[int]:
     """Gives the image to the nodes that lack it or have another under its name: those nodes."""
     contents = {found.image.content if found.image else None for found in probes.values()}
     if len(contents) <= 1 and None not in contents:
-        _hint_at_another(cluster, probes, report)
+        _hint_at_another(cluster, probes, tell)
         return frozenset()
-    return distribute(cluster, fleet, fleet.good, report)
+    return distribute(cluster, fleet, fleet.good, tell)
 
 
-def _hint_at_another(cluster: Cluster, probes: Mapping[int, Probe], report: Report) -> None:
+def _hint_at_another(cluster: Cluster, probes: Mapping[int, Probe], tell: Tell) -> None:
     """What `distribute` says too: a new image that was built here only is not taken."""
     master = probes.get(cluster.master.index)
-    if master and master.image and (text := image.hint(cluster, master.image)):
-        report(Said(text))
+    if master and master.image and (text := holders.hint(cluster, master.image)):
+        tell(Said(text))
 
 
 def _differences(found: Probe, bundle: Bundle, *, new_image: bool, force: bool) -> list[str]:
@@ -141,12 +143,12 @@ def _refuse_while_busy(node: Node, found: Probe, *, force: bool) -> None:
 
 def _start(server: Server, cluster: Cluster, node: Node, bundle: Bundle) -> None:
     worker.remove(server, cluster, node)
-    place.put(server, cluster, node, bundle)
+    bundlefolder.put(server, cluster, node, bundle)
     try:
         worker.start(server, cluster, node)
     except DskError:
         worker.remove(server, cluster, node)
-        place.remove(server, cluster, node)
+        bundlefolder.remove(server, cluster, node)
         raise
 
 

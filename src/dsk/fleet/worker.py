@@ -6,6 +6,7 @@ from dsk.bundle.compose import project
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
 from dsk.errors import DskError
+from dsk.servers import containers
 
 COMPOSE_LIMIT_S = 180.0
 HEALTHY_LIMIT_S = 60
@@ -30,26 +31,6 @@ while :; do
 done
 docker logs --tail "$3" "$worker" 2>&1
 exit "${code:-1}"
-"""
-
-# A worker started by hand has its bundle, with private keys, in a folder that Compose put into a
-# label. Only the bundle's own files are removed there, and the folder if nothing else is in it.
-REMOVE = r"""
-set -e
-found=$(docker ps --all --quiet --filter "label=dsk.cluster=$1" --filter "label=$2")
-[ -n "$found" ] || exit 0
-folders=$(docker inspect \
-  --format '{{index .Config.Labels "com.docker.compose.project.working_dir"}}' $found)
-docker rm --force --volumes $found >/dev/null
-printf '%s\n' "$folders" | sort -u | while IFS= read -r folder; do
-  case $folder in '' | "$HOME/.dsk/$1"/*) continue ;; esac
-  grep -Eqsx " *dsk.cluster: '?$1'?" "$folder/compose.yaml" || continue
-  cd "$folder"
-  rm -f -- compose.yaml hostfile deepspeed_env passwd group train.yaml ssh/host_ed25519_key \
-    ssh/authorized_keys ssh/id_ed25519 ssh/known_hosts ssh/config
-  cd /
-  rmdir -- "$folder/ssh" "$folder" 2>/dev/null || true
-done
 """
 
 
@@ -94,12 +75,4 @@ def _start_error(log: str, node: Node, limit_s: int | None) -> DskError:
 def remove(server: Server, cluster: Cluster, node: Node) -> None:
     """Remove the node's worker, if there is one, whatever number the node had when it was started;
     and the bundle of one that was started by hand. Raises DskError."""
-    remove_labelled(server, cluster, node, f"dsk.host={node.host}")
-
-
-def remove_labelled(server: Server, cluster: Cluster, node: Node, label: str) -> None:
-    """Takes the cluster's containers with `label` away. Raises DskError."""
-    argv = ["sh", "-c", REMOVE, "dsk", cluster.name, label]
-    done = server.run(argv, timeout=COMPOSE_LIMIT_S)
-    if done.returncode:
-        raise DskError(f"the worker cannot be removed: {done.error}", where=str(node))
+    containers.remove(server, cluster, node, f"dsk.host={node.host}")

@@ -1,0 +1,1 @@
+"""Jobs: launch, follow, stop, status, logs; and the two runtimes, Docker engine and in place."""

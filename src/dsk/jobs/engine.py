@@ -13,7 +13,7 @@ from dsk.connect import Server, execution, open_server
 from dsk.errors import DskError, JobFailed, Unreachable
 from dsk.jobs import history, master
 from dsk.jobs.follow import events
-from dsk.jobs.place import STOP_LIMIT_S, Place, Supervisor, out_of_hearing
+from dsk.jobs.runtime import STOP_LIMIT_S, Runtime, Supervisor, out_of_hearing
 from dsk.jobs.states import MISSING, RUNNING, JobState, WorkerState
 from dsk.wire.events import Event, Finished
 from dsk.wire.jobspec import JobSpec
@@ -137,12 +137,12 @@ def _is_timeout(error: Exception) -> bool:
 
 
 def _with_jobs_on_disk(
-    state: WorkerState, place: EnginePlace, server: Server
+    state: WorkerState, runtime: EngineRuntime, server: Server
 ) -> tuple[WorkerState, Sequence[JobState]]:
     """What the jobs wrote, read by the master's `server`; if it cannot be read, the reason becomes
     the worker's problem. Raises Unreachable."""
     try:
-        return state, history.states_on_disk(place, server)
+        return state, history.states_on_disk(runtime, server)
     except Unreachable:
         raise
     except DskError as error:
@@ -150,14 +150,14 @@ def _with_jobs_on_disk(
         return replace(state, problem=told), ()
 
 
-class EnginePlace(Place):
+class EngineRuntime(Runtime):
     def __init__(self, engine: DockerClient, cluster: Cluster) -> None:
         self.cluster = cluster
         self._engine = engine
 
     @classmethod
     @contextmanager
-    def open(cls, cluster: Cluster) -> Iterator[EnginePlace]:
+    def open(cls, cluster: Cluster) -> Iterator[EngineRuntime]:
         with open_server(cluster.master.server, cluster.state_dir / "known_hosts") as server:
             yield cls(server.engine(), cluster)
 

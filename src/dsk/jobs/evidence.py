@@ -10,9 +10,8 @@ from dsk.diagnose import Diagnosis, Judge, Line, Place, load, of_events
 from dsk.diagnose.lines import plain
 from dsk.diagnose.prefixes import of_rank
 from dsk.errors import DskError, UserError
-from dsk.fleet import ranklogs
-from dsk.jobs import history
-from dsk.jobs.place import Place as JobPlace
+from dsk.jobs import history, ranklogs
+from dsk.jobs.runtime import Runtime
 from dsk.jobs.states import LOST, STOPPED, JobState
 from dsk.wire.events import Event, Failure, Finished, Output
 
@@ -43,14 +42,14 @@ def failed_job(states: list[JobState], job: str | None) -> JobState:
     return chosen[-1]
 
 
-def diagnose(place: JobPlace, job: str) -> tuple[Diagnosis, list[DskError]]:
+def diagnose(runtime: Runtime, job: str) -> tuple[Diagnosis, list[DskError]]:
     """With what could not be looked at. Raises DskError where the master cannot be asked."""
     judge = Judge(load())
     heard = Heard()
-    for line in heard.watch(of_events(history.replay(place, job))):
+    for line in heard.watch(of_events(history.replay(runtime, job))):
         judge.hear(line)
     # Containers that are servers have no engine to ask through: their events are all there is.
-    logs, errors = ([], []) if place.cluster.in_place else ranklogs.tails(place.cluster, job)
+    logs, errors = ([], []) if runtime.cluster.in_place else ranklogs.tails(runtime.cluster, job)
     for line in heard.beyond(logs):
         judge.hear(line)
     return judge.diagnosis(), errors

@@ -14,7 +14,7 @@ from dsk.connect import Server
 from dsk.errors import JobFailed, UserError
 from dsk.jobs import disk
 from dsk.jobs.follow import Bookmark, events
-from dsk.jobs.place import Place, Supervisor, out_of_hearing
+from dsk.jobs.runtime import Runtime, Supervisor, out_of_hearing
 from dsk.jobs.states import LOST, UNREADABLE, JobState
 from dsk.jobs.wanted import Since
 from dsk.wire import paths
@@ -30,15 +30,15 @@ OF_A_NODE = re.compile(r"node\d+ \(")
 """How a supervisor begins what it says of one node; its other notices are of its own disk."""
 
 
-def statuses(place: Place) -> list[JobStatus]:
+def statuses(runtime: Runtime) -> list[JobStatus]:
     """Every job of this cluster, the oldest first, as its supervisor last wrote it."""
-    return [status for status, _ in _written(place)]
+    return [status for status, _ in _written(runtime)]
 
 
-def _written(place: Place) -> list[tuple[JobStatus, float]]:
+def _written(runtime: Runtime) -> list[tuple[JobStatus, float]]:
     """With the seconds since each was written."""
-    text = place.output_of(["dsk-agent", "jobs", "--workspace", str(place.cluster.workspace)])
-    return _own(place.cluster, json.loads(text))
+    text = runtime.output_of(["dsk-agent", "jobs", "--workspace", str(runtime.cluster.workspace)])
+    return _own(runtime.cluster, json.loads(text))
 
 
 def _own(cluster: Cluster, found: Iterable[Any]) -> list[tuple[JobStatus, float]]:
@@ -74,19 +74,19 @@ def _status(raw: Any) -> JobStatus:
     return UnreadableStatus.of(str(raw.get("job", "?")), at, text)
 
 
-def states(place: Place) -> list[JobState]:
+def states(runtime: Runtime) -> list[JobState]:
     """The same, compared with what really runs."""
-    return _compared(place, _written(place))
+    return _compared(runtime, _written(runtime))
 
 
-def states_on_disk(place: Place, server: Server) -> list[JobState]:
+def states_on_disk(runtime: Runtime, server: Server) -> list[JobState]:
     """The same where the master's worker does not run, as after `dsk down`: read by its `server`.
     Raises DskError where the folder of the jobs cannot be read."""
-    return _compared(place, _own(place.cluster, disk.statuses(server, place.cluster)))
+    return _compared(runtime, _own(runtime.cluster, disk.statuses(server, runtime.cluster)))
 
 
-def _compared(place: Place, written: list[tuple[JobStatus, float]]) -> list[JobState]:
-    alive = {supervisor.job for supervisor in place.running()}
+def _compared(runtime: Runtime, written: list[tuple[JobStatus, float]]) -> list[JobState]:
+    alive = {supervisor.job for supervisor in runtime.running()}
     return [
         JobState(status, _state(status, runs=status.job in alive), age) for status, age in written
     ]
@@ -124,14 +124,14 @@ def _is_trial(supervisor: Supervisor) -> bool:
     return supervisor.job.startswith(paths.PROBE)
 
 
-def find_or_await(place: Place, job: str | None) -> JobStatus:
+def find_or_await(runtime: Runtime, job: str | None) -> JobStatus:
     """As `find`, but one that runs goes before those that have ended, and one that is just being
     started is waited for. Raises UserError, JobFailed where it comes to nothing."""
     deadline = time.monotonic() + STARTS_WITHIN_S
     awaited: set[str] = set()
     while True:
-        running = {supervisor.job for supervisor in place.running() if not _is_trial(supervisor)}
-        known = statuses(place)
+        running = {supervisor.job for supervisor in runtime.running() if not _is_trial(supervisor)}
+        known = statuses(runtime)
         written = {status.job for status in known}
         starting = {each for each in running - written if job in (None, each)}
         if gone := awaited - written - running:
@@ -146,28 +146,28 @@ def find_or_await(place: Place, job: str | None) -> JobStatus:
 
 
 def replay(
-    place: Place, job: str, *, follow: bool = False, since: Since | None = None
+    runtime: Runtime, job: str, *, follow: bool = False, since: Since | None = None
 ) -> Iterator[Event]:
     """The events of one job from its folder; with `follow` until its supervisor has ended,
     asking for the rest as often as an answer ends before that."""
     with out_of_hearing(job) if follow else nullcontext():
-        yield from _answers(place, job, since, follow=follow)
+        yield from _answers(runtime, job, since, follow=follow)
 
 
-def _answers(place: Place, job: str, since: Since | None, *, follow: bool) -> Iterator[Event]:
+def _answers(runtime: Runtime, job: str, since: Since | None, *, follow: bool) -> Iterator[Event]:
     words = _since_words(since)
     bookmark = Bookmark()
     passed = 0.0
     while True:
         last = passed
-        for event in events(place.stream(_words(place, job, words, follow=follow)), bookmark):
+        for event in events(runtime.stream(_words(runtime, job, words, follow=follow)), bookmark):
             if bookmark.position is None and event.at and event.at <= passed:
                 continue
             last = max(last, event.at)
             yield event
             if isinstance(event, Finished):
                 return
-        if not follow or job not in {supervisor.job for supervisor in place.running()}:
+        if not follow or job not in {supervisor.job for supervisor in runtime.running()}:
             return
         passed = last
         if bookmark.position:
@@ -177,11 +177,11 @@ def _answers(place: Place, job: str, since: Since | None, *, follow: bool) -> It
         time.sleep(LOOK_S)
 
 
-def left_over(place: Place, job: str, since: Since) -> list[str]:
+def left_over(runtime: Runtime, job: str, since: Since) -> list[str]:
     """What a job that was ending `since` then left on the nodes, in its supervisor's words. Raises
     JobFailed where that did not live to say so."""
     left: list[str] = []
-    for event in replay(place, job, since=since):
+    for event in replay(runtime, job, since=since):
         if isinstance(event, Phase):
             left.clear()
         elif isinstance(event, Notice) and OF_A_NODE.match(event.text):
@@ -199,8 +199,8 @@ def gone(job: str) -> JobFailed:
     )
 
 
-def _words(place: Place, job: str, more: list[str], *, follow: bool) -> list[str]:
-    words = ["dsk-agent", "logs", "--workspace", str(place.cluster.workspace), *more]
+def _words(runtime: Runtime, job: str, more: list[str], *, follow: bool) -> list[str]:
+    words = ["dsk-agent", "logs", "--workspace", str(runtime.cluster.workspace), *more]
     return ["env", f"{ASKED_FOR}=1", *words, "--follow", job] if follow else [*words, job]
 
 

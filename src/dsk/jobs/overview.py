@@ -8,7 +8,7 @@ from typing import Any
 from dsk.cluster.model import Cluster
 from dsk.connect import side_by_side
 from dsk.errors import UserError
-from dsk.jobs.places import kind_of_place
+from dsk.jobs.runtimes import runtime_kind
 from dsk.jobs.states import UNREACHABLE, JobState, WorkerState
 
 
@@ -43,7 +43,7 @@ class Overview:
 def overview(cluster: Cluster) -> Overview:
     """Raises nothing for a node that cannot be reached: that is what it reports. The jobs are those
     in the master's workspace, the oldest first. Raises UserError where nothing can be looked at."""
-    look = kind_of_place(cluster).look
+    look = runtime_kind(cluster).look
     outcomes = side_by_side(cluster.nodes, lambda node: look(cluster, node))
     for outcome in outcomes:
         if isinstance(outcome.error, UserError):

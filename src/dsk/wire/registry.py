@@ -1,7 +1,7 @@
 """What the registry in a container of the image tells the operator's side, one JSON object a line.
 
 `Opened` comes first, then a `Ready` for every group of layers that can be pulled, the last of them
-the image itself. `Broken` ends it. See dsk.agent.registry and dsk.fleet.sync.
+the image itself. `Broken` ends it. See dsk.agent.registry and dsk.image.sync.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import yaml
 from dsk.bundle import RECIPE, Keys, digest, render
 from dsk.bundle.deepspeed import deepspeed_env
 from dsk.cluster.model import Cluster, User
-from dsk.fleet.worker import REMOVE
+from dsk.servers.containers import REMOVE
 
 COMMON = {
     "compose.yaml",

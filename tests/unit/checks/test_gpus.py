@@ -10,7 +10,7 @@ from dsk.checks import driver, gpuhealth, gpus, gpuuse
 from dsk.checks.facts import Container, Facts, Gpu, GpuProcess
 from dsk.checks.model import Finding
 from dsk.cluster.model import Cluster
-from dsk.fleet import nvidia
+from dsk.servers import nvidia
 from tests.unit.checks.conftest import recorded, with_server
 
 MIB = 1 << 20

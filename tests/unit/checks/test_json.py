@@ -13,7 +13,7 @@ from dsk.checks.facts import Facts, Need
 from dsk.checks.model import Finding
 from dsk.checks.registry import CHECKS, judge_all
 from dsk.cli import findings
-from dsk.jobs.mend import Mended
+from dsk.preflight.fix import Mended
 from dsk.text import Text
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "schema/check.schema.json").read_text())

@@ -17,7 +17,7 @@ from dsk.cli.printing import ReaderGone
 from dsk.cli.screen import Screen
 from dsk.errors import Unreachable
 from dsk.jobs import history
-from dsk.jobs.place import Supervisor
+from dsk.jobs.runtime import Supervisor
 from dsk.wire.events import Event, Failure, Finished, Notice, Phase, decode
 
 CONNECTS = Phase(1.0, "starting", "connecting to 2 workers")

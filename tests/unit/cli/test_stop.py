@@ -22,7 +22,7 @@ STOPPED = Finished(9.0, "stopped", 130, 8.0, "/jobs/j1", "/out")
 
 def run(monkeypatch: pytest.MonkeyPatch, *events: Event) -> Any:
     said = "".join(encode(event) + "\n" for event in events).encode()
-    place = SimpleNamespace(
+    runtime = SimpleNamespace(
         cluster=SimpleNamespace(workspace="/w"),
         running=lambda: [SimpleNamespace(job="j1", stop=lambda: None)],
         stream=lambda _argv: [said],
@@ -30,9 +30,9 @@ def run(monkeypatch: pytest.MonkeyPatch, *events: Event) -> Any:
 
     @contextmanager
     def opened(_self: Context) -> Iterator[SimpleNamespace]:
-        yield place
+        yield runtime
 
-    monkeypatch.setattr(Context, "place", opened)
+    monkeypatch.setattr(Context, "runtime", opened)
     return CliRunner().invoke(stop.command, obj=Context(file=None))  # type: ignore[arg-type]
 
 

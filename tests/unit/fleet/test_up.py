@@ -12,10 +12,10 @@ from dsk.bundle import Bundle, BundleFile
 from dsk.cluster.model import Cluster, Local, Node
 from dsk.connect import Completed, Server
 from dsk.errors import UserError
-from dsk.fleet.contact import Fleet
-from dsk.fleet.probe import Image, Probe, Worker
-from dsk.fleet.state import ensure_owner, existing_owner
 from dsk.fleet.up import _differences, _leave_to_others, _refuse_while_busy, _summary
+from dsk.servers.contact import Fleet
+from dsk.servers.probe import Image, Probe, Worker
+from dsk.servers.state import ensure_owner, existing_owner
 
 DONE = Completed(0, b"", b"")
 FOUND = Probe(

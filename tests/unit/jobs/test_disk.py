@@ -21,7 +21,7 @@ from dsk.connect.processes import Completed
 from dsk.errors import DskError
 from dsk.jobs import disk, history
 from dsk.jobs.overview import Overview
-from dsk.jobs.place import Place
+from dsk.jobs.runtime import Runtime
 from dsk.jobs.states import MISSING, WorkerState
 from dsk.wire import paths
 from dsk.wire.status import JobStatus
@@ -49,8 +49,8 @@ def test_jobs_are_found_without_a_worker(cluster: Cluster) -> None:
         write(cluster, "c", json.dumps(replace(STATUS, job="c", cluster="other").to_raw()))
         write(cluster, "d", "")
         Path(paths.job_folder(str(cluster.workspace), "empty")).mkdir()
-        place = cast("Place", SimpleNamespace(cluster=cluster, running=list))
-        states = history.states_on_disk(place, server)
+        runtime = cast("Runtime", SimpleNamespace(cluster=cluster, running=list))
+        states = history.states_on_disk(runtime, server)
     assert [(each.status.job, each.state) for each in states] == [
         ("a", "lost"),
         ("b", "succeeded"),

@@ -19,7 +19,7 @@ from dsk.cluster.model import Cluster, Local, Node
 from dsk.connect.execution import HEADER, STDOUT
 from dsk.errors import JobFailed, Unreachable
 from dsk.jobs import history, master
-from dsk.jobs.engine import EnginePlace, MasterContainer
+from dsk.jobs.engine import EngineRuntime, MasterContainer
 from dsk.wire.events import Event, Finished, Phase, encode
 from dsk.wire.jobspec import ProtocolMismatch
 
@@ -193,15 +193,15 @@ class Engine:
         return response
 
 
-def place(*printed: Event, answers: int) -> EnginePlace:
+def runtime(*printed: Event, answers: int) -> EngineRuntime:
     cluster = Cluster("lab", (Node(0, "10.0.0.11", 1, Local()),), Path("/dsk.yaml"))
-    return EnginePlace(cast(Any, Engine(*printed, answers=answers)), cluster)
+    return EngineRuntime(cast(Any, Engine(*printed, answers=answers)), cluster)
 
 
 def test_following_from_the_folder_says_so_too() -> None:
-    goes_on(lambda: list(history.replay(place(RUNS, answers=1), "j1", follow=True)))
+    goes_on(lambda: list(history.replay(runtime(RUNS, answers=1), "j1", follow=True)))
     with pytest.raises(Unreachable) as raised:
-        list(history.replay(place(answers=0), "j1"))
+        list(history.replay(runtime(answers=0), "j1"))
     assert "goes on" not in str(raised.value), "without following it may have ended long ago"
 
 

@@ -7,8 +7,8 @@ import pytest
 from dsk.cluster.model import Local, Node
 from dsk.diagnose import of_events
 from dsk.errors import UserError
-from dsk.fleet.ranklogs import RankLog, read_tails
 from dsk.jobs.evidence import RECENT, Heard, Recent, failed_job
+from dsk.jobs.ranklogs import RankLog, read_tails
 from dsk.jobs.states import LOST, JobState
 from dsk.wire.events import Event, Failure, Output
 from dsk.wire.status import JobStatus

@@ -21,7 +21,7 @@ from dsk.cli.overview import text
 from dsk.errors import JobFailed, UserError
 from dsk.jobs import history
 from dsk.jobs.overview import Overview
-from dsk.jobs.place import Place
+from dsk.jobs.runtime import Runtime
 from dsk.jobs.states import JobState
 from dsk.jobs.wanted import Since
 from dsk.supervisor import folder
@@ -35,7 +35,7 @@ DONE = Finished(9.0, "succeeded", 0, 8.0, "/jobs/j1", "/out")
 
 
 class Answers:
-    """A place whose worker answers each question with the next of `answers`."""
+    """A runtime whose worker answers each question with the next of `answers`."""
 
     def __init__(self, *answers: list[Event], alive: bool = True) -> None:
         self.cluster = SimpleNamespace(workspace="/workspace", name="lab")
@@ -52,7 +52,7 @@ class Answers:
 
 
 def replay(answers: Answers, **options: Any) -> list[Event]:
-    return list(history.replay(cast(Place, answers), "j1", **options))
+    return list(history.replay(cast(Runtime, answers), "j1", **options))
 
 
 @pytest.fixture(autouse=True)
@@ -65,10 +65,10 @@ def line(at: float) -> Output:
 
 
 def test_an_older_images_agent_is_asked_again_by_time() -> None:
-    place = Answers([line(1.5), line(2.5)], [line(2.5), line(3.5)], [DONE])
-    found = replay(place, follow=True, since=Since(ago=60))
+    runtime = Answers([line(1.5), line(2.5)], [line(2.5), line(3.5)], [DONE])
+    found = replay(runtime, follow=True, since=Since(ago=60))
     assert found == [line(1.5), line(2.5), line(3.5), DONE]
-    assert [argv[6:-2] for argv in place.asked] == [
+    assert [argv[6:-2] for argv in runtime.asked] == [
         ["--ago", "60"],
         ["--since", "2.5"],
         ["--since", "3.5"],
@@ -86,7 +86,7 @@ main()
 
 
 class Worker:
-    """A place whose worker is a real `dsk-agent`, which follows for less than half a second."""
+    """A runtime whose worker is a real `dsk-agent`, which follows for less than half a second."""
 
     def __init__(self, workspace: Path) -> None:
         self.cluster = SimpleNamespace(workspace=workspace)
@@ -133,15 +133,15 @@ def test_a_clock_that_is_set_back_hides_no_line(
     writer.start()
     while not (tmp_path / ".dsk/jobs/j1/status.json").exists():
         time.sleep(0.02)
-    place = Worker(tmp_path)
-    found = list(history.replay(cast(Place, place), "j1", follow=True))
+    runtime = Worker(tmp_path)
+    found = list(history.replay(cast(Runtime, runtime), "j1", follow=True))
     writer.join()
     assert [event.line for event in found if isinstance(event, Output)] == [
         f"line {n}" for n in range(200)
     ]
     assert found[-1] == end and len(found) == 201
-    assert len(place.asked) > 2
-    assert all("--after" in argv and "--since" not in argv for argv in place.asked[1:])
+    assert len(runtime.asked) > 2
+    assert all("--after" in argv and "--since" not in argv for argv in runtime.asked[1:])
 
 
 def test_following_ends_where_no_supervisor_runs() -> None:
@@ -149,9 +149,9 @@ def test_following_ends_where_no_supervisor_runs() -> None:
 
 
 def test_without_following_one_answer_is_all() -> None:
-    place = Answers([line(1.5)])
-    assert replay(place) == [line(1.5)]
-    assert "--follow" not in place.asked[0]
+    runtime = Answers([line(1.5)])
+    assert replay(runtime) == [line(1.5)]
+    assert "--follow" not in runtime.asked[0]
 
 
 ENDING = Phase(5.0, "stopping", "ending what is left of the job on every node")
@@ -160,7 +160,7 @@ FULL = "/w/stream.jsonl is not written while this lasts: No space left on device
 
 
 def left_over(*events: Event) -> list[str]:
-    return history.left_over(cast(Place, Answers(list(events))), "j1", Since(ago=60))
+    return history.left_over(cast(Runtime, Answers(list(events))), "j1", Since(ago=60))
 
 
 def test_what_is_left_on_the_nodes_is_what_the_supervisor_said_last() -> None:
@@ -185,21 +185,21 @@ def test_how_old_a_status_is_goes_by_the_masters_clock(tmp_path: Path) -> None:
     written = replace(STATUS, updated=time.time() - 100)
     (folder / "status.json").write_text(written.to_json())
     raw = jobfolder.statuses(str(tmp_path))
-    place = SimpleNamespace(
+    runtime = SimpleNamespace(
         cluster=SimpleNamespace(workspace="/w", name="lab"),
         running=lambda: [SimpleNamespace(job="j1")],
         output_of=lambda _: json.dumps(raw),
     )
-    [state] = history.states(cast(Place, place))
+    [state] = history.states(cast(Runtime, runtime))
     assert state.age == raw[0]["age"] and 100 <= state.age < 110
     assert (state.status, state.state) == (written, "running")
     raw[0].pop("age")  # an image of before
-    [state] = history.states(cast(Place, place))
+    [state] = history.states(cast(Runtime, runtime))
     assert 100 <= state.age < 120
 
 
 class Looks:
-    """A place that is looked at several times: the jobs that run, and those that have a folder."""
+    """A runtime that is asked several times: the jobs that run, and those that have a folder."""
 
     def __init__(self, *looks: tuple[list[str], list[str]]) -> None:
         self.cluster = SimpleNamespace(workspace="/workspace", name="lab")
@@ -219,7 +219,7 @@ class Looks:
 
 
 def found(job: str | None, *looks: tuple[list[str], list[str]]) -> str:
-    return history.find_or_await(cast(Place, Looks(*looks)), job).job
+    return history.find_or_await(cast(Runtime, Looks(*looks)), job).job
 
 
 def test_a_job_that_is_being_started_is_waited_for() -> None:
@@ -254,7 +254,7 @@ RUNNING = JobStatus("j1", "lab", "running", ("10.0.0.11",), 8, 1.0, 2.0, "/out")
 
 
 class Workspace:
-    """The place of cluster `lab`, whose worker's dsk-agent answers with `jobs`."""
+    """The runtime of cluster `lab`, whose worker's dsk-agent answers with `jobs`."""
 
     def __init__(self, *jobs: Any) -> None:
         self.cluster = SimpleNamespace(workspace="/workspace", name="lab")
@@ -268,7 +268,7 @@ class Workspace:
 
 
 def states(*jobs: Any) -> list[JobState]:
-    return history.states(cast(Place, Workspace(*jobs)))
+    return history.states(cast(Runtime, Workspace(*jobs)))
 
 
 def test_another_clusters_jobs_in_the_workspace_are_not_this_ones() -> None:
@@ -313,8 +313,8 @@ def test_a_status_that_cannot_be_read_hides_no_job(changed: dict[str, Any], said
 
 
 def test_the_newest_job_is_one_that_can_be_read() -> None:
-    place = Workspace(RUNNING.to_raw(), {"job": "j2", "at": 9.0, "problem": "x"})
-    known = history.statuses(cast(Place, place))
+    runtime = Workspace(RUNNING.to_raw(), {"job": "j2", "at": 9.0, "problem": "x"})
+    known = history.statuses(cast(Runtime, runtime))
     assert history.find(known, None).job == "j1"
     assert history.find(known, "j2").job == "j2"
 

@@ -8,8 +8,8 @@ from typing import Any, cast
 
 from dsk.connect.background import Background
 from dsk.jobs import master
-from dsk.jobs.beside import SupervisorProcess
 from dsk.jobs.engine import MasterContainer
+from dsk.jobs.in_place import SupervisorProcess
 
 
 class Taken:

@@ -10,8 +10,8 @@ from typing import Any, get_args
 import pytest
 
 from dsk.cluster.model import Local, Node
-from dsk.fleet.compare import Finding
-from dsk.fleet.verify import Verdict
+from dsk.image.compare import Finding
+from dsk.image.verify import Verdict
 from dsk.jobs.overview import Overview
 from dsk.jobs.states import JobState, WorkerState
 from dsk.wire import events, progress, report, status, transfer

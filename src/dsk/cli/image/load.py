@@ -25,7 +25,7 @@ def command(context: Context, file: Path, *, named: tuple[str, ...]) -> None:
     from dsk.cli.errors import finish
     from dsk.cli.progress import Progress
     from dsk.cluster.selection import find_nodes
-    from dsk.fleet.load import load_here, load_nodes
+    from dsk.image.load import load_here, load_nodes
 
     if not named:
         with Progress() as progress:

@@ -25,7 +25,7 @@ def command(context: Context, file: Path, *, reference: str | None, force: bool)
     needed: dsk:cu128 is saved then.
     """
     from dsk.cli.progress import Progress
-    from dsk.fleet.save import save
+    from dsk.image.save import save
 
     with Progress() as progress:
         saved = save(reference or context.image(), file, progress, force=force)

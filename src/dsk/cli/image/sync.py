@@ -20,14 +20,14 @@ def command(context: Context, *, named: tuple[str, ...]) -> None:
     Interrupted, it goes on with the next run.
     """
     from dsk.cli.errors import finish
-    from dsk.cli.report import Printer
+    from dsk.cli.steps import Printer
     from dsk.cluster.selection import find_nodes
-    from dsk.fleet.sync.alone import sync
+    from dsk.image.sync.alone import sync
 
     cluster = context.cluster_with_engines()
     chosen = find_nodes(cluster, named)
-    with Printer() as report:
-        errors = sync(cluster, chosen, report)
+    with Printer() as tell:
+        errors = sync(cluster, chosen, tell)
     finish(errors)
     count = len({node.index for node in chosen})
     echo(f"{count} of {count} nodes have the image {cluster.image}")

@@ -14,7 +14,7 @@ from dsk.cli.printing import echo, echo_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dsk.fleet.verify import Verdict
+    from dsk.image.verify import Verdict
 
 SHOWN = 20
 """Findings of one node on a terminal: another build differs in hundreds of files."""
@@ -45,7 +45,7 @@ def command(
     from dsk.cli.errors import exit_code, show
     from dsk.cluster.selection import find_nodes
     from dsk.errors import JobFailed
-    from dsk.fleet.verify import verify_here, verify_nodes
+    from dsk.image.verify import verify_here, verify_nodes
 
     if here and named:
         raise click.UsageError("--here and --node exclude each other")

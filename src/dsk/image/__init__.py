@@ -1,0 +1,1 @@
+"""The image's life on the servers: sync, save, load, verify."""

@@ -1,0 +1,86 @@
+"""Which engine has the cluster's image; its way to the others is fleet.sync."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dsk.cluster.model import Cluster, Local
+from dsk.connect import Server, open_server
+from dsk.errors import DskError, Unreachable, UserError
+from dsk.servers.probe import Image
+
+INSPECT_LIMIT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Source:
+    """An engine that has the image."""
+
+    server: Server
+    image: Image
+    name: str
+
+
+def by_digest(reference: str) -> bool:
+    """Only a pull from its registry can give an engine such a name: `docker save` leaves it out."""
+    return "@" in reference
+
+
+def inspect(server: Server, reference: str) -> Image | None:
+    """Raises Unreachable."""
+    argv = ["docker", "image", "inspect", "--format", "{{json .}}", reference]
+    done = server.run(argv, timeout=INSPECT_LIMIT_S)
+    return Image.inspected(done.text) if done.returncode == 0 else None
+
+
+def find_source(cluster: Cluster, master: Server | None, has: Image | None) -> Source:
+    """The master's engine, else this machine's. Raises UserError where neither can give it."""
+    if master is not None and has is not None:
+        return Source(master, has, str(cluster.master))
+    if by_digest(cluster.image):
+        raise UserError(
+            f"the master does not have the image {cluster.image}, which only a registry can give",
+            where=str(cluster.master),
+            fix="name the registry too (HOST/NAME@sha256:…), or the image by a tag",
+        )
+    if found := here(cluster):
+        return found
+    raise UserError(
+        f"neither the master nor this machine has the image {cluster.image}",
+        fix=f"build it in dsk's source folder: make image; or: docker pull {cluster.image}",
+    )
+
+
+def here(cluster: Cluster) -> Source | None:
+    """The engine of the machine that dsk runs on, where it has the image."""
+    server = open_server(Local(), Path())
+    found = inspect(server, cluster.image)
+    return Source(server, found, "this machine") if found else None
+
+
+def hint(cluster: Cluster, masters: Image) -> str | None:
+    """Where this machine has another image under the name than the master: how to send it."""
+    if isinstance(cluster.master.server, Local):
+        return None
+    try:
+        mine = here(cluster)
+    except Unreachable:  # an engine here that hangs is of no interest to the nodes
+        return None
+    if mine is None or mine.image.content == masters.content:
+        return None
+    return (
+        f"this machine has another {cluster.image}, and the master's counts; to send this one: "
+        f"dsk image save FILE, then: dsk image load FILE --node {cluster.master.name}"
+    )
+
+
+def compare(server: Server, reference: str, wanted: Image, where: str, sender: str) -> None:
+    """Raises DskError where what arrived under the name is not what was sent."""
+    arrived = inspect(server, reference)
+    if arrived is None or arrived.content != wanted.content:
+        raise DskError(
+            f"the image {reference} there is not the one that {sender} sent",
+            where=where,
+            fix=f"there: docker image rm {reference}; then again",
+        )

@@ -1,0 +1,162 @@
+"""`dsk image verify`: the image looked at from inside, on every server side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dsk.cluster.model import Cluster, Local, Node
+from dsk.connect import Completed, Server, open_server
+from dsk.connect.engine import engine_error
+from dsk.errors import DskError
+from dsk.image.compare import Finding, against_build, against_lock, against_node
+from dsk.image.stacklock import known_stacks, locked
+from dsk.servers.contact import open_fleet
+from dsk.wire.imagefacts import NO_STACK, ImageFacts
+
+LIMIT_S = 900.0
+DEEP_LIMIT_S = 3600.0
+"""Every file is read: an image of 8 GB from a slow disk."""
+
+ENGINE, MISSING = 97, 98
+# Two lines, the id of the image and that of the image that the worker runs (or nothing), then what
+# the agent prints. The container needs no worker and reaches nothing; where its connection is lost
+# it ends by itself, as the agent's steps have their limits.
+LOOK = r"""
+docker version >/dev/null || exit 97
+docker image inspect --format '{{.Id}}' "$1" || exit 98
+worker=$(docker ps --all --quiet --filter label=dsk.role=worker \
+  --filter "label=dsk.cluster=$2" --filter "label=dsk.host=$3" | head -n 1)
+if [ -n "$worker" ]; then docker container inspect --format '{{.Image}}' "$worker"; else echo; fi
+reference=$1; shift 3
+exec docker run --rm --pull never --network none --cap-drop ALL \
+  --security-opt no-new-privileges --label dsk.role=verify "$reference" dsk-agent verify "$@"
+"""
+
+
+@dataclass(frozen=True)
+class Look:
+    """`id` is the engine's own for the image, `running` that of the image that a worker runs."""
+
+    id: str
+    running: str | None
+    facts: ImageFacts
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One place's image: `facts` and `findings`, or the `error` that kept it from being seen.
+
+    `node` is None for this machine's engine."""
+
+    place: str
+    node: Node | None = None
+    facts: ImageFacts | None = None
+    findings: tuple[Finding, ...] = ()
+    error: DskError | None = field(default=None, compare=False)
+
+    def to_json(self) -> dict[str, Any]:
+        seen = self.facts
+        return {
+            "node": self.node.index if self.node else None,
+            "host": self.node.host if self.node else None,
+            "stack": seen and seen.stack,
+            "dsk": seen and seen.dsk,
+            "content_id": seen and seen.content_id,
+            "packages": len(seen.python) if seen else None,
+            "debian_packages": len(seen.debian) if seen else None,
+            "proofs": dict(seen.proofs) if seen else None,
+            "findings": [finding.to_json() for finding in self.findings],
+            "problem": str(self.error) if self.error else None,
+        }
+
+
+def verify_nodes(cluster: Cluster, nodes: Sequence[Node], *, deep: bool) -> list[Verdict]:
+    """The cluster's image on every node, each against the lock, its build and a good one."""
+    with open_fleet(cluster, nodes) as fleet:
+        looks = fleet.each(
+            lambda node, server: look(
+                server, cluster.image, cluster=cluster.name, host=node.host, deep=deep
+            )
+        )
+        errors = {node.index: fleet.error(node) for node in nodes}
+    alone = {index: judge(seen) for index, seen in looks.items()}
+    # The others are held against the first that has no fault of its own.
+    seen_nodes = [node for node in nodes if node.index in looks]
+    model = min(seen_nodes, key=lambda node: bool(alone[node.index]), default=None)
+    verdicts = []
+    for node in nodes:
+        if model is None or node not in seen_nodes:
+            verdicts.append(Verdict(str(node), node, error=errors[node.index]))
+            continue
+        facts, findings = looks[node.index].facts, alone[node.index]
+        if node != model:
+            findings += _new(against_node(facts, looks[model.index].facts, model.name), findings)
+        verdicts.append(Verdict(str(node), node, facts, tuple(findings)))
+    return verdicts
+
+
+def verify_here(reference: str, *, deep: bool) -> Verdict:
+    """The image in this machine's engine."""
+    with open_server(Local(), Path()) as server:
+        try:
+            seen = look(server, reference, deep=deep)
+        except DskError as error:
+            return Verdict(server.where, error=error)
+        return Verdict(server.where, None, seen.facts, tuple(judge(seen)))
+
+
+def look(server: Server, reference: str, *, cluster: str = "", host: str = "", deep: bool) -> Look:
+    """`cluster` and `host` find the worker. Raises DskError: no engine, no such image, or one that
+    is not dsk's."""
+    argv = ["sh", "-c", LOOK, "dsk", reference, cluster, host, *(["--deep"] if deep else [])]
+    done = server.run(argv, timeout=DEEP_LIMIT_S if deep else LIMIT_S)
+    if done.returncode == ENGINE:
+        raise engine_error(done.error, server.where)
+    if done.returncode == MISSING:
+        raise DskError(
+            f"the image {reference} is not there",
+            where=server.where,
+            fix="dsk up brings it to the nodes; make image builds it, dsk image load unpacks it",
+        )
+    try:
+        image, running, said = done.stdout.decode(errors="replace").split("\n", 2)
+        return Look(image, running or None, ImageFacts.from_json(said))
+    except (ValueError, TypeError):
+        raise DskError(
+            f"the image {reference} cannot be looked at: {_why(done)}",
+            where=server.where,
+            fix="it is not dsk's, or of another version of dsk: build it again, or: dsk up",
+        ) from None
+
+
+def _why(done: Completed) -> str:
+    """The engine's own line where there is one: `docker run` prints a hint behind it."""
+    lines = done.error.splitlines() or [f"exit code {done.returncode}"]
+    return next((line for line in lines if line.startswith("docker: ")), lines[-1])
+
+
+def judge(seen: Look) -> list[Finding]:
+    """What is wrong with one image by itself. Pure but for dsk's own lock files."""
+    facts = seen.facts
+    found = []
+    if facts.stack != NO_STACK:
+        lock = locked(facts.stack)
+        if lock:
+            found += against_lock(facts, lock)
+        else:
+            known = " or ".join(known_stacks())
+            found.append(Finding("stack", "name", facts.stack, known, "known to this dsk"))
+    found += against_build(facts)
+    if seen.running and seen.running != seen.id:
+        by = "under the image's name (dsk up)"
+        found.append(Finding("worker", "image", seen.running, seen.id, by))
+    return found
+
+
+def _new(found: Sequence[Finding], told: Sequence[Finding]) -> list[Finding]:
+    """What is not told already of the same subject."""
+    known = {(finding.kind, finding.subject) for finding in told}
+    return [finding for finding in found if (finding.kind, finding.subject) not in known]

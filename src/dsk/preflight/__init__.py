@@ -1,0 +1,1 @@
+"""Measures what `dsk check` judges, and fixes what can be fixed without losing anything."""

@@ -1,0 +1,80 @@
+"""`dsk check --fix`: what can be mended without losing anything, and only that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dsk.checks.facts import Facts
+from dsk.checks.worker import RUNNING, stale
+from dsk.cluster.model import Cluster, Node
+from dsk.connect import Server
+from dsk.errors import DskError
+from dsk.preflight.worker import Inside
+from dsk.servers import workspace
+from dsk.servers.contact import open_fleet
+from dsk.text import Text
+
+LIMIT_S = 60.0
+MADE = Text("made the folder {folder}")
+MADE_FOR = Text(
+    "made the folder {folder}; its worker still has the old one until it is restarted: dsk up"
+)
+
+CLOSE = r"""
+cd "$HOME/.dsk/$1/$2" && find . -perm /077 ! -name compose.yaml -exec chmod go= {} +
+"""
+
+
+@dataclass(frozen=True)
+class Mended:
+    """What was done on a node, or why it was not."""
+
+    node: Node
+    text: Text
+
+
+def mend(cluster: Cluster, facts: Facts) -> tuple[Mended, ...]:
+    """Raises nothing for a node where something fails: that is said."""
+    nodes = [node for node in cluster.nodes if node.index in facts.servers]
+    with open_fleet(cluster, nodes) as fleet:
+        done = fleet.each(lambda node, server: list(_mend(cluster, node, server, facts)))
+        failed = [(node, fleet.error(node)) for node in nodes]
+    said = [Mended(cluster.nodes[index], text) for index, texts in done.items() for text in texts]
+    said += [Mended(node, _failed(error)) for node, error in failed if error]
+    return tuple(said)
+
+
+def _mend(cluster: Cluster, node: Node, server: Server, facts: Facts) -> Iterator[Text]:
+    here = facts.servers[node.index]
+    if here.open_files:
+        _run(server, ["sh", "-c", CLOSE, "dsk", cluster.name, node.name])
+        yield Text("made private: {files}").filled(files=", ".join(here.open_files))
+    if not here.workspace:
+        workspace.make(server, cluster, node)
+        yield (MADE_FOR if here.worker == RUNNING else MADE).filled(
+            folder=cluster.workspace_source(node)
+        )
+    for container in stale(facts, node.index):
+        _run(server, ["docker", "rm", "--force", "--volumes", container.name])
+        yield Text("removed the container {name}").filled(name=container.name)
+    if here.worker == RUNNING:
+        yield from _mend_worker(cluster, node, server)
+
+
+def _mend_worker(cluster: Cluster, node: Node, server: Server) -> Iterator[Text]:
+    with Inside(server, cluster, node) as inside:
+        if files := inside.ask("mend_modes"):
+            yield Text("made private: {files}").filled(files=", ".join(files))
+        if node == cluster.master and inside.ask("mend_known_hosts"):
+            yield Text("took the workers' host keys from the bundle again")
+
+
+def _run(server: Server, argv: list[str]) -> None:
+    done = server.run(argv, timeout=LIMIT_S)
+    if done.returncode:
+        raise DskError(f"`{' '.join(argv[:3])}` failed: {done.error}", where=server.where)
+
+
+def _failed(error: DskError) -> Text:
+    return Text("not mended: {problem}").filled(problem=error.told)

@@ -1,0 +1,1 @@
+"""Reaching the servers, and asking them what they are and have."""

@@ -1,0 +1,106 @@
+"""What keeps a server from being a node, and how that is put right. Pure."""
+
+from __future__ import annotations
+
+import shlex
+
+from dsk.cluster.model import Cluster, Node, User
+from dsk.connect.engine import INSTALL, engine_error
+from dsk.errors import DskError, UserError
+from dsk.servers import driver
+from dsk.servers.probe import Probe
+
+ANY = "0.0.0.0"  # noqa: S104 - compared, not bound
+COMPOSE_PLUGIN = (
+    "there: sudo apt-get install docker-compose-plugin (Docker's own packages) or "
+    f"docker-compose-v2 (Ubuntu's); otherwise {INSTALL.in_language('en')}"
+)
+
+
+def problem(cluster: Cluster, node: Node, probe: Probe) -> DskError | None:
+    """The first thing that is missing on the node; what comes after it often follows from it."""
+    where = str(node)
+    if probe.docker.returncode:
+        return engine_error(probe.docker.error, where)
+    if probe.compose.returncode or probe.compose.text.lstrip("v").startswith("1."):
+        return DskError("Docker Compose v2 is missing", where=where, fix=COMPOSE_PLUGIN)
+    if cluster.devices.server_devices and (found := _gpu_problem(cluster, node, probe)):
+        return found
+    if cluster.user and (found := _user_problem(cluster, node, probe, cluster.user)):
+        return found
+    return _port_problem(cluster, node, probe)
+
+
+def _user_problem(cluster: Cluster, node: Node, probe: Probe, user: User) -> UserError | None:
+    """What keeps the workers' user from its keys and from the workspace."""
+    uid, _, _ = probe.login.partition(":")
+    if uid not in ("0", str(user.uid)):
+        return UserError(
+            f"dsk logs in there as uid {uid} and the worker would run as {user}, which could not "
+            "read the keys that dsk puts there",
+            where=str(node),
+            fix=f'write user: "{probe.login}" in dsk.yaml, or log in as root or as uid {user.uid} '
+            "(ssh.user)",
+        )
+    if probe.unwritable:
+        folder = cluster.workspace_source(node)
+        places = [folder / place for place in probe.unwritable]
+        # Not all that is in the workspace: it may hold files of others, which stay theirs.
+        commands = [
+            f"chown {'' if place == folder else '-R '}{user} {shlex.quote(str(place))}"
+            for place in places
+        ]
+        return UserError(
+            f"the workers run as {user} (user), who may not write {', '.join(map(str, places))}",
+            where=str(node),
+            fix=f"there, as root: {' && '.join(commands)}",
+        )
+    return None
+
+
+def _gpu_problem(cluster: Cluster, node: Node, probe: Probe) -> DskError | None:
+    where = str(node)
+    devices = cluster.devices
+    if probe.devices == 0:
+        return DskError(
+            f"no {devices.maker} driver is loaded there",
+            where=where,
+            fix=f"install the driver ({devices.tool} must work), or set accelerator: cpu in"
+            " dsk.yaml",
+        )
+    if cluster.demo and probe.devices < cluster.world_size:
+        return DskError(
+            f"--gpus needs {cluster.world_size} GPUs on this machine, which has {probe.devices}",
+            fix="dsk demo, which trains on CPUs",
+        )
+    if probe.devices < node.slots:
+        return UserError(
+            f"slots: {node.slots}, but the server has {probe.devices} GPU(s)",
+            where=where,
+            fix=f"set slots: {probe.devices} in dsk.yaml (nodes[{node.index}])",
+        )
+    if devices.runtime and not probe.runtime:
+        return DskError(
+            f"the {devices.maker} container toolkit is missing",
+            where=where,
+            fix=f"there: {devices.runtime_install}",
+        )
+    if not probe.image:
+        return None
+    return driver.problem(devices, probe.image.labels, probe.driver, where)
+
+
+def _port_problem(cluster: Cluster, node: Node, probe: Probe) -> DskError | None:
+    """Demo workers listen on addresses of their own; a running worker is what listens itself."""
+    if cluster.demo or (probe.worker and probe.worker.running):
+        return None
+    port = cluster.worker_port
+    for address in (node.host, ANY):
+        if (address, port) in probe.listening:
+            return DskError(
+                f"port {port} on {address} is already in use",
+                where=str(node),
+                fix=f"end what holds it (there: sudo ss -ltnp 'sport = :{port}'), or choose "
+                "another worker_port in dsk.yaml",
+            )
+    return None

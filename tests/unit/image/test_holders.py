@@ -1,0 +1,58 @@
+"""Which engine's image counts, and what dsk says where this machine has another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dsk.cluster.model import Cluster, Local, Node, SshTarget
+from dsk.connect import Completed
+from dsk.connect.local import LocalServer
+from dsk.errors import Unreachable
+from dsk.fleet import up
+from dsk.image import holders
+from dsk.image.holders import Source
+from dsk.servers.contact import Fleet
+from dsk.servers.probe import Image, Probe
+from dsk.servers.progress import NodeDone, Said, Transferred
+
+NODES = (
+    Node(0, "10.0.0.11", 2, SshTarget("root", "10.0.0.11")),
+    Node(1, "10.0.0.12", 2, SshTarget("root", "10.0.0.12")),
+)
+CLUSTER = Cluster("lab", NODES, Path("dsk.yaml"))
+OLD, NEW = Image("sha256:1", "old", 1), Image("sha256:2", "new", 1)
+NO = Completed(1, b"", b"")
+PROBE = Probe(NO, NO, False, 0, False, True, OLD, None, None, False, frozenset())
+
+
+def source(found: Image) -> Source:
+    return Source(LocalServer("this machine"), found, "this machine")
+
+
+@pytest.mark.parametrize(("mine", "told"), [(NEW, True), (OLD, False), (None, False)])
+def test_up_names_another_image_of_this_machine(
+    monkeypatch: pytest.MonkeyPatch, mine: Image | None, told: bool
+) -> None:
+    """All nodes have the same, old one: nothing is sent, and that is not passed over in silence."""
+    monkeypatch.setattr(holders, "here", lambda _: source(mine) if mine else None)
+    said: list[Said | Transferred | NodeDone] = []
+    renewed = up._distribute(CLUSTER, Fleet(NODES), {0: PROBE, 1: PROBE}, said.append)
+    assert renewed == frozenset()
+    assert ["dsk image load FILE --node node0" in str(line) for line in said] == [True] * told
+
+
+def test_no_hint_where_it_would_be_the_same_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holders, "here", lambda _: pytest.fail("asked all the same"))
+    local = replace(CLUSTER, nodes=(replace(NODES[0], server=Local()), NODES[1]))
+    assert holders.hint(local, OLD) is None
+
+
+def test_an_engine_here_that_hangs_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hangs(_: Cluster) -> None:
+        raise Unreachable("did not end within 30 s")
+
+    monkeypatch.setattr(holders, "here", hangs)
+    assert holders.hint(CLUSTER, OLD) is None
