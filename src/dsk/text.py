@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gettext
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -39,6 +40,12 @@ class Text:
 def verbatim(said: str) -> Text:
     """What a program said, or a command: the same in every language."""
     return Text("{said}", {"said": said})
+
+
+def joined(texts: Iterable[Text], separator: str = ", ") -> Text:
+    """Several texts as one."""
+    values = {f"text{n}": text for n, text in enumerate(texts)}
+    return Text(separator.join(f"{{{name}}}" for name in values), values)
 
 
 def language_of(locale: str) -> Language:

@@ -31,7 +31,6 @@ ASSEMBLED = {
     "dsk.text",
     "dsk.diagnose.catalogue",
     "dsk.jobs.knownwrong",
-    "dsk.recipe.parse",  # a list of texts, of which each is a literal
     "dsk.recipe.refusals",
 }
 """Modules that make a Text of other texts or of a file, which `messages.DATA` names."""

@@ -110,7 +110,8 @@ def chosen(names: Sequence[str]) -> Sequence[Check]:
     known = {check.name: check for check in CHECKS}
     if unknown := [name for name in names if name not in known]:
         raise UserError(
-            f"there is no check {', '.join(unknown)}", fix=f"the checks are: {', '.join(known)}"
+            Text("there is no check {unknown}").filled(unknown=", ".join(unknown)),
+            fix=Text("the checks are: {known}").filled(known=", ".join(known)),
         )
     return [check for check in CHECKS if check.name in names or not (names or check.named)]
 

@@ -65,7 +65,9 @@ def load() -> tuple[Entry, ...]:
         text = file.read_text(encoding="utf-8")
         for entry in _parse_fast(text) or parse(text, file.name):
             if entry.id in entries:
-                raise UserError(f"{entry.id} is in another file already", where=file.name)
+                raise UserError(
+                    Text("{id} is in another file already").filled(id=entry.id), where=file.name
+                )
             entries[entry.id] = entry
     return tuple(entries.values())
 
@@ -84,7 +86,7 @@ def _parse_fast(text: str) -> list[Entry]:
 def parse(text: str, name: str) -> list[Entry]:
     """The entries of one file. Raises UserError with each mistake's line and key."""
     read = document.read(text, name)
-    mistakes = [(each.line, each.key, each.text) for each in read.mistakes]
+    mistakes = [(each.line, each.key, each.text.in_language("en")) for each in read.mistakes]
     entries = []
     for id_, values in read.values.items():
         try:

@@ -14,6 +14,7 @@ from dsk.errors import DskError
 from dsk.image.compare import Finding, against_build, against_lock, against_node
 from dsk.image.stacklock import known_stacks, locked
 from dsk.servers.contact import open_fleet
+from dsk.text import Text
 from dsk.wire.imagefacts import NO_STACK, ImageFacts
 
 LIMIT_S = 900.0
@@ -117,18 +118,26 @@ def look(server: Server, reference: str, *, cluster: str = "", host: str = "", d
         raise engine_error(done.error, server.where)
     if done.returncode == MISSING:
         raise DskError(
-            f"the image {reference} is not there",
+            Text("the image {reference} is missing there").filled(reference=reference),
             where=server.where,
-            fix="dsk up brings it to the nodes; make image builds it, dsk image load unpacks it",
+            fix=Text(
+                "dsk up sends it to the nodes; make image builds it, dsk image load loads it "
+                "from a file"
+            ),
         )
     try:
         image, running, said = done.stdout.decode(errors="replace").split("\n", 2)
         return Look(image, running or None, ImageFacts.from_json(said))
     except (ValueError, TypeError):
         raise DskError(
-            f"the image {reference} cannot be looked at: {_why(done)}",
+            Text("the image {reference} cannot be inspected: {why}").filled(
+                reference=reference, why=_why(done)
+            ),
             where=server.where,
-            fix="it is not dsk's, or of another version of dsk: build it again, or: dsk up",
+            fix=Text(
+                "it is not an image of dsk, or of another version of dsk: build it again, "
+                "or: dsk up"
+            ),
         ) from None
 
 

@@ -29,7 +29,7 @@ class _EntryModel(_Model):
 def parse(text: str, name: str) -> list[KnownWrong]:
     """The entries of one file; `name` is for errors. Raises UserError with each mistake's line."""
     read = document.read(text, name)
-    mistakes = [(each.line, each.key, each.text) for each in read.mistakes]
+    mistakes = [(each.line, each.key, each.text.in_language("en")) for each in read.mistakes]
     entries = []
     for id_, values in read.values.items():
         try:

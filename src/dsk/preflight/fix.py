@@ -73,7 +73,10 @@ def _mend_worker(cluster: Cluster, node: Node, server: Server) -> Iterator[Text]
 def _run(server: Server, argv: list[str]) -> None:
     done = server.run(argv, timeout=LIMIT_S)
     if done.returncode:
-        raise DskError(f"`{' '.join(argv[:3])}` failed: {done.error}", where=server.where)
+        raise DskError(
+            Text("`{argv}` failed: {error}").filled(argv=" ".join(argv[:3]), error=done.error),
+            where=server.where,
+        )
 
 
 def _failed(error: DskError) -> Text:

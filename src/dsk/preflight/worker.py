@@ -15,7 +15,7 @@ from dsk.connect import Server
 from dsk.connect.dialogue import Dialogue
 from dsk.errors import DskError
 from dsk.fleet.execute import in_worker
-from dsk.text import Text
+from dsk.text import Text, verbatim
 from dsk.wire import paths, session
 
 LIMIT_S = 45.0
@@ -42,9 +42,11 @@ class Inside(AbstractContextManager["Inside"]):
             answer = session.decode(line)
         except ValueError:
             words = line.decode(errors="replace")[:200]
-            raise DskError(f"no answer to {op}: {words}", where=str(self._node)) from None
+            raise DskError(
+                Text("no answer to {op}: {words}").filled(op=op, words=words), where=str(self._node)
+            ) from None
         if "error" in answer:
-            raise DskError(str(answer["error"]), where=str(self._node), fix=OTHER_VERSION)
+            raise DskError(verbatim(str(answer["error"])), where=str(self._node), fix=OTHER_VERSION)
         return answer["result"]
 
     def facts(self) -> WorkerFacts:

@@ -43,9 +43,9 @@ class KnownKeys:
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise DskError(
-                f"the list of known keys cannot be read: {error!r}",
+                Text("the list of known keys cannot be read: {error!r}").filled(error=error),
                 where=where,
-                fix="reinstall dsk",
+                fix=Text("reinstall dsk"),
             ) from error
 
 

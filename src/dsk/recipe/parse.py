@@ -16,7 +16,7 @@ from dsk.recipe import omega
 from dsk.recipe.keys import KnownKeys, or_meant
 from dsk.recipe.model import TrainFile
 from dsk.recipe.redaction import redact_override
-from dsk.text import Text, verbatim
+from dsk.text import Text, joined, verbatim
 
 EMPTY = Text("the file is empty")
 CORRECT_IT = Text("correct or delete the key")
@@ -206,12 +206,11 @@ def _check_known(places: Mapping[str, str], known: KnownKeys) -> None:
     if not unknown:
         return
     first, *others = unknown
-    # Not one in the other: there may be as many as the file has lines.
-    lines = ["{first}", *(f"{{where{n}}}: {{text{n}}}" for n in range(len(others)))]
-    values = {"first": _unknown(first, known)}
-    values |= {f"text{n}": _unknown(key, known) for n, key in enumerate(others)}
-    values |= {f"where{n}": verbatim(places[key]) for n, key in enumerate(others)}
-    text = Text("\n".join(lines), values)
+    listed = (
+        Text("{where}: {message}").filled(where=places[key], message=_unknown(key, known))
+        for key in others
+    )
+    text = joined([_unknown(first, known), *listed], "\n")
     raise UserError(text, where=places[first], fix=CORRECT_THEM if others else CORRECT_IT)
 
 

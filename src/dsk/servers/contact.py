@@ -10,6 +10,7 @@ from dsk.cluster.model import Cluster, Node, SshTarget
 from dsk.connect import CONNECT_S, Server, UnknownHostKey, hostkeys, open_server, side_by_side
 from dsk.errors import DskError
 from dsk.servers.state import ensure_state_dir
+from dsk.text import Text
 
 T = TypeVar("T")
 Trust = Callable[[Node, hostkeys.HostKey], bool]
@@ -131,10 +132,15 @@ def _first_contact(
             trusted.append(node)
         else:
             error = UnknownHostKey(
-                f"the host key of {node.server} is not known: {key.fingerprint}",
+                Text("the host key of {server} is not known: {fingerprint}").filled(
+                    server=node.server, fingerprint=key.fingerprint
+                ),
                 where=str(node),
-                fix="compare it on the server (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), "
-                "then: dsk up --accept-new-host-keys (dsk down takes this option too)",
+                fix=Text(
+                    "compare it on the server (ssh-keygen -lf "
+                    "/etc/ssh/ssh_host_ed25519_key.pub), then: dsk up --accept-new-host-keys "
+                    "(dsk down takes this option too)"
+                ),
             )
             fleet.fail(node, error)
     return trusted

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from dsk.accelerators import Accelerator
 from dsk.errors import DskError, UserError
+from dsk.text import Text
 
 CUDA = "dsk.cuda"
 MIN_DRIVER = "dsk.min-driver"
@@ -28,19 +29,27 @@ def problem(
     takes any."""
     if (built_for := labels.get(ACCELERATOR, devices.name)) != devices.name:
         return UserError(
-            f"accelerator: {devices.name}, but the image's stack is for {built_for}",
+            Text("accelerator: {devices}, but the image's stack is for {built_for}").filled(
+                devices=devices.name, built_for=built_for
+            ),
             where=where,
-            fix=f"write accelerator: {built_for} in dsk.yaml, or the image of another stack",
+            fix=Text(
+                "write accelerator: {built_for} in dsk.yaml, or the image of another stack"
+            ).filled(built_for=built_for),
         )
     needed = labels.get(MIN_DRIVER, "")
     if not needed or not there or _numbers(there) >= _numbers(needed):
         return None
     return DskError(
-        f"{devices.maker} driver {there} is too old for the image's CUDA {labels.get(CUDA, '')}, "
-        f"which needs {needed} or newer",
+        Text(
+            "{maker} driver {here} is too old for the image's CUDA {cuda}, which needs "
+            "{needed} or newer"
+        ).filled(maker=devices.maker, here=there, cuda=labels.get(CUDA, ""), needed=needed),
         where=where,
-        fix=f"install a driver from {needed.split('.')[0]} on there, or use an image with an older "
-        "CUDA (image in dsk.yaml)",
+        fix=Text(
+            "there: install driver {major} or newer, or use an image with an older CUDA "
+            "(image in dsk.yaml)"
+        ).filled(major=needed.split(".")[0]),
     )
 
 

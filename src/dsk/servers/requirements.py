@@ -9,12 +9,13 @@ from dsk.connect.engine import INSTALL, engine_error
 from dsk.errors import DskError, UserError
 from dsk.servers import driver
 from dsk.servers.probe import Probe
+from dsk.text import Text
 
 ANY = "0.0.0.0"  # noqa: S104 - compared, not bound
-COMPOSE_PLUGIN = (
+COMPOSE_PLUGIN = Text(
     "there: sudo apt-get install docker-compose-plugin (Docker's own packages) or "
-    f"docker-compose-v2 (Ubuntu's); otherwise {INSTALL.in_language('en')}"
-)
+    "docker-compose-v2 (Ubuntu's); otherwise {install}"
+).filled(install=INSTALL)
 
 
 def problem(cluster: Cluster, node: Node, probe: Probe) -> DskError | None:
@@ -23,7 +24,7 @@ def problem(cluster: Cluster, node: Node, probe: Probe) -> DskError | None:
     if probe.docker.returncode:
         return engine_error(probe.docker.error, where)
     if probe.compose.returncode or probe.compose.text.lstrip("v").startswith("1."):
-        return DskError("Docker Compose v2 is missing", where=where, fix=COMPOSE_PLUGIN)
+        return DskError(Text("Docker Compose v2 is missing"), where=where, fix=COMPOSE_PLUGIN)
     if cluster.devices.server_devices and (found := _gpu_problem(cluster, node, probe)):
         return found
     if cluster.user and (found := _user_problem(cluster, node, probe, cluster.user)):
@@ -36,11 +37,14 @@ def _user_problem(cluster: Cluster, node: Node, probe: Probe, user: User) -> Use
     uid, _, _ = probe.login.partition(":")
     if uid not in ("0", str(user.uid)):
         return UserError(
-            f"dsk logs in there as uid {uid} and the worker would run as {user}, which could not "
-            "read the keys that dsk puts there",
+            Text(
+                "dsk logs in there as uid {uid}, but the worker would run as {user}, which "
+                "cannot read the keys that dsk puts there"
+            ).filled(uid=uid, user=user),
             where=str(node),
-            fix=f'write user: "{probe.login}" in dsk.yaml, or log in as root or as uid {user.uid} '
-            "(ssh.user)",
+            fix=Text(
+                'write user: "{login}" in dsk.yaml, or log in as root or as uid {uid} (ssh.user)'
+            ).filled(login=probe.login, uid=user.uid),
         )
     if probe.unwritable:
         folder = cluster.workspace_source(node)
@@ -51,9 +55,11 @@ def _user_problem(cluster: Cluster, node: Node, probe: Probe, user: User) -> Use
             for place in places
         ]
         return UserError(
-            f"the workers run as {user} (user), who may not write {', '.join(map(str, places))}",
+            Text("the workers run as {user} (user), which may not write {places}").filled(
+                user=user, places=", ".join(map(str, places))
+            ),
             where=str(node),
-            fix=f"there, as root: {' && '.join(commands)}",
+            fix=Text("there, as root: {commands}").filled(commands=" && ".join(commands)),
         )
     return None
 
@@ -63,27 +69,34 @@ def _gpu_problem(cluster: Cluster, node: Node, probe: Probe) -> DskError | None:
     devices = cluster.devices
     if probe.devices == 0:
         return DskError(
-            f"no {devices.maker} driver is loaded there",
+            Text("no {maker} driver is loaded there").filled(maker=devices.maker),
             where=where,
-            fix=f"install the driver ({devices.tool} must work), or set accelerator: cpu in"
-            " dsk.yaml",
+            fix=Text(
+                "install the driver ({tool} must work), or set accelerator: cpu in dsk.yaml"
+            ).filled(tool=devices.tool),
         )
     if cluster.demo and probe.devices < cluster.world_size:
         return DskError(
-            f"--gpus needs {cluster.world_size} GPUs on this machine, which has {probe.devices}",
-            fix="dsk demo, which trains on CPUs",
+            Text("--gpus needs {world_size} GPUs on this machine, which has {devices}").filled(
+                world_size=cluster.world_size, devices=probe.devices
+            ),
+            fix=Text("dsk demo, which trains on CPUs"),
         )
     if probe.devices < node.slots:
         return UserError(
-            f"slots: {node.slots}, but the server has {probe.devices} GPU(s)",
+            Text("slots: {slots}, but the server has {devices} GPU(s)").filled(
+                slots=node.slots, devices=probe.devices
+            ),
             where=where,
-            fix=f"set slots: {probe.devices} in dsk.yaml (nodes[{node.index}])",
+            fix=Text("set slots: {devices} in dsk.yaml (nodes[{index}])").filled(
+                devices=probe.devices, index=node.index
+            ),
         )
     if devices.runtime and not probe.runtime:
         return DskError(
-            f"the {devices.maker} container toolkit is missing",
+            Text("the {maker} container toolkit is missing").filled(maker=devices.maker),
             where=where,
-            fix=f"there: {devices.runtime_install}",
+            fix=Text("there: {runtime_install}").filled(runtime_install=devices.runtime_install),
         )
     if not probe.image:
         return None
@@ -98,9 +111,13 @@ def _port_problem(cluster: Cluster, node: Node, probe: Probe) -> DskError | None
     for address in (node.host, ANY):
         if (address, port) in probe.listening:
             return DskError(
-                f"port {port} on {address} is already in use",
+                Text("port {port} on {address} is already in use").filled(
+                    port=port, address=address
+                ),
                 where=str(node),
-                fix=f"end what holds it (there: sudo ss -ltnp 'sport = :{port}'), or choose "
-                "another worker_port in dsk.yaml",
+                fix=Text(
+                    "stop the process that uses it (there: sudo ss -ltnp 'sport = :{port}'), or "
+                    "choose another worker_port in dsk.yaml"
+                ).filled(port=port),
             )
     return None

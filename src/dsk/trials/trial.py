@@ -194,5 +194,8 @@ def _follow(supervisor: Supervisor, nodes: Sequence[Node]) -> Trial:
                 folder=event.folder,
             )
     raise JobFailed(
-        f"the supervisor of trial {supervisor.job} ended without a word", fix="dsk status"
+        Text("the supervisor of trial {job} exited without reporting a result").filled(
+            job=supervisor.job
+        ),
+        fix=Text("dsk status"),
     )

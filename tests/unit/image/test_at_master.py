@@ -41,7 +41,7 @@ DRIVER = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  470.82.01  Sat"
 class Told(list[Said | Transferred | NodeDone]):
     @property
     def texts(self) -> list[str]:
-        return [each.text for each in self if isinstance(each, Said)]
+        return [each.text.in_language("en") for each in self if isinstance(each, Said)]
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_what_no_registry_has(master: Engine, here: Engine) -> None:
 
 def test_a_digest_without_a_registry(master: Engine, here: Engine) -> None:
     told = Told()
-    with pytest.raises(UserError, match="which only a registry can give") as raised:
+    with pytest.raises(UserError, match="which only a registry can provide") as raised:
         fetch(master, told, image="dsk@sha256:9")
     assert raised.value.where == "node0 (10.0.0.11)" and told == []
     assert "pull" not in verbs(master)
@@ -121,7 +121,7 @@ def test_a_digest_without_a_registry(master: Engine, here: Engine) -> None:
 
 def test_an_image_that_does_not_fit_is_not_sent(master: Engine, here: Engine) -> None:
     master.add_program("df", DF.replace(str(FREE_KIB), str(LEFT_KIB)))
-    with pytest.raises(DskError, match="the image takes"):
+    with pytest.raises(DskError, match="the image needs"):
         fetch(master, Told())
     assert "save" not in verbs(here) and "load" not in verbs(master)
 

@@ -117,7 +117,7 @@ def test_whether_an_engine_asks_its_proxy_for_the_master(no_proxy: str, by_itsel
 @pytest.mark.parametrize("said", ["Service Unavailable", "denied", "connection refused"])
 def test_a_pull_that_went_to_a_proxy(said: str) -> None:
     found = pull_error(said, "node1", "a/b:c", "http://proxy:3128")
-    assert "asks the proxy http://proxy:3128" in found.message and said in found.message
+    assert "uses the proxy http://proxy:3128" in found.message and said in found.message
     assert found.fix and "NO_PROXY" in found.fix
     assert type(pull_error("no space left", "node1", "a/b:c", "http://proxy:3128")) is NoRoom
 
@@ -151,7 +151,7 @@ def test_it_fits() -> None:
     [
         (replace(ROOMY, platform="linux/arm64"), ("for linux/amd64", "server is linux/arm64")),
         (replace(ROOMY, driver="470.82.01"), ("470.82.01", "525.60.13", "CUDA 12.8")),
-        (replace(ROOMY, free=8_000_000_000), ("takes 14.4 GB", "8.0 GB are free")),
+        (replace(ROOMY, free=8_000_000_000), ("needs 14.4 GB", "8.0 GB are free")),
     ],
 )
 def test_what_does_not_fit(there: There, words: tuple[str, ...]) -> None:
@@ -171,7 +171,7 @@ def test_a_node_with_most_layers_needs_little_room() -> None:
 
 def test_a_master_without_room_to_send() -> None:
     found = fit.cannot_serve(NODE, IMAGE, replace(ROOMY, free=10_000_000_000))
-    assert found and "needs, to send it, 18.0 GB, 10.0 GB are free" in found.message
+    assert found and "needs 18.0 GB free on the master; 10.0 GB are free" in found.message
 
 
 @pytest.mark.parametrize(

@@ -171,7 +171,7 @@ def test_what_is_left_on_the_nodes_is_what_the_supervisor_said_last() -> None:
 
 
 def test_without_its_last_word_nobody_knows_what_is_left() -> None:
-    with pytest.raises(JobFailed, match="gone without a last word"):
+    with pytest.raises(JobFailed, match="exited without reporting a result"):
         left_over(ENDING, Notice(7.0, LOST))
 
 

@@ -7,6 +7,7 @@ from dsk.errors import DskError
 from dsk.image.sync.look import There
 from dsk.servers import driver
 from dsk.servers.probe import Image
+from dsk.text import Text
 
 GB = 1e9
 # The image, and its layers as they came, which an engine keeps until it has unpacked them: of
@@ -22,7 +23,8 @@ def problem(cluster: Cluster, node: Node, image: Image, there: There) -> DskErro
         return found
     # How much the layers that are missing take is known once they were read.
     if there.shared(image.layers) == 0:
-        return _no_room("takes", image.size * ROOM_TO_RECEIVE, there, str(node))
+        text = Text("the image needs {needed:.1f} GB there; {free:.1f} GB are free")
+        return _no_room(text, image.size * ROOM_TO_RECEIVE, there, str(node))
     return None
 
 
@@ -31,10 +33,14 @@ def mismatch(cluster: Cluster, node: Node, image: Image, there: There) -> DskErr
     where = str(node)
     if there.platform != image.platform:
         return DskError(
-            f"the image {cluster.image} is for {image.platform}, this server is {there.platform}",
+            Text("the image {image} is for {platform}, this server is {here}").filled(
+                image=cluster.image, platform=image.platform, here=there.platform
+            ),
             where=where,
-            fix="all nodes of a cluster have one processor architecture; take this one out of "
-            "dsk.yaml, or build the image on such a machine",
+            fix=Text(
+                "all nodes of a cluster must have one processor architecture; remove this "
+                "one from dsk.yaml, or build the image on such a machine"
+            ),
         )
     if cluster.devices.server_devices:
         return driver.problem(cluster.devices, image.labels, there.driver, where)
@@ -43,15 +49,20 @@ def mismatch(cluster: Cluster, node: Node, image: Image, there: There) -> DskErr
 
 def cannot_serve(node: Node, image: Image, there: There) -> DskError | None:
     """Why the master cannot give the image to others."""
-    return _no_room("needs, to send it,", image.size * ROOM_TO_SERVE, there, str(node))
+    text = Text(
+        "sending the image needs {needed:.1f} GB free on the master; {free:.1f} GB are free"
+    )
+    return _no_room(text, image.size * ROOM_TO_SERVE, there, str(node))
 
 
-def _no_room(verb: str, needed: float, there: There, where: str) -> DskError | None:
+def _no_room(text: Text, needed: float, there: There, where: str) -> DskError | None:
     if there.free is None or there.free >= needed:
         return None
     return DskError(
-        f"the image {verb} {needed / GB:.1f} GB, {there.free / GB:.1f} GB are free there",
+        text.filled(needed=needed / GB, free=there.free / GB),
         where=where,
-        fix="make room on the disk of the engine (there: docker system df; docker image prune), "
-        "or move its data-root to a larger one",
+        fix=Text(
+            "free space on the engine's disk (there: docker system df; docker image "
+            "prune), or move its data-root to a larger one"
+        ),
     )
