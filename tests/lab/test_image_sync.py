@@ -228,7 +228,7 @@ def test_an_engine_that_asks_its_proxy_for_the_master(lab: Lab, sync: Cluster) -
     finally:
         second.stop_engine()
         second.start_engine()
-    assert f"node1 (10.88.0.12): its engine asks the proxy {proxy}" in refused.err
+    assert f"node1 (10.88.0.12): its engine uses the proxy {proxy}" in refused.err
     assert "NO_PROXY" in refused.err
     assert identity(second, WANTED) == identity(first, WANTED)
 

@@ -14,20 +14,17 @@ from dsk.text import Text
 def _judge(_: Facts, node: Node, server: ServerFacts) -> Iterator[Finding]:
     here = server.compose or ""
     if not here or here.lstrip("v").startswith("1."):
-        text = Text("Docker Compose v2 is missing", "缺少 Docker Compose v2")
+        text = Text("Docker Compose v2 is missing")
         yield Finding("compose", "failed", text, node.index, seen=here, expected="2", fix=_FIX)
     else:
-        text = Text("Docker Compose {here} is installed", "已安装 Docker Compose {here}")
+        text = Text("Docker Compose {here} is installed")
         yield Finding("compose", "ok", text.filled(here=here), node.index, seen=here)
 
 
 _FIX = Text(
     "there: sudo apt-get install docker-compose-plugin (Docker's own packages) or "
     "docker-compose-v2 (Ubuntu's); otherwise install Docker Engine with Compose v2: "
-    "https://docs.docker.com/engine/install/",
-    "在该服务器上：sudo apt-get install docker-compose-plugin（Docker 官方软件源）或 "
-    "docker-compose-v2（Ubuntu 软件源）；否则安装 Docker Engine 和 Compose v2："
-    "https://docs.docker.com/engine/install/",
+    "https://docs.docker.com/engine/install/"
 )
 
 judge = each_server("compose", _judge, engine=True)

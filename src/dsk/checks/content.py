@@ -48,31 +48,19 @@ def _finding(facts: Facts, node: int, worker: WorkerFacts, model: WorkerFacts) -
         return failed(text, _SYNC)
     if altered := differences({name: worker.packages[name] for name in recorded}, recorded):
         return failed(_ALTERED.filled(versions=", ".join(altered)), _VERIFY, "", "")
-    return Finding("image", "ok", Text("the same", "一致"), node, None, here, usual)
+    return Finding("image", "ok", Text("the same"), node, None, here, usual)
 
 
-_PACKAGES = Text(
-    "its Python packages differ from the other nodes': {versions}",
-    "它的 Python 包与其他节点不同：{versions}",
-)
-_ALTERED = Text(
-    "its Python packages are not those that its image was built with: {versions}",
-    "它的 Python 包与镜像构建时不同：{versions}",
-)
-_THE_OTHERS = Text("the other nodes'", "其他节点")
+_PACKAGES = Text("its Python packages differ from the other nodes': {versions}")
+_ALTERED = Text("its Python packages are not those that its image was built with: {versions}")
+_THE_OTHERS = Text("the other nodes'")
 _SYNC = Remedy(
-    engine=Text(
-        "dsk image sync && dsk up   (which one is right: dsk image verify)",
-        "dsk image sync && dsk up（哪个正确：dsk image verify）",
-    ),
+    engine=Text("dsk image sync && dsk up   (which one is right: dsk image verify)"),
     in_place=DIFFERENCE.in_place,
 )
 _VERIFY = Remedy(
-    engine=Text(
-        "dsk image verify; then: dsk up --force, which restarts the workers",
-        "dsk image verify；然后：dsk up --force 重建 worker",
-    ),
-    in_place=Text("recreate that container from its image", "用它的镜像重新创建该容器"),
+    engine=Text("dsk image verify; then: dsk up --force, which restarts the workers"),
+    in_place=Text("recreate that container from its image"),
 )
 
 CHECK = Check("image", judge, ("worker",), "worker-gpus")

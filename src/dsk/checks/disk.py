@@ -17,10 +17,10 @@ FULL_BYTES = GIB // 4
 """Too little for a job's logs."""
 LOW_BYTES = 10 * GIB
 """Less than one checkpoint of a small model, or one more image."""
-OK = Text("{free} free at {path}", "{path} 可用 {free}")
-LITTLE = Text("only {free} of {total} are free at {path}", "{path} 只剩 {free} 可用（共 {total}）")
-FIX = Text("there: du -xh -d1 {path} | sort -h", "在该服务器上：du -xh -d1 {path} | sort -h")
-FIX_ENGINE = Text("there: docker system df", "在该服务器上：docker system df")
+OK = Text("{free} free at {path}")
+LITTLE = Text("only {free} of {total} are free at {path}")
+FIX = Text("there: du -xh -d1 {path} | sort -h")
+FIX_ENGINE = Text("there: docker system df")
 
 
 def _judge(_: Facts, node: Node, server: ServerFacts) -> Iterator[Finding]:

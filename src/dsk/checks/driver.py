@@ -17,32 +17,19 @@ from dsk.wire.remedies import Remedy
 
 ACCELERATOR, CUDA, MIN_DRIVER = LABELS = ("dsk.accelerator", "dsk.cuda", "dsk.min-driver")
 """Of the image, from its stack's stack.env."""
-OTHER = Text(
-    "accelerator: {kind}, but the image's stack is for {built_for}",
-    "dsk.yaml 里是 accelerator: {kind}，但镜像是为 {built_for} 构建的",
-)
-FIX_OTHER = Text(
-    "write accelerator: {built_for} in dsk.yaml, or the image of another stack",
-    "在 dsk.yaml 里写 accelerator: {built_for}，或换用另一种镜像",
-)
+OTHER = Text("accelerator: {kind}, but the image's stack is for {built_for}")
+FIX_OTHER = Text("write accelerator: {built_for} in dsk.yaml, or the image of another stack")
 OLD = Text(
-    "{maker} driver {here} is too old for the image's CUDA {cuda}, which needs {needed} or newer",
-    "{maker} 驱动 {here} 太旧：镜像的 CUDA {cuda} 需要 {needed} 或更新",
+    "{maker} driver {here} is too old for the image's CUDA {cuda}, which needs {needed} or newer"
 )
 FIX_OLD = Text(
-    "there: install driver {major} or newer, or use an image with an older CUDA "
-    "(image in dsk.yaml)",
-    "在该服务器上安装 {major} 或更新的驱动，或换用 CUDA 更旧的镜像（dsk.yaml 的 image）",
+    "there: install driver {major} or newer, or use an image with an older CUDA (image in dsk.yaml)"
 )
-MISSING = Text("no {maker} driver is loaded there", "没有加载 {maker} 驱动")
+MISSING = Text("no {maker} driver is loaded there")
 FIX_MISSING = Remedy(
-    engine=Text(
-        "install the driver ({tool} must work there), or set accelerator: cpu in dsk.yaml",
-        "安装驱动（{tool} 要能运行），或在 dsk.yaml 里写 accelerator: cpu",
-    ),
+    engine=Text("install the driver ({tool} must work there), or set accelerator: cpu in dsk.yaml"),
     in_place=Text(
-        "give its container the GPUs ({tool} must work there), or set accelerator: cpu in dsk.yaml",
-        "给它的容器分配 GPU（{tool} 要能运行），或在 dsk.yaml 里写 accelerator: cpu",
+        "give its container the GPUs ({tool} must work there), or set accelerator: cpu in dsk.yaml"
     ),
 )
 
@@ -64,7 +51,7 @@ def against_image(
     labels = image.labels if image else {}
     here, needed = server.driver, labels.get(MIN_DRIVER, "")
     built_for, kind = labels.get(ACCELERATOR, devices.name), devices.name
-    found = Finding("driver", "ok", Text("driver {here}", "驱动 {here}"), node, None, here, needed)
+    found = Finding("driver", "ok", Text("driver {here}"), node, None, here, needed)
     if built_for != kind:
         found = Finding(
             "driver", "failed", OTHER, node, None, built_for, kind, FIX_OTHER, UserError

@@ -20,11 +20,11 @@ def judge(facts: Facts) -> Iterator[Finding]:
             fix, kind = problem.remedy, type(problem)
             yield Finding("engine", "failed", problem.told, node, fix=fix, error=kind)
         elif version(engine.version) < version(OLDEST):
-            text = Text("Docker {here} is older than {oldest}", "Docker {here} 早于 {oldest}")
+            text = Text("Docker {here} is older than {oldest}")
             text = text.filled(here=engine.version, oldest=OLDEST)
             yield Finding("engine", "warning", text, node, seen=engine.version, expected=OLDEST)
         else:
-            text = Text("Docker {here}", "Docker {here}").filled(here=engine.version)
+            text = Text("Docker {here}").filled(here=engine.version)
             yield Finding("engine", "ok", text, node, seen=engine.version)
 
 

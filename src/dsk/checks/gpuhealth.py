@@ -21,42 +21,24 @@ HARDWARE = {
 }
 DEAD = {48, 64, 79, 95, 110, 119, 120, 136, 140}
 """Nothing computes on the GPU before a reset."""
-PENDING = Text(
-    "GPU {index}: broken memory waits for a reset to be taken out of use",
-    "GPU {index}：有损坏的显存等待重置后被停用",
-)
-ECC = Text(
-    "GPU {index}: {count} uncorrected memory errors (ECC) since the driver was loaded",
-    "GPU {index}：驱动加载以来有 {count} 个不可纠正的显存错误（ECC）",
-)
-XID = Text(
-    "the kernel's log tells Xid {number} of GPU {bus}: {said}",
-    "内核日志里 GPU {bus} 有 Xid {number}：{said}",
-)
+PENDING = Text("GPU {index}: broken memory waits for a reset to be taken out of use")
+ECC = Text("GPU {index}: {count} uncorrected memory errors (ECC) since the driver was loaded")
+XID = Text("the kernel's log tells Xid {number} of GPU {bus}: {said}")
 SLOW = Text(
-    "GPU {index} runs slower than it can ({reasons}; {temperature} °C): all ranks wait for it",
-    "GPU {index} 被降频（{reasons}；{temperature} °C）：所有 rank 都要等它",
+    "GPU {index} runs slower than it can ({reasons}; {temperature} °C): all ranks wait for it"
 )
-FIX_SLOW = Text(
-    "look at its fans, air and power supply; there: nvidia-smi -q -d PERFORMANCE",
-    "检查风扇、风道和供电；在该服务器上：nvidia-smi -q -d PERFORMANCE",
-)
-_OTHER_SERVER = Text(
-    "take a container on another server, and report this one to the platform",
-    "换用另一台服务器上的容器，并向平台报告此问题",
-)
+FIX_SLOW = Text("look at its fans, air and power supply; there: nvidia-smi -q -d PERFORMANCE")
+_OTHER_SERVER = Text("take a container on another server, and report this one to the platform")
 RESET = Remedy(
     engine=Text(
-        "with nothing running on it, there: sudo nvidia-smi --gpu-reset -i {index}   or reboot",
-        "没有程序使用它时，在该服务器上：sudo nvidia-smi --gpu-reset -i {index}，或重启",
+        "with nothing running on it, there: sudo nvidia-smi --gpu-reset -i {index}   or reboot"
     ),
     in_place=_OTHER_SERVER,
 )
 REBOOT = Remedy(
     engine=Text(
         "reboot the server; if it comes again, the GPU has to be replaced "
-        "(docs.nvidia.com/deploy/xid-errors)",
-        "重启服务器；若再次出现，需要更换该 GPU（docs.nvidia.com/deploy/xid-errors）",
+        "(docs.nvidia.com/deploy/xid-errors)"
     ),
     in_place=_OTHER_SERVER,
 )
@@ -73,7 +55,7 @@ def _judge(facts: Facts, node: Node, server: ServerFacts) -> Iterator[Finding]:
         if xid.number in HARDWARE
     ]
     found += [_slow(node.index, gpu) for gpu in server.gpus if gpu.slowdowns]
-    text = Text("no errors, full clocks", "没有错误，频率正常")
+    text = Text("no errors, full clocks")
     yield from found or [Finding("gpu-health", "ok", text, node.index)]
 
 

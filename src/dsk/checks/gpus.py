@@ -13,50 +13,25 @@ from dsk.survey.server import ServerFacts
 from dsk.text import Text
 from dsk.wire.remedies import Remedy
 
-NOT_READ = Text("what {maker}'s tools say is not read yet", "尚不能读取 {maker} 工具的输出")
-NOT_SHOWN = Text("nvidia-smi shows no GPU", "nvidia-smi 没有显示 GPU")
-FEWER = Text(
-    "slots: {slots}, but the server has {here} GPU(s){problem}",
-    "slots: {slots}，但服务器只有 {here} 块 GPU{problem}",
-)
+NOT_READ = Text("what {maker}'s tools say is not read yet")
+NOT_SHOWN = Text("nvidia-smi shows no GPU")
+FEWER = Text("slots: {slots}, but the server has {here} GPU(s){problem}")
 FIX_FEWER = Remedy(
-    engine=Text(
-        "set slots: {here} in dsk.yaml (nodes[{index}]); dsk up",
-        "在 dsk.yaml 里把 nodes[{index}] 的 slots 改为 {here}，然后：dsk up",
-    ),
-    in_place=Text(
-        "set slots: {here} in dsk.yaml (nodes[{index}]), or give its container the GPUs",
-        "在 dsk.yaml 里把 nodes[{index}] 的 slots 改为 {here}，或给它的容器分配 GPU",
-    ),
+    engine=Text("set slots: {here} in dsk.yaml (nodes[{index}]); dsk up"),
+    in_place=Text("set slots: {here} in dsk.yaml (nodes[{index}]), or give its container the GPUs"),
 )
-DEMO = Text(
-    "--gpus needs {all} GPUs on this machine, which has {here}",
-    "--gpus 需要本机有 {all} 块 GPU，现有 {here} 块",
-)
-FIX_DEMO = Text("dsk demo, which trains on CPUs", "dsk demo（用 CPU 训练）")
-HIDDEN = Text(
-    "nvidia-smi shows {shown} of {here} GPUs: one does not answer",
-    "nvidia-smi 只显示 {here} 块 GPU 中的 {shown} 块：有一块没有响应",
-)
-FIX_HIDDEN = Text(
-    "there: sudo dmesg | grep -i nvrm   and reboot the server",
-    "在该服务器上：sudo dmesg | grep -i nvrm，并重启服务器",
-)
-OK = Text("{here} GPU(s) {names}", "{here} 块 GPU {names}")
-CPUS = Text("{slots} slot(s) on {here} CPU cores", "{slots} 个 slot，{here} 个 CPU 核")
+DEMO = Text("--gpus needs {all} GPUs on this machine, which has {here}")
+FIX_DEMO = Text("dsk demo, which trains on CPUs")
+HIDDEN = Text("nvidia-smi shows {shown} of {here} GPUs: one does not answer")
+FIX_HIDDEN = Text("there: sudo dmesg | grep -i nvrm   and reboot the server")
+OK = Text("{here} GPU(s) {names}")
+CPUS = Text("{slots} slot(s) on {here} CPU cores")
 FEW_CPUS = Text(
-    "slots: {slots} on {here} CPU cores: the ranks share them, and each is slower for it",
-    "slots: {slots}，但只有 {here} 个 CPU 核：各 rank 共用它们，会更慢",
+    "slots: {slots} on {here} CPU cores: the ranks share them, and each is slower for it"
 )
 FIX_FEW_CPUS = Remedy(
-    engine=Text(
-        "set slots: {here} or less in dsk.yaml (nodes[{index}]); dsk up",
-        "在 dsk.yaml 里把 nodes[{index}] 的 slots 改为 {here} 或更少，然后：dsk up",
-    ),
-    in_place=Text(
-        "set slots: {here} or less in dsk.yaml (nodes[{index}])",
-        "在 dsk.yaml 里把 nodes[{index}] 的 slots 改为 {here} 或更少",
-    ),
+    engine=Text("set slots: {here} or less in dsk.yaml (nodes[{index}]); dsk up"),
+    in_place=Text("set slots: {here} or less in dsk.yaml (nodes[{index}])"),
 )
 
 

@@ -15,19 +15,16 @@ from dsk.text import Text
 
 IDLE_BYTES = GIB
 """What a driver and a display server keep of a GPU that nobody computes on."""
-USED = Text(
-    "GPU {index}: {used} of {total} are in use, by {holders}",
-    "GPU {index}：已占用 {used}（共 {total}），占用者：{holders}",
-)
-KILL = Text("if it is not needed, there: kill {pids}", "若不需要，在该服务器上：kill {pids}")
-LOOK = Text("there: nvidia-smi", "在该服务器上：nvidia-smi")
+USED = Text("GPU {index}: {used} of {total} are in use, by {holders}")
+KILL = Text("if it is not needed, there: kill {pids}")
+LOOK = Text("there: nvidia-smi")
 
 
 def _judge(_: Facts, node: Node, server: ServerFacts) -> Iterator[Finding]:
     used = [gpu for gpu in server.gpus[: node.slots] if gpu.used > IDLE_BYTES]
     yield from (_used(node.index, server, gpu) for gpu in used)
     if not used:
-        text = Text("nobody else computes on the GPUs", "没有其他程序占用 GPU")
+        text = Text("nobody else computes on the GPUs")
         yield Finding("gpu-use", "ok", text, node.index)
 
 

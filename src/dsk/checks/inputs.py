@@ -51,7 +51,7 @@ def _different(node: int, inputs: NodeInputs, job: JobFacts, facts: Facts) -> It
         if here.digest is None:
             if any("top" in problem.values for problem in inputs.missing):
                 continue  # said already, with the reason
-            text = Text("{path} cannot be read", "{path} 无法读取").filled(path=path)
+            text = Text("{path} cannot be read").filled(path=path)
             fix = agreement.readable(path, str(facts.cluster.user or ""))
             yield Finding("inputs", "failed", text, node, fix=fix)
         elif here != usual:
@@ -62,19 +62,14 @@ def _different(node: int, inputs: NodeInputs, job: JobFacts, facts: Facts) -> It
         else []
     )
     for path in absent[:SHOWN]:
-        text = Text(
-            "{path} is missing here, other nodes have it", "缺少 {path}，其他节点有"
-        ).filled(path=path)
+        text = Text("{path} is missing here, other nodes have it").filled(path=path)
         yield Finding("inputs", "failed", text, node, seen=path, fix=_PUSH)
     for path, here, usual in differ[:SHOWN]:
         yield _differs(node, path, here, usual, more=len(differ) - SHOWN)
 
 
 def _differs(node: int, path: str, here: InputFile, usual: InputFile, *, more: int) -> Finding:
-    text = Text(
-        "{path} differs from the other nodes' ({sizes}{more})",
-        "{path} 与其他节点不同（{sizes}{more}）",
-    ).filled(
+    text = Text("{path} differs from the other nodes' ({sizes}{more})").filled(
         path=path,
         sizes=f"{here.size} B / {usual.size} B",
         more=f"; +{more}" if more > 0 else "",
@@ -88,21 +83,16 @@ def _same(node: int, inputs: NodeInputs) -> Finding:
     values = {"count": len(inputs.files), "size": gib(size)}
     if any(file.sampled for file in inputs.files.values()):
         text = Text(
-            "{count} files, {size}, the same (large ones compared in parts: --deep reads all)",
-            "{count} 个文件，{size}，一致（大文件只抽样比较：--deep 读取全部）",
+            "{count} files, {size}, the same (large ones compared in parts: --deep reads all)"
         )
     else:
-        text = Text("{count} files, {size}, the same", "{count} 个文件，{size}，一致")
+        text = Text("{count} files, {size}, the same")
     return Finding("inputs", "ok", text.filled(**values), node)
 
 
-_PUSH = Text(
-    "dsk push PATH   (from the master's workspace to the others'), or correct train.yaml",
-    "dsk push PATH（从 master 的工作区复制到其他节点），或修改 train.yaml",
-)
+_PUSH = Text("dsk push PATH   (from the master's workspace to the others'), or correct train.yaml")
 _OWN = Text(
     "name a checkpoint that every node has: each has files of its own there, so none may be copied"
-    " from another node",
-    "请写一个每个节点都有的 checkpoint：其中的文件各节点不同，不能从别的节点复制",
+    " from another node"
 )
 CHECK = Check("inputs", judge, ("job",), "hub")

@@ -43,8 +43,8 @@ class Finding:
 
 Judge = Callable[[Facts], Iterable[Finding]]
 JudgeServer = Callable[[Facts, Node, ServerFacts], Iterable[Finding]]
-NO_GPUS_WANTED = Text("accelerator: cpu in dsk.yaml", "dsk.yaml 里是 accelerator: cpu")
-NO_ENGINE = Text("the engine does not answer", "Docker 引擎没有响应")
+NO_GPUS_WANTED = Text("accelerator: cpu in dsk.yaml")
+NO_ENGINE = Text("the engine does not answer")
 
 
 def each_server(

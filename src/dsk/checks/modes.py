@@ -8,11 +8,8 @@ from dsk.checks.facts import Facts
 from dsk.checks.model import Check, Finding
 from dsk.text import Text
 
-OPEN = Text(
-    "others may read or write {files}; sshd then refuses every login",
-    "其他用户可以读写 {files}；sshd 会因此拒绝登录",
-)
-FIX = Text("dsk check --fix", "dsk check --fix")
+OPEN = Text("others may read or write {files}; sshd then refuses every login")
+FIX = Text("dsk check --fix")
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
@@ -21,7 +18,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
         open_files = {**server.open_files, **(worker.modes if worker else {})}
         listed = ", ".join(f"{path} ({mode})" for path, mode in open_files.items())
         found = Finding("modes", "failed", OPEN, node, None, listed, "0600", FIX)
-        private = Finding("modes", "ok", Text("private", "仅所有者可读"), node)
+        private = Finding("modes", "ok", Text("private"), node)
         yield found.filled(files=listed) if open_files else private
 
 

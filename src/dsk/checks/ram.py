@@ -13,15 +13,9 @@ from dsk.text import Text
 
 A_RANK = 2 * GIB
 """What a rank holds before it has read a model: Python, torch, its CUDA context."""
-OK = Text("{free} of {total} are available", "可用 {free}（共 {total}）")
-LITTLE = Text(
-    "only {free} of {total} are available; {slots} ranks take {needed} before any model",
-    "内存只剩 {free}（共 {total}）；{slots} 个 rank 在载入模型之前就需要 {needed}",
-)
-FIX = Text(
-    "there: ps -eo pid,rss,args --sort=-rss | head",
-    "在该服务器上：ps -eo pid,rss,args --sort=-rss | head",
-)
+OK = Text("{free} of {total} are available")
+LITTLE = Text("only {free} of {total} are available; {slots} ranks take {needed} before any model")
+FIX = Text("there: ps -eo pid,rss,args --sort=-rss | head")
 
 
 def _judge(_: Facts, node: Node, server: ServerFacts) -> Iterator[Finding]:

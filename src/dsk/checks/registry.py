@@ -14,9 +14,9 @@ from dsk.errors import DskError, UserError
 from dsk.survey.server import ServerFacts
 from dsk.text import Text
 
-NOTHING = Text("nothing was measured", "没有测到任何结果")
-NO_RECIPE = Text("train.yaml does not resolve", "train.yaml 无法解析")
-A_CONTAINER = Text("the server is itself a container", "服务器本身就是容器")
+NOTHING = Text("nothing was measured")
+NO_RECIPE = Text("train.yaml does not resolve")
+A_CONTAINER = Text("the server is itself a container")
 
 
 def _declared() -> Iterator[Check]:
@@ -45,14 +45,10 @@ def chosen(names: Sequence[str]) -> Sequence[Check]:
     """Those of --only, all where none is named. Raises UserError."""
     known = {check.name: check for check in CHECKS}
     if unknown := [name for name in names if name not in known]:
-        raise UserError(
-            Text("there is no check {unknown}", "没有检查 {unknown}").filled(
-                unknown=", ".join(unknown)
-            ),
-            fix=Text("the checks are: {known}", "可用的检查：{known}").filled(
-                known=", ".join(known)
-            ),
-        )
+        text = Text("there is no check {unknown}")
+        fix = Text("the checks are: {known}")
+        listed = ", ".join(known)
+        raise UserError(text.filled(unknown=", ".join(unknown)), fix=fix.filled(known=listed))
     return [check for check in CHECKS if check.name in names or not (names or check.named)]
 
 

@@ -10,11 +10,8 @@ from dsk.text import Text
 from dsk.wire.remedies import Remedy
 
 FIX = Remedy(
-    engine=Text(
-        "build or pull the new image (make image), then: dsk image sync && dsk up",
-        "构建或拉取新镜像（make image），然后：dsk image sync && dsk up",
-    ),
-    in_place=Text("start every container from the new image", "用新镜像启动所有容器"),
+    engine=Text("build or pull the new image (make image), then: dsk image sync && dsk up"),
+    in_place=Text("start every container from the new image"),
 )
 
 
@@ -23,12 +20,10 @@ def judge(facts: Facts) -> Iterator[Finding]:
     fix = FIX.of(in_place=facts.cluster.in_place)
     for node, worker in facts.workers.items():
         for problem in worker.wrong:
-            text = Text("its image is an older one: {problem}", "它的镜像较旧：{problem}").filled(
-                problem=problem
-            )
+            text = Text("its image is an older one: {problem}").filled(problem=problem)
             yield Finding("results", "warning", text, node, fix=fix)
         if not worker.wrong:
-            text = Text("no wrong results are known of this image", "该镜像没有已知的错误结果")
+            text = Text("no wrong results are known of this image")
             yield Finding("results", "ok", text, node)
 
 

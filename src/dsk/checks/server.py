@@ -11,7 +11,7 @@ from dsk.text import Text
 
 def judge(facts: Facts) -> Iterator[Finding]:
     for node, server in facts.servers.items():
-        text = Text("answers within {ms:.0f} ms", "{ms:.0f} 毫秒内应答")
+        text = Text("answers within {ms:.0f} ms")
         yield Finding("server", "ok", text.filled(ms=server.clock.uncertainty * 2000), node)
     for node, error in facts.unreachable.items():
         yield Finding("server", "failed", error.told, node, seen=error.message, fix=error.remedy)

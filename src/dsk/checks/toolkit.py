@@ -14,12 +14,12 @@ from dsk.text import Text
 def _judge(facts: Facts, node: Node, server: ServerFacts) -> Iterator[Finding]:
     devices = facts.cluster.devices
     if devices.runtime and not server.runtime:
-        text = Text("the {maker} container toolkit is missing", "缺少 {maker} container toolkit")
-        fix = Text("there: {commands}", "在该服务器上：{commands}")
+        text = Text("the {maker} container toolkit is missing")
+        fix = Text("there: {commands}")
         found = Finding("toolkit", "failed", text, node.index, fix=fix)
         yield found.filled(maker=devices.maker, commands=devices.runtime_install)
     else:
-        text = Text("Docker can give containers the GPUs", "Docker 可以把 GPU 提供给容器")
+        text = Text("Docker can give containers the GPUs")
         yield Finding("toolkit", "ok", text, node.index)
 
 

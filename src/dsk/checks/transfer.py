@@ -13,18 +13,11 @@ from dsk.text import Text
 GB = 1e9
 FACTS = ("engine", "engine_disk", "image", "gpu_devices", "driver")
 
-RECEIVING = Text(
-    "the image needs {needed:.1f} GB there; {free:.1f} GB are free",
-    "镜像在那里需要 {needed:.1f} GB，只有 {free:.1f} GB 可用",
-)
-SENDING = Text(
-    "sending the image needs {needed:.1f} GB free on the master; {free:.1f} GB are free",
-    "发送镜像需要 master 上有 {needed:.1f} GB 可用空间，只有 {free:.1f} GB",
-)
+RECEIVING = Text("the image needs {needed:.1f} GB there; {free:.1f} GB are free")
+SENDING = Text("sending the image needs {needed:.1f} GB free on the master; {free:.1f} GB are free")
 LOADING = Text(
     "`docker load` temporarily needs about {needed:.1f} GB where Docker keeps its images; "
-    "{free:.1f} GB are free",
-    "`docker load` 期间 Docker 存放镜像的磁盘约需 {needed:.1f} GB，只有 {free:.1f} GB 可用",
+    "{free:.1f} GB are free"
 )
 
 
@@ -63,16 +56,13 @@ def mismatch(
     """Why the image would not run on the server; `error` is that of another processor."""
     if server.engine.platform != image.platform:
         return error(
-            Text(
-                "the image {image} is for {platform}, this server is {here}",
-                "镜像 {image} 适用于 {platform}，而这台服务器是 {here}",
-            ).filled(image=reference, platform=image.platform, here=server.engine.platform),
+            Text("the image {image} is for {platform}, this server is {here}").filled(
+                image=reference, platform=image.platform, here=server.engine.platform
+            ),
             where=where,
             fix=Text(
                 "all nodes of a cluster must have one processor architecture; remove this one "
-                "from dsk.yaml, or build the image on such a machine: make image",
-                "一个集群的所有节点须是同一种处理器架构；从 dsk.yaml 中去掉此节点，"
-                "或在同类机器上构建镜像：make image",
+                "from dsk.yaml, or build the image on such a machine: make image"
             ),
         )
     if not devices.server_devices:
@@ -93,8 +83,6 @@ def no_room(why: Text, needed: float, server: ServerFacts, where: str) -> DskErr
         where=where,
         fix=Text(
             "free space on the engine's disk (there: docker system df; docker image prune), or "
-            "move its data-root to a larger one",
-            "在 Docker 的磁盘上腾出空间（在该服务器上：docker system df；docker image prune），"
-            "或把 data-root 移到更大的磁盘",
+            "move its data-root to a larger one"
         ),
     )

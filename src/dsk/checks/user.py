@@ -12,22 +12,17 @@ from dsk.errors import UserError
 from dsk.survey.server import ServerFacts
 from dsk.text import Text
 
-ROOT = Text("the workers run as root", "worker 以 root 运行")
-OK = Text("{user} can write the workspace", "{user} 可以写工作区")
+ROOT = Text("the workers run as root")
+OK = Text("{user} can write the workspace")
 OTHER = Text(
     "dsk logs in there as uid {uid}, but the worker would run as {user}, which cannot read the "
-    "keys that dsk puts there",
-    "dsk 以 uid {uid} 登录该服务器，而 worker 会以 {user} 运行，无法读取 dsk 放在那里的密钥",
+    "keys that dsk puts there"
 )
 FIX_OTHER = Text(
-    'write user: "{login}" in dsk.yaml, or log in as root or as uid {wanted} (ssh.user)',
-    '在 dsk.yaml 里写 user: "{login}"，或以 root 或 uid {wanted} 登录（ssh.user）',
+    'write user: "{login}" in dsk.yaml, or log in as root or as uid {wanted} (ssh.user)'
 )
-UNWRITABLE = Text(
-    "the workers run as {user} (user), which may not write {places}",
-    "worker 以 {user} 运行（dsk.yaml 的 user），无权写 {places}",
-)
-FIX_UNWRITABLE = Text("there, as root: {commands}", "在该服务器上以 root 执行：{commands}")
+UNWRITABLE = Text("the workers run as {user} (user), which may not write {places}")
+FIX_UNWRITABLE = Text("there, as root: {commands}")
 
 
 def _judge(facts: Facts, node: Node, server: ServerFacts) -> Iterator[Finding]:

@@ -36,30 +36,19 @@ def _of(facts: Facts, node: int, server: ServerFacts) -> Finding:
     elif server.files:
         found = Finding("worker", "warning", BUNDLE, node, seen=", ".join(server.files), fix=up)
     else:
-        found = Finding("worker", "ok", Text("up", "正常运行"), node, None, state, RUNNING)
+        found = Finding("worker", "ok", Text("up"), node, None, state, RUNNING)
     said = silent.told if silent else server.health
     return replace(found, text=found.text.filled(state=state, said=said, files=found.seen))
 
 
-MISSES = Text("there is no worker", "没有 worker")
-IS = Text("the worker is {state}", "worker 的状态是 {state}")
-NO_LOGIN = Text("one cannot log in to the worker: {said}", "无法登录到 worker：{said}")
-SILENT = Text("the worker runs, but does not answer: {said}", "worker 在运行，但没有应答：{said}")
-OTHER_IMAGE = Text(
-    "the worker runs another image than the one that is there under that name",
-    "worker 运行的镜像与该名称现在的镜像不同",
-)
-BUNDLE = Text(
-    "its bundle differs from dsk.yaml: {files}", "它的 bundle 与 dsk.yaml 不一致：{files}"
-)
-LEFT_OVER = Text(
-    "container {name} ({state}) is left over from an earlier job or dsk.yaml",
-    "容器 {name}（{state}）是以前的任务或 dsk.yaml 遗留的",
-)
-FIX_LEFT_OVER = Text(
-    "dsk check --fix, or there: docker rm --force {name}",
-    "dsk check --fix，或在该服务器上：docker rm --force {name}",
-)
+MISSES = Text("there is no worker")
+IS = Text("the worker is {state}")
+NO_LOGIN = Text("one cannot log in to the worker: {said}")
+SILENT = Text("the worker runs, but does not answer: {said}")
+OTHER_IMAGE = Text("the worker runs another image than the one that is there under that name")
+BUNDLE = Text("its bundle differs from dsk.yaml: {files}")
+LEFT_OVER = Text("container {name} ({state}) is left over from an earlier job or dsk.yaml")
+FIX_LEFT_OVER = Text("dsk check --fix, or there: docker rm --force {name}")
 
 
 def stale(facts: Facts, node: int) -> Iterator[Container]:

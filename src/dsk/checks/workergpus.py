@@ -24,7 +24,7 @@ def judge(facts: Facts) -> Iterator[Finding]:
         if not facts.cluster.devices.worker_devices:
             yield Finding("worker-gpus", "skipped", NO_GPUS_WANTED, index)
         elif gpus is None:
-            text = Text("it computes on {kind}", "它用 {kind} 计算").filled(kind=worker.accelerator)
+            text = Text("it computes on {kind}").filled(kind=worker.accelerator)
             yield Finding("worker-gpus", "skipped", text, index)
         else:
             found = Finding("worker-gpus", "ok", SEES, index, None, str(gpus), str(slots))
@@ -33,6 +33,6 @@ def judge(facts: Facts) -> Iterator[Finding]:
             yield found.filled(slots=slots, seen=gpus, problem=because(worker.gpu_problem))
 
 
-SEES = Text("the worker sees {seen} GPU(s)", "worker 能看到 {seen} 块 GPU")
+SEES = Text("the worker sees {seen} GPU(s)")
 
 CHECK = Check("worker-gpus", judge, ("worker",), "worker-port")

@@ -25,17 +25,12 @@ def _judge(facts: Facts, node: Node, server: ServerFacts) -> Iterator[Finding]:
     yield found.filled(port=port, holder=found.seen)
 
 
-OWN = Text("port {port} is the worker's", "端口 {port} 由 worker 使用")
-FREE = Text("port {port} is free", "端口 {port} 空闲")
-TAKEN = Text(
-    "port {port} is in use by {holder}: the worker cannot start",
-    "端口 {port} 被 {holder} 占用：worker 无法启动",
-)
+OWN = Text("port {port} is the worker's")
+FREE = Text("port {port} is free")
+TAKEN = Text("port {port} is in use by {holder}: the worker cannot start")
 FIX = Text(
     "stop the process that uses it (there: sudo ss -ltnp 'sport = :{port}'), or choose another "
-    "worker_port in dsk.yaml",
-    "结束占用它的程序（在该服务器上：sudo ss -ltnp 'sport = :{port}'），或在 dsk.yaml 里换一个 "
-    "worker_port",
+    "worker_port in dsk.yaml"
 )
 
 

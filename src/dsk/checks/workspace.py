@@ -17,14 +17,8 @@ from dsk.wire.remedies import Remedy
 DENIED = os.strerror(errno.EACCES).lower()
 """As dsk.agent.examine says it."""
 _UP = Remedy(
-    engine=Text(
-        "dsk up, which makes the folder and restarts the worker",
-        "dsk up：建立该目录并重建 worker",
-    ),
-    in_place=Text(
-        "make the folder there, then start that container's worker again",
-        "在那里建立该目录，然后重新启动该容器里的 worker",
-    ),
+    engine=Text("dsk up, which makes the folder and restarts the worker"),
+    in_place=Text("make the folder there, then start that container's worker again"),
 )
 
 
@@ -47,14 +41,10 @@ def judge(facts: Facts) -> Iterator[Finding]:
     yield from _half_shared(disks)
 
 
-GONE = Text(
-    "the folder {folder} is gone from the server: its worker still sees the old one",
-    "服务器上的目录 {folder} 已不存在：worker 看到的仍是旧目录",
-)
+GONE = Text("the folder {folder} is gone from the server: its worker still sees the old one")
 MOVED = Text(
     "the worker writes into another folder than the server's {folder}, which was replaced or "
-    "mounted over since it started",
-    "worker 写入的不是服务器上现在的目录 {folder}：worker 启动后该目录被重建或被挂载覆盖",
+    "mounted over since it started"
 )
 
 
@@ -79,11 +69,11 @@ def _disks(facts: Facts) -> list[frozenset[int]]:
 def _kind(node: int, workspace: Workspace, disks: Iterable[frozenset[int]]) -> Text:
     shared = any(node in disk and len(disk) > 1 for disk in disks)
     if workspace.shared_with is None:
-        text = Text("writable ({kind})", "可写（{kind}）")
+        text = Text("writable ({kind})")
     elif shared:
-        text = Text("writable, shared ({kind})", "可写，共享（{kind}）")
+        text = Text("writable, shared ({kind})")
     else:
-        text = Text("writable, its own disk ({kind})", "可写，本机磁盘（{kind}）")
+        text = Text("writable, its own disk ({kind})")
     return text.filled(kind=workspace.kind or "?")
 
 
@@ -101,14 +91,11 @@ def _fix(facts: Facts, node: int) -> Text:
     if user and facts.workers[node].workspace.problem == DENIED:
         return Text(
             "the workers run as {user} (user in dsk.yaml); there, as root: chown {user} {path} && "
-            "chown -R {user} {path}/.dsk",
-            "worker 以 {user} 运行（dsk.yaml 的 user）；在该服务器上以 root 运行："
-            "chown {user} {path} && chown -R {user} {path}/.dsk",
+            "chown -R {user} {path}/.dsk"
         ).filled(user=str(user), path=path)
-    return Text(
-        "there: df -h {path}; findmnt -T {path}   (full, or mounted read-only?)",
-        "在该服务器上：df -h {path}; findmnt -T {path}（磁盘已满，或只读挂载？）",
-    ).filled(path=path)
+    return Text("there: df -h {path}; findmnt -T {path}   (full, or mounted read-only?)").filled(
+        path=path
+    )
 
 
 CHECK = Check("workspace", judge, ("worker", "server"), "results", facts=("workspace", "place"))

@@ -12,6 +12,7 @@ from dsk.cli.context import Context, in_place_option, pass_context
 from dsk.cli.language import language_option
 from dsk.cli.printing import echo, echo_json
 from dsk.errors import JobFailed, UserError
+from dsk.text import Text
 
 if TYPE_CHECKING:
     from dsk.diagnose import Diagnosis
@@ -81,7 +82,9 @@ def _of_file(name: str) -> Diagnosis:
             return judge.read(file)
     except OSError as error:
         raise UserError(
-            f"cannot be read: {error.strerror}", where=name, fix="name a log file, or a job"
+            Text("cannot be read: {why}").filled(why=error.strerror),
+            where=name,
+            fix=Text("name a log file, or a job"),
         ) from None
 
 

@@ -15,6 +15,7 @@ from dsk.servers.contact import Trust, open_fleet, trust_nobody
 from dsk.servers.progress import NodeDone, Tell
 from dsk.servers.survey import survey, with_engine
 from dsk.survey.values import RUNNING
+from dsk.text import Text
 
 MASTER = "dsk.role=master"
 
@@ -38,8 +39,8 @@ def down(
         busy = sorted({job for job in jobs.values() if job})
         if busy and not force:
             raise UserError(
-                f"job {', '.join(busy)} is running",
-                fix=f"dsk stop {busy[0]}; `dsk down --force` ends it the hard way",
+                Text("job {busy} is running").filled(busy=", ".join(busy)),
+                fix=Text("dsk stop {busy}; `dsk down --force` kills it").filled(busy=busy[0]),
             )
 
         def take_down(node: Node, server: Server) -> None:
@@ -49,7 +50,7 @@ def down(
             worker.remove(server, cluster, node)
             bundlefolder.remove(server, cluster, node)
             clean(server, cluster, node)
-            tell(NodeDone(node, "down"))
+            tell(NodeDone(node, Text("down")))
 
         fleet.each(take_down)
         if cluster.demo and fleet.good:

@@ -19,6 +19,7 @@ from dsk.image.archive import Manifest, Progress
 from dsk.servers.contact import open_fleet
 from dsk.servers.survey import ask, with_engine
 from dsk.survey.server import ServerFacts
+from dsk.text import Text
 
 # After the last byte the engine still unpacks, on a slow disk.
 LOAD_LIMIT_S = 3600.0
@@ -117,22 +118,25 @@ def _load(
             for chunk in archive.read(file, manifest, tick):
                 _put(loader.stdin, chunk, where)
             loader.stdin.close()
-            progress.say(
-                f"{where}: has received everything; its engine unpacks the layers (docker load)"
-            )
+            text = Text("{where}: has received everything; its engine is unpacking the layers")
+            progress.say(text.filled(where=where))
         code = loader.wait(LOAD_LIMIT_S)
         said = loader.stderr.read().decode(errors="replace").strip()
     except processes.TimeoutExpired:
-        raise Unreachable("docker load does not end", where=where) from None
+        raise Unreachable(Text("docker load does not end"), where=where) from None
     finally:
         processes.end(loader)
     if code:
         raise _load_error(said, where)
     if not manifest.image.same_as(_look(server, manifest, ANY).image):
         raise DskError(
-            f"the image {manifest.reference} there is not the one of {file}",
+            Text("the image {reference} there is not the one in {file}").filled(
+                reference=manifest.reference, file=file
+            ),
             where=where,
-            fix=f"there: docker image rm {manifest.reference}; then load it again",
+            fix=Text("there: docker image rm {reference}; then load it again").filled(
+                reference=manifest.reference
+            ),
         )
     return f"loaded {manifest.reference}" + (", in place of another" if there.image else "")
 
@@ -142,15 +146,23 @@ def _put(pipe: IO[bytes], chunk: bytes, where: str) -> None:
     left = memoryview(chunk)
     while left:
         if not select.select([], [pipe], [], stall.LIMIT_S)[1]:
-            raise stall.stalled("docker load has taken", where)
+            text = Text("docker load has read nothing for {minutes:.0f} min").filled(
+                minutes=stall.LIMIT_S / 60
+            )
+            raise stall.stalled(text, where)
         left = left[os.write(pipe.fileno(), left) :]
 
 
 def _load_error(said: str, where: str) -> DskError:
     if "no space left" in said.lower():
         return DskError(
-            f"the disk filled up while loading, and the engine took back what it had: {said}",
+            Text(
+                "the disk became full while loading, and the engine removed what it had "
+                "loaded: {said}"
+            ).filled(said=said),
             where=where,
-            fix="there: docker system df shows what can go (docker image rm …)",
+            fix=Text("there: docker system df shows what can be removed (docker image rm …)"),
         )
-    return DskError(f"docker load failed: {said or 'it was ended'}", where=where)
+    return DskError(
+        Text("docker load failed: {said}").filled(said=said or Text("it was killed")), where=where
+    )

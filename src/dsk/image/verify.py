@@ -15,6 +15,7 @@ from dsk.image.compare import Finding, against_build, against_lock, against_node
 from dsk.image.stacklock import known_stacks, locked
 from dsk.servers.contact import open_fleet
 from dsk.servers.survey import ask, with_engine
+from dsk.text import Text
 from dsk.wire.imagefacts import NO_STACK, ImageFacts
 
 FACTS = ("engine", "image", "worker", "contents")
@@ -105,15 +106,23 @@ def look(server: Server, reference: str, *, cluster: str = "", host: str = "", d
     found = with_engine(asked, server.where)
     if found.image is None:
         raise DskError(
-            f"the image {reference} is not there",
+            Text("the image {reference} is missing there").filled(reference=reference),
             where=server.where,
-            fix="dsk up brings it to the nodes; make image builds it, dsk image load unpacks it",
+            fix=Text(
+                "dsk up sends it to the nodes; make image builds it, dsk image load loads it "
+                "from a file"
+            ),
         )
     if found.contents is None:
         raise DskError(
-            f"the image {reference} cannot be looked at: {found.problems.get('contents', '')}",
+            Text("the image {reference} cannot be inspected: {why}").filled(
+                reference=reference, why=found.problems.get("contents", "")
+            ),
             where=server.where,
-            fix="it is not dsk's, or of another version of dsk: build it again, or: dsk up",
+            fix=Text(
+                "it is not an image of dsk, or of another version of dsk: build it again, "
+                "or: dsk up"
+            ),
         )
     return Look(found.image.id, found.worker.image, found.contents)
 

@@ -15,6 +15,7 @@ from dsk.jobs import history, master
 from dsk.jobs.follow import events
 from dsk.jobs.runtime import STOP_LIMIT_S, Runtime, Supervisor, out_of_hearing
 from dsk.jobs.states import MISSING, RUNNING, JobState, WorkerState
+from dsk.text import Text
 from dsk.wire.events import Event, Finished
 from dsk.wire.jobspec import JobSpec
 from dsk.wire.signals import STOP
@@ -41,12 +42,16 @@ def asking(where: str) -> Iterator[None]:
     except (OSError, DockerException, HTTPError, HTTPException) as error:  # requests' are OSErrors
         if isinstance(error, APIError) and error.is_client_error():
             raise JobFailed(
-                f"the Docker engine refuses: {error.explanation}", where=where, fix="dsk status"
+                Text("the Docker engine refuses the request: {explanation}").filled(
+                    explanation=error.explanation
+                ),
+                where=where,
+                fix=Text("dsk status"),
             ) from error
         raise Unreachable(
-            f"the connection to the Docker engine is lost: {error}",
+            Text("the connection to the Docker engine is lost: {error}").filled(error=error),
             where=where,
-            fix="are the server and its engine up? dsk status",
+            fix=Text("are the server and its engine running? see dsk status"),
         ) from error
 
 
@@ -79,9 +84,11 @@ class MasterContainer(Supervisor):
             except NotFound:
                 # The next launch removes the containers of jobs that have ended.
                 raise JobFailed(
-                    f"the master container of job {self.job} was removed",
+                    Text("the master container of job {job} was removed").filled(job=self.job),
                     where=self._where,
-                    fix=f"what became of the job: dsk status   its output: dsk logs {self.job}",
+                    fix=Text("the job's result: dsk status   its output: dsk logs {job}").filled(
+                        job=self.job
+                    ),
                 ) from None
 
     def request_stop(self) -> None:
@@ -93,8 +100,10 @@ class MasterContainer(Supervisor):
             return
         if self._kill("SIGKILL"):
             raise JobFailed(
-                f"the supervisor did not end within {STOP_LIMIT_S:.0f} s and was killed",
-                fix="the workers end what is left by themselves; look with dsk status",
+                Text("the supervisor did not exit within {limit:.0f} s and was killed").filled(
+                    limit=STOP_LIMIT_S
+                ),
+                fix=Text("the workers stop the remaining ranks by themselves; see dsk status"),
             )
 
     def _kill(self, signal: str) -> bool:

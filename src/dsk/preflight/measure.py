@@ -30,11 +30,11 @@ from dsk.survey.values import RUNNING
 from dsk.text import Text
 from dsk.trials.trial import Busy, Trials, collectives, one_step
 
-NO_TRAIN_FILE = Text("no train.yaml was named", "没有指定 train.yaml")
-NO_SERVER = Text("the server cannot be reached", "无法连接服务器")
-NO_WORKER = Text("its worker is not running", "worker 没有运行")
-NO_MASTER = Text("the master: {why}", "master：{why}")
-SILENT = Text("its worker does not answer: {problem}", "它的 worker 没有应答：{problem}")
+NO_TRAIN_FILE = Text("no train.yaml was named")
+NO_SERVER = Text("the server cannot be reached")
+NO_WORKER = Text("its worker is not running")
+NO_MASTER = Text("the master: {why}")
+SILENT = Text("its worker does not answer: {problem}")
 
 TRIALS: frozenset[Need] = frozenset({"collectives", "smoke"})
 

@@ -9,7 +9,7 @@ from dsk.connect import Server, processes
 from dsk.errors import DskError
 from dsk.fleet.execute import in_worker
 from dsk.servers import in_place
-from dsk.text import Text
+from dsk.text import Text, verbatim
 from dsk.wire import paths
 from dsk.wire.jobspec import JobNode
 from dsk.wire.measure import Complete, Measured, Order, decode
@@ -56,7 +56,7 @@ def _measure(
 def _ended(stderr: bytes, where: str, cluster: Cluster) -> DskError:
     said = stderr.decode(errors="replace").strip().splitlines()[-1:]
     return DskError(
-        said[0] if said else Text("it ended early", "它提前结束了"),
+        verbatim(said[0]) if said else Text("it ended early"),
         where=where,
         fix=OTHER_VERSION.of(in_place=cluster.in_place),
     )

@@ -15,7 +15,7 @@ from dsk.connect.dialogue import Dialogue
 from dsk.errors import DskError
 from dsk.fleet.execute import in_worker
 from dsk.survey.values import Disk
-from dsk.text import Text
+from dsk.text import Text, verbatim
 from dsk.wire import paths, session
 from dsk.wire.remedies import OTHER_VERSION
 
@@ -43,13 +43,12 @@ class Inside(AbstractContextManager["Inside"]):
             answer = session.decode(line)
         except ValueError:
             words = line.decode(errors="replace")[:200]
-            raise DskError(f"no answer to {op}: {words}", where=str(self._node)) from None
-        if "error" in answer:
             raise DskError(
-                str(answer["error"]),
-                where=str(self._node),
-                fix=OTHER_VERSION.of(in_place=self._cluster.in_place),
-            )
+                Text("no answer to {op}: {words}").filled(op=op, words=words), where=str(self._node)
+            ) from None
+        if "error" in answer:
+            fix = OTHER_VERSION.of(in_place=self._cluster.in_place)
+            raise DskError(verbatim(str(answer["error"])), where=str(self._node), fix=fix)
         return answer["result"]
 
     def facts(self) -> WorkerFacts:

@@ -15,20 +15,14 @@ from dsk.text import Text
 from dsk.wire.remedies import CONNECTION, HOST_KEY, LOGIN, Remedy
 
 T = TypeVar("T")
-UNKNOWN = Text(
-    "the host key of {server} is not known: {fingerprint}",
-    "{server} 的主机密钥未知：{fingerprint}",
-)
+UNKNOWN = Text("the host key of {server} is not known: {fingerprint}")
 COMPARE = Remedy(
     engine=Text(
         "compare it on the server (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), then: dsk up "
-        "--accept-new-host-keys (dsk down takes this option too)",
-        "在该服务器上核对（ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub），然后：dsk up "
-        "--accept-new-host-keys（dsk down 也有此选项）",
+        "--accept-new-host-keys (dsk down takes this option too)"
     ),
     in_place=Text(
-        "take the key from that container (there: dsk-agent host-key), then: dsk keys --add FILE",
-        "从该容器取得密钥（在那里：dsk-agent host-key），然后：dsk keys --add FILE",
+        "take the key from that container (there: dsk-agent host-key), then: dsk keys --add FILE"
     ),
 )
 Trust = Callable[[Node, hostkeys.HostKey], bool]

@@ -20,10 +20,7 @@ from dsk.text import Text
 
 LIMIT_S = 60.0
 CLOCK_LIMIT_S = 10.0
-UNANSWERED = Text(
-    "the login's shell did not answer dsk's questions: {said}",
-    "登录 shell 没有回答 dsk 的询问：{said}",
-)
+UNANSWERED = Text("the login's shell did not answer dsk's questions: {said}")
 # Of `date`: below what the login's shell may have printed.
 _SECONDS = re.compile(r"^\d+\.\d+\Z", re.MULTILINE)
 

@@ -11,43 +11,19 @@ from dsk.wire.checkpoints import Saved
 
 SHORT = 19
 NONE = "none"
-PROTOCOL = Text(
-    "its image speaks dsk protocol {here}, this dsk {own}",
-    "它的镜像使用 dsk 协议 {here}，本机 dsk 使用 {own}",
-)
-ACCELERATOR = Text(
-    "its worker uses {here}, dsk.yaml says {wanted}",
-    "它的 worker 使用 {here}，dsk.yaml 里是 {wanted}",
-)
-IMAGE = Text(
-    "its image differs from {others} ({difference})", "它的镜像与 {others} 不同（{difference}）"
-)
-UNWRITABLE = Text("{path} cannot be written: {why}", "{path} 无法写入：{why}")
-FEWER_GPUS = Text(
-    "slots: {slots}, but the worker sees {seen} GPU(s){problem}",
-    "slots: {slots}，但 worker 只能看到 {seen} 块 GPU{problem}",
-)
-HALF_SHARED = Text(
-    "the workspace is one disk for some nodes only: {groups}",
-    "只有部分节点共用工作区磁盘：{groups}",
-)
-ALL_OR_NONE = Text("share it with all nodes or with none", "要么所有节点共享，要么都不共享")
-RESUME = Text(
-    "the nodes would resume from different checkpoints in {folder} ({listed})",
-    "各节点会从 {folder} 里不同的 checkpoint 恢复（{listed}）",
-)
+PROTOCOL = Text("its image speaks dsk protocol {here}, this dsk {own}")
+ACCELERATOR = Text("its worker uses {here}, dsk.yaml says {wanted}")
+IMAGE = Text("its image differs from {others} ({difference})")
+UNWRITABLE = Text("{path} cannot be written: {why}")
+FEWER_GPUS = Text("slots: {slots}, but the worker sees {seen} GPU(s){problem}")
+HALF_SHARED = Text("the workspace is one disk for some nodes only: {groups}")
+ALL_OR_NONE = Text("share it with all nodes or with none")
+RESUME = Text("the nodes would resume from different checkpoints in {folder} ({listed})")
 _FROM_THE_BEGINNING = Text(
-    "overwrite_output_dir=true to start from the beginning, or another output_dir",
-    "overwrite_output_dir=true（从头开始），或换一个 output_dir",
+    "overwrite_output_dir=true to start from the beginning, or another output_dir"
 )
-_FROM_A_STEP = Text(
-    "resume_from_checkpoint={folder}/checkpoint-{step}, or {other}",
-    "resume_from_checkpoint={folder}/checkpoint-{step}，或 {other}",
-)
-READABLE = Text(
-    "on that server, as root: {command}",
-    "在该服务器上，以 root 执行：{command}",
-)
+_FROM_A_STEP = Text("resume_from_checkpoint={folder}/checkpoint-{step}, or {other}")
+READABLE = Text("on that server, as root: {command}")
 
 
 def differences(here: Mapping[str, str], usual: Mapping[str, object]) -> list[str]:

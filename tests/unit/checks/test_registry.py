@@ -152,11 +152,11 @@ def everything_is_wrong(cluster: Cluster) -> Facts:
     room = Workspace(disk=Disk("/workspace", 10, 1))
     good = WorkerFacts(PROTOCOL, "sha256:a", {"torch": "1"}, {"torch": "1"}, "cuda", room)
     workers = {
-        0: replace(good, gpus=1, wrong=(Text("wrong", "错误"),), modes={"k": "0644"}),
+        0: replace(good, gpus=1, wrong=(Text("wrong"),), modes={"k": "0644"}),
         1: replace(good, protocol=0, accelerator="cpu", workspace=Workspace("read-only")),
         2: replace(good, content_id="sha256:b", packages={"torch": "2"}),
     }
-    absent = Text("{path} is missing", "缺少 {path}").filled(path="/w/a", top="/w")
+    absent = Text("{path} is missing").filled(path="/w/a", top="/w")
     job = JobFacts(
         values={"template": "no", "cutoff_len": 9999},
         templates=("qwen",),
@@ -164,7 +164,7 @@ def everything_is_wrong(cluster: Cluster) -> Facts:
         weight_bytes=1 << 40,
         inputs={0: NodeInputs((absent,), {"/w/b": InputFile(1, "a")}),
                 1: NodeInputs((), {"/w/b": InputFile(1, "b")})},
-        hub={"r": HubAnswer(problem=Text("no", "否"), fix=Text("x", "x"))},
+        hub={"r": HubAnswer(problem=Text("no"), fix=Text("x"))},
         saved={0: [(1, True)], 1: [(2, True)]},
         gpu=GpuNeed(1 << 50, "step"),
     )  # fmt: skip

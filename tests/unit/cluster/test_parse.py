@@ -177,8 +177,8 @@ def test_whom_the_workers_run_as(text: str, user: User | None) -> None:
     [
         ("", ["dsk.yaml: the file is empty"]),
         ("# only a comment\n", ["the file is empty"]),
-        ("- a\n", ["holds a list"]),
-        ("word", ["holds a single value"]),
+        ("- a\n", ["contains a list"]),
+        ("word", ["contains a single value"]),
         ("name: [", ["dsk.yaml:1: is not valid YAML"]),
         ("name: lab\nnodes: {a: b}\n", ["dsk.yaml:2: nodes: settings where a list"]),
         ("name: lab\n", ["nodes: is missing"]),
@@ -186,7 +186,7 @@ def test_whom_the_workers_run_as(text: str, user: User | None) -> None:
         ("name: lab\nnodes: [10.0.0.1]\n", ["nodes[0]", "key: value"]),
         (GOOD + "name: other\n", ["dsk.yaml:5: name: is there twice (first in line 1)"]),
         (GOOD + "worker_prt: 1\n", ["dsk.yaml:5: worker_prt: unknown key", "worker_port"]),
-        (GOOD + "zzz: 1\n", ["zzz: unknown; known: name, image, workspace"]),
+        (GOOD + "zzz: 1\n", ["zzz: unknown key; the known keys are: name, image, workspace"]),
         (GOOD + "ssh: {pot: 1}\n", ["ssh.pot: unknown key; did you mean port?"]),
         (GOOD.replace("slots: 2", "slot: 2"), ["dsk.yaml: 2 mistakes", "did you mean slots?"]),
         (GOOD.replace("slots: 2", "slots: 0"), ["dsk.yaml:4: nodes[1].slots: 0", "equal to 1"]),
@@ -271,7 +271,7 @@ def test_where_the_servers_are_containers_their_sshd_is_the_workers() -> None:
 
 def test_a_container_chooses_its_user_itself() -> None:
     said = error(GOOD + 'in_place: true\nuser: "1000:1000"\n')
-    assert "dsk.yaml:6: user: with in_place, workers run as their container does" in said
+    assert "dsk.yaml:6: user: with in_place, workers run as their container's user" in said
 
 
 def test_a_server_that_is_a_container_has_no_ssh_of_its_own() -> None:

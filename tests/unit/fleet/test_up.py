@@ -17,6 +17,7 @@ from dsk.servers.contact import Fleet
 from dsk.servers.state import ensure_owner, existing_owner
 from dsk.survey.server import ServerFacts
 from dsk.survey.values import Image, Worker
+from dsk.text import Text
 
 FOUND = ServerFacts(
     image=Image("sha256:1", "content", 5),
@@ -27,7 +28,8 @@ BUNDLE: Bundle = {"compose.yaml": BundleFile("dsk.config: c")}
 
 
 def differences(found: ServerFacts, *, force: bool = False) -> list[str]:
-    return _differences(found, BUNDLE, new_image=False, force=force)
+    reasons = _differences(found, BUNDLE, new_image=False, force=force)
+    return [reason.in_language("en") for reason in reasons]
 
 
 def test_a_worker_that_is_as_it_should_be_is_left_alone() -> None:
@@ -58,7 +60,8 @@ def test_each_difference_alone_is_a_reason(found: ServerFacts, reason: str) -> N
 
 
 def test_an_image_that_has_just_arrived_is_a_reason() -> None:
-    assert _differences(FOUND, BUNDLE, new_image=True, force=False) == ["its image changed"]
+    [reason] = _differences(FOUND, BUNDLE, new_image=True, force=False)
+    assert reason.in_language("en") == "its image changed"
 
 
 def test_force_is_a_reason_on_its_own() -> None:
@@ -76,9 +79,10 @@ def test_all_reasons_are_named_once_each() -> None:
     found = replace(FOUND, worker=worker, files=("hostfile",), **MOVED)
     alone = dict.fromkeys(reason for _, reason in REASONS)
     assert differences(found, force=True) == [*alone, "--force"]
-    assert _summary(found, [*alone]) == f"recreated: {', '.join(alone)}"
-    assert _summary(replace(FOUND, worker=Worker()), ["new"]) == "started"
-    assert _summary(FOUND, []) == "unchanged"
+    texts = [Text(reason) for reason in alone]
+    assert _summary(found, texts).in_language("en") == f"recreated: {', '.join(alone)}"
+    assert _summary(replace(FOUND, worker=Worker()), [Text("new")]) == Text("started")
+    assert _summary(FOUND, []) == Text("unchanged")
 
 
 def test_a_worker_that_holds_a_job_is_left_to_it_unless_forced() -> None:
@@ -111,7 +115,9 @@ def test_workers_of_another_dsk_yaml_with_the_same_name_are_left_to_it(
     [error] = fleet.errors
     assert isinstance(error, UserError)
     assert error.where == "node0 (10.0.0.11)"
-    assert error.message.endswith("was made from another dsk.yaml: jo@desk:/home/jo/llm/dsk.yaml")
+    assert error.message.endswith(
+        "was created from another dsk.yaml: jo@desk:/home/jo/llm/dsk.yaml"
+    )
     assert fleet.good == ()
 
 

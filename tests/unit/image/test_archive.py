@@ -95,7 +95,7 @@ def test_two_at_once_are_refused(file: Path) -> None:
     draft = file.parent / f".{file.name}.part"
     with draft.open("wb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(UserError, match="another dsk writes"):
+        with pytest.raises(UserError, match="another dsk process is writing"):
             archive.write(file, BLANK, TAR, nothing)
     assert read(file) == b"".join(TAR)
 
@@ -103,7 +103,7 @@ def test_two_at_once_are_refused(file: Path) -> None:
 @pytest.mark.parametrize("length", [0, 7, 100])
 def test_hardly_anything_arrived(file: Path, length: int) -> None:
     file.write_bytes(file.read_bytes()[:length])
-    with pytest.raises(UserError, match="is no image archive of dsk"):
+    with pytest.raises(UserError, match="is not an image archive of dsk"):
         archive.read_manifest(file)
 
 
@@ -111,7 +111,7 @@ def test_hardly_anything_arrived(file: Path, length: int) -> None:
 def test_another_length(file: Path, change: int) -> None:
     data = file.read_bytes()
     file.write_bytes(data[:change] if change < 0 else data + bytes(change))
-    with pytest.raises(UserError, match=rf"has {len(data) + change} of {len(data)} bytes"):
+    with pytest.raises(UserError, match=rf"{len(data) + change} of {len(data)} bytes"):
         archive.read_manifest(file)
 
 
@@ -132,14 +132,14 @@ def test_one_byte_that_differs(file: Path, place: int) -> None:
 def test_other_files(tmp_path: Path, text: bytes) -> None:
     other = tmp_path / "other"
     other.write_bytes(text)
-    with pytest.raises(UserError, match="is no image archive of dsk"):
+    with pytest.raises(UserError, match="is not an image archive of dsk"):
         archive.read_manifest(other)
 
 
 def test_a_newer_format_and_a_missing_file(file: Path) -> None:
     data = file.read_bytes()
     file.write_bytes(data.replace(b'"format": 2', b'"format": 3'))
-    with pytest.raises(UserError, match="is of format 3"):
+    with pytest.raises(UserError, match="has format 3"):
         archive.read_manifest(file)
     with pytest.raises(UserError, match="cannot be read: No such file"):
         archive.read_manifest(file.with_name("none"))

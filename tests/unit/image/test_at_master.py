@@ -40,7 +40,7 @@ DRIVER = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  470.82.01  Sat"
 class Told(list[Said | Transferred | NodeDone]):
     @property
     def texts(self) -> list[str]:
-        return [each.text for each in self if isinstance(each, Said)]
+        return [each.text.in_language("en") for each in self if isinstance(each, Said)]
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_what_no_registry_has(master: Engine, here: Engine) -> None:
 
 def test_a_digest_without_a_registry(master: Engine, here: Engine) -> None:
     told = Told()
-    with pytest.raises(UserError, match="which only a registry can give") as raised:
+    with pytest.raises(UserError, match="which only a registry can provide") as raised:
         fetch(master, told, image="dsk@sha256:9")
     assert raised.value.where == "node0 (10.0.0.11)" and told == []
     assert "pull" not in verbs(master)

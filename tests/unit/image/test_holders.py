@@ -43,7 +43,11 @@ def test_up_names_another_image_of_this_machine(
     said: list[Said | Transferred | NodeDone] = []
     renewed = up._distribute(CLUSTER, Fleet(NODES), {0: FOUND, 1: FOUND}, said.append)
     assert renewed == frozenset()
-    assert ["dsk image load FILE --node node0" in str(line) for line in said] == [True] * told
+    assert [
+        "dsk image load FILE --node node0" in line.text.in_language("en")
+        for line in said
+        if isinstance(line, Said)
+    ] == [True] * told
 
 
 def test_no_hint_where_it_would_be_the_same_engine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,7 @@ def test_the_proxy_of_an_engine(engine: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("said", ["Service Unavailable", "denied", "connection refused"])
 def test_a_pull_that_went_to_a_proxy(said: str) -> None:
     found = pull_error(said, "node1", "a/b:c", "http://proxy:3128")
-    assert "asks the proxy http://proxy:3128" in found.message and said in found.message
+    assert "uses the proxy http://proxy:3128" in found.message and said in found.message
     assert found.fix and "NO_PROXY" in found.fix
     assert type(pull_error("no space left", "node1", "a/b:c", "http://proxy:3128")) is NoRoom
 

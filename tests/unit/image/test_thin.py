@@ -117,7 +117,7 @@ def sent(docker: Path, *stacks: tuple[str, ...]) -> tuple[list[str], str]:
     source = Source(LocalServer("this machine"), image, "this machine")
     there = ServerFacts(layers=stacks)
     hop.to_master(CLUSTER, LocalServer("node0"), there, source, told.append)
-    said = "\n".join(each.text for each in told if isinstance(each, Said))
+    said = "\n".join(each.text.in_language("en") for each in told if isinstance(each, Said))
     return names(docker.with_name("docker.loaded").read_bytes()), said
 
 

@@ -30,7 +30,7 @@ CLUSTER = Cluster(
     Path("/somewhere/dsk.yaml"),
 )
 SERVER = ServerFacts(engine=Engine("27.0.3"), worker=values.Worker(RUNNING), health="")
-SLOW = Unreachable(Text("no answer within {limit:g} s", "{limit:g} 秒内没有应答", {"limit": 45}))
+SLOW = Unreachable(Text("no answer within {limit:g} s", {"limit": 45}))
 OLD = DskError("No module named dsk.agent.examine")
 
 
@@ -152,7 +152,7 @@ class Elsewhere:
 
 DOWN = Unreachable("the master's server is down", fix="dsk status")
 WRONG = UserError("no such key", where="train.yaml:3")
-KILLED = JobFailed("the supervisor of trial probe-1 ended without a word")
+KILLED = JobFailed("the supervisor of trial probe-1 exited without reporting a result")
 
 
 @pytest.mark.usefixtures("workers")

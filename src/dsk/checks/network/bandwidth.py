@@ -13,38 +13,21 @@ NAME = "bandwidth"
 ENOUGH = 5e9
 """Bits per second. Below, ZeRO-3 of a 7 B model waits for a minute and more a step; 10 Gbit/s
 Ethernet is above it also on a busy machine."""
-OK = Text("{rate} at least between the nodes", "节点之间至少 {rate}")
+OK = Text("{rate} at least between the nodes")
 MEANS = Text(
     "ZeRO-3 of a 7 B model moves about {z3_gb} GB a step through each node, {z3_s} s at this rate; "
-    "ZeRO-2 {z2_gb} GB, {z2_s} s",
-    "7B 模型的 ZeRO-3 每步经过每个节点约 {z3_gb} GB，以此速率需 {z3_s} 秒；"
-    "ZeRO-2 为 {z2_gb} GB，{z2_s} 秒",
+    "ZeRO-2 {z2_gb} GB, {z2_s} s"
 )
-EVERYWHERE = Text("{rate} between the nodes: {means}", "节点之间 {rate}：{means}")
-SENDS = Text(
-    "{rate} is the most that this node sends: {means}",
-    "本节点最多只能发送 {rate}：{means}",
-)
-GETS = Text(
-    "{rate} is the most that this node gets: {means}",
-    "本节点最多只能接收 {rate}：{means}",
-)
-PAIR = Text("{rate} to {peer}: {means}", "到 {peer} 只有 {rate}：{means}")
-STALLED = Text(
-    "connects to {peer}, but then no data arrives there", "能连接 {peer}，但数据无法到达"
-)
+EVERYWHERE = Text("{rate} between the nodes: {means}")
+SENDS = Text("{rate} is the most that this node sends: {means}")
+GETS = Text("{rate} is the most that this node gets: {means}")
+PAIR = Text("{rate} to {peer}: {means}")
+STALLED = Text("connects to {peer}, but then no data arrives there")
 FIX = Text(
-    "use deepspeed: z2 instead of z3, and LoRA (then only the adapter's gradients travel){more}",
-    "请用 deepspeed: z2 而不是 z3，并使用 LoRA（这样只传输适配器的梯度）{more}",
+    "use deepspeed: z2 instead of z3, and LoRA (then only the adapter's gradients travel){more}"
 )
-DEVICE = Text(
-    "; the device says {speed}: look at cable, switch port and duplex",
-    "；网卡标称 {speed}：请检查网线、交换机端口和双工模式",
-)
-FIX_STALLED = Text(
-    "see what `mtu` says; a firewall that looks into connections does this as well",
-    "参见 mtu 检查的结果；会检查连接内容的防火墙也可能导致此现象",
-)
+DEVICE = Text("; the device says {speed}: look at cable, switch port and duplex")
+FIX_STALLED = Text("see what `mtu` says; a firewall that looks into connections does this as well")
 
 
 def check(cluster: Cluster, network: Network) -> list[Finding]:
@@ -103,7 +86,7 @@ def _warning(
             z3_s=f"{z3 * 8 / rate:.0f}",
             z2_s=f"{z2 * 8 / rate:.0f}",
         ),
-        more=DEVICE.filled(speed=written(device)) if device and less else Text("", ""),
+        more=DEVICE.filled(speed=written(device)) if device and less else Text(""),
     )
 
 

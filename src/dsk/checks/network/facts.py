@@ -16,7 +16,7 @@ from dsk.wire.measure import Choice, Interface, Measured, Reach, Speed
 Pair = tuple[int, int]
 """From a node to its peer."""
 M = TypeVar("M", bound=Measured)
-ALONE = Text("there is one node: it needs no network", "只有一个节点：不需要网络")
+ALONE = Text("there is one node: it needs no network")
 
 
 @dataclass(frozen=True)

@@ -11,45 +11,21 @@ from dsk.wire.remedies import Remedy
 
 NAME = "infiniband"
 ACTIVE = "ACTIVE"
-NONE = Text("no InfiniBand on any node", "所有节点都没有 InfiniBand")
-UNLINKED = Text(
-    "no InfiniBand device has a link, and NCCL is not given one",
-    "没有一个 InfiniBand 设备有连接，NCCL 也不会使用它们",
-)
-USED = Text("{device} is used: {rate}", "使用 {device}：{rate}")
-UNUSED = Text(
-    "{device} works ({rate}) but the worker does not have it: NCCL goes over TCP",
-    "{device} 可用（{rate}），但 worker 看不到它：NCCL 将走 TCP",
-)
-OFF = Text(
-    "{device} works ({rate}), dsk.yaml turns it off", "{device} 可用（{rate}），dsk.yaml 中已关闭"
-)
-DOWN = Text(
-    "{device} has no link ({state}), and the worker has it: NCCL may choose it and fail",
-    "{device} 没有连接（{state}），而 worker 能看到它：NCCL 可能选中它并失败",
-)
-SOME = Text(
-    "has no working InfiniBand, others have: NCCL cannot use it between them",
-    "没有可用的 InfiniBand，而其他节点有：它们之间 NCCL 无法使用",
-)
+NONE = Text("no InfiniBand on any node")
+UNLINKED = Text("no InfiniBand device has a link, and NCCL is not given one")
+USED = Text("{device} is used: {rate}")
+UNUSED = Text("{device} works ({rate}) but the worker does not have it: NCCL goes over TCP")
+OFF = Text("{device} works ({rate}), dsk.yaml turns it off")
+DOWN = Text("{device} has no link ({state}), and the worker has it: NCCL may choose it and fail")
+SOME = Text("has no working InfiniBand, others have: NCCL cannot use it between them")
 FIX_ON = Remedy(
-    engine=Text(
-        "in dsk.yaml: network: {{infiniband: on}}, then dsk up",
-        "在 dsk.yaml 中设置 network: {{infiniband: on}}，然后运行 dsk up",
-    ),
-    in_place=Text(
-        "take containers that the platform gives the InfiniBand devices",
-        "换用平台分配了 InfiniBand 设备的容器",
-    ),
+    engine=Text("in dsk.yaml: network: {{infiniband: on}}, then dsk up"),
+    in_place=Text("take containers that the platform gives the InfiniBand devices"),
 )
 FIX_DOWN = Text(
-    "look at the cable and the subnet manager (ibstat); or env: {{NCCL_IB_HCA: …}} with the others",
-    "检查线缆和子网管理器（ibstat）；或用 env: {{NCCL_IB_HCA: …}} 指定其他设备",
+    "look at the cable and the subnet manager (ibstat); or env: {{NCCL_IB_HCA: …}} with the others"
 )
-FIX_SOME = Text(
-    "repair it there, or network: {{infiniband: off}} for all",
-    "请修复该节点，或对全部节点设置 network: {{infiniband: off}}",
-)
+FIX_SOME = Text("repair it there, or network: {{infiniband: off}} for all")
 
 
 def check(cluster: Cluster, network: Network) -> list[Finding]:

@@ -13,73 +13,33 @@ from dsk.wire.remedies import Remedy
 
 NAME = "interface"
 DOCKER_BRIDGE = re.compile(r"docker\d+|br-[0-9a-f]{12}")
-OK = Text("{interface}, {addresses}", "{interface}，{addresses}")
-NO_ADDRESS = Text(
-    "{host} is on no interface of this node; it has {all}",
-    "本节点没有任何接口使用 {host}；现有 {all}",
-)
-MISSING = Text(
-    "{interface} does not exist; this node has {all}", "接口 {interface} 不存在；本节点有 {all}"
-)
-DOCKER = Text(
-    "{interface} is Docker's bridge, which no other node can reach; {host} is on {owner}",
-    "{interface} 是 Docker 的网桥，其他节点无法到达；{host} 在 {owner} 上",
-)
-LOOPBACK = Text(
-    "{interface} leads to this node alone; {host} is on {owner}",
-    "{interface} 只能到达本机；{host} 在 {owner} 上",
-)
-DOWN = Text("{interface} is down", "接口 {interface} 未启用")
-NO_CARRIER = Text(
-    "{interface} has no link: the cable, or the other end's port",
-    "{interface} 没有连接：请检查网线或对端端口",
-)
-EMPTY = Text(
-    "{interface} has no IPv4 address; {host} is on {owner}",
-    "{interface} 没有 IPv4 地址；{host} 在 {owner} 上",
-)
+OK = Text("{interface}, {addresses}")
+NO_ADDRESS = Text("{host} is on no interface of this node; it has {all}")
+MISSING = Text("{interface} does not exist; this node has {all}")
+DOCKER = Text("{interface} is Docker's bridge, which no other node can reach; {host} is on {owner}")
+LOOPBACK = Text("{interface} leads to this node alone; {host} is on {owner}")
+DOWN = Text("{interface} is down")
+NO_CARRIER = Text("{interface} has no link: the cable, or the other end's port")
+EMPTY = Text("{interface} has no IPv4 address; {host} is on {owner}")
 ELSEWHERE = Text(
     "NCCL uses {interface} ({addresses}), and from there no other node is reached; {host} is on "
-    "{owner}",
-    "NCCL 使用 {interface}（{addresses}），从那里到不了其他节点；{host} 在 {owner} 上",
+    "{owner}"
 )
-APART = Text(
-    "NCCL uses {interface} ({addresses}), which reaches the others; {host} is on {owner}",
-    "NCCL 使用 {interface}（{addresses}），可到达其他节点；{host} 在 {owner} 上",
-)
-ROUTE = Text(
-    "packets to {peer} leave by {via}, not by {interface}, which NCCL is told to use",
-    "发往 {peer} 的数据包走 {via}，而不是 NCCL 应使用的 {interface}",
-)
+APART = Text("NCCL uses {interface} ({addresses}), which reaches the others; {host} is on {owner}")
+ROUTE = Text("packets to {peer} leave by {via}, not by {interface}, which NCCL is told to use")
 FIX_NAME = Remedy(
-    engine=Text(
-        "in dsk.yaml: network: {{interface: auto}} (or {owner}), then dsk up",
-        "在 dsk.yaml 中设置 network: {{interface: auto}}（或 {owner}），然后运行 dsk up",
-    ),
-    in_place=Text(
-        "start that container's worker again with DSK_INTERFACE={owner}",
-        "用 DSK_INTERFACE={owner} 重新启动该容器里的 worker",
-    ),
+    engine=Text("in dsk.yaml: network: {{interface: auto}} (or {owner}), then dsk up"),
+    in_place=Text("start that container's worker again with DSK_INTERFACE={owner}"),
 )
 FIX_HOST = Remedy(
-    engine=Text(
-        "write the node's LAN address into dsk.yaml, then dsk up",
-        "请在 dsk.yaml 中写入该节点的内网地址，然后运行 dsk up",
-    ),
-    in_place=Text(
-        "write the container's address on the private network into dsk.yaml",
-        "请在 dsk.yaml 中写入该容器的内网地址",
-    ),
+    engine=Text("write the node's LAN address into dsk.yaml, then dsk up"),
+    in_place=Text("write the container's address on the private network into dsk.yaml"),
 )
-_LINK_UP = Text(
-    "on {host}, as root: ip link set dev {interface} up",
-    "在 {host} 上以 root 运行：ip link set dev {interface} up",
-)
+_LINK_UP = Text("on {host}, as root: ip link set dev {interface} up")
 FIX_UP = Remedy(engine=_LINK_UP, in_place=_LINK_UP)
 FIX_ROUTE = Text(
     "give both nodes addresses of one network in dsk.yaml, or correct the route on {host}: "
-    "ip route get {to}",
-    "请在 dsk.yaml 中为两个节点写同一网络的地址，或修正 {host} 上的路由：ip route get {to}",
+    "ip route get {to}"
 )
 
 

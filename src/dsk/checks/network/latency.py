@@ -12,22 +12,14 @@ from dsk.text import Text
 NAME = "latency"
 MUCH_S = 5e-3
 """There and back. One site has tenths of a millisecond; a busy machine's scheduler adds some."""
-OK = Text("{rtt} there and back at most", "往返最多 {rtt}")
-MEANS = Text(
-    "ZeRO-3 of a 7 B model waits {waits} s a step for packets alone",
-    "7B 模型的 ZeRO-3 每步仅等待数据包就要 {waits} 秒",
-)
-EVERYWHERE = Text("{rtt} there and back between the nodes: {means}", "节点之间往返 {rtt}：{means}")
-NODE = Text(
-    "{rtt} there and back to every other node: {means}",
-    "到其他每个节点往返 {rtt}：{means}",
-)
-PAIR = Text("{rtt} there and back to {peer}: {means}", "到 {peer} 往返 {rtt}：{means}")
+OK = Text("{rtt} there and back at most")
+MEANS = Text("ZeRO-3 of a 7 B model waits {waits} s a step for packets alone")
+EVERYWHERE = Text("{rtt} there and back between the nodes: {means}")
+NODE = Text("{rtt} there and back to every other node: {means}")
+PAIR = Text("{rtt} there and back to {peer}: {means}")
 FIX = Text(
     "are all nodes at one site, and are the addresses in dsk.yaml those of its own network, not of "
-    "a VPN? Otherwise use deepspeed: z2 and a larger gradient_accumulation_steps",
-    "所有节点是否在同一机房？dsk.yaml 中的地址是否为机房内网地址而非 VPN 地址？"
-    "否则请用 deepspeed: z2 并增大 gradient_accumulation_steps",
+    "a VPN? Otherwise use deepspeed: z2 and a larger gradient_accumulation_steps"
 )
 
 

@@ -10,46 +10,28 @@ from dsk.text import Text
 from dsk.wire.measure import Packet
 
 NAME = "mtu"
-OK = Text(
-    "packets of {mtu} bytes reach {count} others whole",
-    "{mtu} 字节的数据包可完整到达其他 {count} 个节点",
-)
+OK = Text("packets of {mtu} bytes reach {count} others whole")
 HOLE = Text(
     "packets of more than {passed} bytes vanish on the way to {peer}, but {interface} sends up to "
-    "{mtu}: connections open, and hang once there is data",
-    "发往 {peer} 的数据包超过 {passed} 字节就会丢失，而 {interface} 会发送最大 {mtu} 字节："
-    "连接能建立，一传数据就卡住",
+    "{mtu}: connections open, and hang once there is data"
 )
 HOLE_OUT = Text(
     "packets of more than {passed} bytes vanish on the way to every other node, but {interface} "
-    "sends up to {mtu}: connections open, and hang once there is data",
-    "发往其他所有节点的数据包超过 {passed} 字节就会丢失，而 {interface} 会发送最大 {mtu} 字节："
-    "连接能建立，一传数据就卡住",
+    "sends up to {mtu}: connections open, and hang once there is data"
 )
 UNEQUAL = Text(
     "{interface} sends packets of up to {mtu} bytes, {peer} takes {passed}: TCP agrees on the "
-    "smaller size, but what sits between them may not",
-    "{interface} 发送最大 {mtu} 字节的数据包，{peer} 只接收 {passed} 字节：TCP 会协商较小的值，"
-    "但中间设备未必如此",
+    "smaller size, but what sits between them may not"
 )
 ADAPTS = Text(
     "packets of more than {passed} bytes do not reach {peer}, {interface} sends up to {mtu}; TCP "
-    "finds out and adapts",
-    "超过 {passed} 字节的数据包到不了 {peer}，而 {interface} 会发送最大 {mtu} 字节；TCP 能自行适应",
+    "finds out and adapts"
 )
-UNSEEN = Text(
-    "no UDP gets through to {peer}, so packet sizes cannot be tried; data over TCP does",
-    "UDP 到不了 {peer}，无法测试数据包大小；TCP 数据可以通过",
-)
-UNSEEN_OPEN = Text(
-    "no UDP gets through to {peer}, so packet sizes cannot be tried",
-    "UDP 到不了 {peer}，无法测试数据包大小",
-)
+UNSEEN = Text("no UDP gets through to {peer}, so packet sizes cannot be tried; data over TCP does")
+UNSEEN_OPEN = Text("no UDP gets through to {peer}, so packet sizes cannot be tried")
 FIX = Text(
     "on every node, as root: ip link set dev {interface} mtu {passed} (and in the network's "
-    "configuration, to keep it), or raise the MTU of what lies between the nodes",
-    "在每个节点上以 root 运行：ip link set dev {interface} mtu {passed}（并写入网络配置以便保留），"
-    "或者调大节点之间设备的 MTU",
+    "configuration, to keep it), or raise the MTU of what lies between the nodes"
 )
 
 

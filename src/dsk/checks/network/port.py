@@ -17,46 +17,19 @@ from dsk.wire.measure import Port, Ports
 
 NAME = "port"
 MASTER = 0
-OK = Text("port {free} is free for the rendezvous", "端口 {free} 可用于会合（rendezvous）")
-JOB = Text(
-    "port {port} is held by job {job} ({holder}): only one job at a time runs in a worker",
-    "端口 {port} 被任务 {job} 占用（{holder}）：一个 worker 同时只能运行一个任务",
-)
+OK = Text("port {free} is free for the rendezvous")
+JOB = Text("port {port} is held by job {job} ({holder}): only one job at a time runs in a worker")
 PROCESS = Text(
-    "port {port} is held by {holder} (process {pid}) in the worker; dsk takes {free} instead",
-    "端口 {port} 被 worker 中的 {holder}（进程 {pid}）占用；dsk 将改用 {free}",
+    "port {port} is held by {holder} (process {pid}) in the worker; dsk takes {free} instead"
 )
-OUTSIDE = Text(
-    "port {port} is held by something outside the worker; dsk takes {free} instead",
-    "端口 {port} 被 worker 之外的程序占用；dsk 将改用 {free}",
-)
-ON_SERVER = Text(
-    "port {port} is held by {holder} outside the worker; dsk takes {free} instead",
-    "端口 {port} 被 worker 之外的 {holder} 占用；dsk 将改用 {free}",
-)
-NONE = Text(
-    "ports {first} to {last} are all taken: no job can start",
-    "端口 {first} 到 {last} 全部被占用：无法启动任务",
-)
-FIX_JOB = Text(
-    "wait for it (dsk logs -f {job}) or end it (dsk stop {job})",
-    "等待其结束（dsk logs -f {job}）或停止它（dsk stop {job}）",
-)
-FIX_PROCESS = Text(
-    "if it is not meant to run: dsk exec --node {host} -- kill {pid}",
-    "若不应运行：dsk exec --node {host} -- kill {pid}",
-)
-FIX_OUTSIDE = Text(
-    "to see which program it is, on {host} as root: ss -ltnp 'sport = :{port}'",
-    "要查看是哪个程序，请在 {host} 上以 root 运行：ss -ltnp 'sport = :{port}'",
-)
-FIX_ON_SERVER = Text(
-    "if it is not meant to run, on {host} as root: kill {pid}",
-    "若不应运行，请在 {host} 上以 root 运行：kill {pid}",
-)
-FIX_NONE = Text(
-    "stop what listens there, on {host}: ss -ltnp", "请在 {host} 上停止占用端口的程序：ss -ltnp"
-)
+OUTSIDE = Text("port {port} is held by something outside the worker; dsk takes {free} instead")
+ON_SERVER = Text("port {port} is held by {holder} outside the worker; dsk takes {free} instead")
+NONE = Text("ports {first} to {last} are all taken: no job can start")
+FIX_JOB = Text("wait for it (dsk logs -f {job}) or end it (dsk stop {job})")
+FIX_PROCESS = Text("if it is not meant to run: dsk exec --node {host} -- kill {pid}")
+FIX_OUTSIDE = Text("to see which program it is, on {host} as root: ss -ltnp 'sport = :{port}'")
+FIX_ON_SERVER = Text("if it is not meant to run, on {host} as root: kill {pid}")
+FIX_NONE = Text("stop what listens there, on {host}: ss -ltnp")
 
 
 @dataclass(frozen=True)

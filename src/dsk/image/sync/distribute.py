@@ -18,8 +18,13 @@ from dsk.servers.progress import NodeDone, Said, Tell, packing
 from dsk.servers.survey import survey, with_engine
 from dsk.survey.server import ServerFacts
 from dsk.survey.values import Image
+from dsk.text import Text
 
 FACTS = (*transfer.FACTS, "proxy", "layers")
+BY_DIGEST = Text(
+    "only its registry can give a node an image by digest: let the node reach it (docker login "
+    "there), or name the image by a tag"
+)
 
 
 def distribute(cluster: Cluster, fleet: Fleet, nodes: Sequence[Node], tell: Tell) -> frozenset[int]:
@@ -101,17 +106,18 @@ def _at_master(cluster: Cluster, server: Server, there: ServerFacts, tell: Tell)
     except UserError:
         if not public.in_a_registry(cluster.image):
             raise
-        tell(Said(f"pulling {cluster.image}", master))
+        tell(Said(Text("pulling {image}").filled(image=cluster.image), master))
         exact = public.resolve(server, cluster, master)
         found = holders.inspect(server, cluster.image)
         if found is None:
             raise DskError(
-                f"{cluster.image} was pulled and is not there", where=str(master)
+                Text("{image} was pulled but is missing").filled(image=cluster.image),
+                where=str(master),
             ) from None
         if unfit := transfer.mismatch(found, cluster.image, there, cluster.devices, str(master)):
             public.remove(server, cluster)
             raise unfit from None
-        tell(NodeDone(master, f"pulled {exact}"))
+        tell(NodeDone(master, Text("pulled {exact}").filled(exact=exact)))
         return AtMaster(found, exact, look(server, cluster, master))
     if source.server is server:
         if text := holders.hint(cluster, source.image):
@@ -136,7 +142,7 @@ def _pull_themselves(
         except DskError as error:
             return error
         holders.compare(server, cluster.image, found.image, str(node), exact)
-        tell(NodeDone(node, f"pulled {exact}"))
+        tell(NodeDone(node, Text("pulled {exact}").filled(exact=exact)))
         return None
 
     refused: Mapping[int, DskError | None] = fleet.each(take, nodes)
@@ -144,11 +150,17 @@ def _pull_themselves(
     for node in _good(fleet, nodes):
         if error := refused[node.index]:
             if holders.by_digest(cluster.image):
-                error.fix = "only its registry can give a node an image by digest: let the node "
-                error.fix += "reach it (docker login there), or name the image by a tag"
+                error.remedy = BY_DIGEST
                 fleet.fail(node, error)
             else:
-                tell(Said(f"does not get {exact} itself: {error.message}", node))
+                tell(
+                    Said(
+                        Text("cannot pull {exact} itself: {why}").filled(
+                            exact=exact, why=error.told
+                        ),
+                        node,
+                    )
+                )
                 left.append(node)
     return left
 
@@ -162,7 +174,13 @@ def _over_the_lan(
     try:
         if error := transfer.to_serve(master, found.image, found.there):
             raise error
-        tell(Said(f"sending {cluster.image} from {master.name} to {names}"))
+        tell(
+            Said(
+                Text("sending {image} from {sender} to {names}").filled(
+                    image=cluster.image, sender=master.name, names=names
+                )
+            )
+        )
         tell(packing(master.name))
         with Registry(fleet.servers[master.index], cluster, found.image) as registry:
             fleet.each(
