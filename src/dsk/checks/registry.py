@@ -45,14 +45,10 @@ def chosen(names: Sequence[str]) -> Sequence[Check]:
     """Those of --only, all where none is named. Raises UserError."""
     known = {check.name: check for check in CHECKS}
     if unknown := [name for name in names if name not in known]:
-        raise UserError(
-            Text("there is no check {unknown}", "没有检查 {unknown}").filled(
-                unknown=", ".join(unknown)
-            ),
-            fix=Text("the checks are: {known}", "可用的检查：{known}").filled(
-                known=", ".join(known)
-            ),
-        )
+        text = Text("there is no check {unknown}", "没有检查 {unknown}")
+        fix = Text("the checks are: {known}", "可用的检查：{known}")
+        listed = ", ".join(known)
+        raise UserError(text.filled(unknown=", ".join(unknown)), fix=fix.filled(known=listed))
     return [check for check in CHECKS if check.name in names or not (names or check.named)]
 
 
