@@ -5,21 +5,19 @@ Two servers with one GPU each, and one with two, as rented containers are (no en
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.gpu import bare
-from tests.gpu.conftest import IMAGE, TREE
+from tests.gpu import clusters
 from tests.image import servers as containers
 from tests.image.servers import TRAIN, Servers
+from tests.training.places import gpu_count
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -38,33 +36,13 @@ sys.stdin.read()
 """
 
 
-def gpus() -> int:
-    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=True)
-    return len(re.findall(r"^GPU \d", listed.stdout, re.M))
-
-
-def running(
-    folder: Path, each: Sequence[Sequence[int]]
-) -> contextlib.AbstractContextManager[Servers]:
-    if TREE is not None:
-        return bare.running(folder, each)
-    options = [
-        [
-            f'--gpus="device={",".join(map(str, own))}"',
-            "--env=NVIDIA_DRIVER_CAPABILITIES=compute,utility",
-        ]
-        for own in each
-    ]
-    return containers.running(folder, IMAGE, options)
-
-
 @pytest.fixture(scope="module", params=[[[0], [1]], [[0, 1]]], ids=["two", "one"])
 def servers(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Servers]:
-    if gpus() < 2:
+    if gpu_count() < 2:
         pytest.skip("one GPU here; these need two")
-    with running(tmp_path_factory.mktemp("servers"), request.param) as made:
+    with clusters.running(tmp_path_factory.mktemp("servers"), request.param) as made:
         containers.set_up(made, [len(own) for own in request.param], RECIPE)
         yield made
 
