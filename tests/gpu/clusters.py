@@ -10,6 +10,16 @@ from tests.gpu import bare
 from tests.gpu.conftest import IMAGE, TREE
 from tests.image import servers as containers
 from tests.image.servers import Servers
+from tests.training.places import gpu_count
+
+
+def two_servers() -> list[list[int]]:
+    """The GPUs of two servers: one each.
+
+    A machine's only GPU is in both. NCCL takes them for two hosts, since their names differ, and so
+    does not refuse two ranks on one GPU.
+    """
+    return [[0], [1 % gpu_count()]]
 
 
 def running(

@@ -1,4 +1,4 @@
-"""Two servers with one GPU each, `dsk launch`: every preset computes what one GPU does without it.
+"""Two servers, a rank on each, `dsk launch`: every preset computes what one GPU does without it.
 
 LoRA and the other splits are compared on one server: test_same_result.py.
 """
@@ -24,7 +24,6 @@ from tests.training.equivalence import (
     difference,
     problems,
 )
-from tests.training.places import gpu_count
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -34,9 +33,7 @@ assert TWO_HOSTS in SPLITS
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
-    if gpu_count() < 2:
-        pytest.skip("one GPU here; these need two")
-    with clusters.running(tmp_path_factory.mktemp("servers"), [[0], [1]]) as made:
+    with clusters.running(tmp_path_factory.mktemp("servers"), clusters.two_servers()) as made:
         set_up(made, [1, 1], RECIPE)
         yield made
 
