@@ -16,7 +16,7 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -38,7 +38,7 @@ from tests.training.equivalence import (  # noqa: E402
     problems,
     train,
 )
-from tests.training.places import Here, InContainer, Place, gpu_count  # noqa: E402
+from tests.training.places import Here, InContainer, Place  # noqa: E402
 from tests.training.runs import Site  # noqa: E402
 
 RANDOM_MODEL = Path(__file__).parent / "inside/random_model.py"
@@ -48,14 +48,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("image", nargs="?", help="the image to train in")
     parser.add_argument("--here", type=Path, help="LLaMA-Factory's tree, for this Python's stack")
-    parser.add_argument("--gpu", action="store_true", help="train on GPUs, one for each rank")
+    parser.add_argument(
+        "--gpu", action="store_true", help="train on NVIDIA GPUs (or one: two ranks share it)"
+    )
     parser.add_argument("--model", choices=CONFIGS, help="random weights of this shape")
     parser.add_argument("--learning-rate", type=float, help="instead of those for the tiny model")
     parser.add_argument("--jobs", type=int, default=1, help="how many runs at a time")
     parser.add_argument("--preset", action="append", choices=PRESETS, help="only this one")
     parser.add_argument("--precision", action="append", choices=PRECISIONS, help="only this one")
     parser.add_argument("--kind", action="append", choices=KINDS, help="only this one")
-    parser.add_argument("--ranks", action="append", type=int, help="only so many ranks")
+    parser.add_argument("--ranks", action="append", type=int, choices=(1, 2), help="only so many")
     parser.add_argument("--curves", type=Path, help="where to write all curves, as JSON")
     options = parser.parse_args()
     if (options.image is None) == (options.here is None):
@@ -67,7 +69,7 @@ def main() -> None:
         options.preset or PRESETS,
         options.kind or KINDS,
         options.precision or PRECISIONS,
-        splits(options.ranks, gpu_count() if options.gpu else None),
+        [split for split in SPLITS if options.ranks is None or split[2] in options.ranks],
     )
     keys = {"learning_rate": options.learning_rate} if options.learning_rate else {}
     with tempfile.TemporaryDirectory() as folder:
@@ -80,16 +82,6 @@ def main() -> None:
     if wrong := problems(curves):
         print("\n".join(f"{case.name}: {why}" for case, why in wrong.items()), file=sys.stderr)
         sys.exit(1)
-
-
-def splits(ranks: Sequence[int] | None, gpus: int | None) -> list[tuple[int, int, int]]:
-    """Those with as many ranks as are asked for and, on GPUs, no more ranks than GPUs."""
-    found = [
-        split
-        for split in SPLITS
-        if (ranks is None or split[2] in ranks) and (gpus is None or split[2] <= gpus)
-    ]
-    return found or sys.exit(f"no split of the batch has {ranks} ranks; there are {gpus} GPUs")
 
 
 def make_model(site: Site, name: str | None) -> None:
