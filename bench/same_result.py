@@ -132,7 +132,14 @@ def _cells(
         max((each.grad_norm for each in differences), default=0.0),
     )
     mark = "" if worst.within(precision) else "**"
-    return f"{mark}{worst.loss:.1e}{mark}", f"{mark}{worst.grad_norm:.1e}{mark}"
+    reported = any(
+        norm is not None
+        for case, curve in row.items()
+        if case.precision == precision
+        for norm in curve.grad_norm
+    )
+    norm = f"{mark}{worst.grad_norm:.1e}{mark}" if reported else "not reported"
+    return f"{mark}{worst.loss:.1e}{mark}", norm
 
 
 def save(path: Path, curves: Mapping[Case, Curve]) -> None:

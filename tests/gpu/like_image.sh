@@ -12,7 +12,8 @@
 #   PARTS/llamafactory
 #   PARTS/debs          this system's packages of the programs that the image has and this machine lacks, with their libraries
 #
-# A file of the system stays as it is, and so does a layout that is there. A machine that is not given back keeps all this.
+# No file of the system is replaced. What is installed stays: meant for a machine that is there for these tests only. Where
+# /etc/dsk is there already, nothing is done.
 set -euo pipefail
 
 parts="$(realpath "$1")"
@@ -24,7 +25,7 @@ trap 'rm -rf "$scratch"' EXIT
 # shellcheck source=stacks/cu128/stack.env
 source "$repository/stacks/$stack/stack.env"
 if [[ -e /etc/dsk/stack.json ]]; then
-    echo "like_image: /etc/dsk is there; nothing is changed"
+    echo "like_image: /etc/dsk/stack.json is there; nothing is done"
     exit
 fi
 
