@@ -6,7 +6,6 @@ import secrets
 import time
 from collections.abc import Mapping
 
-from dsk import __version__
 from dsk.cluster.model import Cluster
 from dsk.recipe import Recipe, cache_env, modelscope_folder
 from dsk.recipe.describe import change_line
@@ -45,7 +44,6 @@ def job_spec(
         output_dir=shared.output_dir,
         needed=_needed(shared),
         env=job_env(cluster),
-        version=__version__,
         launcher=launcher,
         limits=limits,
         hub=_hub(cluster, shared),

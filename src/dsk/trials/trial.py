@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 
-from dsk import __version__
 from dsk.checks.facts import Trial
 from dsk.cluster.model import Cluster, Node
 from dsk.errors import DskError, JobFailed, UserError
@@ -72,7 +71,6 @@ def collectives(cluster: Cluster) -> Make:
             output_dir=str(paths.job_folder(str(cluster.workspace), job)),
             needed=(),
             env=job_env(cluster),
-            version=__version__,
             program=PROGRAM,
         )
 
