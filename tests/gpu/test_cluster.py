@@ -78,6 +78,9 @@ def test_both_launchers_give_the_same_losses(servers: Servers, figures: list[str
     assert direct[-1] < direct[0]
     by_deepspeed = losses(servers.dsk("launch", "--launcher", "deepspeed", "train.yaml"))
     assert by_deepspeed == direct
+    jobs = json.loads(servers.dsk("status", "--json"))["jobs"]
+    told = [(job["step"], job["steps"], round(job["loss"], 3)) for job in jobs]
+    assert told == [(STEPS, STEPS, round(direct[-1], 3))] * 2
     figures.append(f"{len(servers.entering)} servers: loss {direct[0]:.3f} to {direct[-1]:.3f}")
 
 
