@@ -44,5 +44,5 @@ def test_json_is_english(dsk: Dsk) -> None:
 
 
 def test_what_a_command_says_while_it_works(dsk: Dsk) -> None:
-    out = dsk("init", "--in-place", "10.0.0.11:2", **CHINESE).out
+    out = dsk("init", "--in-place", "10.0.0.11:2", code=0, **CHINESE).out
     assert out == "已写入 dsk.yaml；下一步：dsk keys\n"
