@@ -32,10 +32,7 @@ ENGLISH = {
 IN_ENGLISH_ROOMS = ("agent", "hub", "probe", "rank", "supervisor")
 """They run in the workers, and send their messages in English."""
 PRINTED_ENGLISH = {
-    "cli.diagnose",
-    "cli.launch",
     "cli.progress",
-    "cli.render",
 }
 """Modules that print some lines in English."""
 MADE_OF_TEXT = {"of", "Text", "verbatim", "filled", "joined"}

@@ -62,7 +62,7 @@ def command(
     for error in errors:
         show(error)
     if not as_json:
-        echo(f"job {job}")
+        echo(Text("job {job}").filled(job=job))
     _show(diagnosis, {"job": job, "file": None}, language, as_json=as_json)
 
 
@@ -98,7 +98,8 @@ def _show_stopped(status: JobStatus, language: Language, *, as_json: bool) -> No
         known = {"found": True, "id": "stopped", "cause": cause}
         echo_json({"job": status.job, "file": None, **Diagnosis(None).to_json(language), **known})
     else:
-        echo(f"job {status.job}\n{cause}")
+        echo(Text("job {job}").filled(job=status.job))
+        echo(cause)
 
 
 def _show(

@@ -105,7 +105,7 @@ def command(
     stack, note = stack_for(request.cluster.image)
     if dry_run:
         if note:
-            echo(f"note: {note}", err=True)
+            echo(Text("note: {note}").filled(note=note), err=True)
         planned = plan(request, stack.keys)
         if as_json:
             echo_json(dryrun.as_json(planned, note))
@@ -177,9 +177,10 @@ def _announce(planned: Plan, *, as_json: bool) -> None:
 
     if as_json:
         return
-    echo(f"job {planned.spec.job}: {summary(planned.recipe)}")
+    text = Text("job {job}: {summary}")
+    echo(text.filled(job=planned.spec.job, summary=summary(planned.recipe)))
     for notice in planned.recipe.notices:
-        echo(f"note: {notice}")
+        echo(Text("note: {note}").filled(note=notice))
 
 
 def follow(supervisor: Supervisor, shows: Shows, *, explain: bool) -> int:

@@ -46,17 +46,22 @@ def encodes(text: str) -> bool:
     return True
 
 
+def in_words(text: Text) -> str:
+    """In the user's language."""
+    return text.in_language(preferred())
+
+
 def echo(text: str | Text = "", *, err: bool = False, nl: bool = True) -> None:
     """Prints a text in the user's language, or lines as they are; without any control character
     but tabs and, on a terminal, colours. Without `nl` the last one is not ended, as before an
     answer."""
-    said = text.in_language(preferred()) if isinstance(text, Text) else text
+    said = in_words(text) if isinstance(text, Text) else text
     _write(printable(said), sys.stderr if err else sys.stdout, nl=nl)
 
 
 def confirm(question: Text) -> bool:
     """Asks at the terminal; no is the default."""
-    return click.confirm(printable(question.in_language(preferred())), default=False)
+    return click.confirm(printable(in_words(question)), default=False)
 
 
 def draw(text: str) -> None:

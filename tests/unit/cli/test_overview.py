@@ -46,7 +46,7 @@ def test_a_running_job_and_its_nodes() -> None:
     )
     assert first == (
         "  node0 10.0.0.1  heard 1 s ago  "
-        "ranks 0-1 training, rank 2 stopped (SIGSTOP), rank 3 ended, rank 4 starting  "
+        "ranks 0-1 training, rank 2 stopped (SIGSTOP), rank 3 exited, rank 4 starting  "
         "2 GPUs 97-99 % 60-61 of 80 GB 64-71 °C 650 W  "
         "memory 112 of 512 GB, load 12.3, 2000 GB of disk free"
     )
