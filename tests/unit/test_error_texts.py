@@ -31,10 +31,8 @@ ENGLISH = {
 """Modules with errors in English."""
 IN_ENGLISH_ROOMS = ("agent", "hub", "probe", "rank", "supervisor")
 """They run in the workers, and send their messages in English."""
-PRINTED_ENGLISH = {
-    "cli.progress",
-}
-"""Modules that print some lines in English."""
+PRINTED_ENGLISH = {"cli.progress"}
+"""Modules that print words which are the same in Chinese, here MB/s."""
 MADE_OF_TEXT = {"of", "Text", "verbatim", "filled", "joined"}
 PRINTERS = {"echo": 0, "confirm": 0, "say": 0, "Said": 0, "NodeDone": 1}
 """What shows a message, and which argument that is."""
