@@ -130,9 +130,9 @@ def test_a_file_of_a_package_is_found_by_deep(image: Image, tampered: str) -> No
 def test_an_image_that_is_not_dsks(image: Image) -> None:
     base = docker("image", "inspect", image.reference, "--format", "{{json .Config.Labels}}")
     name = json.loads(base.stdout)["org.opencontainers.image.base.name"]
-    assert "it is not dsk's" in verify(name, code=1).stderr
+    assert "it is not an image of dsk" in verify(name, code=1).stderr
 
 
 def test_no_such_image() -> None:
     said = verify("dsk:never-built", code=1).stderr
-    assert "the image dsk:never-built is not there" in said
+    assert "the image dsk:never-built is missing there" in said

@@ -189,7 +189,7 @@ def test_another_image_under_the_same_name(lab: Lab, carried: Cluster) -> None:
     assert "as locked" in carried.dsk("image", "verify", "--host", "0").out
 
     node.remove_image(CARRIED)
-    assert "is not there" in places(carried, code=1)[NODE1]["problem"]
+    assert "is missing there" in places(carried, code=1)[NODE1]["problem"]
 
 
 def test_an_engine_that_is_not_running(lab: Lab, carried: Cluster) -> None:

@@ -120,7 +120,7 @@ def look(server: Server, reference: str, *, cluster: str = "", host: str = "", d
             ),
             where=server.where,
             fix=Text(
-                "it is not an image of dsk, or of another version of dsk: build it again, "
+                "it is not an image of dsk, or another version of dsk built it: build it again, "
                 "or: dsk up"
             ),
         )
