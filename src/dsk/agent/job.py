@@ -16,6 +16,7 @@ from dsk.agent import aftermath, figures, jobfolder, lock, processes, stacks, th
 from dsk.agent.figures import Figures
 from dsk.agent.ranks import Ranks
 from dsk.agent.session import Op
+from dsk.agent.starter import ExecStarter, RankCommand
 from dsk.agent.tail import RankLogs, Reader
 from dsk.wire import paths, session
 from dsk.wire.news import News, RankLines
@@ -38,6 +39,7 @@ class Job:
         self._ranks: Ranks | None = None
         self._logs: RankLogs | None = None
         self._ended = False
+        self._starter = ExecStarter()
         self._starting = threading.Lock()
         self._refuses = False
         self._report: NodeReport | None = None
@@ -86,22 +88,25 @@ class Job:
         """Starts `ranks`, each with `rank`, `argv` and `env`. All or none: raises OSError."""
         self._begin()
         progress = partial(figures.progress, self._job)
-        started = Ranks(self._folder(attempt), self._changed, progress)
+        started = Ranks(self._folder(attempt), self._starter, self._changed, progress)
         self._ranks = started
-        default = threads.default(os.environ, len(ranks))
+        # This agent's own environment is the session's, with the node's network interface.
+        base = {**os.environ, **threads.default(os.environ, len(ranks))}
+        folder = Path(paths.LINKS)
         try:
             for each in ranks:
-                self._start_one(started, {**each, "env": {**default, **each["env"]}})
+                env = {**base, **each["env"]}
+                self._start_one(started, RankCommand(each["rank"], each["argv"], env, folder))
         except OSError:
             self._end()
             raise
 
-    def _start_one(self, ranks: Ranks, rank: Mapping[str, Any]) -> None:
+    def _start_one(self, ranks: Ranks, command: RankCommand) -> None:
         # An end that comes meanwhile finds the rank, or keeps it from being started.
         with self._starting:
             if self._refuses:
                 raise InterruptedError("the job was ended while its ranks were being started")
-            ranks.start(rank["rank"], rank["argv"], rank["env"], folder=Path(paths.LINKS))
+            ranks.start(command)
 
     def _begin(self) -> None:
         self._forget_progress()

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from dsk.agent import memory
 from dsk.agent.output import Line, RankOutput
+from dsk.agent.starter import RankCommand, RankProcess, Starter
 from dsk.wire.news import RankExit
 from dsk.wire.progress import Progress
 
@@ -36,35 +34,26 @@ class Ranks:
     def __init__(
         self,
         folder: Path,
+        starter: Starter,
         changed: threading.Condition,
         progress: Callable[[int], Progress | None],
     ) -> None:
-        """Raises OSError where there can be no `folder`."""
+        """`folder` is that of the ranks' logs. Raises OSError where it cannot be made."""
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        self._starter = starter
         self._progress = progress
         self._changed = changed
-        self._processes: dict[int, subprocess.Popen[bytes]] = {}
+        self._processes: dict[int, RankProcess] = {}
         self._outputs: dict[int, RankOutput] = {}
         self._ended: dict[int, _Ended] = {}
         self._oom_kills = memory.oom_kills()
 
-    def start(
-        self, rank: int, argv: Sequence[str], env: Mapping[str, str], *, folder: Path
-    ) -> None:
-        """`env` is laid over this agent's own environment: the session's, with the node's NIC.
-        Raises OSError."""
-        process = subprocess.Popen(
-            argv,
-            env={**os.environ, **env},
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    def start(self, command: RankCommand) -> None:
+        """Raises OSError where the rank cannot be started."""
+        rank, process = command.rank, self._starter.start(command)
         # A rank is known by its process: whoever asks meanwhile must find the rest of it.
-        self._outputs[rank] = RankOutput(rank, cast("BinaryIO", process.stdout), self._folder)
+        self._outputs[rank] = RankOutput(rank, process.output, self._folder)
         self._processes[rank] = process
         # A thread a rank: its end is known at once, and the order of several as it was.
         threading.Thread(target=self._wait, args=(rank,), daemon=True).start()

@@ -16,6 +16,7 @@ from dsk.agent import ranks
 from dsk.agent.excerpt import Excerpt
 from dsk.agent.output import RankOutput
 from dsk.agent.ranks import Ranks
+from dsk.agent.starter import ExecStarter, RankCommand
 
 LEAVES_A_CHILD = """
 import os, subprocess
@@ -33,7 +34,7 @@ ENDS = "import sys; sys.exit(1)"
 def test_a_rank_that_is_being_started_can_be_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started = Ranks(tmp_path / "logs", threading.Condition(), lambda _: None)
+    started = Ranks(tmp_path / "logs", ExecStarter(), threading.Condition(), lambda _: None)
 
     def asked_meanwhile(*arguments: Any) -> RankOutput:
         assert all(started.lines(rank, 0, 9) == ([], 0) for rank in started.pids())
@@ -41,7 +42,7 @@ def test_a_rank_that_is_being_started_can_be_asked_for(
 
     monkeypatch.setattr(ranks, "RankOutput", asked_meanwhile)
     for rank in (0, 1):
-        started.start(rank, [sys.executable, "-c", ENDS], {}, folder=tmp_path)
+        started.start(RankCommand(rank, [sys.executable, "-c", ENDS], {}, tmp_path))
         assert rank in started.pids()
     deadline = time.monotonic() + 20
     while len(started.exits()) < 2 and time.monotonic() < deadline:
@@ -59,8 +60,8 @@ def test_an_exit_is_told_after_the_last_lines_on_a_machine_that_reads_them_late(
         return feed(excerpt, data, now)
 
     monkeypatch.setattr(Excerpt, "feed", late)
-    started = Ranks(tmp_path / "logs", threading.Condition(), lambda _: None)
-    started.start(0, [sys.executable, "-c", LEAVES_A_CHILD], {}, folder=tmp_path)
+    started = Ranks(tmp_path / "logs", ExecStarter(), threading.Condition(), lambda _: None)
+    started.start(RankCommand(0, [sys.executable, "-c", LEAVES_A_CHILD], {}, tmp_path))
     deadline = time.monotonic() + 20
     while not started.exits() and time.monotonic() < deadline:
         time.sleep(0.01)
