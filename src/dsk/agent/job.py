@@ -18,6 +18,7 @@ from dsk.agent.ranks import Ranks
 from dsk.agent.session import Op
 from dsk.agent.starter import ExecStarter, RankCommand
 from dsk.agent.tail import RankLogs, Reader
+from dsk.agent.warmstart import WarmStarter
 from dsk.wire import paths, session
 from dsk.wire.news import News, RankLines
 from dsk.wire.report import NodeReport
@@ -39,7 +40,7 @@ class Job:
         self._ranks: Ranks | None = None
         self._logs: RankLogs | None = None
         self._ended = False
-        self._starter = ExecStarter()
+        self._starter = WarmStarter(ExecStarter())
         self._starting = threading.Lock()
         self._refuses = False
         self._report: NodeReport | None = None

@@ -53,7 +53,7 @@ class Ranks:
         """Raises OSError where the rank cannot be started."""
         rank, process = command.rank, self._starter.start(command)
         # A rank is known by its process: whoever asks meanwhile must find the rest of it.
-        self._outputs[rank] = RankOutput(rank, process.output, self._folder)
+        self._outputs[rank] = RankOutput(rank, process.output, self._folder, note=process.note)
         self._processes[rank] = process
         # A thread a rank: its end is known at once, and the order of several as it was.
         threading.Thread(target=self._wait, args=(rank,), daemon=True).start()

@@ -22,10 +22,11 @@ class RankCommand:
 
 class RankProcess(ABC):
     """A rank that was started. `pid` is its process, `output` the reading end of the pipe that has
-    both its standard output and its standard error."""
+    both its standard output and its standard error. `note` is for whoever reads that output."""
 
     pid: int
     output: BinaryIO
+    note: str = ""
 
     @abstractmethod
     def wait(self) -> int:
