@@ -204,10 +204,13 @@ RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     --mount=type=bind,source=scripts/image/dsk-supervisor,target=/build/dsk-supervisor \
     --mount=type=bind,source=scripts/image/prove_read_args.py,target=/build/prove/read_args.py \
     --mount=type=bind,source=scripts/prove/ops.py,target=/build/prove/ops.py \
+    --mount=type=bind,from=stack-files,target=/stack \
     /opt/build/bin/uv pip install --python /opt/venv --no-cache --no-index --no-deps /wheels/dsk-*.whl \
     && python /build/compile_pyc.py /opt/venv/lib/python3*/site-packages/dsk \
     && install -m 0755 /build/dsk-agent /build/dsk-supervisor /usr/local/bin/ \
     && install -d -m 1777 /var/lib/dsk/home \
+    && if [ "$DSK_STACK" != none ]; then for list in /stack/warm-*.txt; do \
+        [ ! -e "$list" ] || install -m 0644 "$list" "/etc/dsk/$(basename "$list" .txt)"; done; fi \
     && install -D -m 0644 -t /usr/local/lib/dsk/prove /build/prove/*.py \
     && dsk-agent content-id --files >/etc/dsk/content-files \
     && dsk-agent content-id >/etc/dsk/content-id

@@ -15,7 +15,7 @@ from typing import Any
 
 from dsk.demo.tiny_model import save
 
-WORK = Path("/tmp/work")
+WORK = Path("/tmp/work")  # noqa: S108 - the container's
 LLAMAFACTORY = Path("/opt/llamafactory")
 LIMIT_S = 300
 DATASETS = {

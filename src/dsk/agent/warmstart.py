@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from dsk.agent.starter import RankCommand, RankProcess, Starter
 from dsk.wire import paths
-from dsk.wire.warm import Request, WarmState, decode
+from dsk.wire.warm import VARIABLE, Request, WarmState, decode
 
-VARIABLE = "DSK_WARM"
-"""In a rank's environment: `false` starts it cold (`dsk launch --cold`)."""
 READY_LIMIT_S = 20.0
 """For a warm process that is importing: it is ahead of a rank that would do so itself."""
 ANSWER_LIMIT_S = 5.0
@@ -67,12 +68,11 @@ class WarmStarter(Starter):
             connection.connect(str(self._address))
             data = request.encode()
             sent = socket.send_fds(connection, [data], [writing])
-            connection.sendall(data[sent:])
+            if rest := data[sent:]:  # of nothing it would send nothing, which fails after an answer
+                connection.sendall(rest)
             answer = decode(_line(connection))
-            if "cold" in answer:
-                raise _Refused(str(answer["cold"]))
             connection.settimeout(None)
-            return _Forked(int(answer["pid"]), output, connection)
+            return _Forked(_pid(answer), output, connection)
         except BaseException:
             output.close()
             connection.close()
@@ -83,6 +83,15 @@ class WarmStarter(Starter):
 
 class _Refused(Exception):
     """Why the warm process forks no such rank."""
+
+
+def _pid(answer: Mapping[str, Any]) -> int:
+    """Raises _Refused, and ValueError where it is no answer."""
+    if "cold" in answer:
+        raise _Refused(answer["cold"])
+    if not isinstance(answer.get("pid"), int):
+        raise ValueError(f"not an answer: {answer}")  # noqa: TRY004 - one error type a caller
+    return int(answer["pid"])
 
 
 class _Forked(RankProcess):
@@ -109,6 +118,18 @@ def read_state(path: Path = Path(paths.WARM_STATE)) -> WarmState | None:
         return WarmState.decode(path.read_bytes())
     except (OSError, ValueError):
         return None
+
+
+def look(path: Path = Path(paths.WARM_STATE)) -> WarmState | None:
+    """As read_state, compared with what runs, with its memory."""
+    state = read_state(path)
+    if state is None or state.state == "off":
+        return state
+    try:
+        pages = int(Path(f"/proc/{state.pid}/statm").read_text().split()[1])
+    except OSError:
+        return replace(state, state="gone", reason="it has ended, and is being started again")
+    return replace(state, memory=pages * resource.getpagesize())
 
 
 def _line(connection: socket.socket) -> bytes:

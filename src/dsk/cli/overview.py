@@ -12,6 +12,7 @@ from dsk.jobs.states import LOST, UNREADABLE, JobState, WorkerState
 from dsk.wire.events import FINAL_STATES
 from dsk.wire.report import GpuReport, HostReport, NodeReport, RankReport
 from dsk.wire.status import NodeStatus, UnreadableStatus
+from dsk.wire.warm import WarmState
 
 GB = 1e9
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -39,7 +40,17 @@ def _worker(worker: WorkerState) -> str:
     node = worker.node
     state = f"{worker.state}, {worker.health}" if worker.health else worker.state
     line = f"{node.name}  {node.host}  slots {node.slots}  worker {state}"
+    if worker.warm:
+        line += f"  {_warm(worker.warm)}"
     return f"{line}\n  {worker.problem}" if worker.problem else line
+
+
+def _warm(warm: WarmState) -> str:
+    """How ranks start there."""
+    if warm.state == "off":
+        return f"starts cold: {warm.reason}"
+    memory = "" if warm.memory is None else f", {warm.memory / GB:.1f} GB"
+    return f"warm process {warm.state}{memory}"
 
 
 def _runs(job: JobState) -> bool:

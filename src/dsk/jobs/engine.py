@@ -13,7 +13,7 @@ from dsk.connect import Server, execution, open_server
 from dsk.errors import DskError, JobFailed, Unreachable
 from dsk.jobs import history, master
 from dsk.jobs.follow import events
-from dsk.jobs.runtime import STOP_LIMIT_S, Runtime, Supervisor, out_of_hearing
+from dsk.jobs.runtime import STOP_LIMIT_S, WARM, Runtime, Supervisor, out_of_hearing, warm_state
 from dsk.jobs.states import MISSING, RUNNING, JobState, WorkerState
 from dsk.wire.events import Event, Finished
 from dsk.wire.jobspec import JobSpec
@@ -175,7 +175,9 @@ class EngineRuntime(Runtime):
                 return _with_jobs_on_disk(state, cls(engine, cluster), server)
             health = worker.attrs["State"].get("Health", {}).get("Status")
             jobs = history.states(cls(engine, cluster)) if node == cluster.master else ()
-            return WorkerState(node, RUNNING, health), jobs
+            with asking(str(node)):
+                said = execution.execute(worker, WARM)
+            return WorkerState(node, RUNNING, health, warm=warm_state(said.code, said.stdout)), jobs
 
     def _asking(self) -> AbstractContextManager[None]:
         return asking(str(self.cluster.master))

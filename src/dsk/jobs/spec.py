@@ -7,8 +7,9 @@ import time
 from collections.abc import Mapping
 
 from dsk import __version__
+from dsk.cluster.caches import modelscope_folder, rank_env
 from dsk.cluster.model import Cluster
-from dsk.recipe import Recipe, cache_env, modelscope_folder
+from dsk.recipe import Recipe
 from dsk.recipe.describe import change_line
 from dsk.recipe.model import SHIPPED_DIR
 from dsk.wire.hub import HubNeeds
@@ -44,7 +45,7 @@ def job_spec(
         recipe_local=_text(local),
         output_dir=shared.output_dir,
         needed=_needed(shared),
-        env=job_env(cluster),
+        env=rank_env(cluster),
         version=__version__,
         launcher=launcher,
         limits=limits,
@@ -53,16 +54,11 @@ def job_spec(
     )
 
 
-def job_env(cluster: Cluster) -> dict[str, str]:
-    """What every rank gets: caches in the workspace, and dsk.yaml's `env`, which comes first."""
-    return {**cache_env(str(cluster.workspace)), **cluster.env}
-
-
 def _hub(cluster: Cluster, recipe: Recipe) -> HubNeeds | None:
     if not recipe.repos:
         return None
     values = recipe.values
-    modelscope = modelscope_folder(job_env(cluster)) is not None
+    modelscope = modelscope_folder(rank_env(cluster)) is not None
     token = values.get("ms_hub_token" if modelscope else "hf_hub_token")
     cache_dir = values.get("cache_dir")
     return HubNeeds(

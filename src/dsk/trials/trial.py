@@ -11,12 +11,13 @@ from dataclasses import replace
 
 from dsk import __version__
 from dsk.checks.facts import Trial
+from dsk.cluster.caches import rank_env
 from dsk.cluster.model import Cluster, Node
 from dsk.errors import DskError, JobFailed, UserError
 from dsk.jobs.launch import image_keys
 from dsk.jobs.planning import Request, plan
 from dsk.jobs.runtime import Runtime, Supervisor
-from dsk.jobs.spec import job_env, job_id
+from dsk.jobs.spec import job_id
 from dsk.text import Text
 from dsk.wire import paths
 from dsk.wire.collectives import PROGRAM, Measured, Probe
@@ -71,7 +72,7 @@ def collectives(cluster: Cluster) -> Make:
             recipe_local=recipe,
             output_dir=str(paths.job_folder(str(cluster.workspace), job)),
             needed=(),
-            env=job_env(cluster),
+            env=rank_env(cluster),
             version=__version__,
             program=PROGRAM,
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import pwd
 import signal
 import sys
 import time
@@ -19,7 +20,8 @@ from pathlib import Path
 from dsk.files import write_atomic
 from dsk.warm import cuda, fresh, memory, room, stack
 from dsk.warm.room import Room
-from dsk.warm.server import Rank, Replace, Rules, Server
+from dsk.warm.rules import Rules
+from dsk.warm.server import Rank, Replace, Server
 from dsk.wire import paths
 from dsk.wire.warm import WarmState
 
@@ -32,7 +34,7 @@ RANK_ENV = Path(paths.BUNDLE / "rank_env.json")
 
 def main() -> None:
     if room.VARIABLE not in os.environ:
-        _start({**os.environ, **_of_bundle()})
+        _start({**os.environ, **_of_login(), **_of_bundle()})
     place = Room.here()
     room.leave()
     del sys.path[0]  # `-m` puts the working folder there, which a rank's is not
@@ -59,6 +61,7 @@ def main() -> None:
             fresh.run()
         case Replace(reason=reason, env=env):
             print(f"started again: {reason}", flush=True)
+            _say("importing")
             atexit._run_exitfuncs()  # of imports, such as the removal of a temporary folder
             _start(env)
 
@@ -66,7 +69,18 @@ def main() -> None:
 def _start(env: Mapping[str, str]) -> None:
     """Become a new warm process with `env`, and what a fork's environment needs in addition."""
     argv, env = room.reserve(WORDS, env)
-    os.execve(argv[0], argv, env)
+    os.execve(argv[0], argv, env)  # noqa: S606
+
+
+def _of_login() -> dict[str, str]:
+    """What sshd gives every session (sshd(8)), and so every rank."""
+    user = pwd.getpwuid(os.geteuid())
+    return {
+        "USER": user.pw_name,
+        "LOGNAME": user.pw_name,
+        "HOME": user.pw_dir,
+        "SHELL": user.pw_shell or "/bin/sh",
+    }
 
 
 def _of_bundle() -> dict[str, str]:

@@ -67,9 +67,9 @@ def run() -> NoReturn:
     except (SystemExit, KeyboardInterrupt):
         raise
     except BaseException as error:
-        trace = error.__traceback__
-        # Without this frame: nobody who reads it started a rank by it.
-        sys.excepthook(type(error), error, trace and trace.tb_next)
+        # Without this frame: a rank that started cold has none.
+        trace = error.__traceback__ and error.__traceback__.tb_next
+        sys.excepthook(type(error), error.with_traceback(trace), trace)
         sys.exit(1)
     finally:
         del before

@@ -1,8 +1,9 @@
 """`python -I -S keeper.py CONNECTION RANK`: the parent of one forked rank, which reports its end.
 
 The warm process can be replaced, or die, while ranks run: the keeper does not depend on it. What
-the rank leaves behind becomes a child of the keeper, which ends it once the agent has closed the
-connection: nothing of a rank outlives it. Standard library alone, so that it starts in a moment.
+the rank leaves behind becomes a child of the keeper (`adopt_orphans`), which ends it once the agent
+has closed the connection: nothing of a rank outlives it. Standard library alone, so that it starts
+in a moment.
 """
 
 from __future__ import annotations
@@ -24,8 +25,13 @@ GRACE_S = 2.0
 """For what the rank left behind to end by itself, as Python's resource tracker does."""
 
 
-def main(descriptor: int, rank: int) -> None:
+def adopt_orphans() -> None:
+    """Descendants whose parent ends become children of this process, which may execute another
+    program meanwhile, and not init's. Before the rank is forked: it may end at once."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def main(descriptor: int, rank: int) -> None:
     os.setsid()
     with socket.socket(fileno=descriptor) as connection:
         code = _end_of(rank)

@@ -7,20 +7,19 @@ import os
 import socket
 import struct
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dsk.warm import inherited, keeper
+from dsk.warm import keeper
 from dsk.warm.fresh import tie_to_parent
-from dsk.warm.room import Room
-from dsk.warm.stack import Decisive, Files
+from dsk.warm.rules import Rules
 from dsk.wire import paths
-from dsk.wire.warm import PROGRAM, Request, encode
+from dsk.wire.warm import Request, encode
 
 LOOK_S = 1.0
 REQUEST_LIMIT_S = 5.0
 MOST_BYTES = 4 << 20
-OWN_OUTPUT_FD = "the agent sent no descriptor for the rank's output"
 
 
 @dataclass(frozen=True)
@@ -33,38 +32,28 @@ class Rank:
 
 @dataclass(frozen=True)
 class Replace:
-    """This process is to be replaced by one with `env`, for the `reason`, once the agent that was
-    refused has ended: until then imports would take processor time from its ranks."""
+    """The warm process is to be replaced by one with `env`, for the `reason`. It waits until the
+    `agent` that was refused has ended: imports would take processor time from its ranks."""
 
     reason: str
-    env: dict[str, str]
+    env: Mapping[str, str]
     agent: int
     started: bytes | None
 
     def may_begin(self) -> bool:
-        return _started(self.agent) != self.started or self.started is None
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What a request is compared with. `env` is this process's at its start."""
-
-    decisive: Decisive
-    env: dict[str, str]
-    files: Files
-    room: Room
+        return self.started is None or _started(self.agent) != self.started
 
 
 class Server:
-    def __init__(self, rules: Rules, socket_path: Path = Path(paths.WARM_SOCKET)) -> None:
+    def __init__(self, rules: Rules, path: Path = Path(paths.WARM_SOCKET)) -> None:
         """Raises OSError. An earlier socket there is replaced."""
         self._rules = rules
         self._replace: Replace | None = None
-        socket_path.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         self._listener = socket.socket(socket.AF_UNIX)
         before = os.umask(0o177)
         try:
-            self._listener.bind(str(socket_path))
+            self._listener.bind(str(path))
         finally:
             os.umask(before)
         self._listener.listen(64)
@@ -100,7 +89,7 @@ class Server:
                 connection.sendall(encode({"cold": reason}))
                 return None
             try:
-                return Rank(request, os.dup(output)) if self._fork(connection) else None
+                return Rank(request, os.dup(output)) if _fork(connection) else None
             except BlockingIOError as error:  # too many processes
                 connection.sendall(encode({"cold": f"it cannot be forked: {error.strerror}"}))
                 return None
@@ -108,46 +97,32 @@ class Server:
             os.close(output)
 
     def _refusal(self, request: Request, peer: int) -> str:
-        """Why the rank cannot be forked from this process, "" where it can."""
-        rules = self._rules
+        """Why the rank cannot be forked, "" where it can."""
         if self._replace:
             return f"the warm process is to be replaced: {self._replace.reason}"
-        if request.argv[: len(PROGRAM)] != PROGRAM:
-            return f"only {' '.join(PROGRAM)} can be forked"
-        if names := rules.decisive.differing(rules.env, request.env):
-            others = {n: v for n, v in rules.env.items() if not rules.decisive.of({n: v})}
-            reason = f"the warm process was started with another {', '.join(names)}"
-            wanted = {**others, **rules.decisive.of(request.env)}
-            self._replace = Replace(reason, wanted, peer, _started(peer))
-            return reason
-        if path := rules.files.changed():
-            reason = f"{path} has changed since it was imported"
-            self._replace = Replace(reason, rules.env, peer, _started(peer))
-            return reason
-        if names := inherited.differing(peer):
-            return f"the warm process has another {', '.join(names)} than the job's agent"
-        if not os.access(request.folder, os.X_OK):
-            return f"the working folder {request.folder} cannot be entered"
-        if not rules.room.holds(request.argv, request.env):
-            return "its environment or command line is too long for a fork"
-        return ""
+        refusal = self._rules.refusal(request, peer)
+        if refusal and refusal.env is not None:
+            self._replace = Replace(refusal.reason, refusal.env, peer, _started(peer))
+        return refusal.reason if refusal else ""
 
-    def _fork(self, connection: socket.socket) -> bool:
-        """Whether this is the rank. The process between becomes its keeper."""
-        between = os.fork()
-        if between:
-            return False
-        keeping = os.getpid()
+
+def _fork(connection: socket.socket) -> bool:
+    """Whether this is the rank. The process between becomes its keeper. Raises BlockingIOError."""
+    if os.fork():
+        return False
+    keeping = os.getpid()
+    try:
+        keeper.adopt_orphans()
         rank = os.fork()
         if not rank:
             tie_to_parent(keeping)
             return True
-        try:
-            connection.sendall(encode({"pid": rank}))
-            os.set_inheritable(connection.fileno(), True)
-            words = ["-I", "-S", str(keeper.__file__), str(connection.fileno()), str(rank)]
-            os.execve(sys.executable, [sys.executable, *words], {})
-        finally:
+        connection.sendall(encode({"pid": rank}))
+        os.set_inheritable(connection.fileno(), True)
+        words = ["-I", "-S", str(keeper.__file__), str(connection.fileno()), str(rank)]
+        os.execve(sys.executable, [sys.executable, *words], {})  # noqa: S606
+    finally:
+        if os.getpid() == keeping:
             os._exit(1)  # and with it the rank
 
 
@@ -155,28 +130,25 @@ def _receive(connection: socket.socket) -> tuple[bytes, int]:
     """The request's line, and the descriptor that came with its first byte. Raises ValueError, and
     OSError where it takes too long."""
     data, descriptors, _, _ = socket.recv_fds(connection, 1 << 16, 1)
-    try:
-        if len(descriptors) != 1:
-            raise ValueError(OWN_OUTPUT_FD)
-        while not data.endswith(b"\n"):
+    while descriptors and not data.endswith(b"\n") and len(data) < MOST_BYTES:
+        try:
             more = connection.recv(1 << 16)
-            if not more or len(data) > MOST_BYTES:
-                raise ValueError("an incomplete request")
-            data += more
-    except BaseException:
-        for descriptor in descriptors:
-            os.close(descriptor)
-        raise
+        except OSError:
+            os.close(descriptors[0])
+            raise
+        if not more:
+            break
+        data += more
+    if not descriptors:
+        raise ValueError("it came without a descriptor for the rank's output")
     return data, descriptors[0]
 
 
 def _peer(connection: socket.socket) -> int:
     """The process id at the other end."""
     size = struct.calcsize("3i")
-    found: tuple[int, int, int] = struct.unpack(
-        "3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
-    )
-    return found[0]
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+    return int(struct.unpack("3i", credentials)[0])
 
 
 def _reap() -> None:

@@ -16,6 +16,8 @@ from typing import Any
 from dsk.wire import paths
 from dsk.wire.reading import known
 
+VARIABLE = "DSK_WARM"
+"""In a worker's environment `warm` of dsk.yaml; `false` in a rank's own starts that rank cold."""
 MODULE = "dsk.rank"
 PROGRAM = (str(paths.PYTHON), "-u", "-m", MODULE)
 """How the command line begins of what can be forked."""
@@ -48,7 +50,8 @@ class WarmState:
     """What the warm process says of itself in paths.WARM_STATE.
 
     `state` is "importing", "ready", or "off", with the `reason`. `asked` is `warm` of dsk.yaml.
-    `seconds`: how long the imports took. `pid` is that of the process.
+    `seconds`: how long the imports took. `pid` is that of the process. `memory`, in bytes, is added
+    by `dsk-agent warm`, which is asked about it.
     """
 
     state: str
@@ -56,6 +59,7 @@ class WarmState:
     pid: int
     reason: str = ""
     seconds: float = 0.0
+    memory: int | None = None
 
     def encode(self) -> bytes:
         return json.dumps(asdict(self)).encode()

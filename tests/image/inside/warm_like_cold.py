@@ -1,7 +1,7 @@
 """What a rank sees of itself: started as a program, and twice forked from the warm process.
 
-In: nothing. Out: {"cold": {...}, "warm": [{...}, {...}], "notes": [...]} with what PROBE prints, which
-takes the place of dsk.rank's program in this container.
+In: nothing. Out: {"cold": {...}, "warm": [{...}, {...}], "notes": [...]} with what PROBE prints,
+which takes the place of dsk.rank's program in this container.
 """
 
 import json
@@ -19,7 +19,7 @@ from dsk.wire import paths
 
 READY_LIMIT_S = 300
 FOLDER = Path("/tmp/folder")
-PROBE = '''
+PROBE = """
 import gc, json, multiprocessing, os, random, resource, signal, sys, tempfile, threading
 from multiprocessing import resource_tracker
 
@@ -61,7 +61,8 @@ found = {
     "main_thread": threading.current_thread() is threading.main_thread(),
     "tempdir": tempfile.gettempdir(), "tracker": resource_tracker._resource_tracker._pid,
     "process": multiprocessing.current_process().name, "recursion": sys.getrecursionlimit(),
-    "excepthook": str(sys.excepthook is sys.__excepthook__), "start": multiprocessing.get_start_method(allow_none=True),
+    "excepthook": sys.excepthook is sys.__excepthook__,
+    "start": multiprocessing.get_start_method(allow_none=True),
 }
 import numpy, torch
 found["threads_used"] = [torch.get_num_threads(), torch.get_num_interop_threads()]
@@ -71,14 +72,15 @@ chance = {
     "temporary": os.path.basename(tempfile.mktemp()),
 }
 print(json.dumps({"same": found, "chance": chance}))
-'''
+"""
 
 
 def main() -> None:
     FOLDER.mkdir()
     Path(paths.WARM).mkdir(parents=True)
     (Path(dsk.rank.__file__).parent / "__main__.py").write_text(PROBE)
-    base = {**os.environ, "OMP_NUM_THREADS": "2", "DS_ACCELERATOR": "cpu"}
+    login = {"HOME": "/root", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/bash"}
+    base = {**os.environ, **login, "OMP_NUM_THREADS": "2", "DS_ACCELERATOR": "cpu"}
     with Path("/tmp/warm.log").open("wb") as log:
         warm = subprocess.Popen(
             [str(paths.PYTHON), "-u", "-m", "dsk.warm"],
