@@ -1,20 +1,20 @@
 # `make demo` and `make test` set up all that they need: Docker where there is none (as root on Debian or Ubuntu), the
 # base image where no container registry is reached, the development environment in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo unit test test-full test-gpu lint image image-seed base lab clean lock schema cli-reference venv
+.PHONY: help demo unit test test-full test-gpu lint image image-seed base environment lab clean lock schema cli-reference venv
 
 PYTEST := .venv/bin/pytest -o cache_dir=.cache/pytest
 
 help: ## Show this
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
 
-demo: venv image ## Two nodes on this machine train a tiny model together; no GPU needed
+demo: environment ## Two nodes on this machine train a tiny model together; no GPU needed
 	.venv/bin/dsk demo
 
 unit: venv lint ## Lint, and the unit and command-line tests: no Docker, no root, under 3 minutes
 	$(PYTEST) tests/unit tests/cli -m "not long"
 
-test: venv lint image ## Lint, and all tests but those marked `full`
+test: environment lint ## Lint, and all tests but those marked `full`
 	scripts/engine.sh --lab
 	$(PYTEST) -m "not full and not gpu"
 
@@ -40,6 +40,11 @@ image-seed: ## The worker's image of the second stack, dsk:seed
 base: ## The base image by debootstrap, for where no container registry is reached
 	scripts/engine.sh
 	scripts/base.sh
+
+# The engine first, since both that are then made side by side may install packages of the system.
+environment:
+	scripts/engine.sh
+	$(MAKE) --no-print-directory --jobs 2 venv image
 
 lab: image ## Two hosts on this machine for trying dsk (docs/lab.md); end them with scripts/lab down
 	scripts/engine.sh --lab

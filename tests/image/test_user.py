@@ -86,10 +86,10 @@ def test_what_it_may_not_read_is_said(workers: Workers) -> None:
     (place / "theirs").mkdir(mode=0o700, parents=True)
     (place / "theirs/model").touch()
     script = (
-        "from dsk.agent.needed import missing; from dsk.text import Text\n"
-        "need = [{'path': f'/workspace/models/{name}', 'names': []} for name in ('theirs',"
-        " 'theirs/model', 'none', '')]\n"
-        "print(*(Text.from_raw(raw).in_language('en') for raw in missing(need)), sep='\\n')"
+        "from dsk.agent.needed import missing; from dsk.wire.jobspec import Needed\n"
+        "need = [Needed(f'/workspace/models/{name}') for name in ('theirs', 'theirs/model', 'none',"
+        " '')]\n"
+        "print(*(text.in_language('en') for text in missing(need)), sep='\\n')"
     )
     closed = "uid 1234 may not read /workspace/models/theirs (mode 0700, owner 0:0)"
     assert workers.exec(1, "python", "-c", script).stdout.splitlines() == [

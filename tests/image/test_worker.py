@@ -248,15 +248,17 @@ def agent(workers: Workers, words: str, request: str) -> subprocess.CompletedPro
 
 
 def test_a_jobs_agent_outlives_the_session_that_started_it(workers: Workers) -> None:
-    taken = agent(workers, "--start --job j1", '{"id": 0, "op": "lock"}')
-    assert json.loads(taken.stdout)["result"] == "/run/dsk/jobs/j1"
+    taken = agent(workers, "--start --job j1", '{"id": 0, "op": "take_lock"}')
+    assert json.loads(taken.stdout) == {"id": 0, "result": None}
+    link = ("readlink", "/run/dsk/jobs/j1")
+    assert workers.exec(1, *link).stdout == "/tmp/.dsk/jobs/j1\n"
     holder = ("dsk-agent", "holder")
     assert workers.exec(1, *holder).stdout == "j1\n"
     # Its parent is init, and so is whatever its ranks leave behind its own.
     parent = workers.exec(1, "bash", "-c", "ps -o ppid= -p $(pgrep -f 'dsk.agent daemo[n]')").stdout
     assert parent.split() == ["1"]
     closed = agent(workers, "--job j1", '{"id": 7, "op": "close"}')
-    assert json.loads(closed.stdout) == {"id": 7, "result": 0}
+    assert json.loads(closed.stdout) == {"id": 7, "result": None}
     assert workers.exec(1, *holder).stdout == "\n"
     deadline = time.monotonic() + 10
     while True:  # its socket may be there for a moment more

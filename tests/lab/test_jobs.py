@@ -100,6 +100,9 @@ def test_json_is_one_event_a_line(cluster: Cluster) -> None:
     assert (last["step"], last["steps"]) == (1, 1)
     assert last["loss"] is not None
     assert not [event for event in events if "ending what is left" in event.get("text", "")]
+    [accepted, attempt] = [e for e in events if e["event"] in ("accepted", "attempt")]
+    assert accepted["event"] == "accepted"
+    assert (attempt["number"], attempt["nodes"], attempt["resume_from"]) == (0, [0, 1], None)
 
 
 @pytest.mark.full

@@ -17,7 +17,10 @@ PLACE = "find ~/.dsk -mindepth 2 -maxdepth 2 -path '*/small/*' -printf '%f ' 2>/
 
 # Its lease ends where nobody asks it anything.
 HOLD_LOCK = """
-{ echo '{"id": 1, "op": "lock"}'; while sleep 5; do echo '{"id": 2, "op": "identity"}'; done; } |
+{
+  echo '{"id": 1, "op": "take_lock"}'
+  while sleep 5; do echo '{"id": 2, "op": "identity"}'; done
+} |
   dsk-agent job --start --workspace /workspace/small --job 20261124-1
 """
 GIVE_UP_LOCK = """

@@ -21,6 +21,7 @@ from dsk.bundle import compose
 from dsk.cluster.model import Cluster, Local, Node
 from dsk.plan import direct
 from dsk.wire.jobspec import JobNode, JobSpec, RecipeText
+from dsk.wire.operations import Devices
 
 ROOT = Path(__file__).parents[2]
 FILES = ROOT / "accelerators"
@@ -111,12 +112,12 @@ def test_a_new_kind_is_files_alone(made_up: str) -> None:
     service = yaml.safe_load(compose.compose_file(cluster, NODES[0], config="c"))["services"]
     assert service["worker"]["devices"] == ["/dev/beads0", "/dev/beads1", "/dev/frame"]
     assert service["worker"]["environment"]["DS_ACCELERATOR"] == "abacus"
-    assert identity.accelerators(made_up) == {"count": 2, "problem": ""}
+    assert identity.accelerators(made_up) == Devices(2)
     node = JobNode(0, "10.0.0.11", (0, 1), 2)
     spec = JobSpec(
         job="j", cluster="lab", created=0.0, nodes=(node,), worker_port=2222,
         workspace="/w", accelerator=made_up, recipe_shared=RecipeText("{}"),
-        recipe_local=RecipeText("{}"), output_dir="/w/o", needed=(), env={}, version="0",
+        recipe_local=RecipeText("{}"), output_dir="/w/o", needed=(), env={},
     )  # fmt: skip
     assert direct.contract(spec, node, 0, 0, 29500)["BEADS"] == "0,1"
 

@@ -19,6 +19,8 @@ from dsk.agent import jobfolder, lock, processes
 from dsk.agent.processes import Process
 from dsk.files import write_atomic
 from dsk.wire import paths, session
+from dsk.wire.news import BEFORE_ATTEMPTS
+from dsk.wire.operations import AskNews
 
 STALE_S = 5.0
 """An agent that has not touched its note for so long does not run: it is stopped, waits for a disk
@@ -132,11 +134,11 @@ def _given_up(job: str) -> bool:
 
 
 def _answers(job: str) -> bool:
-    question = {"id": 0, "op": "news", "offsets": [], "exits": 0, "report": 1 << 60, "wait": 0}
+    question = AskNews(BEFORE_ATTEMPTS, offsets=(), exits=0, report=0, wait=0.0)
     with socket.socket(socket.AF_UNIX) as connection, contextlib.suppress(OSError):
         connection.settimeout(ANSWER_S)
         connection.connect(str(paths.agent_socket(job)))
-        connection.sendall(session.encode(question))
+        connection.sendall(session.encode({"id": 0, **question.to_raw()}))
         return bool(connection.recv(1))
     return False
 

@@ -14,8 +14,10 @@ from pathlib import Path
 from dsk import awake
 from dsk.agent import aftermath, processes
 from dsk.agent.job import Job
-from dsk.agent.session import Session, node_ops
+from dsk.agent.node import Node
+from dsk.agent.session import Session
 from dsk.wire import paths
+from dsk.wire.operations import Close
 from dsk.wire.session import LEASE_S
 
 LOOK_S = 0.5
@@ -63,7 +65,7 @@ class Daemon:
         self._lease = lease
         self._name = job
         self._job = Job(workspace, job)
-        self._ops = {**node_ops(workspace, job), **self._job.ops}
+        self._handlers = {**Node(workspace, job).handlers, **self._job.handlers}
         self._heard_at = awake.now()
 
     def serve(self) -> None:
@@ -77,7 +79,7 @@ class Daemon:
             why = f"{type(error).__name__}: {error}"
             raise
         finally:
-            self._job.close()
+            self._job.close(Close())
             if why:
                 aftermath.write_note(self._name, why)
             else:
@@ -109,8 +111,8 @@ class Daemon:
             stack.enter_context(contextlib.suppress(OSError, ValueError))
             requests = stack.enter_context(connection.makefile("rb"))
             out = stack.enter_context(connection.makefile("wb"))
-            # Any op may take long, by a slow disk or driver; the news must not wait for it.
-            Session(self._ops, out, beside=True, heard=self._heard).serve(requests)
+            # Any answer may take long, by a slow disk or driver; the news must not wait for it.
+            Session(self._handlers, out, beside=True, heard=self._heard).serve(requests)
 
     def _heard(self) -> None:
         self._heard_at = awake.now()

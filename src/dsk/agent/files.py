@@ -8,7 +8,6 @@ import stat
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from dsk.digest import sha256
 from dsk.wire.transfer import PARTIAL, Entry, Listing
@@ -18,18 +17,18 @@ OWN = ".dsk"
 """dsk's own folder at the top of a workspace: each node's own, never copied."""
 
 
-def survey(workspace: str, paths: Sequence[str]) -> dict[str, Any]:
-    """A wire Listing of `paths` (relative to the workspace) and all below, links not followed.
+def survey(workspace: str, paths: Sequence[str]) -> Listing:
+    """List `paths` (relative to the workspace) and all below, links not followed.
 
     A path that does not exist is not in it.
     """
-    return _Survey(Path(workspace)).of(paths).to_message()
+    return _Survey(Path(workspace)).of(paths)
 
 
-def digests(workspace: str, paths: Sequence[str]) -> list[str | None]:
+def digests(workspace: str, paths: Sequence[str]) -> tuple[str | None, ...]:
     """SHA-256 of each file in hexadecimal; None where it cannot be read."""
     with ThreadPoolExecutor(min(HASHING_THREADS, os.cpu_count() or 1)) as pool:
-        return list(pool.map(lambda path: _digest(Path(workspace, path)), paths))
+        return tuple(pool.map(lambda path: _digest(Path(workspace, path)), paths))
 
 
 def delete(workspace: str, paths: Sequence[str]) -> int:

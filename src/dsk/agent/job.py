@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import threading
 import time
 import traceback
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from dsk.agent import aftermath, figures, jobfolder, lock, processes, stacks, threads
 from dsk.agent.figures import Figures
 from dsk.agent.ranks import Ranks
-from dsk.agent.session import Op
 from dsk.agent.starter import ExecStarter, RankCommand
 from dsk.agent.tail import RankLogs, Reader
 from dsk.agent.warmstart import WarmStarter
 from dsk.wire import paths, session
-from dsk.wire.news import News, RankLines
+from dsk.wire.news import BEFORE_ATTEMPTS, News, RankLines
+from dsk.wire.operations import (
+    AskNews,
+    Close,
+    EndRanks,
+    RankStack,
+    ReadStacks,
+    StartRanks,
+    TakeLock,
+    WatchRanks,
+)
 from dsk.wire.report import NodeReport
+from dsk.wire.request import Handlers
 
 POLL_S = 0.1
 """Between two looks for new lines while somebody waits for them."""
@@ -30,7 +41,7 @@ MOST_LINES = 500
 
 
 class Job:
-    """`ops` are wire.session's JOB_OPS, each of which may be asked while others are answered."""
+    """`handlers` answer requests of wire.operations, also while others are answered."""
 
     def __init__(self, workspace: str, job: str) -> None:
         self._workspace = workspace
@@ -42,52 +53,53 @@ class Job:
         self._ended = False
         self._starter = WarmStarter(ExecStarter())
         self._starting = threading.Lock()
-        self._refuses = False
-        self._report: NodeReport | None = None
+        self._attempt = BEFORE_ATTEMPTS
+        self._refused = BEFORE_ATTEMPTS
+        """Ranks of this attempt, and of those before it, are no longer started."""
+        self._report: tuple[int, NodeReport] | None = None
         self._closing = threading.Lock()
         self.closed = threading.Event()
         self._figures = Figures(workspace, self.closed)
-        self.ops: Mapping[str, Op] = {
-            "lock": self._take_lock,
-            "watch": self._watch,
-            "start": self._start,
-            "news": self._news,
-            "stacks": lambda: stacks.stacks(self._pids()),
-            "end": self._end,
-            "close": self.close,
+        self.handlers: Handlers = {
+            TakeLock: self.take_lock,
+            StartRanks: self.start_ranks,
+            WatchRanks: self.watch_ranks,
+            AskNews: self.news,
+            ReadStacks: self.read_stacks,
+            EndRanks: self.end_ranks,
+            Close: self.close,
         }
         threading.Thread(target=self._look, daemon=True).start()
 
-    def close(self) -> int:
-        """Ends what the job has in this worker and gives up the lock; how many would not end."""
+    def close(self, _: Close) -> None:
+        """Ends what the job has in this worker, and gives up the lock."""
         with self._closing:
             if self.closed.is_set():
-                return 0
-            left = self._end() if self._lock else 0
+                return
             if self._lock:
+                self._end(sys.maxsize)
                 jobfolder.unlink(self._job)
                 self._forget_progress()
                 self._lock.close()
             self.closed.set()
-            return left
 
-    def _take_lock(self) -> str:
+    def take_lock(self, _: TakeLock) -> None:
         try:
             self._lock = lock.take(self._job)
         except lock.Busy as busy:
             if not aftermath.take_over(busy.holder):
                 raise
             self._lock = lock.take(self._job)
-        return str(jobfolder.link(self._workspace, self._job))
+        jobfolder.link(self._workspace, self._job)
 
-    def _watch(self, attempt: int) -> None:
-        """The ranks will be started by somebody else, who lets them write into files here."""
-        self._begin()
-        self._logs = RankLogs(self._folder(attempt))
+    def watch_ranks(self, asked: WatchRanks) -> None:
+        self._begin(asked.attempt)
+        self._logs = RankLogs(self._folder(asked.attempt))
 
-    def _start(self, attempt: int, ranks: list[dict[str, Any]]) -> None:
-        """Starts `ranks`, each with `rank`, `argv` and `env`. All or none: raises OSError."""
-        self._begin()
+    def start_ranks(self, asked: StartRanks) -> None:
+        """All or none: raises OSError."""
+        attempt, ranks = asked.attempt, asked.ranks
+        self._begin(attempt)
         progress = partial(figures.progress, self._job)
         started = Ranks(self._folder(attempt), self._starter, self._changed, progress)
         self._ranks = started
@@ -96,24 +108,27 @@ class Job:
         folder = Path(paths.LINKS)
         try:
             for each in ranks:
-                env = {**base, **each["env"]}
-                self._start_one(started, RankCommand(each["rank"], each["argv"], env, folder))
+                command = RankCommand(each.rank, each.argv, {**base, **each.env}, folder)
+                self._start_one(started, attempt, command)
         except OSError:
-            self._end()
+            self._end(attempt)
             raise
 
-    def _start_one(self, ranks: Ranks, command: RankCommand) -> None:
+    def _start_one(self, ranks: Ranks, attempt: int, command: RankCommand) -> None:
         # An end that comes meanwhile finds the rank, or keeps it from being started.
         with self._starting:
-            if self._refuses:
+            if attempt <= self._refused:
                 raise InterruptedError("the job was ended while its ranks were being started")
             ranks.start(command)
 
-    def _begin(self) -> None:
+    def _begin(self, attempt: int) -> None:
         self._forget_progress()
         Path(paths.PROGRESS, self._job).mkdir(parents=True, exist_ok=True)
-        self._ranks, self._logs, self._ended = None, None, False
-        self._refuses = False
+        with self._changed:
+            self._ranks, self._logs, self._ended = None, None, False
+            self._attempt = attempt
+            # Whoever waits for news of the attempt before this one asks for this one's.
+            self._changed.notify_all()
 
     def _forget_progress(self) -> None:
         shutil.rmtree(Path(paths.PROGRESS, self._job), ignore_errors=True)
@@ -121,28 +136,25 @@ class Job:
     def _folder(self, attempt: int) -> Path:
         return Path(paths.rank_logs(paths.job_link(self._job), attempt))
 
-    def _news(
-        self, offsets: list[tuple[int, int]], exits: int, report: int, wait: float
-    ) -> dict[str, Any]:
-        """A wire News: lines from `offsets` (pairs of rank and offset; 0 where a rank is not
-        named), exits where there are more than the `exits` known already, a report with a higher
-        number than `report`. Waits up to `wait` seconds for any of it."""
-        deadline = time.monotonic() + wait
-        known = dict(offsets)
+    def news(self, asked: AskNews) -> News:
+        """Waits for news as long as was asked, but not where a later attempt has begun."""
+        deadline = time.monotonic() + asked.wait
         with self._changed:
             while True:
-                news = self._since(known, exits, report)
-                if news.lines or news.exits or news.report or time.monotonic() >= deadline:
-                    return news.to_raw()
+                news = self._since(asked)
+                if news != News() or asked.attempt < self._attempt or time.monotonic() >= deadline:
+                    return news
                 self._changed.wait(POLL_S)
 
-    def _since(self, known: Mapping[int, int], exits: int, report: int) -> News:
+    def _since(self, asked: AskNews) -> News:
+        if asked.attempt != self._attempt:
+            return News()
         told = self._ranks.exits() if self._ranks else ()
-        newest = self._report
+        of, newest = self._report or (BEFORE_ATTEMPTS, None)
         return News(
-            tuple(self._lines(known)),
-            told if len(told) > exits else (),
-            newest if newest and newest.number > report else None,
+            tuple(self._lines(dict(asked.offsets))),
+            told if len(told) > asked.exits else (),
+            newest if newest and newest.number > asked.report and of == asked.attempt else None,
         )
 
     def _lines(self, known: Mapping[int, int]) -> list[RankLines]:
@@ -161,6 +173,9 @@ class Job:
             return self._logs.readers(last=self._ended)
         return {}
 
+    def read_stacks(self, _: ReadStacks) -> tuple[RankStack, ...]:
+        return stacks.stacks(self._pids())
+
     def _pids(self) -> dict[int, int | None]:
         if self._ranks:
             return self._ranks.pids()
@@ -170,6 +185,7 @@ class Job:
         number = 0
         while not self.closed.wait(session.NEWS_WAIT_S):
             number += 1
+            attempt = self._attempt
             try:
                 report = self._figures.report(number, self._job, self._pids())
             except Exception:
@@ -177,13 +193,17 @@ class Job:
                 traceback.print_exc()
                 continue
             with self._changed:
-                self._report = report
+                self._report = (attempt, report)
                 self._changed.notify_all()
 
-    def _end(self) -> int:
-        """Ends the job's processes; how many would not end."""
+    def end_ranks(self, asked: EndRanks) -> int:
+        return self._end(asked.attempt)
+
+    def _end(self, attempt: int) -> int:
+        """Ends the job's processes; how many would not end. No rank of this attempt, or of an
+        earlier one, is started after that."""
         with self._starting:
-            self._refuses = True
+            self._refused = max(self._refused, attempt)
         left = processes.end(lambda: processes.of_job(self._job) | processes.descendants())
         self._ended = True
         return left

@@ -50,12 +50,11 @@ def put(workspace: str, job: str, name: str, text: str) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def changed(workspace: str, job: str, files: Mapping[str, str]) -> list[str]:
+def changed(workspace: str, job: str, files: Mapping[str, str]) -> tuple[str, ...]:
     """Paths of those of the job's `files` that do not have that SHA-256 any more."""
     folder = Path(paths.job_folder(workspace, job))
-    return [
-        str(folder / name) for name, sha256 in files.items() if _sha256(folder / name) != sha256
-    ]
+    changed = (name for name, sha256 in files.items() if _sha256(folder / name) != sha256)
+    return tuple(str(folder / name) for name in changed)
 
 
 def _sha256(path: Path) -> str | None:

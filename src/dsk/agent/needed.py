@@ -6,11 +6,10 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from dsk.text import Text
+from dsk.wire.jobspec import Needed
 
 ABSENT = Text("{path} does not exist", "{path} 不存在")
 UNREADABLE = Text("{path} cannot be read: {why}", "{path} 无法读取：{why}")
@@ -27,17 +26,16 @@ WITHOUT_FILE = Text(
 )
 
 
-def missing(needed: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One sentence for each thing that is not there, as Text.from_raw reads it; the arguments are
-    wire `Needed` as JSON."""
+def missing(needed: Sequence[Needed]) -> tuple[Text, ...]:
+    """One sentence for each thing that is not there."""
     problems: list[Text] = []
     for need in needed:
-        path = Path(need["path"])
-        if need["names"]:
-            problems += _missing_datasets(path, need["names"])
+        path = Path(need.path)
+        if need.names:
+            problems += _missing_datasets(path, need.names)
         elif problem := _problem(path, ABSENT):
             problems.append(problem)
-    return [asdict(problem) for problem in problems]
+    return tuple(problems)
 
 
 def _problem(path: Path, absent: Text) -> Text | None:

@@ -34,7 +34,8 @@ def _is_free(port: int, host: str) -> bool:
 
 
 def reserve_port(host: str) -> int:
-    """A port as of `free_port` that no other job on this node gets while this process lives.
+    """A port as of `free_port` that no other job on this node gets while this process lives, or
+    until it reserves another one, for the next attempt.
 
     Rank 0 binds it many seconds later: until then, a job of another cluster on the same server
     would find it free too. Raises OSError if there is none.
@@ -49,6 +50,9 @@ def reserve_port(host: str) -> int:
             continue
         if _is_free(port, host):
             _reserved.append(mark)
+            for earlier in _reserved[:-1]:
+                earlier.close()
+                _reserved.remove(earlier)
             return port
         mark.close()
     raise OSError(NONE)

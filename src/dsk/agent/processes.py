@@ -18,6 +18,9 @@ PROC = Path("/proc")
 JOB_VARIABLE = "DSK_JOB"
 RANK_VARIABLE = "RANK"
 PR_SET_CHILD_SUBREAPER = 36
+GRACE_S = 3.0
+"""From SIGTERM to SIGKILL."""
+END_LIMIT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,9 @@ def ranks_of_job(job: str) -> dict[int, int]:
     return {rank: pid for pid, rank in ranks.items() if ranks.get(everything[pid].parent) != rank}
 
 
-def end(find: Callable[[], Iterable[Process]], *, grace: float = 3.0, limit: float = 10.0) -> int:
+def end(
+    find: Callable[[], Iterable[Process]], *, grace: float = GRACE_S, limit: float = END_LIMIT_S
+) -> int:
     """Ends what `find` finds: SIGTERM, after `grace` seconds SIGKILL, and whatever was started
     meanwhile. Returns how many were still there after `limit` seconds (0: all ended)."""
     begin = time.monotonic()
@@ -125,7 +130,7 @@ def end(find: Callable[[], Iterable[Process]], *, grace: float = 3.0, limit: flo
     return 0
 
 
-def end_job(job: str, *, grace: float = 3.0, limit: float = 10.0) -> int:
+def end_job(job: str, *, grace: float = GRACE_S, limit: float = END_LIMIT_S) -> int:
     """`end` for all that carry the job's label."""
     return end(lambda: of_job(job), grace=grace, limit=limit)
 

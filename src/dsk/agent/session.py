@@ -5,39 +5,13 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import IO, Any
 
-from dsk.agent import aftermath, checkpoints, files, jobfolder, lock, ports
-from dsk.agent.identity import accelerators, identity
-from dsk.agent.needed import missing
+from dsk.agent import aftermath, lock
+from dsk.agent.node import Node
 from dsk.wire import session
-
-Op = Callable[..., Any]
-
-
-def node_ops(workspace: str, job: str) -> dict[str, Op]:
-    """What is asked of a node whether or not ranks of the job run there."""
-    return {
-        "identity": lambda: identity(workspace),
-        "accelerators": accelerators,
-        "put": lambda name, text: jobfolder.put(workspace, job, name, text),
-        "changed": lambda files: jobfolder.changed(workspace, job, files),
-        "marker": lambda name, action: _marker(workspace, name, action),
-        "missing": missing,
-        "checkpoints": checkpoints.saved,
-        "free_port": ports.reserve_port,
-        "survey": lambda paths: files.survey(workspace, paths),
-        "digests": lambda paths: files.digests(workspace, paths),
-        "delete": lambda paths: files.delete(workspace, paths),
-    }
-
-
-def _marker(workspace: str, name: str, action: str) -> bool:
-    if action == "remove":
-        jobfolder.remove_marker(workspace, name)
-        return True
-    return jobfolder.marker(workspace, name, make=action == "make")
+from dsk.wire.request import Handlers, by_op, plain, read_request
 
 
 class Session:
@@ -46,13 +20,14 @@ class Session:
 
     def __init__(
         self,
-        ops: Mapping[str, Op],
+        handlers: Handlers,
         out: IO[bytes],
         *,
         beside: bool = False,
         heard: Callable[[], None] = lambda: None,
     ) -> None:
-        self._ops = ops
+        self._handlers = handlers
+        self._by_op = by_op(handlers)
         self._out = out
         self._beside = beside
         self._heard = heard
@@ -60,9 +35,9 @@ class Session:
 
     def serve(self, requests: IO[bytes]) -> None:
         """Until the other end sends no more and has its answers. `heard` is called for each
-        request."""
+        request. Raises ValueError where one is no message."""
         late: list[threading.Thread] = []
-        for line in requests:
+        for line in session.lines(requests):
             self._heard()
             request = session.decode(line)
             if self._beside:
@@ -85,7 +60,7 @@ class Session:
         number, op = request.pop("id"), request.pop("op")
         message: dict[str, Any] = {"id": number}
         try:
-            message["result"] = self._ops[op](**request)
+            message["result"] = self._result(op, request)
         except lock.Busy as busy:
             message |= {"error": str(busy), "busy": busy.holder}
         except aftermath.Stuck as stuck:
@@ -96,7 +71,13 @@ class Session:
             self._out.write(session.encode(message))
             self._out.flush()
 
+    def _result(self, op: str, raw: dict[str, Any]) -> Any:
+        kind = self._by_op.get(op)
+        if kind is None:
+            raise ValueError(f"this agent has no operation {op!r}")
+        return plain(self._handlers[kind](read_request(kind, raw)))
+
 
 def serve(workspace: str, job: str) -> None:
     """`dsk-agent session`: nothing outlives the connection."""
-    Session(node_ops(workspace, job), sys.stdout.buffer).serve(sys.stdin.buffer)
+    Session(Node(workspace, job).handlers, sys.stdout.buffer).serve(sys.stdin.buffer)

@@ -7,27 +7,26 @@ import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from dsk.agent import processes
+from dsk.wire.operations import RankStack
 
 LIMIT_S = 8.0
 PY_SPY = Path(sys.executable).with_name("py-spy")
 
 
-def stacks(pids: Mapping[int, int | None]) -> list[dict[str, Any]]:
-    """For each living rank `rank`, `state` (proc(5)) and `text`: all threads' stacks, or why there
-    are none."""
+def stacks(pids: Mapping[int, int | None]) -> tuple[RankStack, ...]:
+    """All threads' stacks of each living rank, or why there are none."""
     alive = {rank: pid for rank, pid in pids.items() if pid and processes.stat(pid)}
     if not alive:
-        return []
+        return ()
     with ThreadPoolExecutor(len(alive)) as pool:
-        return list(pool.map(lambda rank: _stack(rank, alive[rank]), sorted(alive)))
+        return tuple(pool.map(lambda rank: _stack(rank, alive[rank]), sorted(alive)))
 
 
-def _stack(rank: int, pid: int) -> dict[str, Any]:
+def _stack(rank: int, pid: int) -> RankStack:
     found = processes.stat(pid)
-    return {"rank": rank, "state": found.state if found else None, "text": _dump(pid)}
+    return RankStack(rank, found.state if found else None, _dump(pid))
 
 
 def _dump(pid: int) -> str:

@@ -6,7 +6,7 @@ import json
 
 from dsk.bundle import accounts, compose, deepspeed, ssh
 from dsk.bundle.model import Bundle, BundleFile, Keys, digest
-from dsk.cluster.caches import rank_env
+from dsk.cluster.caches import job_env
 from dsk.cluster.model import Cluster, Node
 
 
@@ -19,7 +19,7 @@ def _node(cluster: Cluster, node: Node, keys: Keys) -> Bundle:
     texts = {
         "hostfile": deepspeed.hostfile(cluster),
         "deepspeed_env": deepspeed.deepspeed_env(cluster.env),
-        "rank_env.json": json.dumps(rank_env(cluster)),
+        "job_env.json": json.dumps(job_env(cluster)),
         "ssh/host_ed25519_key": keys.hosts[node.index].private,
         "ssh/authorized_keys": ssh.authorized_keys(cluster, keys),
     }

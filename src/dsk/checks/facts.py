@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
 from typing import Any, Literal
 
 from dsk.cluster.model import Cluster
@@ -268,7 +269,10 @@ class Trial:
 class Facts:
     """Everything that was measured, by node index. `unreachable` are the servers that did not
     answer, `silent` the workers that run and did not; `untried`: why trials came to no end.
-    `missing` says of each measurement why there is none: of a node, or under None of all."""
+    `missing` says of each measurement why there is none: of a node, or under None of all.
+
+    The mappings are copied: what the measurement writes later does not change the facts.
+    """
 
     cluster: Cluster
     servers: Mapping[int, ServerFacts] = field(default_factory=dict)
@@ -282,3 +286,13 @@ class Facts:
     smoke: tuple[Trial, ...] = ()
     untried: Mapping[Need, DskError] = field(default_factory=dict)
     missing: Mapping[Need, Mapping[int | None, Text]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            object.__setattr__(self, each.name, _frozen(getattr(self, each.name)))
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return MappingProxyType({key: _frozen(each) for key, each in value.items()})
+    return value

@@ -35,8 +35,6 @@ ANSWERS = {
     "stop": ("s", "stop", "停", "停止"),
     "detach": ("d", "detach", "后台", "转到后台", "分离"),
 }
-PHASES_UNTIL_CHECKED = 2
-"""The first is that of connecting to the workers and looking at them."""
 
 
 @click.command()
@@ -161,12 +159,12 @@ def _passes_its_checks(supervisor: Supervisor) -> bool:
     knows it from then on. Whoever does not want to wait, or not any longer, takes it for so."""
     from dsk.connect.listening import listen
     from dsk.jobs.history import STARTS_WITHIN_S
-    from dsk.wire.events import Finished, Phase
+    from dsk.wire.events import Accepted, Finished
 
     heard = listen(supervisor.events())
     deadline = time.monotonic() + STARTS_WITHIN_S
-    phases = 0
-    while phases < PHASES_UNTIL_CHECKED:
+    event = None
+    while not isinstance(event, Accepted):
         try:
             event = heard.get(timeout=max(0.0, deadline - time.monotonic()))
         except (Empty, KeyboardInterrupt):
@@ -176,7 +174,6 @@ def _passes_its_checks(supervisor: Supervisor) -> bool:
             raise event
         if event is None or isinstance(event, Finished):
             return False
-        phases += isinstance(event, Phase)
     return True
 
 
@@ -208,7 +205,7 @@ def follow(supervisor: Supervisor, shows: Shows, *, explain: bool) -> int:
                 finished = show_all(heard, shows)
         except KeyboardInterrupt:
             if not stopping and _wants_to_detach():
-                shows.show(Notice(time.time(), DETACHED.format(job=supervisor.job)))
+                shows.show(Notice(time.time(), "detached", DETACHED.format(job=supervisor.job)))
                 shows.close()
                 return 0
             stopping = True

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from dsk.cli.fold import numbers
 from dsk.jobs.overview import Overview
-from dsk.jobs.states import LOST, UNREADABLE, JobState, WorkerState
+from dsk.jobs.states import LOST, NO_RESULT, JobState, WorkerState
 from dsk.wire.events import FINAL_STATES
 from dsk.wire.report import GpuReport, HostReport, NodeReport, RankReport
 from dsk.wire.status import NodeStatus, UnreadableStatus
@@ -54,7 +54,7 @@ def _warm(warm: WarmState) -> str:
 
 
 def _runs(job: JobState) -> bool:
-    return job.state not in (*FINAL_STATES, LOST, UNREADABLE)
+    return job.state not in (*FINAL_STATES, *NO_RESULT)
 
 
 def _job(job: JobState) -> list[str]:

@@ -13,7 +13,7 @@ from dsk.cli.controls import coloured
 from dsk.cli.fold import Fold, Folded, numbers
 from dsk.cli.printing import draw, draws, echo
 from dsk.cli.progress import LINE_EVERY_S
-from dsk.wire.events import Event, Exited, Output, Step
+from dsk.wire.events import Accepted, Attempt, Event, Exited, Output, Step
 
 BAR_LASTS_S = 30.0
 BAR_END = "%|"
@@ -46,8 +46,8 @@ class Screen:
             self._clock = event.at
         self._heard = time.monotonic()
         event = replace(event, at=self._at)
-        if isinstance(event, Step | Exited):
-            return  # the ranks' own lines and the failure say the same to people
+        if isinstance(event, Step | Exited | Accepted | Attempt):
+            return  # the ranks' own lines, the phases and the failure say the same to people
         if isinstance(event, Output) and event.rank is not None:
             self._show_rank(event, event.rank)
             return

@@ -21,7 +21,7 @@ def cache_env(workspace: str) -> dict[str, str]:
     }
 
 
-def rank_env(cluster: Cluster) -> dict[str, str]:
+def job_env(cluster: Cluster) -> dict[str, str]:
     """What every rank gets: caches in the workspace; dsk.yaml's `env` takes precedence."""
     return {**cache_env(str(cluster.workspace)), **cluster.env}
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from dsk.wire.events import Event, Notice, decode
 from dsk.wire.position import Position
+from dsk.wire.tagged import UnknownKind
 
 
 def lines(chunks: Iterable[bytes], *, unfinished: bool = True) -> Iterator[str]:
@@ -27,8 +28,10 @@ def events(chunks: Iterable[bytes], bookmark: Bookmark | None = None) -> Iterato
             continue
         try:
             yield decode(line)
+        except UnknownKind:
+            continue  # a later version's
         except ValueError:
-            yield Notice(0.0, line)
+            yield Notice(0.0, "unparsed", line)
 
 
 class Bookmark:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
@@ -18,7 +17,7 @@ from dsk.jobs.runtime import Runtime, Supervisor, out_of_hearing
 from dsk.jobs.states import LOST, UNREADABLE, JobState
 from dsk.jobs.wanted import Since
 from dsk.wire import paths
-from dsk.wire.events import FINAL_STATES, Event, Finished, Notice, Phase
+from dsk.wire.events import FINAL_STATES, Event, Finished, Notice, NoticeKind, Phase
 from dsk.wire.position import ASKED_FOR
 from dsk.wire.reading import read
 from dsk.wire.status import JobStatus, UnreadableStatus
@@ -26,8 +25,8 @@ from dsk.wire.status import JobStatus, UnreadableStatus
 STARTS_WITHIN_S = 60.0
 """From a job's start until its folder is there."""
 LOOK_S = 0.5
-OF_A_NODE = re.compile(r"node\d+ \(")
-"""How a supervisor begins what it says of one node; its other notices are of its own disk."""
+LEFT_OVER: tuple[NoticeKind, ...] = ("left_over", "untyped")
+"""An older supervisor does not say what a notice is about: of that, all that it said counts."""
 
 
 def statuses(runtime: Runtime) -> list[JobStatus]:
@@ -184,7 +183,7 @@ def left_over(runtime: Runtime, job: str, since: Since) -> list[str]:
     for event in replay(runtime, job, since=since):
         if isinstance(event, Phase):
             left.clear()
-        elif isinstance(event, Notice) and OF_A_NODE.match(event.text):
+        elif isinstance(event, Notice) and event.kind in LEFT_OVER:
             left.append(event.text)
         elif isinstance(event, Finished):
             return left

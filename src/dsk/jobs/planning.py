@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from dsk.cluster.caches import modelscope_folder, rank_env
+from dsk.cluster.caches import modelscope_folder, job_env
 from dsk.cluster.model import Cluster
 from dsk.cluster.selection import select
 from dsk.jobs.spec import job_id, job_spec
@@ -60,7 +60,7 @@ def plan(
             shared_workspace=shared,
             exists=exists,
             read=read,
-            modelscope=modelscope_folder(rank_env(cluster)),
+            modelscope=modelscope_folder(job_env(cluster)),
         )
         refusals = stack_for(cluster.image)[0].refusals
         return resolve(request.train_file, request.overrides, site, known, refusals)

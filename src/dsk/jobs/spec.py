@@ -6,8 +6,7 @@ import secrets
 import time
 from collections.abc import Mapping
 
-from dsk import __version__
-from dsk.cluster.caches import modelscope_folder, rank_env
+from dsk.cluster.caches import job_env, modelscope_folder
 from dsk.cluster.model import Cluster
 from dsk.recipe import Recipe
 from dsk.recipe.describe import change_line
@@ -45,8 +44,7 @@ def job_spec(
         recipe_local=_text(local),
         output_dir=shared.output_dir,
         needed=_needed(shared),
-        env=rank_env(cluster),
-        version=__version__,
+        env=job_env(cluster),
         launcher=launcher,
         limits=limits,
         hub=_hub(cluster, shared),
@@ -58,7 +56,7 @@ def _hub(cluster: Cluster, recipe: Recipe) -> HubNeeds | None:
     if not recipe.repos:
         return None
     values = recipe.values
-    modelscope = modelscope_folder(rank_env(cluster)) is not None
+    modelscope = modelscope_folder(job_env(cluster)) is not None
     token = values.get("ms_hub_token" if modelscope else "hf_hub_token")
     cache_dir = values.get("cache_dir")
     return HubNeeds(

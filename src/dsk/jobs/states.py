@@ -10,6 +10,8 @@ from dsk.wire.warm import WarmState
 
 RUNNING, MISSING, UNREACHABLE, LOST = "running", "missing", "unreachable", "lost"
 UNREADABLE = "unreadable"
+NO_RESULT = (LOST, UNREADABLE)
+"""States of jobs that their supervisors do not know: no result was written, or cannot be read."""
 STOPPED = "stopped"
 
 

@@ -5,35 +5,24 @@ Read in DeepSpeed 0.19.8: launcher/launch.py, accelerator/*_accelerator.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 from dsk.accelerators import accelerator
 from dsk.plan import deepspeed
 from dsk.wire import paths
 from dsk.wire.jobspec import JobNode, JobSpec
+from dsk.wire.operations import RankSpec
 
 
-@dataclass(frozen=True)
-class RankPlan:
-    """`env` holds the job's own variables too, and so perhaps secrets."""
-
-    rank: int
-    argv: tuple[str, ...]
-    env: Mapping[str, str]
-
-
-def ranks_of(spec: JobSpec, node: JobNode, *, master_port: int) -> list[RankPlan]:
+def ranks_of(spec: JobSpec, node: JobNode, *, master_port: int) -> tuple[RankSpec, ...]:
     """The ranks of one node."""
     own = deepspeed.rank_env(spec)
-    plans = []
+    ranks = []
     for rank in deepspeed.global_ranks(spec.nodes, node.host):
         # As launch.py counts: where an earlier node has another number of slots, a node's first
         # rank need not be its local rank 0.
         local = rank % len(node.slots)
         env = {**own, **contract(spec, node, rank, local, master_port)}
-        plans.append(RankPlan(rank, tuple(argv(spec, local)), env))
-    return plans
+        ranks.append(RankSpec(rank, tuple(argv(spec, local)), env))
+    return tuple(ranks)
 
 
 def argv(spec: JobSpec, local_rank: int | str) -> list[str]:

@@ -77,10 +77,7 @@ class Measuring:
             connect_s = CONNECT_S if self._thorough else LAUNCH_CONNECT_S
             opened = open_fleet(self._cluster, self._nodes, connect_s=connect_s)
             fleet = stack.enter_context(opened)
-            facts = Facts(
-                self._cluster, missing=self._missing, silent=self._silent, untried=self._untried
-            )
-            facts = replace(facts, servers=self._servers(fleet))
+            facts = Facts(self._cluster, servers=self._servers(fleet))
             facts = replace(facts, unreachable=self._unreachable(fleet))
             if wanted - {"server", *TRIALS}:
                 inside = self._enter(fleet, facts.servers, stack)
@@ -96,7 +93,7 @@ class Measuring:
         if "smoke" in wanted and self._request:
             each = [[node] for node in self._nodes]
             facts = replace(facts, smoke=self._try("smoke", each, self._request))
-        return facts
+        return replace(facts, missing=self._missing, silent=self._silent, untried=self._untried)
 
     def _try(
         self, need: Need, groups: Sequence[Sequence[Node]], request: Request | None

@@ -9,7 +9,8 @@ from pathlib import Path
 from types import FrameType
 
 from dsk.supervisor import place
-from dsk.supervisor.job import Job, StopRequested, Terminated
+from dsk.supervisor.interrupts import StopRequested, Terminated
+from dsk.supervisor.job import Job
 from dsk.supervisor.record import Record
 from dsk.wire.jobspec import JobSpec, ProtocolMismatch
 from dsk.wire.signals import STOP

@@ -7,7 +7,7 @@ import itertools
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
@@ -17,6 +17,9 @@ from dsk import awake
 from dsk.wire import session
 
 STDERR_LINES = 20
+ERROR_BYTES = 1 << 16
+KILLED_LIMIT_S = 5.0
+"""A process that waits in the kernel, as for a dead disk, does not end by SIGKILL until then."""
 LOOK_S = 0.5
 
 
@@ -56,22 +59,21 @@ class Connection:
             self._error_reader.start()
             self._reader.start()
         except RuntimeError as error:
-            self._process.kill()
-            self._process.wait()
+            self.kill()
             raise OSError(str(error)) from error
 
-    def ask(self, op: str, limit: float, **arguments: Any) -> dict[str, Any]:
-        """The agent's reply, with `result` or `error`. Raises NoAnswer after `limit` seconds of
-        dsk.awake, or Ended."""
+    def ask(self, question: Mapping[str, Any], limit: float) -> dict[str, Any]:
+        """The agent's reply to the `op` and its arguments, with `result` or `error`. Raises
+        NoAnswer after `limit` seconds of dsk.awake, or Ended."""
         number = next(self._numbers)
         answer: Future[dict[str, Any]] = Future()
         with self._guard:
             self._waiting[number] = answer
         try:
-            self._send({"id": number, "op": op, **arguments})
+            self._send({"id": number, **question})
             if not self._reader.is_alive():  # it may have ended before it could see this one
                 raise self._ended()
-            return _within(limit, answer, op)
+            return _within(limit, answer, question["op"])
         finally:
             with self._guard:
                 self._waiting.pop(number, None)
@@ -86,7 +88,8 @@ class Connection:
 
     def kill(self) -> None:
         self._process.kill()
-        self._process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(KILLED_LIMIT_S)
         self._close_input()
 
     def _close_input(self) -> None:
@@ -111,9 +114,13 @@ class Connection:
 
     def _read(self) -> None:
         assert self._process.stdout is not None  # noqa: S101
-        with self._process.stdout as lines:
-            for line in lines:
-                self._heard(line)
+        with self._process.stdout as stream:
+            try:
+                for line in session.lines(stream):
+                    self._heard(line)
+            except ValueError as error:
+                self._process.kill()
+                self._errors.append(str(error))
         ended = self._ended()
         with self._guard:
             waiting = list(self._waiting.values())
@@ -135,8 +142,8 @@ class Connection:
 
     def _read_errors(self) -> None:
         assert self._process.stderr is not None  # noqa: S101
-        with self._process.stderr as lines:
-            for line in lines:
+        with self._process.stderr as stream:
+            while line := stream.readline(ERROR_BYTES):
                 self._errors.append(line.decode(errors="replace").strip())
 
     def _ended(self) -> Ended:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dsk import awake
 from dsk.errors import DskError, JobFailed, Unreachable, UserError
+from dsk.supervisor.connection import KILLED_LIMIT_S
 from dsk.supervisor.transfer.compare import size
 from dsk.supervisor.worker import Worker
 from dsk.wire import paths
@@ -69,7 +70,8 @@ class Download:
                 self._process.wait(END_LIMIT_S)
             except subprocess.TimeoutExpired:
                 self._process.kill()
-                self._process.wait()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(KILLED_LIMIT_S)
             for thread in threads:
                 thread.join(END_LIMIT_S)
             with contextlib.suppress(BrokenPipeError):

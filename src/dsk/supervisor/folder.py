@@ -39,7 +39,7 @@ class JobFolder:
                 fix="is the workspace's disk on the master full, or not writable?",
             ) from error
         self._stream = RotatedFile(folder / paths.STREAM, STREAM_BYTES)
-        # A file system without locks: only a last word then tells that the supervisor has ended.
+        # A file system without locks: only the last event then shows that the supervisor has ended.
         with contextlib.suppress(OSError):
             fcntl.flock(self._events, fcntl.LOCK_EX)
         self._status = folder / paths.STATUS

@@ -29,7 +29,7 @@ class Reported:
 @dataclass(frozen=True)
 class RankEnded:
     """`rank` is None where DeepSpeed's launcher does not say which. `at` is of time.monotonic().
-    `oom`: for want of memory, if by signal 9. `progress`: its last word of itself."""
+    `oom`: by the kernel, out of memory, if by signal 9. `progress`: the last that it reported."""
 
     node: JobNode
     rank: int | None

@@ -84,7 +84,7 @@ def provide(
 
 
 def tell(record: Record, text: str, node: int | None = None) -> None:
-    record.tell(Notice(time.time(), text, node))
+    record.tell(Notice(time.time(), "models", text, node))
 
 
 def _outcome(repo: str, ready: Ready) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,45 +12,32 @@ from pathlib import Path
 from dsk.errors import DskError, JobFailed
 from dsk.files import write_atomic
 from dsk.plan import deepspeed
-from dsk.supervisor import hub, prepare, stacks
-from dsk.supervisor.attempt import KEPT_LINES, Attempt
-from dsk.supervisor.inbox import Inbox
+from dsk.supervisor import hub, prepare
+from dsk.supervisor.attempt import Attempt, count
+from dsk.supervisor.attempts import Attempts
+from dsk.supervisor.heard import Heard
+from dsk.supervisor.interrupts import Interrupted, Interrupts, StopRequested, Terminated
 from dsk.supervisor.launcher import Direct, Launcher
+from dsk.supervisor.listener import KEPT_LINES
 from dsk.supervisor.place import Place
 from dsk.supervisor.record import Record
 from dsk.supervisor.runner import Runner
-from dsk.supervisor.stalls import Stall
-from dsk.supervisor.trickle import Trickle
 from dsk.supervisor.watch import Watch
 from dsk.supervisor.worker import Worker, agent_command
 from dsk.supervisor.workers import Workers
 from dsk.wire import paths
-from dsk.wire.events import Failure, Finished, Notice, Phase, State
+from dsk.wire.events import Accepted, Failure, Finished, Notice, Phase, State
 from dsk.wire.hub import HubNeeds
 from dsk.wire.jobspec import JobNode, JobSpec
 from dsk.wire.sshconfig import ssh_config
 
 INTERRUPTED = 130
 MASTER_INDEX = 0
-CATCH_UP_LIMIT_S = 5.0
-LAST_WORDS_LIMIT_S = 1.0
 TERMINATED = (
     "the supervisor was ended by SIGTERM, as when the master's engine, server or container is shut"
     " down"
 )
 AFTER_TERMINATED = "is the master back? look with dsk status, then launch again"
-
-
-class Interrupted(BaseException):
-    """Raised in the main thread by a signal that ends the job."""
-
-
-class StopRequested(Interrupted):
-    """By the user."""
-
-
-class Terminated(Interrupted):
-    """By the engine or the server that the supervisor runs on."""
 
 
 @dataclass(frozen=True)
@@ -61,17 +47,15 @@ class _End:
 
 
 class Job:
+    """Owns what all attempts share: connections, locks, the job's folder and files, signals."""
+
     def __init__(self, spec: JobSpec, record: Record, place: Place) -> None:
         self._spec = spec
         self._record = record
         self._place = place
         self._began = time.monotonic()
-        self._heard = Inbox()
+        self._interrupts = Interrupts()
         self._watches: list[Watch] = []
-        self._ending = False
-        """Its outcome is known."""
-        self._succeeded = False
-        """All ranks have ended with 0: none of them is left to end."""
 
     def run(self) -> int:
         """Returns dsk's exit code; everything that the job started has then ended. Why it failed is
@@ -84,11 +68,8 @@ class Job:
         return self._finish(end)
 
     def interrupt(self, why: Interrupted) -> None:
-        """For a signal's handler, in the main thread: raises `why`, unless the job is being ended
-        already. Nothing is to cut that off, or to take the place of its reason."""
-        if not self._ending:
-            self._ending = True
-            raise why
+        """For a signal's handler, in the main thread: ends the job, unless it is being ended."""
+        self._interrupts.interrupt(why)
 
     def _outcome(self, started: ExitStack) -> _End:
         exit_code = JobFailed.exit_code
@@ -99,11 +80,11 @@ class Job:
         except Terminated:
             failure = Failure(time.time(), TERMINATED, fix=AFTER_TERMINATED)
         except DskError as error:
-            self._ending = True
+            self._interrupts.settle()
             failure, exit_code = Failure(time.time(), _text(error), fix=error.fix), error.exit_code
         except Exception as error:
-            # A disk, or a mistake of dsk's own: whoever waits for the job hears of it all the same.
-            self._ending = True
+            # A disk, or a defect of dsk: whoever waits for the job is told in any case.
+            self._interrupts.settle()
             failure = _unexpected(error)
         if failure is None:
             return _End("succeeded", 0)
@@ -114,15 +95,15 @@ class Job:
         try:
             started.close()
         except Exception as error:
-            # What became of the job is known: this changes nothing in it.
-            text = f"not all of the job could be put away: {type(error).__name__}: {error}"
-            self._record.tell(Notice(time.time(), text))
+            # How the job ended is known: this does not change it.
+            text = f"cleanup failed: {type(error).__name__}: {error}"
+            self._record.tell(Notice(time.time(), "cleanup", text))
 
     def _run(self, started: ExitStack) -> Failure | None:
         """`started` ends what was started, the last first."""
         spec = self._spec
         self._write_ssh_configs()
-        self._phase("starting", f"connecting to {_count(len(spec.nodes), 'worker')}")
+        self._phase("starting", f"connecting to {count(len(spec.nodes), 'worker')}")
         workers = self._connect(started)
         prepare.check_workers(spec, workers, self._place.remedies)
         prepare.take_locks(workers)
@@ -131,17 +112,15 @@ class Job:
         shared = prepare.is_shared(workers)
         recipe = prepare.choose_recipe(spec, self._record, shared=shared)
         prepare.check_needed(spec, workers)
-        if spec.resumes and not shared:
-            prepare.check_checkpoints(spec, workers)
+        resume_from = prepare.checkpoint(spec, workers, shared=shared)
+        self._record.tell(Accepted(time.time()))
         if spec.hub:
             self._provide_models(spec.hub, workers, shared=shared)
         files = prepare.put_files(spec, recipe.yaml, workers)
         # The runner reads it here, also where this node has no part in the job; without one it
         # would go on alone.
         self._write_hostfile()
-        first = next(iter(workers))
-        port = first.ask("free_port", host=spec.nodes[0].host)
-        return self._attempt(started, workers, port, files)
+        return self._attempts(started, workers, files, resume_from)
 
     def _connect(self, stack: ExitStack) -> Workers:
         place = self._place
@@ -159,8 +138,7 @@ class Job:
         )
         stack.callback(workers.close)
         # From now on: an agent that is not asked anything takes its supervisor for dead.
-        trickle = Trickle(self._heard.put, self._spec.world_size)
-        self._watches = [Watch(worker, trickle.tell) for worker in workers]
+        self._watches = [Watch(worker) for worker in workers]
         for watch in self._watches:
             stack.callback(watch.stop)
         return workers
@@ -191,65 +169,37 @@ class Job:
             )
         self._write_rank_config()
 
-    def _attempt(
-        self, started: ExitStack, workers: Workers, port: int, files: Mapping[str, str]
+    def _attempts(
+        self,
+        started: ExitStack,
+        workers: Workers,
+        files: Mapping[str, str],
+        resume_from: str | None,
     ) -> Failure | None:
-        spec, number = self._spec, 0
-        self._phase(
-            "starting",
-            f"starting {_count(spec.world_size, 'rank')}, rendezvous at "
-            f"{spec.nodes[0].host}:{port}",
-        )
-        launcher = self._launcher(workers, port)
-        attempt = Attempt(spec, self._record, self._heard)
-        for watch in self._watches:
-            watch.begin_attempt()
-        prepare.check_files(files, workers)
-        started.callback(self._end_attempt, attempt, workers, launcher)
-        launcher.start(number)
-        found = attempt.watch()
-        self._ending, self._succeeded = True, found is None
-        failure = self._hung(found, workers, number) if isinstance(found, Stall) else found
-        return failure and self._with_last_words(failure, attempt)
+        def launcher(port: int, tell: Callable[[Heard], None]) -> Launcher:
+            return self._launcher(workers, port, tell)
 
-    def _with_last_words(self, failure: Failure, attempt: Attempt) -> Failure:
-        """Those of the rank that it names, asked for once more."""
-        for watch in self._watches:
-            if failure.rank is not None and watch.worker.node.index == failure.node:
-                watch.catch_up(LAST_WORDS_LIMIT_S)
-        attempt.drain()
-        return attempt.complete(failure)
+        def make(number: int) -> Attempt:
+            return Attempt(
+                number,
+                self._spec,
+                workers,
+                self._watches,
+                self._record,
+                files=files,
+                resume_from=resume_from,
+                launcher=launcher,
+            )
 
-    def _end_attempt(self, attempt: Attempt, workers: Workers, launcher: Launcher) -> None:
-        # The ranks first: pdsh, and with it the runner, waits for every node for ever.
-        if not self._succeeded:
-            self._phase("stopping", "ending what is left of the job on every node")
-        for problem in workers.end_ranks(self._spec.job):
-            self._record.tell(Notice(time.time(), problem))
-        launcher.end()
-        with ThreadPoolExecutor(len(self._watches)) as pool:
-            list(pool.map(lambda watch: watch.catch_up(CATCH_UP_LIMIT_S), self._watches))
-        attempt.drain()
-        self._record.progress(last=True)
+        attempts = Attempts(make, self._interrupts)
+        started.callback(attempts.end)
+        return attempts.run()
 
-    def _hung(self, stall: Stall, workers: Workers, attempt: int) -> Failure:
-        at = time.time()
-        self._phase("stopping", f"no progress for {stall.seconds:.0f} s; looking where ranks stand")
-        folder = paths.stacks(paths.job_folder(self._spec.workspace, self._spec.job), attempt)
-        found = stacks.gather(workers)
-        if problem := stacks.keep(found, Path(folder)):
-            self._record.tell(Notice(time.time(), problem))
-        return stacks.failure(stall, found, at=at, folder=str(folder))
-
-    def _launcher(self, workers: Workers, port: int) -> Launcher:
+    def _launcher(self, workers: Workers, port: int, tell: Callable[[Heard], None]) -> Launcher:
         if self._spec.launcher == "direct":
             return Direct(self._spec, workers, master_port=port)
         return Runner(
-            self._spec,
-            workers,
-            self._heard.put,
-            master_port=port,
-            ssh_config=self._place.rank_config,
+            self._spec, workers, tell, master_port=port, ssh_config=self._place.rank_config
         )
 
     def _write_ssh_configs(self) -> None:
@@ -310,7 +260,3 @@ def _unexpected(error: Exception) -> Failure:
 
 def _text(error: DskError) -> str:
     return f"{error.where}: {error.message}" if error.where else error.message
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import asdict
 
 from dsk.plan import direct
 from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import Workers
 from dsk.wire.jobspec import JobSpec
-
-START_LIMIT_S = 30.0
+from dsk.wire.operations import StartRanks
 
 
 class Launcher(ABC):
@@ -37,7 +35,7 @@ class Direct(Launcher):
         def start(worker: Worker) -> None:
             ranks = direct.ranks_of(self._spec, worker.node, master_port=self._port)
             # In the connection, and on no command line: the environment may hold secrets.
-            worker.ask("start", limit=START_LIMIT_S, attempt=attempt, ranks=[*map(asdict, ranks)])
+            worker.ask(StartRanks(attempt, ranks))
 
         self._workers.each(start)
 

@@ -7,7 +7,6 @@ import secrets
 import shlex
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
 
 from dsk.errors import DskError, JobFailed, UserError
 from dsk.plan import deepspeed
@@ -16,26 +15,35 @@ from dsk.supervisor.place import Remedies
 from dsk.supervisor.record import Record
 from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import Workers
-from dsk.text import Text
 from dsk.wire import checkpoints
 from dsk.wire.events import Notice
 from dsk.wire.jobspec import JobSpec, RecipeText
+from dsk.wire.operations import (
+    AskIdentity,
+    CountDevices,
+    FindChanged,
+    FindMissing,
+    ListCheckpoints,
+    Marker,
+    PutFile,
+    TakeLock,
+)
 
 
 def check_workers(spec: JobSpec, workers: Workers, remedies: Remedies) -> None:
     """Raises JobFailed unless they are the same and have what the ranks use."""
-    identities = workers.ask_all("identity")
+    identities = workers.ask_all(AskIdentity())
     named = {worker.name: identity for worker, identity in identities}
     if problems := disagreements(named, spec):
         raise JobFailed("\n".join(problems), fix=remedies.difference)
 
     def check_slots(worker: Worker) -> None:
-        found = worker.ask("accelerators", kind=spec.accelerator, limit=40)
+        found = worker.ask(CountDevices(spec.accelerator))
         wanted = max(worker.node.slots) + 1
-        if found["count"] is not None and found["count"] < wanted:
-            detail = f": {found['problem']}" if found["problem"] else ""
+        if found.count is not None and found.count < wanted:
+            detail = f": {found.problem}" if found.problem else ""
             raise JobFailed(
-                f"{wanted} GPUs wanted, {found['count']} seen{detail}",
+                f"{wanted} GPUs wanted, {found.count} seen{detail}",
                 where=worker.name,
                 fix=remedies.gpus,
             )
@@ -47,7 +55,7 @@ def take_locks(workers: Workers) -> None:
     """One after another in the order of dsk.yaml: of two launches that begin together, one takes
     the first lock and the other takes none. Raises JobFailed that names the job in the way."""
     for worker in workers:
-        worker.ask("lock")
+        worker.ask(TakeLock())
 
 
 def is_shared(workers: Workers) -> bool:
@@ -56,11 +64,11 @@ def is_shared(workers: Workers) -> bool:
     if not others:
         return True
     name = secrets.token_hex(8)
-    first.ask("marker", name=name, action="make")
+    first.ask(Marker(name, "make"))
     try:
-        seen = [worker.ask("marker", name=name, action="look") for worker in others]
+        seen = [worker.ask(Marker(name, "look")) for worker in others]
     finally:
-        first.ask("marker", name=name, action="remove")
+        first.ask(Marker(name, "remove"))
     if any(seen) and not all(seen):
         alone = [worker.name for worker, sees in zip(others, seen, strict=True) if not sees]
         raise JobFailed(
@@ -75,18 +83,17 @@ def choose_recipe(spec: JobSpec, record: Record, *, shared: bool) -> RecipeText:
     recipe = spec.recipe_shared if shared else spec.recipe_local
     if len(spec.nodes) > 1:
         kind = "one disk that all nodes share" if shared else "a disk of each node's own"
-        record.tell(Notice(time.time(), f"the workspace {spec.workspace} is {kind}"))
+        record.tell(Notice(time.time(), "workspace", f"the workspace {spec.workspace} is {kind}"))
     for change in recipe.changes:
-        record.tell(Notice(time.time(), change))
+        record.tell(Notice(time.time(), "change", change))
     return recipe
 
 
 def check_needed(spec: JobSpec, workers: Workers) -> None:
     """Raises UserError that lists, node by node, what the recipe names and is not there."""
-    needed = [asdict(need) for need in spec.needed]
     found = [
-        (worker, Text.from_raw(problem))
-        for worker, problems in workers.ask_all("missing", needed=needed)
+        (worker, problem)
+        for worker, problems in workers.ask_all(FindMissing(spec.needed))
         for problem in problems
     ]
     problems = [f"{worker.name}: {problem.in_language('en')}" for worker, problem in found]
@@ -108,14 +115,19 @@ def check_needed(spec: JobSpec, workers: Workers) -> None:
         )
 
 
-def check_checkpoints(spec: JobSpec, workers: Workers) -> None:
-    """Raises UserError where nodes with disks of their own would resume from different steps."""
+def checkpoint(spec: JobSpec, workers: Workers, *, shared: bool) -> str | None:
+    """The folder that the ranks resume from, None where they start from the beginning. Raises
+    UserError where nodes with disks of their own would resume from different steps."""
+    if not spec.resumes:
+        return next((need.path for need in spec.needed if need.own), None)
+    first = next(iter(workers))
+    asked = Workers([first]) if shared else workers
     saved = {
-        worker.name: checkpoints.from_raw(found)
-        for worker, found in workers.ask_all("checkpoints", folder=spec.output_dir)
+        worker.name: found for worker, found in asked.ask_all(ListCheckpoints(spec.output_dir))
     }
     if not checkpoints.differ(saved):
-        return
+        newest = max(saved[first.name], default=None)
+        return None if newest is None else f"{spec.output_dir}/checkpoint-{newest[0]}"
     lines = [f"{name}: {checkpoints.newest(found)}" for name, found in saved.items()]
     step = checkpoints.newest_of_all(saved)
     choice = "" if step is None else f"resume_from_checkpoint={spec.output_dir}/checkpoint-{step}, "
@@ -135,7 +147,7 @@ def put_files(spec: JobSpec, recipe: str, workers: Workers) -> dict[str, str]:
         digests[name] = wanted = hashlib.sha256(text.encode()).hexdigest()
         errors: list[DskError] = [
             JobFailed(f"{name} reads back differently from what was written", where=worker.name)
-            for worker, digest in workers.ask_all("put", name=name, text=text)
+            for worker, digest in workers.ask_all(PutFile(name, text))
             if digest != wanted
         ]
         if errors:
@@ -148,7 +160,7 @@ def check_files(files: Mapping[str, str], workers: Workers) -> None:
     was put there (SHA-256 by name)."""
     problems = [
         f"{worker.name}: {path} is not what was put there: somebody has changed it since"
-        for worker, changed in workers.ask_all("changed", files=dict(files))
+        for worker, changed in workers.ask_all(FindChanged(files))
         for path in changed
     ]
     if problems:

@@ -19,13 +19,11 @@ from dsk.supervisor.heard import Reported
 from dsk.supervisor.pace import Pace
 from dsk.supervisor.said import Said
 from dsk.supervisor.writer import Writer
-from dsk.wire.events import Event, Failure, Finished, Notice, Phase, Step
+from dsk.wire.events import Attempt, Event, Failure, Finished, Notice, Phase, Step
 from dsk.wire.progress import PHASES, Progress
 from dsk.wire.status import JobStatus, NodeStatus
 
 STEP_EVERY_S = 10.0
-AFTER_START = ("running", "stopping")
-"""States that a job has only once its ranks were started."""
 TRAINER_LOG = "trainer_log.jsonl"
 FOLDER_LIMIT_S = 300.0
 """For what waits to be written when the job has ended. The job's last state is worth the wait:
@@ -82,12 +80,15 @@ class Record:
 
     def _complain(self, problems: Sequence[str]) -> None:
         for problem in problems:
-            self.tell(Notice(time.time(), problem))
+            self.tell(Notice(time.time(), "not_written", problem))
 
     def _update(self, event: Event) -> None:
         if isinstance(event, Phase):
-            ran = self.status.ran or event.state in AFTER_START
-            self.status = replace(self.status, state=event.state, ran=ran)
+            self.status = replace(self.status, state=event.state)
+        elif isinstance(event, Attempt):
+            self.status = replace(self.status, attempt=event.number, ran=True)
+            # What is known of ranks is of the attempt before.
+            self._nodes, self._last_words, self._step_told = {}, {}, None
         elif isinstance(event, Failure):
             self.status = replace(self.status, cause=event.cause)
         elif isinstance(event, Finished):

@@ -13,11 +13,13 @@ from pathlib import Path
 
 from dsk.accelerators import accelerator
 from dsk.plan import deepspeed
+from dsk.supervisor.connection import KILLED_LIMIT_S
 from dsk.supervisor.heard import Heard, LauncherEnded, LauncherLine, RankEnded
 from dsk.supervisor.launcher import Launcher
 from dsk.supervisor.workers import Workers
 from dsk.wire import paths
 from dsk.wire.jobspec import JobSpec
+from dsk.wire.operations import WatchRanks
 
 
 class Runner(Launcher):
@@ -45,7 +47,7 @@ class Runner(Launcher):
         self._process: subprocess.Popen[str] | None = None
 
     def start(self, attempt: int) -> None:
-        self._workers.ask_all("watch", attempt=attempt)
+        self._workers.ask_all(WatchRanks(attempt))
         argv = deepspeed.command(self._spec, master_port=self._port, attempt=attempt)
         self._process = _popen(argv, self._env)
         threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
@@ -57,7 +59,8 @@ class Runner(Launcher):
             return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(KILLED_LIMIT_S)
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None  # noqa: S101 - opened with PIPE below

@@ -30,7 +30,7 @@ class Said:
             self._room -= len(line)
             if self._room <= 0:
                 text = "enough of the ranks' lines for this output; dsk logs -f shows the others"
-                line = encode(Notice(time.time(), text))
+                line = encode(Notice(time.time(), "lines_left_out", text))
         # A disk that is full, or nobody who listens any more: the job does not depend on it.
         with contextlib.suppress(OSError):
             rest = memoryview(line.encode(errors="replace") + b"\n")

@@ -15,8 +15,8 @@ from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import Workers
 from dsk.wire.events import Failure
 from dsk.wire.jobspec import JobNode
+from dsk.wire.operations import ReadStacks
 
-ANSWER_LIMIT_S = 12.0
 KEEP_LIMIT_S = 10.0
 STOPPED = "T"
 MOST_NAMED = 4
@@ -29,8 +29,8 @@ _JOINS = re.compile(r"torch/distributed/rendezvous\.py|^_new_process_group_helpe
 
 
 @dataclass(frozen=True)
-class RankStack:
-    """`state` as in proc(5), `text` is py-spy's, or a sentence why there is none."""
+class Stack:
+    """A rank's, as its node's agent has read it (operations.RankStack)."""
 
     node: JobNode
     rank: int
@@ -60,20 +60,20 @@ class RankStack:
         return any(_JOINS.search(frame) for frame in self.frames[:6])
 
 
-def gather(workers: Workers) -> list[RankStack]:
+def gather(workers: Workers) -> list[Stack]:
     """All ranks' on all nodes, side by side; what cannot be had is left out."""
 
-    def ask(worker: Worker) -> list[RankStack]:
+    def ask(worker: Worker) -> list[Stack]:
         try:
-            raw = worker.ask("stacks", limit=ANSWER_LIMIT_S)
+            found = worker.ask(ReadStacks())
         except DskError:
             return []
-        return [RankStack(worker.node, **each) for each in raw]
+        return [Stack(worker.node, each.rank, each.state, each.text) for each in found]
 
     return [stack for _, stacks in workers.each(ask) for stack in stacks]
 
 
-def keep(stacks: Sequence[RankStack], folder: Path, limit: float = KEEP_LIMIT_S) -> str | None:
+def keep(stacks: Sequence[Stack], folder: Path, limit: float = KEEP_LIMIT_S) -> str | None:
     """Writes them below `folder`; returns what the user should know where that fails, or takes more
     than `limit` seconds: the end of the job does not wait for a disk."""
     problems: list[str | None] = []
@@ -84,7 +84,7 @@ def keep(stacks: Sequence[RankStack], folder: Path, limit: float = KEEP_LIMIT_S)
     return problems[0] if problems else late
 
 
-def _write(stacks: Sequence[RankStack], folder: Path) -> str | None:
+def _write(stacks: Sequence[Stack], folder: Path) -> str | None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for stack in stacks:
@@ -96,7 +96,7 @@ def _write(stacks: Sequence[RankStack], folder: Path) -> str | None:
     return None
 
 
-def astray(stacks: Sequence[RankStack]) -> dict[RankStack, str]:
+def astray(stacks: Sequence[Stack]) -> dict[Stack, str]:
     """Those that the others wait for, with a few words on where they are; empty where none differs
     from the others."""
     if stopped := [stack for stack in stacks if stack.state == STOPPED]:
@@ -111,7 +111,7 @@ def astray(stacks: Sequence[RankStack]) -> dict[RankStack, str]:
     return {stack: f"is in {stack.frames[0]}" for stack in known if stack.place != common}
 
 
-def failure(stall: Stall, stacks: Sequence[RankStack], *, at: float, folder: str) -> Failure:
+def failure(stall: Stall, stacks: Sequence[Stack], *, at: float, folder: str) -> Failure:
     """With the ranks that the others wait for, and where they are; `folder` has all stacks."""
     elsewhere = astray(stacks)
     known = [stack for stack in stacks if stack.place]

@@ -13,7 +13,8 @@ from dsk import awake
 from dsk.errors import DskError, JobFailed
 from dsk.supervisor.heard import Heard, Lines, Lost, RankEnded, Reach, Reported
 from dsk.supervisor.worker import AgentGone, AgentHangs, Worker
-from dsk.wire.news import News
+from dsk.wire.news import BEFORE_ATTEMPTS, News
+from dsk.wire.operations import AskNews
 from dsk.wire.session import NEWS_WAIT_S, SILENT_LIMIT_S
 
 ANSWER_LIMIT_S = NEWS_WAIT_S + 5.0
@@ -23,12 +24,15 @@ PAUSE_S = 0.3
 
 
 class Watch:
-    """Hands what it hears to `tell`, from a thread of its own, until `stop` or Lost."""
+    """Tells the attempt that runs what it hears, from a thread of its own, until `stop` or Lost."""
 
-    def __init__(self, worker: Worker, tell: Callable[[Heard], None]) -> None:
+    def __init__(self, worker: Worker) -> None:
         self.worker = worker
-        self._tell = tell
         self._guard = threading.Lock()
+        self._attempt = BEFORE_ATTEMPTS
+        self._listener: Callable[[Heard], None] = _nobody
+        self._state: Reach | Lost | None = None
+        """Which every attempt has to know."""
         self._offsets: dict[int, int] = {}
         self._exits = 0
         self._report = 0
@@ -36,10 +40,14 @@ class Watch:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def begin_attempt(self) -> None:
-        """Before the ranks of an attempt are started: offsets and exits count from zero again."""
+    def begin_attempt(self, number: int, listener: Callable[[Heard], None]) -> None:
+        """Before the ranks of an attempt are started. From now on `listener` is told, and of this
+        attempt only; it is told at once where the node is out of reach, or lost."""
         with self._guard:
+            self._attempt, self._listener = number, listener
             self._offsets, self._exits = {}, 0
+        if self._state:
+            listener(self._state)
 
     def catch_up(self, limit: float) -> None:
         """Hands over all that the node has to report now, or as much as comes within `limit`
@@ -79,7 +87,7 @@ class Watch:
                 return
             except DskError as error:
                 if not broken:
-                    self._tell(Reach(self.worker.node, error.message))
+                    self._tell_state(Reach(self.worker.node, error.message))
                 broken = True
                 if isinstance(error, AgentHangs):
                     hangs = error
@@ -89,7 +97,7 @@ class Watch:
                 self._stop.wait(PAUSE_S)
             else:
                 if broken:
-                    self._tell(Reach(self.worker.node, ""))
+                    self._tell_state(Reach(self.worker.node, ""))
                 heard, broken, hangs = awake.now(), False, None
 
     def _lose(self, error: DskError, *, after: str = "") -> None:
@@ -98,20 +106,22 @@ class Watch:
         name, text = self.worker.name, error.message
         why = f"{name} {after} ({text})" if after else f"{name}: {text}"
         if not self._stop.is_set():
-            self._tell(Lost(self.worker.node, why, error.fix))
+            self._tell_state(Lost(self.worker.node, why, error.fix))
+
+    def _tell_state(self, state: Reach | Lost) -> None:
+        self._state = state
+        self._listener(state)
 
     def _ask(self, *, wait: float, limit: float, again: bool = False) -> bool:
         """Whether there were lines. Raises DskError."""
         with self._guard:
-            known, exits = dict(self._offsets), self._exits
+            attempt, known, exits = self._attempt, dict(self._offsets), self._exits
         ask = self.worker.ask_again if again else self.worker.ask
-        raw = ask(
-            "news", limit=limit, offsets=list(known.items()), exits=exits,
-            report=self._report, wait=wait,
-        )  # fmt: skip
-        news = News.from_raw(raw)
+        request = AskNews(attempt, tuple(known.items()), exits, self._report, wait)
+        news = ask(request, limit=limit)
         with self._guard:
-            self._take(news, known)
+            if attempt == self._attempt:  # an answer about an earlier one may come late
+                self._take(news, known)
         return bool(news.lines)
 
     def _take(self, news: News, known: dict[int, int]) -> None:
@@ -120,13 +130,17 @@ class Watch:
         for each in news.lines:
             if self._offsets.get(each.rank, 0) == known.get(each.rank, 0):
                 self._offsets[each.rank] = each.next
-                self._tell(Lines(node, tuple((each.rank, line) for line in each.lines)))
+                self._listener(Lines(node, tuple((each.rank, line) for line in each.lines)))
         for ended in news.exits[self._exits :]:
             at = now - ended.ago
-            self._tell(
+            self._listener(
                 RankEnded(node, ended.rank, ended.code, at, oom=ended.oom, progress=ended.progress)
             )
         self._exits = max(self._exits, len(news.exits))
         if news.report and news.report.number > self._report:
             self._report = news.report.number
-            self._tell(Reported(node, time.time(), news.report))
+            self._listener(Reported(node, time.time(), news.report))
+
+
+def _nobody(_: Heard) -> None:
+    """Before the first attempt."""

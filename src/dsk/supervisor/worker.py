@@ -6,17 +6,20 @@ import contextlib
 import shlex
 import subprocess
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dsk.errors import DskError, JobFailed, Unreachable
 from dsk.supervisor.connection import Connection, Ended, NoAnswer
 from dsk.supervisor.place import Remedies
 from dsk.wire.jobspec import JobNode
+from dsk.wire.operations import Close
+from dsk.wire.request import Request
 from dsk.wire.session import AGENT_HANGS, NO_AGENT
 
-CLOSE_LIMIT_S = 15.0
+A = TypeVar("A")
+
 ABANDON_LIMIT_S = 25.0
 """A login, and 12 s at most for all that it ends."""
 FIRST_ANSWER_LIMIT_S = 40.0
@@ -66,14 +69,26 @@ class Worker:
     def name(self) -> str:
         return f"node{self.node.index} ({self.node.host})"
 
-    def ask(self, op: str, *, limit: float = 20.0, **arguments: Any) -> Any:
-        """The agent's answer. Raises Unreachable where none comes within `limit` seconds (the
-        first: FIRST_ANSWER_LIMIT_S at least), JobFailed where the agent refuses."""
+    def ask(self, request: Request[A], *, limit: float | None = None) -> A:
+        """The agent's answer. Raises Unreachable where none comes within `limit` seconds, by
+        default the request's own (the first: FIRST_ANSWER_LIMIT_S at least), JobFailed where the
+        agent refuses."""
+        raw = self._answer(request.to_raw(), request.limit_s if limit is None else limit)
+        try:
+            return request.read_answer(raw)
+        except ValueError as error:
+            raise JobFailed(
+                f"its agent is of another version of dsk: {error}",
+                where=self.name,
+                fix=self._remedies.difference,
+            ) from error
+
+    def _answer(self, question: Mapping[str, Any], limit: float) -> Any:
         connection = self._connection
         if not self._answered:
             limit = max(limit, FIRST_ANSWER_LIMIT_S)
         try:
-            reply = connection.ask(op, limit, **arguments)
+            reply = connection.ask(question, limit)
         except NoAnswer as error:
             raise Unreachable(str(error), where=self.name) from None
         except Ended as error:
@@ -83,10 +98,10 @@ class Worker:
             raise self._refused(reply)
         return reply["result"]
 
-    def ask_again(self, op: str, *, limit: float, **arguments: Any) -> Any:
+    def ask_again(self, request: Request[A], *, limit: float) -> A:
         """As `ask`, over a new connection that replaces the current one."""
         if self._again is None:
-            return self.ask(op, limit=limit, **arguments)
+            return self.ask(request, limit=limit)
         self._answered = True
         with self._replacing:
             self._connection.kill()
@@ -94,7 +109,7 @@ class Worker:
                 self._connection = Connection(self.node.host, self._ssh_config, self._again)
             except OSError as error:
                 raise Unreachable(f"ssh cannot be started: {error}", where=self.name) from error
-        return self.ask(op, limit=limit, **arguments)
+        return self.ask(request, limit=limit)
 
     def end_without_agent(self, job: str) -> int:
         """Ends the job there though its agent does not run; how many processes did not end. Raises
@@ -123,7 +138,7 @@ class Worker:
             return
         if self._again is not None:
             with contextlib.suppress(DskError):
-                self.ask("close", limit=CLOSE_LIMIT_S)
+                self.ask(Close())
         self._connection.close()
 
     def _unreachable(self, ended: Ended) -> Unreachable:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from dsk.errors import DskError, Unreachable
 from dsk.supervisor.worker import AgentGone, AgentHangs, Worker
+from dsk.wire.operations import EndRanks
+from dsk.wire.request import Request
 
 T = TypeVar("T")
 
-END_LIMIT_S = 15.0
-"""An agent needs 10 s at most."""
 LOST_LIMIT_S = 4.0
 """For a node that is probably gone: long enough for one that has just come back."""
 
@@ -36,24 +36,28 @@ class Workers:
             raise together(errors)
         return [(worker, future.result()) for worker, future in futures]
 
-    def ask_all(self, op: str, **arguments: Any) -> list[tuple[Worker, Any]]:
-        return self.each(lambda worker: worker.ask(op, **arguments))
+    def ask_all(self, request: Request[T]) -> list[tuple[Worker, T]]:
+        return self.each(lambda worker: worker.ask(request))
 
-    def end_ranks(self, job: str) -> list[str]:
-        """Ends the job's processes on every node that can be reached; a sentence for each node
-        where that did not succeed."""
-        problems: list[str] = []
+    def end_ranks(self, job: str, attempt: int) -> list[tuple[int, str]]:
+        """Ends the job's processes on every node that can be reached; the index of each node where
+        that did not succeed, and a sentence. After that no rank of this attempt, or of an earlier
+        one, is started."""
+        problems: list[tuple[int, str]] = []
+
+        def report(worker: Worker, text: str) -> None:
+            problems.append((worker.node.index, f"{worker.name}: {text}"))
 
         def end(worker: Worker) -> None:
             try:
-                left = _end(worker, job)
+                left = _end(worker, job, attempt)
             except AgentGone:
                 pass  # whoever reported that has ended what there was
             except DskError as error:
-                problems.append(f"{worker.name}: {error.message}; its agent ends the ranks there")
+                report(worker, f"{error.message}; its agent ends the ranks there")
             else:
                 if left:
-                    problems.append(f"{worker.name}: {left} processes of the job would not end")
+                    report(worker, f"{left} processes of the job would not end")
 
         self.each(end)
         return problems
@@ -62,20 +66,21 @@ class Workers:
         self.each(Worker.close)
 
 
-def _end(worker: Worker, job: str) -> int:
+def _end(worker: Worker, job: str, attempt: int) -> int:
     try:
-        return _ask_to_end(worker)
+        return _ask_to_end(worker, attempt)
     except AgentHangs:
         return worker.end_without_agent(job)
 
 
-def _ask_to_end(worker: Worker) -> int:
+def _ask_to_end(worker: Worker, attempt: int) -> int:
+    request = EndRanks(attempt)
     if worker.lost:
-        return int(worker.ask_again("end", limit=LOST_LIMIT_S))
+        return worker.ask_again(request, limit=LOST_LIMIT_S)
     try:
-        return int(worker.ask("end", limit=END_LIMIT_S))
+        return worker.ask(request)
     except Unreachable:
-        return int(worker.ask_again("end", limit=END_LIMIT_S))
+        return worker.ask_again(request, limit=request.limit_s)
 
 
 def together(errors: Sequence[DskError]) -> DskError:

@@ -80,7 +80,7 @@ class Writer:
         if self._left_out:
             text = f"{self._left_out} lines of the ranks are left out here: {self._elsewhere}"
             self._left_out = 0
-            self._waiting.put(Notice(time.time(), text))
+            self._waiting.put(Notice(time.time(), "lines_left_out", text))
 
     def _run(self) -> None:
         taken: list[Event | _Sign] = []

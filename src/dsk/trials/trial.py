@@ -9,9 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 
-from dsk import __version__
 from dsk.checks.facts import Trial
-from dsk.cluster.caches import rank_env
+from dsk.cluster.caches import job_env
 from dsk.cluster.model import Cluster, Node
 from dsk.errors import DskError, JobFailed, UserError
 from dsk.jobs.launch import image_keys
@@ -72,8 +71,7 @@ def collectives(cluster: Cluster) -> Make:
             recipe_local=recipe,
             output_dir=str(paths.job_folder(str(cluster.workspace), job)),
             needed=(),
-            env=rank_env(cluster),
-            version=__version__,
+            env=job_env(cluster),
             program=PROGRAM,
         )
 

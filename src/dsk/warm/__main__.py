@@ -28,7 +28,7 @@ from dsk.wire.warm import WarmState
 EXIT_OFF = 64
 NEEDED_BYTES = 4_000_000_000
 WORDS = [str(paths.PYTHON), "-u", "-m", "dsk.warm"]
-RANK_ENV = Path(paths.BUNDLE / "rank_env.json")
+JOB_ENV = Path(paths.BUNDLE / "job_env.json")
 """What dsk.yaml and dsk give every rank, as the bundle has it."""
 
 
@@ -90,7 +90,7 @@ def _of_bundle() -> dict[str, str]:
 
     env = {}
     with suppress(OSError, ValueError):
-        env = {str(name): str(value) for name, value in json.loads(RANK_ENV.read_text()).items()}
+        env = {str(name): str(value) for name, value in json.loads(JOB_ENV.read_text()).items()}
     slots = os.environ.get("DSK_SLOTS", "")
     if slots.isdecimal() and int(slots) > 0:
         env = {**threads.default({**os.environ, **env}, int(slots)), **env}

@@ -7,12 +7,28 @@ This shape is what `dsk launch --json` and `dsk logs --json` print.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from dsk.wire.tagged import Tagged
 
 State = Literal["starting", "running", "stopping", "succeeded", "failed", "stopped"]
 FINAL_STATES = ("succeeded", "failed", "stopped")
+
+NoticeKind = Literal[
+    "change",
+    "workspace",
+    "models",
+    "node_lost",
+    "left_over",
+    "not_written",
+    "lines_left_out",
+    "cleanup",
+    "detached",
+    "unparsed",
+    "untyped",
+]
+"""What a notice is about; docs/events.md says what each means. "untyped": an older version of dsk
+has written it."""
 
 BAR = "\r"
 """Begins a text of an agent that shows an unfinished line, which a later one takes the place of."""
@@ -28,10 +44,30 @@ class Phase:
 
 
 @dataclass(frozen=True)
+class Accepted:
+    """The workers are connected, have what the job needs, and are locked for it."""
+
+    at: float
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The ranks are being started. `number` counts from 0, `nodes` are those that take part, by
+    index. `resume_from` is the checkpoint's folder, None where the training starts from the
+    beginning."""
+
+    at: float
+    number: int
+    nodes: tuple[int, ...]
+    resume_from: str | None = None
+
+
+@dataclass(frozen=True)
 class Notice:
     """Something that the user should know; `node` where it concerns one."""
 
     at: float
+    kind: NoticeKind
     text: str
     node: int | None = None
 
@@ -98,8 +134,8 @@ class Finished:
     output_dir: str
 
 
-Event = Phase | Notice | Output | Step | Exited | Failure | Finished
-_LINES = Tagged("event", "an event", Phase, Notice, Output, Step, Exited, Failure, Finished)
+Event = Phase | Accepted | Attempt | Notice | Output | Step | Exited | Failure | Finished
+_LINES = Tagged("event", "an event", *get_args(Event), older={"notice": {"kind": "untyped"}})
 
 
 def encode(event: Event) -> str:
@@ -107,6 +143,7 @@ def encode(event: Event) -> str:
 
 
 def decode(line: str) -> Event:
-    """Raises ValueError where the line is none of a supervisor's events."""
+    """Raises ValueError where the line is no event; tagged.UnknownKind where it is one that this
+    version of dsk does not have."""
     event: Event = _LINES.decode(line)
     return event

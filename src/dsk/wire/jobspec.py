@@ -90,7 +90,6 @@ class JobSpec:
     output_dir: str
     needed: tuple[Needed, ...]
     env: Mapping[str, str]
-    version: str
     launcher: LauncherName = "direct"
     limits: Mapping[str, float | None] = field(default_factory=dict)
     hub: HubNeeds | None = None

@@ -1,12 +1,14 @@
-"""What a job's agent has to tell since it was last asked: the answer to the op `news`."""
+"""What a job's agent has to tell since it was last asked: the answer to operations.AskNews."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from dsk.wire.progress import Progress
 from dsk.wire.report import NodeReport
+
+BEFORE_ATTEMPTS = -1
+"""In place of an attempt's number until the first one begins: there is no news but reports."""
 
 
 @dataclass(frozen=True)
@@ -21,19 +23,14 @@ class RankLines:
 @dataclass(frozen=True)
 class RankExit:
     """`code` as in subprocess: negative where a signal ended the rank. `ago` in seconds, by the
-    node's own clock. `oom`: the kernel has killed something in the worker for want of memory.
-    `progress` is the rank's last word of itself, None where it had none."""
+    node's own clock. `oom`: the kernel has killed something in the worker because it was out of
+    memory. `progress` is the last that the rank reported, None where it reported nothing."""
 
     rank: int
     code: int
     ago: float
     oom: bool = False
     progress: Progress | None = None
-
-    @classmethod
-    def from_raw(cls, raw: dict[str, Any]) -> RankExit:
-        progress = raw["progress"]
-        return cls(**{**raw, "progress": progress and Progress(**progress)})
 
 
 @dataclass(frozen=True)
@@ -43,17 +40,3 @@ class News:
     lines: tuple[RankLines, ...] = ()
     exits: tuple[RankExit, ...] = ()
     report: NodeReport | None = None
-
-    def to_raw(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_raw(cls, raw: dict[str, Any]) -> News:
-        """Raises KeyError or TypeError where `raw` is something else."""
-        return cls(
-            tuple(
-                RankLines(each["rank"], tuple(each["lines"]), each["next"]) for each in raw["lines"]
-            ),
-            tuple(RankExit.from_raw(each) for each in raw["exits"]),
-            raw["report"] and NodeReport.from_raw(raw["report"]),
-        )

@@ -6,6 +6,7 @@ Fields that are not known here are ignored; those that are must have the type th
 from __future__ import annotations
 
 import types
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -23,7 +24,7 @@ def read(kind: type[T], raw: Any, where: str = "") -> T:
     for field in fields(kind):  # type: ignore[arg-type]
         name = f"{where}.{field.name}" if where else field.name
         if field.name in raw:
-            values[field.name] = _value(hints[field.name], raw[field.name], name)
+            values[field.name] = value(hints[field.name], raw[field.name], name)
         elif field.default is MISSING and field.default_factory is MISSING:
             raise ValueError(f"{name} is missing")
     return kind(**values)
@@ -40,22 +41,36 @@ def _hints(kind: type[Any]) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
-def _value(hint: Any, raw: Any, where: str) -> Any:
-    origin = get_origin(hint)
-    if origin in (Union, types.UnionType):
+def value(hint: Any, raw: Any, where: str) -> Any:
+    """Any other value of that type. Raises ValueError, which names `where` it is."""
+    if hint is Any:
+        return raw
+    if get_origin(hint) in (Union, types.UnionType):
         kinds = get_args(hint)
         if raw is None and types.NoneType in kinds:
             return None
-        [kind] = [each for each in kinds if each is not types.NoneType]
-        return _value(kind, raw, where)
-    if origin is tuple and isinstance(raw, list | tuple):
-        [kind, _] = get_args(hint)
-        return tuple(_value(kind, each, f"{where}[{n}]") for n, each in enumerate(raw))
+        [hint] = [each for each in kinds if each is not types.NoneType]
     if is_dataclass(hint):
         return read(hint, raw, where)  # type: ignore[arg-type]
+    origin = get_origin(hint)
+    if origin is tuple and isinstance(raw, list | tuple):
+        return _tuple(get_args(hint), raw, where)
+    if origin in (Mapping, dict) and isinstance(raw, dict):
+        [_, kind] = get_args(hint)
+        return {key: value(kind, each, f"{where}.{key}") for key, each in raw.items()}
     if not _is_plain(hint, raw):
         raise _wrong(where, raw, getattr(hint, "__name__", str(hint)))
     return raw
+
+
+def _tuple(kinds: tuple[Any, ...], raw: Sequence[Any], where: str) -> tuple[Any, ...]:
+    """`kinds` as in tuple[int, ...] or tuple[int, str]."""
+    if kinds[-1] is Ellipsis:
+        kinds = kinds[:1] * len(raw)
+    if len(kinds) != len(raw):
+        raise _wrong(where, raw, f"{len(kinds)} values")
+    pairs = zip(kinds, raw, strict=True)
+    return tuple(value(kind, each, f"{where}[{n}]") for n, (kind, each) in enumerate(pairs))
 
 
 def _is_plain(hint: Any, raw: Any) -> bool:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from dsk.wire.progress import Progress
 
@@ -51,16 +50,3 @@ class NodeReport:
     ranks: tuple[RankReport, ...]
     host: HostReport
     gpus: tuple[GpuReport, ...] = ()
-
-    def to_raw(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_raw(cls, raw: dict[str, Any]) -> NodeReport:
-        """Raises KeyError or TypeError where `raw` is something else."""
-        ranks = tuple(
-            RankReport(**{**rank, "progress": rank["progress"] and Progress(**rank["progress"])})
-            for rank in raw["ranks"]
-        )
-        gpus = tuple(GpuReport(**gpu) for gpu in raw["gpus"])
-        return cls(raw["number"], ranks, HostReport(**raw["host"]), gpus)

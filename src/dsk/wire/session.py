@@ -1,22 +1,18 @@
 """The talk between the supervisor and one worker's agent: JSON lines over an SSH session's pipes.
 
-The supervisor sends `{"id", "op", ...}` and gets `{"id", "result"}` or `{"id", "error"}`.
+The supervisor sends `{"id", "op", ...}` (wire.request) and gets `{"id", "result"}` or
+`{"id", "error"}`, with `busy` where another job is in the way.
 
-`dsk-agent session` answers from a process of its own, which ends with the connection; it knows the
-ops of OPS. `dsk-agent job` is a bridge to the job's agent in that worker, which outlives it and
-knows JOB_OPS as well: it ends its ranks and itself when nobody has asked for LEASE_S.
+`dsk-agent session` answers (wire.operations) from a process of its own, which ends with the
+connection. `dsk-agent job` is a bridge to the job's agent in that worker, which outlives it and
+answers what concerns ranks as well: it ends its ranks and itself when nobody has asked for LEASE_S.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any
-
-OPS = (
-    *("identity", "put", "changed", "marker", "missing", "free_port", "accelerators"),
-    *("survey", "digests", "delete"),
-)
-JOB_OPS = ("lock", "watch", "start", "news", "stacks", "end", "close")
+from collections.abc import Iterator
+from typing import IO, Any
 
 NO_AGENT = 69
 """Exit code of `dsk-agent job` where the job has no agent (any more); sysexits' EX_UNAVAILABLE."""
@@ -28,6 +24,16 @@ SILENT_LIMIT_S = 15.0
 """A node that has not answered for so long ends the attempt."""
 LEASE_S = 25.0
 """An agent that nobody asks for so long ends its ranks: they are gone after 30 s."""
+MESSAGE_BYTES = 1 << 29
+"""More than a listing of a million files has."""
+
+
+def lines(stream: IO[bytes]) -> Iterator[bytes]:
+    """Raises ValueError where one is longer than MESSAGE_BYTES."""
+    while line := stream.readline(MESSAGE_BYTES):
+        if len(line) == MESSAGE_BYTES and not line.endswith(b"\n"):
+            raise ValueError(f"a message of more than {MESSAGE_BYTES >> 20} MiB")
+        yield line
 
 
 def encode(message: dict[str, Any]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -9,14 +10,26 @@ from dsk.wire import strictjson
 from dsk.wire.reading import known
 
 
+class UnknownKind(ValueError):
+    """The line is of a kind that only another version of dsk has."""
+
+
 class Tagged:
     """`key` holds the kind: the class's name in lower case. Lists are read back as tuples, and keys
     that another version of dsk added are ignored.
-    `what` names such a line in errors."""
+    `what` names such a line in errors. `older`: values of keys that lines of older versions lack,
+    by kind."""
 
-    def __init__(self, key: str, what: str, *kinds: type[Any]) -> None:
+    def __init__(
+        self,
+        key: str,
+        what: str,
+        *kinds: type[Any],
+        older: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
         self._key = key
         self._what = what
+        self._older = older or {}
         self._kinds = {kind.__name__.lower(): kind for kind in kinds}
 
     def encode(self, message: Any) -> str:
@@ -24,14 +37,25 @@ class Tagged:
         return strictjson.dumps({self._key: kind, **asdict(message)})
 
     def decode(self, line: str) -> Any:
-        """Raises ValueError where the line is none of these kinds."""
+        """Raises UnknownKind where the line names another kind, ValueError where it names none."""
         try:
             raw = strictjson.loads(line)
-            kind = self._kinds[raw.pop(self._key)]
+            name = str(raw.pop(self._key))
+            raw = {**self._older.get(name, {}), **raw}
+            kind = self._kind(name)
             fields = {
                 name: tuple(value) if isinstance(value, list) else value
                 for name, value in known(kind, raw).items()
             }
             return kind(**fields)
+        except UnknownKind:
+            raise
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ValueError(f"not {self._what}: {line[:200]!r}") from error
+
+    def _kind(self, name: str) -> type[Any]:
+        try:
+            return self._kinds[name]
+        except KeyError:
+            text = f"{name} is not {self._what} that this version of dsk has"
+            raise UnknownKind(text) from None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from dsk.wire import PROTOCOL
 from dsk.wire.jobspec import JobNode, of_this_protocol
@@ -71,15 +71,6 @@ class Listing:
     problems: tuple[str, ...] = ()
     skipped: int = 0
     astray: tuple[str, ...] = ()
-
-    def to_message(self) -> dict[str, Any]:
-        return {**asdict(self), "entries": [asdict(entry) for entry in self.entries.values()]}
-
-    @classmethod
-    def from_message(cls, raw: dict[str, Any]) -> Listing:
-        entries = {entry["path"]: Entry(**entry) for entry in raw["entries"]}
-        texts = {name: tuple(raw[name]) for name in ("behind", "problems", "astray")}
-        return cls(**{**raw, "entries": entries, **texts})
 
 
 @dataclass(frozen=True)

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import itertools
 import os
+import secrets
 import select
 import signal
 import socket
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dsk.agent import processes
 from dsk.agent.daemon import Daemon
 from dsk.wire import paths, session
 from dsk.wire.news import News
+from dsk.wire.operations import AskNews, RankSpec, StartRanks, TakeLock
+from dsk.wire.request import Request
 
-JOB = "20260101-120000-ab12"
+A = TypeVar("A")
+
+# Processes are ended by this name, wherever they run: another run of these tests has another.
+JOB = f"20260101-120000-{secrets.token_hex(2)}"
 PYTHON = [sys.executable, "-u", "-c"]
 
 
@@ -50,31 +56,35 @@ class Peer:
         self._file = self._socket.makefile("rwb")
         self._numbers = itertools.count()
 
-    def ask(self, op: str, **arguments: Any) -> Any:
-        return self.answer(self.send(op, **arguments))
+    def ask(self, request: Request[A]) -> A:
+        return self.answer(request, self.send(request))
 
-    def send(self, op: str, **arguments: Any) -> int:
+    def send(self, request: Request[Any]) -> int:
         """The number by which `answer` knows the question."""
         number = next(self._numbers)
-        self._file.write(session.encode({"id": number, "op": op, **arguments}))
+        self._file.write(session.encode({"id": number, **request.to_raw()}))
         self._file.flush()
         return number
 
     def has_answer(self) -> bool:
         return bool(select.select([self._socket], [], [], 0)[0])
 
-    def answer(self, number: int) -> Any:
+    def answer(self, request: Request[A], number: int) -> A:
         answer = session.decode(self._file.readline())
         assert answer["id"] == number
         assert "error" not in answer, answer
-        return answer["result"]
+        return request.read_answer(answer["result"])
 
     def news(
-        self, offsets: dict[int, int] | None = None, *, exits: int = 0, wait: float = 5.0
+        self,
+        offsets: dict[int, int] | None = None,
+        *,
+        attempt: int = 0,
+        exits: int = 0,
+        report: int = 10**9,
+        wait: float = 5.0,
     ) -> News:
-        known = list((offsets or {}).items())
-        raw = self.ask("news", offsets=known, exits=exits, report=10**9, wait=wait)
-        return News.from_raw(raw)
+        return self.ask(AskNews(attempt, tuple((offsets or {}).items()), exits, report, wait))
 
     def close(self) -> None:
         self._file.close()
@@ -122,10 +132,14 @@ class Agent:
 
 
 def start(peer: Peer, *codes: str, **env: str) -> None:
-    """Ranks 0, 1, …, each a Python program."""
-    peer.ask("lock")
-    ranks = [
-        {"rank": rank, "argv": [*PYTHON, code], "env": {"DSK_JOB": JOB, "RANK": str(rank), **env}}
+    """The first attempt of a job: ranks 0, 1, …, each a Python program."""
+    peer.ask(TakeLock())
+    start_ranks(peer, *codes, attempt=0, **env)
+
+
+def start_ranks(peer: Peer, *codes: str, attempt: int, **env: str) -> None:
+    ranks = (
+        RankSpec(rank, (*PYTHON, code), {"DSK_JOB": JOB, "RANK": str(rank), **env})
         for rank, code in enumerate(codes)
-    ]
-    peer.ask("start", attempt=0, ranks=ranks)
+    )
+    peer.ask(StartRanks(attempt, tuple(ranks)))

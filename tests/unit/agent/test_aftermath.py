@@ -15,6 +15,7 @@ import pytest
 from dsk.agent import aftermath, lock, processes
 from dsk.agent.job import Job
 from dsk.wire import paths
+from dsk.wire.operations import Close, TakeLock
 from dsk.wire.session import AGENT_HANGS, NO_AGENT
 from tests.unit.agent.peers import JOB, Agent, program, start
 from tests.unit.conftest import FrozenDisk
@@ -28,7 +29,7 @@ def other(tmp_path: Path) -> Iterator[Job]:
     """The next job in the same worker, as its agent has it."""
     made = Job(str(tmp_path / "w"), OTHER)
     yield made
-    made.close()
+    made.close(Close())
 
 
 def dsk_agent(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -125,10 +126,10 @@ def test_the_next_job_takes_the_lock_of_one_that_hangs_for_good(
     os.kill(agent.pid, signal.SIGSTOP)
     grow_old(aftermath.GIVEN_UP_S - 5)
     with pytest.raises(lock.Busy):
-        other.ops["lock"]()
+        other.take_lock(TakeLock())
     assert processes.stat(rank) is not None, "its supervisor may still hear of it"
     grow_old(aftermath.GIVEN_UP_S + 5)
-    other.ops["lock"]()
+    other.take_lock(TakeLock())
     assert lock.holder() == OTHER
     assert processes.stat(rank) is None
     agent.wait(20)
@@ -138,7 +139,7 @@ def test_an_agent_that_runs_keeps_its_lock(agent: Agent, other: Job) -> None:
     start(agent.connect(), SLEEPS)
     grow_old(1000)
     with pytest.raises(lock.Busy):
-        other.ops["lock"]()
+        other.take_lock(TakeLock())
     assert len(processes.ranks_of_job(JOB)) == 1
 
 
@@ -172,7 +173,7 @@ def test_a_lock_whose_holder_cannot_even_be_killed_is_replaced(
             time.sleep(0.05)
         grow_old(aftermath.GIVEN_UP_S + 5)
         assert (aftermath.hanging(JOB) or "").endswith("it waits in the kernel, as for a disk")
-        other.ops["lock"]()
+        other.take_lock(TakeLock())
         assert holder.poll() is None, "it still waits"
         assert lock.holder() == OTHER
         with pytest.raises(lock.Busy):
@@ -200,7 +201,7 @@ def test_processes_that_cannot_be_ended_are_said_to_be_in_the_way(
     os.kill(agent.pid, signal.SIGSTOP)
     grow_old(aftermath.GIVEN_UP_S + 5)
     with pytest.raises(aftermath.Stuck, match="1 of its processes cannot be ended"):
-        other.ops["lock"]()
+        other.take_lock(TakeLock())
     frozen.thaw()
 
 

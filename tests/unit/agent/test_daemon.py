@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,28 @@ import pytest
 
 from dsk.agent import lock, threads
 from dsk.agent.ranks import Ranks
+from dsk.text import Text
 from dsk.wire import paths
+from dsk.wire.jobspec import Needed
+from dsk.wire.news import News
+from dsk.wire.operations import (
+    AskNews,
+    Close,
+    EndRanks,
+    FindMissing,
+    Marker,
+    RankSpec,
+    StartRanks,
+    TakeLock,
+)
 from dsk.wire.progress import Progress
-from tests.unit.agent.peers import JOB, PYTHON, Agent, Peer, start
+from dsk.wire.report import NodeReport
+from tests.unit.agent.peers import JOB, PYTHON, Agent, Peer, start, start_ranks
 
 LEASE_S = 2.0
 ASKED, DISK = "asked", "disk"
+NEEDED = (Needed("x"),)
+NEWS = AskNews(0, (), 0, 10**9, 0.0)
 
 
 @pytest.fixture
@@ -94,11 +110,11 @@ def test_exits_are_real_and_in_their_order(agent: Agent) -> None:
 
 def test_a_rank_that_cannot_be_started_is_told_and_leaves_none(agent: Agent) -> None:
     peer = agent.connect()
-    peer.ask("lock")
-    good = {"rank": 0, "argv": [*PYTHON, "import time; time.sleep(60)"], "env": {}}
-    bad = {"rank": 1, "argv": ["/nowhere"], "env": {}}
+    peer.ask(TakeLock())
+    good = RankSpec(0, (*PYTHON, "import time; time.sleep(60)"), {})
+    bad = RankSpec(1, ("/nowhere",), {})
     with pytest.raises(AssertionError, match="FileNotFoundError"):
-        peer.ask("start", attempt=0, ranks=[good, bad])
+        peer.ask(StartRanks(0, (good, bad)))
     assert [each.rank for each in peer.news().exits] == [0]
 
 
@@ -119,7 +135,7 @@ def test_the_end_takes_all_that_ranks_have_started(agent: Agent) -> None:
     [lines] = peer.news().lines
     orphan = int(lines.lines[0])
     assert alive(orphan)
-    assert peer.ask("end") == 0
+    assert peer.ask(EndRanks(0)) == 0
     assert not alive(orphan)
     assert exits(peer, 1) == {0: -15}
     assert lock.holder() == JOB
@@ -128,10 +144,10 @@ def test_the_end_takes_all_that_ranks_have_started(agent: Agent) -> None:
 def test_a_clean_end_gives_up_everything_at_once(agent: Agent, run_folder: Path) -> None:
     peer = agent.connect()
     start(peer, "import time; time.sleep(60)")
-    [rank] = reported(peer)["ranks"]
-    assert peer.ask("close") == 0
+    [rank] = reported(peer).ranks
+    peer.ask(Close())
     agent.wait(20)
-    assert not alive(rank["pid"])
+    assert rank.pid and not alive(rank.pid)
     assert lock.holder() is None
     assert not [path for path in run_folder.rglob("*") if JOB in path.name]
     assert not Path(agent.path).exists()
@@ -166,18 +182,18 @@ def test_an_agent_that_was_paused_itself_first_hears_what_it_was_asked(impatient
     start(peer, "import time; time.sleep(60)")
     peer.news(wait=0)
     os.kill(impatient.pid, signal.SIGSTOP)
-    number = peer.send("news", offsets=[], exits=0, report=10**9, wait=0)
+    number = peer.send(NEWS)
     time.sleep(2 * LEASE_S)
     os.kill(impatient.pid, signal.SIGCONT)
-    assert peer.answer(number)["exits"] == []
+    assert peer.answer(NEWS, number).exits == ()
     time.sleep(LEASE_S / 2)
     assert peer.news(wait=0).exits == ()
 
 
 def test_a_daemon_that_is_busy_with_one_question_answers_others(agent: Agent) -> None:
     peer, other = agent.connect(), agent.connect()
-    peer.send("news", offsets=[], exits=0, report=10**9, wait=60.0)
-    assert other.ask("marker", name="n", action="look") is False
+    peer.send(replace(NEWS, wait=60.0))
+    assert other.ask(Marker("n", "look")) is False
     assert not peer.has_answer()
 
 
@@ -195,11 +211,11 @@ def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Agent]:
         wait_for_disk()
         make(*arguments)
 
-    def missing_slowly(needed: Any) -> Any:
+    def missing_slowly(_: Any) -> tuple[Text, ...]:
         wait_for_disk()
-        return needed
+        return ()
 
-    monkeypatch.setattr("dsk.agent.session.missing", missing_slowly)
+    monkeypatch.setattr("dsk.agent.needed.missing", missing_slowly)
     monkeypatch.setattr(Ranks, "__init__", slowly)
     made = Agent(tmp_path / "w", lease=60)
     yield made
@@ -208,31 +224,64 @@ def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Agent]:
 
 def test_a_long_answer_keeps_no_other_waiting_on_its_own_connection(slow: Agent) -> None:
     peer = slow.connect()
-    peer.ask("lock")
-    number = peer.send("missing", needed=["x"])
+    peer.ask(TakeLock())
+    request = FindMissing(NEEDED)
+    number = peer.send(request)
     # Answered first: the other answer needs the disk.
     assert peer.news(wait=0.0).exits == ()
     (slow.workspace / DISK).touch()
-    assert peer.answer(number) == ["x"]
+    assert peer.answer(request, number) == ()
+
+
+def test_a_start_that_comes_after_its_end_starts_nothing(agent: Agent) -> None:
+    """Each question has a thread of its own: either of two may be answered first."""
+    peer = agent.connect()
+    peer.ask(TakeLock())
+    assert peer.ask(EndRanks(1)) == 0
+    for late in (0, 1):
+        with pytest.raises(AssertionError, match="the job was ended"):
+            start_ranks(peer, "import time; time.sleep(60)", attempt=late)
+        assert peer.news(attempt=late, wait=0.0).exits == ()
+    start_ranks(peer, "pass", attempt=2)
+    assert [each.code for each in peer.news({0: 10**6}, attempt=2).exits] == [0]
+
+
+def test_news_is_of_the_attempt_that_is_asked_for(agent: Agent) -> None:
+    peer = agent.connect()
+    start(peer, "print('first')")
+    assert exits(peer, 1) == {0: 0}
+    # Of an attempt that has not begun there is none; whoever waits is told when it begins.
+    assert peer.news(attempt=1, wait=0.0) == News()
+    waiting = AskNews(0, ((0, 10**6),), 1, 10**9, 60.0)
+    number = peer.send(waiting)
+    other = agent.connect()
+    start_ranks(other, "import time; print('second', flush=True); time.sleep(60)", attempt=1)
+    assert peer.answer(waiting, number) == News()
+    assert peer.news(attempt=0, wait=0.0) == News(), "nothing of the last one is told any more"
+    [lines] = peer.news(attempt=1).lines
+    assert (lines.lines, peer.news({0: 1}, attempt=1, wait=0.0).exits) == (("second",), ())
+    [rank] = reported(peer, attempt=1).ranks
+    assert rank.pid and alive(rank.pid), "no report of the ranks of the last one"
+    assert peer.ask(EndRanks(1)) == 0
 
 
 def test_an_end_comes_before_the_ranks_that_are_still_to_be_started(slow: Agent) -> None:
     peer = slow.connect()
-    peer.ask("lock")
-    rank = {"rank": 0, "argv": [*PYTHON, "import time; time.sleep(60)"], "env": {}}
-    number = peer.send("start", attempt=0, ranks=[rank])
+    peer.ask(TakeLock())
+    request = StartRanks(0, (RankSpec(0, (*PYTHON, "import time; time.sleep(60)"), {}),))
+    number = peer.send(request)
     wait_until((slow.workspace / ASKED).exists)
-    assert peer.ask("end") == 0
+    assert peer.ask(EndRanks(0)) == 0
     (slow.workspace / DISK).touch()
     with pytest.raises(AssertionError, match="the job was ended"):
-        peer.answer(number)
+        peer.answer(request, number)
     assert peer.news(wait=0.0).exits == ()
 
 
-def reported(peer: Peer) -> dict[str, Any]:
-    while not (raw := peer.ask("news", offsets=[], exits=9, report=0, wait=5.0)["report"]):
+def reported(peer: Peer, attempt: int = 0) -> NodeReport:
+    while not (found := peer.news(attempt=attempt, exits=9, report=0).report):
         pass
-    return dict(raw)
+    return found
 
 
 def test_a_report_says_how_the_ranks_and_the_node_are(agent: Agent, run_folder: Path) -> None:
@@ -246,21 +295,20 @@ def test_a_report_says_how_the_ranks_and_the_node_are(agent: Agent, run_folder: 
     )
     start(peer, code)
     deadline = time.monotonic() + 15
-    while (found := reported(peer)["ranks"][0])["state"] != "T" and time.monotonic() < deadline:
+    while (found := reported(peer).ranks[0]).state != "T" and time.monotonic() < deadline:
         pass
-    assert found["state"] == "T" and alive(found["pid"])
-    assert Progress(**found["progress"]) == said
-    while (host := reported(peer)["host"])["disk_free"] is None:
+    assert found.state == "T" and found.pid and alive(found.pid)
+    assert found.progress == said
+    while (host := reported(peer).host).disk_free is None:
         assert time.monotonic() < deadline + 15, "the disk has not answered"
-    assert host["memory_total"] > host["memory_available"] > 0
-    assert host["disk_free"] > 0
-    assert json.dumps(host)
-    assert peer.ask("end") == 0
+    assert host.memory_total > host.memory_available > 0
+    assert host.disk_free > 0
+    assert peer.ask(EndRanks(0)) == 0
 
 
 def test_one_job_at_a_time(agent: Agent) -> None:
     with lock.take("other"), pytest.raises(AssertionError, match="other"):
-        agent.connect().ask("lock")
+        agent.connect().ask(TakeLock())
 
 
 def test_ranks_share_the_workers_cores(

@@ -126,7 +126,9 @@ def test_what_is_each_nodes_own_is_not_compared(tmp_path: Path) -> None:
 LOOK = """
 import json, sys
 from dsk.agent.needed import missing
-print(json.dumps(missing(json.loads(sys.argv[1]))))
+from dsk.wire.jobspec import Needed
+from dsk.wire.request import plain
+print(json.dumps(plain(missing([Needed(**need) for need in json.loads(sys.argv[1])]))))
 """
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from dsk.agent import files
 from dsk.wire import session
+from dsk.wire.request import plain
 from dsk.wire.transfer import PARTIAL, Listing
 
 
@@ -26,7 +27,7 @@ def workspace(tmp_path: Path) -> Path:
 
 
 def listing(workspace: Path, *paths: str) -> Listing:
-    return Listing.from_message(files.survey(str(workspace), list(paths)))
+    return files.survey(str(workspace), list(paths))
 
 
 def test_what_lies_below_a_path(workspace: Path) -> None:
@@ -105,7 +106,7 @@ def test_links_to_and_from_names_that_are_no_text(workspace: Path) -> None:
         "m/out is a symbolic link out of the workspace, to '/\\udcff'",
         "m/to is a symbolic link to '\\udcff', which is no UTF-8",
     ]
-    assert session.decode(session.encode({"result": found.to_message()}))
+    assert session.decode(session.encode({"result": plain(found)}))
 
 
 def test_what_has_arrived_of_a_file(workspace: Path) -> None:
@@ -118,7 +119,7 @@ def test_what_has_arrived_of_a_file(workspace: Path) -> None:
 
 def test_hashes(workspace: Path) -> None:
     found = files.digests(str(workspace), ["m/deep/a", "none"])
-    assert found == [hashlib.sha256(b"abc").hexdigest(), None]
+    assert found == (hashlib.sha256(b"abc").hexdigest(), None)
 
 
 def test_deleting_leaves_what_is_not_named(workspace: Path) -> None:

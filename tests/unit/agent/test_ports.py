@@ -10,9 +10,12 @@ from dsk.agent.ports import free_port
 HOST = "127.0.0.1"
 JOB = """
 import sys
-from dsk.agent.session import node_ops
-print(node_ops("/nowhere", "j")["free_port"](host="127.0.0.1"), flush=True)
-sys.stdin.read()
+from dsk.agent.node import Node
+from dsk.wire.operations import ReservePort
+node = Node("/nowhere", "j")
+print(node.reserve_port(ReservePort("127.0.0.1")), flush=True)
+for _ in sys.stdin:
+    print(node.reserve_port(ReservePort("127.0.0.1")), flush=True)
 """
 
 
@@ -41,3 +44,16 @@ def test_jobs_that_start_together_get_different_ports() -> None:
     third, again = start_job()
     end(third)
     assert again == port, "a job that has ended holds none, even where it was killed"
+
+
+def test_the_next_attempt_gets_another_port_and_gives_up_the_last_one() -> None:
+    first, port = start_job()
+    assert first.stdin and first.stdout
+    first.stdin.write("again\n")
+    first.stdin.flush()
+    again = int(first.stdout.readline())
+    second, other = start_job()
+    end(first)
+    end(second)
+    assert again > port, "what is late may still connect to the last one"
+    assert other == port

@@ -18,7 +18,7 @@ from dsk.cli.screen import Screen
 from dsk.errors import Unreachable
 from dsk.jobs import history
 from dsk.jobs.runtime import Supervisor
-from dsk.wire.events import Event, Failure, Finished, Notice, Phase, decode
+from dsk.wire.events import Accepted, Event, Failure, Finished, Notice, Phase, decode
 
 CONNECTS = Phase(1.0, "starting", "connecting to 2 workers")
 STARTS = Phase(2.0, "starting", "starting 2 ranks, rendezvous at 10.0.0.11:29500")
@@ -63,8 +63,12 @@ class Shown(list[Event]):
 
 
 def test_a_job_past_its_checks_goes_on() -> None:
-    disk = Notice(1.5, "the workspace /w is one disk that all nodes share")
-    assert launch._passes_its_checks(Saying(CONNECTS, disk, STARTS, goes_on=True))
+    disk = Notice(1.5, "workspace", "the workspace /w is one disk that all nodes share")
+    assert launch._passes_its_checks(Saying(CONNECTS, disk, Accepted(1.6), goes_on=True))
+
+
+def test_however_many_phases_a_job_has_before_its_checks() -> None:
+    assert not launch._passes_its_checks(Saying(CONNECTS, CONNECTS, STARTS, BUSY, REFUSED))
 
 
 def test_a_job_that_is_refused_ends_as_in_the_foreground(

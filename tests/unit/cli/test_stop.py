@@ -42,7 +42,7 @@ def test_a_job_that_has_ended_everywhere(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_what_would_not_end_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    done = run(monkeypatch, ENDING, Notice(6.0, LEFT), STOPPED)
+    done = run(monkeypatch, ENDING, Notice(6.0, "left_over", LEFT, 1), STOPPED)
     assert isinstance(done.exception, JobFailed)
     assert LEFT in str(done.exception)
     assert "on all nodes" not in done.output

@@ -164,15 +164,26 @@ def left_over(*events: Event) -> list[str]:
 
 
 def test_what_is_left_on_the_nodes_is_what_the_supervisor_said_last() -> None:
-    early = Notice(1.0, "node1 (10.0.0.12): not its end")
-    said: list[Event] = [early, ENDING, Notice(6.0, FULL), line(6.5), Notice(7.0, LOST), DONE]
-    assert left_over(*said) == [LOST]
-    assert left_over(early, ENDING, DONE) == []
+    early = Notice(1.0, "left_over", "node1 (10.0.0.12): of the attempt before", 1)
+    full, lost = Notice(6.0, "not_written", FULL), Notice(7.0, "left_over", LOST, 1)
+    assert left_over(early, ENDING, full, line(6.5), lost, DONE) == [LOST]
+    assert left_over(early, ENDING, full, DONE) == []
+
+
+def test_of_an_older_supervisor_all_that_it_said_at_the_end_counts() -> None:
+    """It did not say what its notices were about: none is taken for nothing."""
+    told: list[Event] = [
+        Notice(1.0, "untyped", "early"),
+        ENDING,
+        Notice(6.0, "untyped", FULL),
+        DONE,
+    ]
+    assert left_over(*told) == [FULL]
 
 
 def test_without_its_last_word_nobody_knows_what_is_left() -> None:
     with pytest.raises(JobFailed, match="gone without a last word"):
-        left_over(ENDING, Notice(7.0, LOST))
+        left_over(ENDING, Notice(7.0, "left_over", LOST, 1))
 
 
 STATUS = JobStatus("j1", "lab", "running", ("10.0.0.1",), 1, 1.0, 1.0, "/out")

@@ -17,7 +17,7 @@ from dsk.rotated import older
 from dsk.supervisor import folder, said
 from dsk.supervisor.pace import Pace
 from dsk.supervisor.record import Record
-from dsk.wire.events import Finished, Notice, Output, Phase, decode
+from dsk.wire.events import Accepted, Attempt, Finished, Notice, Output, Phase, decode
 from dsk.wire.status import JobStatus
 
 STATUS = JobStatus("j1", "lab", "starting", ("10.0.0.1",), 1, 1.0, 1.0, "/nowhere")
@@ -49,7 +49,7 @@ def test_ranks_lines_are_bounded_and_the_other_events_all_kept(
     for number in range(500):
         written.tell(Output(number, 0, 0, f"line {number}"))
         if number % 50 == 0:
-            written.tell(Notice(number, f"notice {number}"))
+            written.tell(Notice(number, "change", f"notice {number}"))
     written.close()
     stream = tmp_path / "stream.jsonl"
     assert stream.stat().st_size <= 10_000
@@ -153,8 +153,10 @@ def test_a_file_that_nobody_rotates_gets_so_many_lines(
 def test_the_status_says_whether_ranks_were_started(tmp_path: Path) -> None:
     written = record(tmp_path)
     written.tell(Phase(1.0, "starting", "connecting"))
+    written.tell(Accepted(1.5))
     assert not written.status.ran
-    written.tell(Phase(2.0, "stopping", "ending"))
+    written.tell(Attempt(2.0, 1, (0,)))
     written.tell(DONE)
     written.close()
-    assert JobStatus.from_json((tmp_path / "status.json").read_text()).ran is True
+    status = JobStatus.from_json((tmp_path / "status.json").read_text())
+    assert (status.ran, status.attempt) == (True, 1)

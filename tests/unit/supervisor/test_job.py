@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +15,8 @@ import pytest
 
 from dsk.errors import Unreachable
 from dsk.supervisor.heard import Heard, Lines, RankEnded
-from dsk.supervisor.inbox import Inbox
-from dsk.supervisor.job import Job, StopRequested
+from dsk.supervisor.interrupts import StopRequested
+from dsk.supervisor.job import Job
 from dsk.supervisor.launcher import Launcher
 from dsk.supervisor.place import MADE_BY_UP, Place
 from dsk.supervisor.record import Record
@@ -25,6 +25,8 @@ from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import Workers
 from dsk.wire.events import Event, Failure, Finished, Notice, Phase, decode
 from dsk.wire.jobspec import JobNode
+from dsk.wire.operations import EndRanks, FindChanged, ReservePort
+from dsk.wire.request import Request
 from dsk.wire.status import JobStatus
 from tests.unit.wire.test_messages import SPEC
 
@@ -64,25 +66,31 @@ class Told:
 
 
 class Node:
-    """A worker and its watch, which hears `last` when it is asked once more."""
+    """A worker and its watch: it tells `first` when an attempt begins, and `last` when it is asked
+    once more."""
 
-    def __init__(self, node: JobNode, heard: Inbox, last: list[Heard]) -> None:
+    def __init__(self, node: JobNode, first: Sequence[Heard] = (), last: Sequence[Heard] = ()):
         self.node = node
         self.worker = self
         self.name = f"node{node.index}"
         self.lost = False
-        self._heard = heard
-        self._last = last
+        self.begun: list[int] = []
+        self.caught_up = 0
+        self._first, self._last = first, list(last)
 
-    def ask(self, op: str, **_: Any) -> Any:
-        return {"changed": [], "end": 0}[op]
+    def ask(self, request: Request[Any], **_: Any) -> Any:
+        return {ReservePort: 29500, FindChanged: (), EndRanks: 0}[type(request)]
 
-    def begin_attempt(self) -> None:
-        pass
+    def begin_attempt(self, number: int, listener: Callable[[Heard], None]) -> None:
+        self.begun.append(number)
+        self._listener = listener
+        for each in self._first:
+            listener(each)
 
     def catch_up(self, _limit: float) -> None:
+        self.caught_up += 1
         while self._last:
-            self._heard.put(self._last.pop())
+            self._listener(self._last.pop())
 
 
 class Ranks(Launcher):
@@ -102,9 +110,8 @@ class Small(Job):
     def __init__(self, told: Told, folder: Path, *heard: Heard, last: Heard | None = None) -> None:
         spec = replace(SPEC, workspace=str(folder))
         super().__init__(spec, told.record, Place(folder, MADE_BY_UP))
-        for each in heard:
-            self._heard.put(each)
-        self._nodes = [Node(node, self._heard, [last] if last else []) for node in SPEC.nodes]
+        first, *others = SPEC.nodes
+        self._nodes = [Node(first, heard, [last] if last else []), *map(Node, others)]
         self._watches = cast("list[Watch]", self._nodes)
         self.at_start: Callable[[], object] = lambda: None
         self.at_end: Callable[[], object] = lambda: None
@@ -113,9 +120,9 @@ class Small(Job):
         self.interrupt(StopRequested())
 
     def _run(self, started: ExitStack) -> Failure | None:
-        return self._attempt(started, Workers(cast("list[Worker]", self._nodes)), 29500, {})
+        return self._attempts(started, Workers(cast("list[Worker]", self._nodes)), {}, None)
 
-    def _launcher(self, workers: Workers, port: int) -> Launcher:
+    def _launcher(self, *_: object) -> Launcher:
         return Ranks(self.at_start, self.at_end)
 
 
@@ -127,12 +134,12 @@ def told() -> Iterator[Told]:
 
 
 def test_why_it_failed_is_told_before_anything_is_ended(told: Told, tmp_path: Path) -> None:
-    said = Lines(SPEC.nodes[1], ((2, "ValueError: the last word"),))
-    assert Small(told, tmp_path, BAD, last=said).run() == 1
+    bad, said = replace(BAD, node=SPEC.nodes[0]), Lines(SPEC.nodes[0], ((2, "ValueError: no"),))
+    assert Small(told, tmp_path, bad, last=said).run() == 1
     found = told.events[told.at(Failure)]
     assert isinstance(found, Failure)
-    assert (found.rank, found.lines) == (2, ("ValueError: the last word",))
-    assert found.cause.endswith("exited with 3: ValueError: the last word")
+    assert (found.rank, found.lines) == (2, ("ValueError: no",))
+    assert found.cause.endswith("exited with 3: ValueError: no")
     assert told.at(Failure) < told.at(Phase, ENDING)
     assert told.end == ("failed", 1)
 

@@ -9,7 +9,7 @@ import pytest
 from dsk.supervisor import record
 from dsk.supervisor.heard import Reported
 from dsk.supervisor.record import Record
-from dsk.wire.events import Step, decode
+from dsk.wire.events import Attempt, Step, decode
 from dsk.wire.jobspec import JobNode
 from dsk.wire.progress import Progress, RankPhase
 from dsk.wire.report import HostReport, NodeReport, RankReport
@@ -67,3 +67,14 @@ def test_nothing_is_told_twice() -> None:
     job.reports("ending", 300, 0.25)
     job.record.progress(last=True)
     assert job.ends(300, 0.25) == [(300, 0.25)]
+
+
+def test_another_attempt_is_told_from_its_own_first_step_on() -> None:
+    job = Job()
+    job.reports("training", 40, 1.5)
+    job.record.rank_ended(0, Progress("training", 1, 1.0, 41, 300, 1.4))
+    job.record.tell(Attempt(2.0, 1, (0,)))
+    job.record.progress()
+    job.reports("training", 30, 1.6)
+    assert job.record.status.step == 30, "not the last step of the attempt before"
+    assert job.ends(300, 0.25) == [(40, 1.5), (30, 1.6), (300, 0.25)]

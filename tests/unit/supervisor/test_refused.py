@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from dsk.errors import DskError, JobFailed, Unreachable
-from dsk.supervisor.job import Job, StopRequested
+from dsk.supervisor.interrupts import StopRequested
+from dsk.supervisor.job import Job
 from dsk.supervisor.place import MADE_BY_UP, Place
 from dsk.supervisor.record import Record
 from dsk.wire import paths
@@ -43,7 +44,6 @@ def refused(tmp_path: Path, why: BaseException, monkeypatch: pytest.MonkeyPatch)
         output_dir=str(tmp_path / "out"),
         needed=(),
         env={},
-        version="0",
     )
     (tmp_path / "run").mkdir()
     out = io.BytesIO()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dsk.supervisor.stacks import RankStack, astray, failure, keep
+from dsk.supervisor.stacks import Stack, astray, failure, keep
 from dsk.supervisor.stalls import Stall
 from tests.unit.conftest import FrozenDisk
 from tests.unit.wire.test_messages import SPEC
@@ -36,8 +36,8 @@ IN_LOOP = HEAD + "    spin (hook.py:12)\n    _inner_training_loop (transformers/
 NONE = "no stack: py-spy did not answer within 8 s\n"
 
 
-def stack(rank: int, text: str, state: str = "S") -> RankStack:
-    return RankStack(SPEC.nodes[1] if rank == 2 else SPEC.nodes[0], rank, state, text)
+def stack(rank: int, text: str, state: str = "S") -> Stack:
+    return Stack(SPEC.nodes[1] if rank == 2 else SPEC.nodes[0], rank, state, text)
 
 
 def test_frames_are_the_main_threads() -> None:

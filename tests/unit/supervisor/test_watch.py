@@ -22,11 +22,13 @@ from dsk.supervisor.heard import Heard, Lines, Lost, RankEnded, Reach, Reported
 from dsk.supervisor.place import MADE_BY_UP
 from dsk.supervisor.watch import Watch
 from dsk.supervisor.worker import Worker
+from dsk.text import Text
 from dsk.wire import paths
-from dsk.wire.jobspec import JobNode
+from dsk.wire.jobspec import JobNode, Needed
+from dsk.wire.operations import FindMissing, Marker, TakeLock
 from dsk.wire.session import NO_AGENT
 from tests.unit.agent import conftest as of_agent
-from tests.unit.agent.peers import JOB, Agent, program, start
+from tests.unit.agent.peers import JOB, Agent, program, start, start_ranks
 from tests.unit.connect import conftest as of_connect
 from tests.unit.connect.conftest import Sshd
 
@@ -62,6 +64,12 @@ def worker(agent: Agent, sshd: Sshd, tmp_path: Path) -> Iterator[Worker]:
     made.close()
 
 
+def watching(worker: Worker, heard: queue.Queue[Heard], attempt: int = 0) -> Watch:
+    made = Watch(worker)
+    made.begin_attempt(attempt, heard.put)
+    return made
+
+
 def hear(heard: queue.Queue[Heard], kind: type[Heard], limit: float = 60.0) -> list[Heard]:
     """All up to the first of that kind."""
     found: list[Heard] = []
@@ -78,7 +86,7 @@ def lines_of(heard: list[Heard]) -> list[str]:
 def test_every_line_comes_once_over_whatever_connection(agent: Agent, worker: Worker) -> None:
     heard: queue.Queue[Heard] = queue.Queue()
     start(agent.connect(), COUNT.format(lines=LINES))
-    watched = Watch(worker, heard.put)
+    watched = watching(worker, heard)
     found = hear(heard, Lines)
     for _ in range(2):
         worker._connection._process.kill()
@@ -97,7 +105,7 @@ def test_an_agent_that_is_gone_is_known_at_once_and_how_it_ended(
 ) -> None:
     heard: queue.Queue[Heard] = queue.Queue()
     start(agent.connect(), "import time; time.sleep(60)")
-    watched = Watch(worker, heard.put)
+    watched = watching(worker, heard)
     hear(heard, Reported)
     os.kill(agent.pid, signal.SIGKILL)
     lost = hear(heard, Lost, limit=30)[-1]
@@ -108,17 +116,49 @@ def test_an_agent_that_is_gone_is_known_at_once_and_how_it_ended(
     assert processes.ranks_of_job(JOB) == {}
 
 
+def test_each_attempt_is_told_of_itself_alone(agent: Agent, worker: Worker) -> None:
+    first: queue.Queue[Heard] = queue.Queue()
+    second: queue.Queue[Heard] = queue.Queue()
+    start(agent.connect(), "print('first')")
+    watched = watching(worker, first)
+    found = hear(first, RankEnded)
+    watched.begin_attempt(1, second.put)
+    start_ranks(agent.connect(), "print('second'); raise SystemExit(3)", attempt=1)
+    found_then = hear(second, RankEnded)
+    watched.catch_up(5.0)
+    watched.stop()
+    for told in (found, found_then):
+        assert [each.rank for each in told if isinstance(each, RankEnded)] == [0]
+    assert (lines_of(found), lines_of(found_then)) == (["first"], ["second"])
+    assert isinstance(found_then[-1], RankEnded) and found_then[-1].code == 3
+
+
+def test_a_node_that_was_lost_before_is_told_to_the_next_attempt(
+    agent: Agent, worker: Worker
+) -> None:
+    first: queue.Queue[Heard] = queue.Queue()
+    second: queue.Queue[Heard] = queue.Queue()
+    start(agent.connect(), "import time; time.sleep(60)")
+    watched = watching(worker, first)
+    hear(first, Reported)
+    os.kill(agent.pid, signal.SIGKILL)
+    lost = hear(first, Lost, limit=30)[-1]
+    watched.begin_attempt(1, second.put)
+    watched.stop()
+    assert second.get(timeout=1) == lost
+
+
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> float:
-    """Seconds that a node takes over `missing`, more than the watch waits for an answer."""
+    """Seconds that a node takes over `FindMissing`, more than the watch waits for an answer."""
     monkeypatch.setattr(watch, "NEWS_WAIT_S", 0.5)
     monkeypatch.setattr(watch, "ANSWER_LIMIT_S", 2.0)
 
-    def missing_slowly(needed: Any) -> Any:
+    def missing_slowly(_: Any) -> tuple[Text, ...]:
         time.sleep(4.0)
-        return needed
+        return ()
 
-    monkeypatch.setattr("dsk.agent.session.missing", missing_slowly)
+    monkeypatch.setattr("dsk.agent.needed.missing", missing_slowly)
     return 4.0
 
 
@@ -126,10 +166,10 @@ def test_a_question_that_takes_long_does_not_cost_the_connection(
     slow: float, agent: Agent, worker: Worker
 ) -> None:
     heard: queue.Queue[Heard] = queue.Queue()
-    agent.connect().ask("lock")
-    worker.ask("marker", name="n", action="look")  # logged in
-    watched = Watch(worker, heard.put)
-    assert worker.ask("missing", needed=["x"], limit=5 * slow) == ["x"]
+    agent.connect().ask(TakeLock())
+    worker.ask(Marker("n", "look"))  # logged in
+    watched = watching(worker, heard)
+    assert worker.ask(FindMissing((Needed("x"),)), limit=5 * slow) == ()
     watched.stop()
     told = [heard.get() for _ in range(heard.qsize())]
     assert not [each for each in told if isinstance(each, Reach | Lost)]
@@ -144,9 +184,9 @@ def test_a_node_that_does_not_answer_is_given_up(
     monkeypatch.setattr(watch, "LOGIN_LIMIT_S", 3.0)
     monkeypatch.setattr(watch, "SILENT_LIMIT_S", 9.0)
     heard: queue.Queue[Heard] = queue.Queue()
-    agent.connect().ask("lock")
-    worker.ask("marker", name="n", action="look")
-    watched = Watch(worker, heard.put)
+    agent.connect().ask(TakeLock())
+    worker.ask(Marker("n", "look"))
+    watched = watching(worker, heard)
     os.kill(agent.pid, signal.SIGSTOP)
     lost = hear(heard, Lost)[-1]
     watched.stop()
@@ -176,9 +216,9 @@ def test_a_first_login_may_take_long(slow_login: Worker, monkeypatch: pytest.Mon
     monkeypatch.setattr(watch, "ANSWER_LIMIT_S", FIRST_LOGIN_S / 2)
     monkeypatch.setattr(watch, "LOGIN_LIMIT_S", FIRST_LOGIN_S / 2)
     heard: queue.Queue[Heard] = queue.Queue()
-    watched = Watch(slow_login, heard.put)
+    watched = watching(slow_login, heard)
     began = time.monotonic()
-    assert slow_login.ask("marker", name="n", action="look", limit=1.0) is False
+    assert slow_login.ask(Marker("n", "look"), limit=1.0) is False
     assert time.monotonic() - began >= FIRST_LOGIN_S
     watched.stop()
     told = [heard.get() for _ in range(heard.qsize())]
@@ -191,9 +231,9 @@ def test_where_no_ssh_can_be_started_the_node_is_lost_like_any_other(
 ) -> None:
     monkeypatch.setattr(watch, "SILENT_LIMIT_S", 2.0)
     heard: queue.Queue[Heard] = queue.Queue()
-    agent.connect().ask("lock")
-    worker.ask("marker", name="n", action="look")
-    watched = Watch(worker, heard.put)
+    agent.connect().ask(TakeLock())
+    worker.ask(Marker("n", "look"))
+    watched = watching(worker, heard)
     monkeypatch.setenv("PATH", "/nowhere")
     worker._connection._process.kill()
     lost = hear(heard, Lost)[-1]
@@ -204,12 +244,12 @@ def test_where_no_ssh_can_be_started_the_node_is_lost_like_any_other(
 def test_whatever_goes_wrong_in_it_a_watch_does_not_end_in_silence(
     agent: Agent, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_: object) -> None:
+    def broken(*_: object) -> None:
         raise KeyError("lines")
 
-    monkeypatch.setattr("dsk.supervisor.watch.News.from_raw", broken)
+    monkeypatch.setattr(Watch, "_take", broken)
     heard: queue.Queue[Heard] = queue.Queue()
-    watched = Watch(worker, heard.put)
+    watched = watching(worker, heard)
     lost = hear(heard, Lost)[-1]
     watched.stop()
     assert isinstance(lost, Lost) and "node1 (127.0.0.1) can no longer be watched" in lost.why
@@ -223,8 +263,8 @@ from dataclasses import replace
 from pathlib import Path
 from dsk.agent import aftermath, processes
 from dsk.supervisor import watch
-from dsk.supervisor.attempt import Attempt
 from dsk.supervisor.inbox import Inbox
+from dsk.supervisor.listener import Listener
 from dsk.supervisor.place import MADE_BY_UP
 from dsk.supervisor.record import Record
 from dsk.supervisor.watch import Watch
@@ -238,11 +278,11 @@ config, *command = sys.argv[1:]
 node = JobNode(1, "127.0.0.1", (0,), 1)
 worker = Worker(node, Path(config), command, again=command, remedies=MADE_BY_UP)
 inbox = Inbox()
-Watch(worker, inbox.put)
+Watch(worker).begin_attempt(0, inbox.put)
 spec = replace(SPEC, nodes=(node,), limits={"loading": 5.0, "training": 5.0})
 status = JobStatus("j", "lab", "starting", (), 1, 1.0, 1.0, "/nowhere")
 record = Record(status, io.FileIO(1, "wb", closefd=False))
-found = Attempt(spec, record, inbox).watch()
+found = Listener(spec, record, inbox).watch()
 record.close()
 print("FOUND", found)
 """

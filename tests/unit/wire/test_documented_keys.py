@@ -53,6 +53,11 @@ def test_a_jobs_events() -> None:
     assert tables()[0] == of_classes(get_args(events.Event))
 
 
+def test_the_kinds_of_notices() -> None:
+    rows = TEXT.split("| kind of a notice |")[1].split("\n\n")[0].splitlines()[2:]
+    assert {NAME.findall(row)[0] for row in rows} == set(get_args(events.NoticeKind))
+
+
 def test_a_transfers_events() -> None:
     assert tables()[2] == of_classes(get_args(transfer.Event))
 

@@ -15,6 +15,7 @@ from dsk.wire.jobspec import JobNode, JobSpec, Needed, ProtocolMismatch, RecipeT
 from dsk.wire.progress import Progress
 from dsk.wire.report import HostReport, NodeReport, RankReport
 from dsk.wire.status import JobStatus, NodeStatus
+from dsk.wire.tagged import UnknownKind
 
 SPEC = JobSpec(
     job="20260101-120000-ab12",
@@ -29,7 +30,6 @@ SPEC = JobSpec(
     output_dir="/数据 disk/out",
     needed=(Needed("/数据 disk/model"), Needed("/数据 disk/data", ("a", "b"))),
     env={"HF_TOKEN": "x y"},
-    version="0.1.0",
     hub=HubNeeds(
         *("10.0.0.11", "huggingface", {"a/b": ""}, "main", None, "t", "/d", ("x",), ("y",)),
         looked={"a/b": ("/w/p/a/b", "/w/a/b")},
@@ -54,10 +54,12 @@ def test_a_specification_of_another_protocol_is_refused() -> None:
     "event",
     [
         events.Phase(1.0, "running", "the ranks are running"),
-        events.Notice(2.0, "the workspace is shared"),
+        events.Accepted(2.0),
+        events.Attempt(2.0, 1, (0, 3), "/w/out/checkpoint-8"),
+        events.Notice(2.0, "workspace", "the workspace is shared"),
         events.Output(3.0, 1, 3, "{'loss': 1.5}"),
         events.Output(3.0, None, None, "雪\ufffd"),
-        events.Notice(2.0, "a file's name that is no UTF-8: \udcff"),
+        events.Notice(2.0, "not_written", "a file's name that is no UTF-8: \udcff"),
         events.Failure(4.0, "rank 1 was killed", node=1, rank=1, code=-9, lines=("a", "b")),
         events.Finished(5.0, "failed", 1, 12.5, "/w/.dsk/jobs/x", "/w/out"),
     ],
@@ -115,10 +117,20 @@ def test_a_line_that_says_nan_stays_a_line() -> None:
     assert events.decode(events.encode(event)) == event
 
 
-@pytest.mark.parametrize("line", ["", "[]", "7", '{"event": "unknown"}', '{"event": "phase"}', "x"])
+@pytest.mark.parametrize("line", ["", "[]", "7", "{}", '{"event": "phase"}', "x"])
 def test_what_is_no_event_is_refused(line: str) -> None:
     with pytest.raises(ValueError, match="not an event"):
         events.decode(line)
+
+
+def test_an_event_of_a_later_version_is_known_to_be_one() -> None:
+    with pytest.raises(UnknownKind, match="mirrored is not an event that this version of dsk has"):
+        events.decode('{"event": "mirrored", "at": 1.0}')
+
+
+def test_a_notice_of_a_version_without_kinds_is_untyped() -> None:
+    old = '{"event": "notice", "at": 2.0, "text": "x", "node": 1}'
+    assert events.decode(old) == events.Notice(2.0, "untyped", "x", 1)
 
 
 def test_a_key_that_another_version_added_is_ignored() -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from dsk.wire import PROTOCOL
 from dsk.wire.jobspec import JobNode, ProtocolMismatch
+from dsk.wire.operations import ListFiles
+from dsk.wire.request import plain
 from dsk.wire.transfer import (
     Asked,
     Done,
@@ -36,7 +38,8 @@ def test_an_order() -> None:
 def test_a_listing() -> None:
     found = {"a": Entry("a", "file", 3, 0o644), "l": Entry("l", "link", link="a")}
     listing = Listing(found, {"b": 7}, 10**12, ("q",), ("p",), 1, ("l",))
-    assert Listing.from_message(json.loads(json.dumps(listing.to_message()))) == listing
+    raw = json.loads(json.dumps(plain(listing)))
+    assert ListFiles(("a",)).read_answer(raw) == listing
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,13 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from dsk.agent.needed import missing
+from dsk.wire.jobspec import Needed
+from dsk.wire.reading import read
 
 WHOLE_BYTES = 64 << 20
 PARTS = 64
@@ -27,7 +30,7 @@ def examine(needed: Sequence[dict[str, Any]], *, deep: bool) -> dict[str, Any]:
     with ThreadPoolExecutor(THREADS) as pool:
         found = list(pool.map(lambda path: _digest(path, deep=deep), paths))
     return {
-        "missing": missing(needed),
+        "missing": [asdict(each) for each in missing([read(Needed, need) for need in needed])],
         "files": {str(path): file for path, file in zip(paths, found, strict=True)},
     }
 

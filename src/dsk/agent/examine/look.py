@@ -31,8 +31,8 @@ def look() -> dict[str, Any]:
         "stack": json.loads(_text(paths.STACK) or "{}"),
         "packages": _packages(),
         "accelerator": kind,
-        "gpus": found["count"],
-        "gpu_problem": found["problem"],
+        "gpus": found.count,
+        "gpu_problem": found.problem,
         "shm": shutil.disk_usage("/dev/shm").total,  # noqa: S108 - its size alone
         "job": lock.holder() or "",
     }

@@ -1,71 +1,82 @@
-"""`python -m dsk.agent.measure HOST` in a worker: answers on its output what is asked on its input.
+"""`python -m dsk.agent.measure HOST NODE` in a worker: answers the requests of wire.measuring.
 
-JSON lines as in wire.session. HOST is the node's address in dsk.yaml. Ends with its input.
+HOST is the node's address in dsk.yaml, NODE its index. Ends with its input.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from typing import IO, Any
 
 from dsk.agent.measure import infiniband, interfaces, packets, reach, transfer
 from dsk.agent.measure.listener import Listener
-from dsk.wire import session
+from dsk.agent.session import Session
+from dsk.wire.measure import Choice, Packet, Reach, Route, Speed
+from dsk.wire.measuring import (
+    DROP_LIMIT_S,
+    Connect,
+    FindRoutes,
+    Look,
+    LookAtPorts,
+    Looked,
+    Opened,
+    OpenPorts,
+    Rendezvous,
+    SendData,
+    TryPackets,
+)
+from dsk.wire.request import Handlers
 
 
 class Measure:
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, node: int) -> None:
         self._host = host
+        self._node = node
         self._interface = os.environ.get("GLOO_SOCKET_IFNAME", "")
         self._address = host
         self._listener: Listener | None = None
-        self._ops: dict[str, Callable[..., Any]] = {
-            "look": self._look,
-            "open": self._open,
-            "routes": interfaces.routes,
-            "knock": lambda targets, limit_s: reach.connect_all(targets, host, limit_s),
-            "reach": lambda targets, limit_s: reach.connect_all(targets, self._address, limit_s),
-            "packets": lambda targets: packets.probe_all(
-                targets, self._address, interfaces.mtu_of(self._interface, self._address)
-            ),
-            "speed": lambda address, port: transfer.send(self._address, address, port),
-            "ports": self._ports,
+        self.handlers: Handlers = {
+            Look: self.look,
+            OpenPorts: self.open_ports,
+            FindRoutes: self.find_routes,
+            Connect: self.connect,
+            TryPackets: self.try_packets,
+            SendData: self.send_data,
+            LookAtPorts: self.look_at_ports,
         }
 
-    def serve(self, requests: IO[bytes], answers: IO[bytes]) -> None:
-        for line in requests:
-            request = session.decode(line)
-            number, op = request.pop("id"), request.pop("op")
-            try:
-                answer = {"id": number, "result": self._ops[op](**request)}
-            except Exception as error:
-                answer = {"id": number, "error": f"{type(error).__name__}: {error}"}
-            answers.write(session.encode(answer))
-            answers.flush()
-
-    def _look(self) -> dict[str, Any]:
-        found = interfaces.interfaces()
+    def look(self, _: Look) -> Looked:
+        found = interfaces.interfaces(self._node)
         self._interface = self._interface or interfaces.owner(found, self._host)
         self._address = interfaces.address_on(found, self._interface, self._host)
-        return {
-            "interfaces": found,
-            "interface": self._interface,
-            "address": self._address,
-            "infiniband": infiniband.ports(),
-            "infiniband_off": os.environ.get("NCCL_IB_DISABLE") == "1",
-        }
+        off = os.environ.get("NCCL_IB_DISABLE") == "1"
+        choice = Choice(self._node, self._interface, self._address, infiniband_off=off)
+        return Looked(tuple(found), tuple(infiniband.ports(self._node)), choice)
 
-    def _open(self, peers: list[str]) -> dict[str, int]:
-        self._listener = self._listener or Listener(self._address, peers)
-        return {"tcp": self._listener.tcp_port, "udp": self._listener.udp_port}
+    def open_ports(self, asked: OpenPorts) -> Opened:
+        self._listener = self._listener or Listener(self._address, asked.peers)
+        return Opened(self._listener.tcp_port, self._listener.udp_port)
 
-    def _ports(self) -> dict[str, Any]:
+    def find_routes(self, asked: FindRoutes) -> tuple[Route, ...]:
+        return tuple(interfaces.routes(self._node, asked.targets))
+
+    def connect(self, asked: Connect) -> tuple[Reach, ...]:
+        source = self._address if asked.chosen else self._host
+        return tuple(reach.connect_all(self._node, asked.targets, source, DROP_LIMIT_S))
+
+    def try_packets(self, asked: TryPackets) -> tuple[Packet, ...]:
+        mtu = interfaces.mtu_of(self._interface, self._address)
+        return tuple(packets.probe_all(self._node, asked.targets, self._address, mtu))
+
+    def send_data(self, asked: SendData) -> Speed:
+        return transfer.send(self._node, self._address, asked.target)
+
+    def look_at_ports(self, _: LookAtPorts) -> Rendezvous:
         from dsk.agent.measure import ports
 
-        return ports.rendezvous(self._host)
+        return ports.rendezvous(self._node, self._host)
 
 
 if __name__ == "__main__":
-    Measure(sys.argv[1]).serve(sys.stdin.buffer, sys.stdout.buffer)
+    measure = Measure(sys.argv[1], int(sys.argv[2]))
+    Session(measure.handlers, sys.stdout.buffer).serve(sys.stdin.buffer)

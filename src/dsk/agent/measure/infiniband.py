@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+
+from dsk.wire.measure import InfiniBand
 
 SYS = Path("/sys/class/infiniband")
 DEVICE_FILES = Path("/dev/infiniband")
 
 
-def ports(sys: Path = SYS, device_files: Path = DEVICE_FILES) -> list[dict[str, Any]]:
-    """The fields of wire.measure.InfiniBand without `node`, for every port of every device."""
+def ports(node: int, sys: Path = SYS, device_files: Path = DEVICE_FILES) -> list[InfiniBand]:
+    """Every port of every device."""
     handed_in = any(device_files.glob("uverbs*"))
     return [
-        {
-            "device": port.parent.parent.name,
-            "port": int(port.name),
-            "state": _read(port / "state"),
-            "rate": _read(port / "rate"),
-            "layer": _read(port / "link_layer"),
-            "handed_in": handed_in,
-        }
+        InfiniBand(
+            node,
+            device=port.parent.parent.name,
+            port=int(port.name),
+            state=_read(port / "state"),
+            rate=_read(port / "rate"),
+            layer=_read(port / "link_layer"),
+            handed_in=handed_in,
+        )
         for port in sorted(sys.glob("*/ports/*"))
     ]
 

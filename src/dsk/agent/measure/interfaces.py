@@ -4,36 +4,41 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from dsk.wire.measure import Interface, Route
 
 SYS = Path("/sys/class/net")
 LIMIT_S = 10.0
 DEFAULT_MTU = 1500
 
 
-def interfaces() -> list[dict[str, Any]]:
-    """The fields of wire.measure.Interface without `node`. Raises OSError where ip fails."""
-    return [_interface(raw) for raw in json.loads(_ip("-details", "address", "show"))]
+def interfaces(node: int) -> list[Interface]:
+    """Raises OSError where ip fails."""
+    return [_interface(node, raw) for raw in json.loads(_ip("-details", "address", "show"))]
 
 
-def _interface(raw: dict[str, Any]) -> dict[str, Any]:
+def _interface(node: int, raw: dict[str, Any]) -> Interface:
     name, flags = raw["ifname"], raw["flags"]
     kind = "loopback" if "LOOPBACK" in flags else raw.get("linkinfo", {}).get("info_kind", "")
-    return {
-        "name": name,
-        "kind": kind,
-        "addresses": [
-            f"{each['local']}/{each['prefixlen']}"
-            for each in raw.get("addr_info", [])
-            if each.get("family") == "inet"
-        ],
-        "mtu": raw["mtu"],
-        "up": "UP" in flags,
-        "carrier": "LOWER_UP" in flags,
-        "speed": _speed(name),
-        "duplex": _read(name, "duplex"),
-    }
+    addresses = (
+        f"{each['local']}/{each['prefixlen']}"
+        for each in raw.get("addr_info", [])
+        if each.get("family") == "inet"
+    )
+    return Interface(
+        node,
+        name,
+        kind,
+        tuple(addresses),
+        raw["mtu"],
+        up="UP" in flags,
+        carrier="LOWER_UP" in flags,
+        speed=_speed(name),
+        duplex=_read(name, "duplex"),
+    )
 
 
 def _speed(name: str) -> int | None:
@@ -50,29 +55,29 @@ def _read(name: str, attribute: str) -> str | None:
     return None if text in ("", "unknown") else text
 
 
-def owner(found: list[dict[str, Any]], address: str) -> str:
+def owner(found: Sequence[Interface], address: str) -> str:
     """The interface that has the address; "" if none has."""
-    return next((each["name"] for each in found if address in _bare(each)), "")
+    return next((each.name for each in found if address in _bare(each)), "")
 
 
-def address_on(found: list[dict[str, Any]], interface: str, preferred: str) -> str:
+def address_on(found: Sequence[Interface], interface: str, preferred: str) -> str:
     """The address that NCCL takes on the interface, `preferred` where that has it or has none."""
-    mine = next((_bare(each) for each in found if each["name"] == interface), [])
+    mine = next((_bare(each) for each in found if each.name == interface), [])
     return preferred if preferred in mine or not mine else mine[0]
 
 
-def _bare(interface: dict[str, Any]) -> list[str]:
-    return [address.partition("/")[0] for address in interface["addresses"]]
+def _bare(interface: Interface) -> list[str]:
+    return [address.partition("/")[0] for address in interface.addresses]
 
 
 def mtu_of(interface: str, address: str) -> int:
     """Of the interface, or of the one that routes `address`."""
-    name = interface or routes([[0, address]])[0]["interface"]
+    name = interface or routes(0, [(0, address)])[0].interface
     return int(_read(name, "mtu") or DEFAULT_MTU)
 
 
-def routes(targets: list[list[Any]]) -> list[dict[str, Any]]:
-    """The fields of wire.measure.Route without `node`, for each (peer, address)."""
+def routes(node: int, targets: Sequence[tuple[int, str]]) -> list[Route]:
+    """For each (peer, address)."""
     commands = "".join(f"route get {address}\n" for _, address in targets)
     # One ip for all: it prints a line for each command, and goes on after one that fails (-force).
     lines = _ip("-force", "-batch", "-", input=commands, check=False).splitlines()
@@ -81,13 +86,13 @@ def routes(targets: list[list[Any]]) -> list[dict[str, Any]]:
         if line.startswith("["):
             for raw in json.loads(line):
                 by_target[raw["dst"]] = raw
-    return [_route(peer, by_target.get(address)) for peer, address in targets]
+    return [_route(node, peer, by_target.get(address)) for peer, address in targets]
 
 
-def _route(peer: int, raw: dict[str, Any] | None) -> dict[str, Any]:
+def _route(node: int, peer: int, raw: dict[str, Any] | None) -> Route:
     if raw is None:
-        return {"peer": peer, "interface": "", "source": "", "problem": "no route"}
-    return {"peer": peer, "interface": raw.get("dev", ""), "source": raw.get("prefsrc", "")}
+        return Route(node, peer, "", "", "no route")
+    return Route(node, peer, raw.get("dev", ""), raw.get("prefsrc", ""))
 
 
 def _ip(*words: str, input: str = "", check: bool = True) -> str:  # noqa: A002 - subprocess's word

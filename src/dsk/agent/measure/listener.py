@@ -6,6 +6,7 @@ import contextlib
 import selectors
 import socket
 import threading
+from collections.abc import Sequence
 
 from dsk.agent.measure import packets, transfer
 
@@ -16,7 +17,7 @@ MOST_TRANSFERS = 4
 class Listener:
     """A free TCP and a free UDP port of one address. Only `peers` are served, a few at a time."""
 
-    def __init__(self, address: str, peers: list[str]) -> None:
+    def __init__(self, address: str, peers: Sequence[str]) -> None:
         self._peers = frozenset(peers)
         self._slots = threading.BoundedSemaphore(MOST_TRANSFERS)
         self._tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)

@@ -8,6 +8,10 @@ import select
 import socket
 import struct
 import time
+from collections.abc import Sequence
+
+from dsk.wire.measure import Packet
+from dsk.wire.measuring import Target
 
 HEADERS = 28
 """Bytes of an IPv4 and a UDP header."""
@@ -30,8 +34,8 @@ def acknowledgement(probe: bytes) -> bytes:
     return probe[: _PROBE.size]
 
 
-def probe_all(targets: list[tuple[int, str, int]], source: str, mtu: int) -> list[dict[str, int]]:
-    """`peer`, `mtu` and `passed` (wire.measure.Packet) for each (peer, address, UDP port).
+def probe_all(node: int, targets: Sequence[Target], source: str, mtu: int) -> list[Packet]:
+    """For each (peer, address, UDP port).
 
     Where the largest packets pass it takes one round trip, else TRIES of them and of smaller ones.
     """
@@ -51,10 +55,10 @@ def probe_all(targets: list[tuple[int, str, int]], source: str, mtu: int) -> lis
                 _gather(sender, passed, until=time.monotonic() + TRY_S, enough=top)
             if all(size >= top for size in passed.values()):
                 break
-    return [{"peer": peer, "mtu": top, "passed": size} for peer, size in passed.items()]
+    return [Packet(node, peer, top, size) for peer, size in passed.items()]
 
 
-def _send(sender: socket.socket, target: tuple[int, str, int], sizes: list[int]) -> None:
+def _send(sender: socket.socket, target: Target, sizes: list[int]) -> None:
     peer, address, port = target
     for size in sizes:
         # EMSGSIZE: the device itself takes no such packet. Others: as if it were lost.

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import Any
 
 from dsk.agent.ports import FIRST, LAST, free_port
+from dsk.wire.measure import Port, Ports
+from dsk.wire.measuring import Rendezvous
 
 PROC = Path("/proc")
 LISTEN = "0A"
 """TCP_LISTEN in /proc/net/tcp (proc(5))."""
 
 
-def rendezvous(host: str) -> dict[str, Any]:
-    """The fields of wire.measure.Ports without `node`, and `held`: those of Port."""
+def rendezvous(node: int, host: str) -> Rendezvous:
     listening = {
         port: inode
         for table in (PROC / "net/tcp", PROC / "net/tcp6")
@@ -23,12 +23,14 @@ def rendezvous(host: str) -> dict[str, Any]:
         if FIRST <= port <= LAST
     }
     holders = _holders(set(listening.values()))
-    held = [{"port": port, **holders.get(inode, {})} for port, inode in sorted(listening.items())]
+    held = tuple(
+        Port(node, port, *holders.get(inode, ())) for port, inode in sorted(listening.items())
+    )
     try:
         free = free_port(host)
     except OSError:
         free = None
-    return {"first": FIRST, "last": LAST, "free": free, "held": held}
+    return Rendezvous(Ports(node, FIRST, LAST, free), held)
 
 
 def listeners(table: str) -> list[tuple[int, str]]:
@@ -37,10 +39,11 @@ def listeners(table: str) -> list[tuple[int, str]]:
     return [(int(row[1].rpartition(":")[2], 16), row[9]) for row in rows if row[3] == LISTEN]
 
 
-def _holders(inodes: set[str]) -> dict[str, dict[str, Any]]:
-    """By inode, of the processes of this worker: no others can be seen from inside."""
+def _holders(inodes: set[str]) -> dict[str, tuple[str, int, str]]:
+    """Program, process id and job by inode, of the processes of this worker: no others can be seen
+    from inside."""
     wanted = {f"socket:[{inode}]": inode for inode in inodes}
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, tuple[str, int, str]] = {}
     for process in PROC.glob("[0-9]*") if wanted else ():
         # A process, or one of its files, may be gone again: that holds no port then.
         with contextlib.suppress(OSError):
@@ -51,10 +54,10 @@ def _holders(inodes: set[str]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _named(process: Path) -> dict[str, Any]:
+def _named(process: Path) -> tuple[str, int, str]:
     program = (process / "comm").read_text().strip()
     job = ""
     for pair in (process / "environ").read_bytes().split(b"\0"):
         if pair.startswith(b"DSK_JOB="):
             job = pair[8:].decode(errors="replace")
-    return {"holder": program, "pid": int(process.name), "job": job}
+    return program, int(process.name), job

@@ -7,9 +7,12 @@ import selectors
 import socket
 import struct
 import time
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-OUTCOMES = {
+from dsk.wire.measure import Outcome, Reach
+from dsk.wire.measuring import Target
+
+OUTCOMES: Mapping[int, Outcome] = {
     errno.ECONNREFUSED: "refused",
     errno.EHOSTUNREACH: "no route",
     errno.ENETUNREACH: "no route",
@@ -20,15 +23,11 @@ TCP_INFO_RTT = 68
 """Where struct tcp_info has tcpi_rtt, in microseconds (linux/tcp.h)."""
 
 
-def connect_all(
-    targets: list[tuple[int, str, int]], source: str, limit_s: float
-) -> list[dict[str, Any]]:
-    """`peer`, `outcome`, `rtt` and `problem` (wire.measure.Reach) for each (peer, address, port).
-
-    All are opened at once from the address `source`, and nothing is sent; whoever drops packets
+def connect_all(node: int, targets: Sequence[Target], source: str, limit_s: float) -> list[Reach]:
+    """All are opened at once from the address `source`, and nothing is sent; whoever drops packets
     costs `limit_s` in all.
     """
-    found: dict[int, dict[str, Any]] = {}
+    found: dict[int, Reach] = {}
     deadline = time.monotonic() + limit_s
     with selectors.DefaultSelector() as waiting:
         for peer, address, port in targets:
@@ -43,25 +42,26 @@ def connect_all(
             if code in (0, errno.EINPROGRESS):
                 waiting.register(attempt, selectors.EVENT_WRITE, peer)
             else:
-                found[peer] = _ended(peer, attempt, code)
+                found[peer] = _ended(node, peer, attempt, code)
         while waiting.get_map() and (left := deadline - time.monotonic()) > 0:
             for key, _ in waiting.select(left):
                 attempt = key.fileobj  # type: ignore[assignment]
                 waiting.unregister(attempt)
                 code = attempt.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                found[key.data] = _ended(key.data, attempt, code)
+                found[key.data] = _ended(node, key.data, attempt, code)
         for key in list(waiting.get_map().values()):
-            found[key.data] = _ended(key.data, key.fileobj, errno.ETIMEDOUT)  # type: ignore[arg-type]
+            attempt = key.fileobj  # type: ignore[assignment]
+            found[key.data] = _ended(node, key.data, attempt, errno.ETIMEDOUT)
     return [found[peer] for peer, _, _ in targets]
 
 
-def _ended(peer: int, attempt: socket.socket, code: int) -> dict[str, Any]:
+def _ended(node: int, peer: int, attempt: socket.socket, code: int) -> Reach:
     with attempt:
         if code:
             outcome = OUTCOMES.get(code, "error")
             problem = errno.errorcode.get(code, str(code)) if outcome == "error" else ""
-            return {"peer": peer, "outcome": outcome, "problem": problem}
-        return {"peer": peer, "outcome": "ok", "rtt": rtt(attempt)}
+            return Reach(node, peer, outcome, problem=problem)
+        return Reach(node, peer, "ok", rtt(attempt))
 
 
 def rtt(connection: socket.socket) -> float:

@@ -6,9 +6,10 @@ import select
 import socket
 import struct
 import time
-from typing import Any
 
 from dsk.agent.measure.reach import rtt
+from dsk.wire.measure import Speed
+from dsk.wire.measuring import Target
 
 CHUNK = 1 << 20
 LEAST_S, MOST_S = 0.4, 2.0
@@ -24,22 +25,23 @@ _END = struct.Struct("!d")
 GO = b"g"
 
 
-def send(source: str, address: str, port: int) -> dict[str, Any]:
-    """`rate` in bits per second, or `problem` (wire.measure.Speed).
+def send(node: int, source: str, target: Target) -> Speed:
+    """To a TCP port of the target.
 
     The first half of the time is left out, for TCP begins slowly. Both ends stop when the time is
     over, however much is on its way: a slow link costs no more than a fast one.
     """
+    peer, address, port = target
     try:
         with socket.create_connection((address, port), GRACE_S, (source, 0)) as connection:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             seconds = min(LEAST_S + ROUND_TRIPS * rtt(connection), MOST_S)
             connection.sendall(_BEGIN.pack(seconds))
             if connection.recv(1) != GO:
-                return {"rate": 0.0, "problem": "the other end closed the connection"}
-            return {"rate": _pump(connection, time.monotonic() + MOST_S + GRACE_S)}
+                return Speed(node, peer, 0.0, "the other end closed the connection")
+            return Speed(node, peer, _pump(connection, time.monotonic() + MOST_S + GRACE_S))
     except OSError as error:
-        return {"rate": 0.0, "problem": str(error)}
+        return Speed(node, peer, 0.0, str(error))
 
 
 def _pump(connection: socket.socket, deadline: float) -> float:

@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from dsk.supervisor.measure.party import Party
 from dsk.supervisor.measure.rounds import rounds
-from dsk.wire.jobspec import JobNode
-from dsk.wire.measure import (
-    Choice,
-    Complete,
-    InfiniBand,
-    Interface,
-    Knock,
-    Measured,
-    Order,
-    Packet,
-    Port,
-    Ports,
-    Reach,
-    Route,
-    Speed,
+from dsk.wire.measure import Complete, Knock, Measured, Order
+from dsk.wire.measuring import (
+    Connect,
+    FindRoutes,
+    Look,
+    LookAtPorts,
+    OpenPorts,
+    SendData,
+    Target,
+    TryPackets,
 )
-
-DROP_LIMIT_S = 5.0
-"""A packet that is dropped is sent again after 1 and 3 s: two may be lost by chance."""
-ASK_LIMIT_S = 10.0
-REACH_LIMIT_S = DROP_LIMIT_S + ASK_LIMIT_S
 
 
 @dataclass(frozen=True)
@@ -58,84 +47,68 @@ class Mesh:
 
     def _gather(self) -> None:
         master, *others = self._order.nodes
-        looks = self._party.join([master], "look")
+        looks = self._party.join([master], Look())
         if not looks:
             return
         # The TCP ports first: one that drops packets would hold a login for longer.
-        targets = [(node.index, node.host, self._order.worker_port) for node in others]
-        knocks = self._party.ask(
-            {master.index: {"targets": targets, "limit_s": DROP_LIMIT_S}}, "knock", REACH_LIMIT_S
-        )
+        targets = tuple((node.index, node.host, self._order.worker_port) for node in others)
+        knocks = self._party.ask({master.index: Connect(targets, chosen=False)})
         answering = set()
-        for raw in knocks.get(master.index, []):
-            self._tell(Knock(raw["peer"], raw["outcome"], raw.get("problem", "")))
-            if raw["outcome"] == "ok":
-                answering.add(raw["peer"])
-        looks |= self._party.join([node for node in others if node.index in answering], "look")
-        for node, look in looks.items():
-            self._tell_look(node, look)
-        self._open({node: look["address"] for node, look in looks.items()})
-        self._ports(master)
+        for each in knocks.get(master.index, ()):
+            self._tell(Knock(each.peer, each.outcome, each.problem))
+            if each.outcome == "ok":
+                answering.add(each.peer)
+        looks |= self._party.join([node for node in others if node.index in answering], Look())
+        for look in looks.values():
+            self._tell_all((*look.interfaces, *look.infiniband, look.choice))
+        self._open({node: look.choice.address for node, look in looks.items()})
+        for found in self._party.ask({master.index: LookAtPorts()}).values():
+            self._tell_all((*found.held, found.ports))
 
-    def _tell_look(self, node: int, look: Mapping[str, Any]) -> None:
-        for each in look["interfaces"]:
-            self._tell(Interface(node, **{**each, "addresses": tuple(each["addresses"])}))
-        for each in look["infiniband"]:
-            self._tell(InfiniBand(node, **each))
-        self._tell(Choice(node, look["interface"], look["address"], look["infiniband_off"]))
+    def _tell_all(self, measured: Iterable[Measured]) -> None:
+        for each in measured:
+            self._tell(each)
 
     def _open(self, addresses: Mapping[int, str]) -> None:
-        everyone = list(addresses.values())
-        opened = self._party.ask(
-            {node: {"peers": everyone} for node in addresses}, "open", ASK_LIMIT_S
-        )
-        self._ends = {node: End(addresses[node], **ports) for node, ports in opened.items()}
-
-    def _ports(self, master: JobNode) -> None:
-        for node, found in self._party.ask({master.index: {}}, "ports", ASK_LIMIT_S).items():
-            for each in found.pop("held"):
-                self._tell(Port(node, **each))
-            self._tell(Ports(node, **found))
+        request = OpenPorts(tuple(addresses.values()))
+        opened = self._party.ask(dict.fromkeys(addresses, request))
+        self._ends = {
+            node: End(addresses[node], ports.tcp, ports.udp) for node, ports in opened.items()
+        }
 
     def _through(self) -> set[tuple[int, int]]:
         """Routes, connections and packet sizes of all pairs; those that get through."""
         to_tcp = self._targets(lambda end: end.tcp)
         routes = {
-            node: {"targets": [(peer, address) for peer, address, _ in targets]}
+            node: FindRoutes(tuple((peer, address) for peer, address, _ in targets))
             for node, targets in to_tcp.items()
         }
-        for node, found in self._party.ask(routes, "routes", ASK_LIMIT_S).items():
-            for each in found:
-                self._tell(Route(node, **each))
-        asked = {
-            node: {"targets": targets, "limit_s": DROP_LIMIT_S} for node, targets in to_tcp.items()
-        }
+        for found in self._party.ask(routes).values():
+            self._tell_all(found)
+        connects = {node: Connect(targets, chosen=True) for node, targets in to_tcp.items()}
         through = set()
-        for node, found in self._party.ask(asked, "reach", REACH_LIMIT_S).items():
-            for each in found:
-                self._tell(Reach(node, **each))
-                if each["outcome"] == "ok":
-                    through.add((node, each["peer"]))
+        for reached in self._party.ask(connects).values():
+            self._tell_all(reached)
+            through |= {(each.node, each.peer) for each in reached if each.outcome == "ok"}
         to_udp = self._targets(lambda end: end.udp, through)
-        sizes = {node: {"targets": targets} for node, targets in to_udp.items() if targets}
-        for node, found in self._party.ask(sizes, "packets", ASK_LIMIT_S).items():
-            for each in found:
-                self._tell(Packet(node, **each))
+        sizes = {node: TryPackets(targets) for node, targets in to_udp.items() if targets}
+        for passed in self._party.ask(sizes).values():
+            self._tell_all(passed)
         return through
 
     def _targets(
         self, port: Callable[[End], int], among: Container[tuple[int, int]] | None = None
-    ) -> dict[int, list[tuple[int, str, int]]]:
+    ) -> dict[int, tuple[Target, ...]]:
         """(peer, address, port) for every node, all peers or those `among` these pairs. Each begins
         with the next one, so that no one is everybody's first."""
         present = [node for node in self._party.present if node in self._ends]
         found = {}
         for place, node in enumerate(present):
-            found[node] = [
+            found[node] = tuple(
                 (peer, self._ends[peer].address, port(self._ends[peer]))
                 for peer in present[place + 1 :] + present[:place]
                 if among is None or (node, peer) in among
-            ]
+            )
         return found
 
     def _speeds(self, through: set[tuple[int, int]]) -> int:
@@ -147,9 +120,8 @@ class Mesh:
                 if {(a, b), (b, a)} <= through:
                     targets |= {a: b, b: a}
             asked = {
-                node: {"address": self._ends[peer].address, "port": self._ends[peer].tcp}
+                node: SendData((peer, self._ends[peer].address, self._ends[peer].tcp))
                 for node, peer in targets.items()
             }
-            for node, found in self._party.ask(asked, "speed", 2 * ASK_LIMIT_S).items():
-                self._tell(Speed(node, targets[node], **found))
+            self._tell_all(self._party.ask(asked).values())
         return len(plan)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from dsk.errors import DskError
 from dsk.supervisor.place import MADE_BY_UP
@@ -13,7 +13,9 @@ from dsk.supervisor.worker import Worker
 from dsk.wire import paths
 from dsk.wire.jobspec import JobNode
 from dsk.wire.measure import Measured, Silent
+from dsk.wire.request import Request
 
+A = TypeVar("A")
 T = TypeVar("T")
 
 MOST_LOGINS = 16
@@ -36,34 +38,32 @@ class Party:
         """The nodes that have answered so far, and not failed since."""
         return sorted(self._workers)
 
-    def join(self, nodes: Iterable[JobNode], op: str) -> dict[int, Any]:
-        """Logs in to the nodes' workers and asks for `op` there; the answers by node."""
+    def join(self, nodes: Iterable[JobNode], request: Request[A]) -> dict[int, A]:
+        """Logs in to the nodes' workers and asks them; the answers by node."""
 
-        def log_in(node: JobNode) -> Any:
-            agent = [*PROGRAM, node.host]
+        def log_in(node: JobNode) -> A:
+            agent = [*PROGRAM, node.host, str(node.index)]
             worker = Worker(node, self._ssh_config, agent, remedies=MADE_BY_UP)
             self._workers[node.index] = worker
-            return worker.ask(op)
+            return worker.ask(request)
 
         return self._each({node.index: node for node in nodes}, log_in, MOST_LOGINS)
 
-    def ask(
-        self, arguments: Mapping[int, Mapping[str, Any]], op: str, limit_s: float
-    ) -> dict[int, Any]:
-        """`op` on these nodes at once, each with its arguments; the answers of those that did."""
+    def ask(self, requests: Mapping[int, Request[A]]) -> dict[int, A]:
+        """Asks these nodes at once, each its own; the answers of those that did answer."""
         asked = {
-            node: (self._workers[node], each)
-            for node, each in arguments.items()
+            node: (self._workers[node], request)
+            for node, request in requests.items()
             if node in self._workers
         }
 
-        def answer(question: tuple[Worker, Mapping[str, Any]]) -> Any:
-            worker, words = question
-            return worker.ask(op, limit=limit_s, **words)
+        def answer(question: tuple[Worker, Request[A]]) -> A:
+            worker, request = question
+            return worker.ask(request)
 
         return self._each(asked, answer, MOST_ANSWERS)
 
-    def _each(self, items: Mapping[int, T], work: Callable[[T], Any], most: int) -> dict[int, Any]:
+    def _each(self, items: Mapping[int, T], work: Callable[[T], A], most: int) -> dict[int, A]:
         if not items:
             return {}
         with ThreadPoolExecutor(min(len(items), most)) as pool:

@@ -21,6 +21,7 @@ from dsk.supervisor.transfer.push import push
 from dsk.supervisor.worker import Worker, agent_command
 from dsk.supervisor.workers import Workers
 from dsk.wire.jobspec import ProtocolMismatch
+from dsk.wire.operations import LIMIT_S, ListFiles
 from dsk.wire.transfer import GO, Asked, Event, Order, Said, encode
 
 INTERRUPTED = 130
@@ -85,7 +86,7 @@ class Program:
     def _greet(self, worker: Worker) -> None:
         """Raises Unreachable, or JobFailed where the agent knows nothing of files."""
         try:
-            worker.ask("survey", paths=[])
+            worker.ask(ListFiles(()), limit=LIMIT_S)
         except JobFailed as error:
             raise JobFailed(
                 f"its worker does not serve files: {error.message}",

@@ -12,12 +12,11 @@ from dsk.errors import DskError, JobFailed
 from dsk.supervisor.transfer.compare import amount, room_needed, size
 from dsk.supervisor.transfer.rsync import Rsyncs, argv
 from dsk.supervisor.worker import Worker
+from dsk.wire.operations import HashFiles, ListFiles
 from dsk.wire.transfer import Entry, Event, Failed, Listing, Moved
 
 T = TypeVar("T")
 
-SURVEY_LIMIT_S = 600.0
-DELETE_LIMIT_S = 600.0
 BATCH_BYTES = 1 << 28
 BATCH_FILES = 2000
 HASH_GRACE_S = 120.0
@@ -66,7 +65,7 @@ class Party:
             return error
 
     def survey(self, worker: Worker, paths: Sequence[str]) -> Listing:
-        return Listing.from_message(worker.ask("survey", paths=list(paths), limit=SURVEY_LIMIT_S))
+        return worker.ask(ListFiles(tuple(paths)))
 
     def digests(self, worker: Worker, files: Iterable[Entry]) -> dict[str, str | None]:
         """SHA-256 by path, None where a file cannot be read. In batches: each has a limit of its
@@ -75,9 +74,10 @@ class Party:
         for batch in _batches(files):
             if self._stopped:
                 raise JobFailed("interrupted")
-            paths = [entry.path for entry in batch]
+            paths = tuple(entry.path for entry in batch)
             limit = HASH_GRACE_S + sum(entry.size for entry in batch) / SLOWEST_DISK
-            found |= zip(paths, worker.ask("digests", paths=paths, limit=limit), strict=True)
+            hashes = worker.ask(HashFiles(paths), limit=limit)
+            found |= zip(paths, hashes, strict=True)
         return found
 
     def copy(

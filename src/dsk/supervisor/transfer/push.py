@@ -15,8 +15,9 @@ from dsk.supervisor.transfer.compare import (
     difference,
     named,
 )
-from dsk.supervisor.transfer.party import DELETE_LIMIT_S, Party, check_room, differing
+from dsk.supervisor.transfer.party import Party, check_room, differing
 from dsk.supervisor.worker import Worker
+from dsk.wire.operations import DeleteFiles
 from dsk.wire.transfer import Done, Entry, Listing, Planned, Said
 
 
@@ -102,7 +103,7 @@ def _with_source(
 
 
 def _delete(worker: Worker, extra: Sequence[str]) -> int:
-    deleted: int = worker.ask("delete", paths=list(extra), limit=DELETE_LIMIT_S)
+    deleted = worker.ask(DeleteFiles(tuple(extra)))
     if deleted < len(extra):
         raise JobFailed(
             f"{len(extra) - deleted} of {len(extra)} paths could not be deleted",

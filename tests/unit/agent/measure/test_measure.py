@@ -11,6 +11,7 @@ import pytest
 
 from dsk.agent.measure import infiniband, interfaces, packets, ports, reach, transfer
 from dsk.agent.measure.listener import Listener
+from dsk.wire.measure import InfiniBand, Packet
 
 HOST = "127.0.0.1"
 
@@ -31,15 +32,15 @@ def test_connections_that_get_through_and_that_are_refused(
     listener: Listener, closed_port: int
 ) -> None:
     targets = [(7, HOST, listener.tcp_port), (8, HOST, closed_port)]
-    through, refused = reach.connect_all(targets, HOST, 5)
-    assert (through["peer"], through["outcome"]) == (7, "ok")
-    assert 0 < through["rtt"] < 5, "seconds"
-    assert (refused["peer"], refused["outcome"]) == (8, "refused")
+    through, refused = reach.connect_all(0, targets, HOST, 5)
+    assert (through.node, through.peer, through.outcome) == (0, 7, "ok")
+    assert through.rtt and 0 < through.rtt < 5, "seconds"
+    assert (refused.peer, refused.outcome) == (8, "refused")
 
 
 def test_an_address_that_cannot_be_ours_is_an_error_and_no_exception(listener: Listener) -> None:
-    [found] = reach.connect_all([(1, HOST, listener.tcp_port)], "192.0.2.1", 5)
-    assert (found["outcome"], found["problem"]) == ("error", "EADDRNOTAVAIL")
+    [found] = reach.connect_all(0, [(1, HOST, listener.tcp_port)], "192.0.2.1", 5)
+    assert (found.outcome, found.problem) == ("error", "EADDRNOTAVAIL")
 
 
 def test_the_listener_s_port_is_of_the_range_that_nccl_s_are_from(listener: Listener) -> None:
@@ -48,16 +49,16 @@ def test_the_listener_s_port_is_of_the_range_that_nccl_s_are_from(listener: List
 
 
 def test_packets_of_the_interface_s_size_pass(listener: Listener) -> None:
-    found = packets.probe_all([(3, HOST, listener.udp_port)], HOST, 1500)
-    assert found == [{"peer": 3, "mtu": 1500, "passed": 1500}]
+    found = packets.probe_all(0, [(3, HOST, listener.udp_port)], HOST, 1500)
+    assert found == [Packet(0, 3, 1500, 1500)]
 
 
 def test_nobody_there_lets_no_packet_pass(
     closed_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(packets, "TRY_S", 0.02)
-    [found] = packets.probe_all([(3, HOST, closed_port)], HOST, 1500)
-    assert found["passed"] == 0
+    [found] = packets.probe_all(0, [(3, HOST, closed_port)], HOST, 1500)
+    assert found.passed == 0
 
 
 def test_what_is_no_probe_gets_no_answer_and_answers_are_never_larger() -> None:
@@ -68,9 +69,9 @@ def test_what_is_no_probe_gets_no_answer_and_answers_are_never_larger() -> None:
 
 
 def test_data_over_loopback(listener: Listener) -> None:
-    found = transfer.send(HOST, HOST, listener.tcp_port)
-    assert "problem" not in found
-    assert found["rate"] > 1e5, "whatever else this machine does"
+    found = transfer.send(0, HOST, (1, HOST, listener.tcp_port))
+    assert found.problem == ""
+    assert found.rate > 1e5, "whatever else this machine does"
 
 
 def test_only_the_second_half_of_a_transfer_counts() -> None:
@@ -82,23 +83,23 @@ def test_only_the_second_half_of_a_transfer_counts() -> None:
 def test_the_listener_serves_its_peers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packets, "TRY_S", 0.02)
     other = Listener(HOST, ["192.0.2.9"])
-    assert transfer.send(HOST, HOST, other.tcp_port)["problem"]
-    assert packets.probe_all([(1, HOST, other.udp_port)], HOST, 600)[0]["passed"] == 0
+    assert transfer.send(0, HOST, (1, HOST, other.tcp_port)).problem
+    assert packets.probe_all(0, [(1, HOST, other.udp_port)], HOST, 600)[0].passed == 0
 
 
 def test_this_machine_s_interfaces() -> None:
-    found = {each["name"]: each for each in interfaces.interfaces()}
+    found = {each.name: each for each in interfaces.interfaces(0)}
     lo = found["lo"]
-    assert (lo["kind"], lo["up"], lo["carrier"]) == ("loopback", True, True)
-    assert "127.0.0.1/8" in lo["addresses"]
+    assert (lo.kind, lo.up, lo.carrier) == ("loopback", True, True)
+    assert "127.0.0.1/8" in lo.addresses
     assert interfaces.owner(list(found.values()), HOST) == "lo"
     assert interfaces.address_on(list(found.values()), "lo", "127.0.0.9") == HOST
-    assert interfaces.mtu_of("lo", HOST) == lo["mtu"]
+    assert interfaces.mtu_of("lo", HOST) == lo.mtu
 
 
 def test_routes_by_peer() -> None:
-    found = interfaces.routes([[5, "127.0.0.3"], [4, "127.0.0.2"]])
-    assert [(each["peer"], each["interface"]) for each in found] == [(5, "lo"), (4, "lo")]
+    found = interfaces.routes(0, [(5, "127.0.0.3"), (4, "127.0.0.2")])
+    assert [(each.peer, each.interface) for each in found] == [(5, "lo"), (4, "lo")]
 
 
 TABLE = """\
@@ -119,9 +120,9 @@ def test_the_holder_of_a_port_and_its_job(monkeypatch: pytest.MonkeyPatch) -> No
         number = held.getsockname()[1]
         monkeypatch.setattr(ports, "FIRST", number)
         monkeypatch.setattr(ports, "LAST", number)
-        [found] = ports.rendezvous(HOST)["held"]
-    assert (found["port"], found["pid"]) == (number, os.getpid())
-    assert found["holder"]
+        [found] = ports.rendezvous(0, HOST).held
+    assert (found.port, found.pid) == (number, os.getpid())
+    assert found.holder
 
 
 def test_infiniband_as_the_kernel_shows_it(tmp_path: Path) -> None:
@@ -130,12 +131,7 @@ def test_infiniband_as_the_kernel_shows_it(tmp_path: Path) -> None:
     for name, text in (("state", "4: ACTIVE"), ("rate", "100 Gb/sec (4X EDR)")):
         (port / name).write_text(text + "\n")
     (port / "link_layer").write_text("Ethernet\n")
-    [found] = infiniband.ports(tmp_path, tmp_path / "none")
-    assert found == {
-        "device": "mlx5_0",
-        "port": 1,
-        "state": "4: ACTIVE",
-        "rate": "100 Gb/sec (4X EDR)",
-        "layer": "Ethernet",
-        "handed_in": False,
-    }
+    [found] = infiniband.ports(2, tmp_path, tmp_path / "none")
+    assert found == InfiniBand(
+        2, "mlx5_0", 1, "4: ACTIVE", "100 Gb/sec (4X EDR)", "Ethernet", handed_in=False
+    )

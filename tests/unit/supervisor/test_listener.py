@@ -1,4 +1,4 @@
-"""What an attempt makes of what it hears."""
+"""How an attempt ends, by what is heard of it."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dsk import awake
-from dsk.supervisor import attempt
+from dsk.supervisor import listener
 from dsk.supervisor.agree import disagreements
-from dsk.supervisor.attempt import Attempt
 from dsk.supervisor.heard import Heard, LauncherEnded, Lines, Lost, RankEnded, Reach, Reported
 from dsk.supervisor.inbox import Inbox
+from dsk.supervisor.listener import Listener
 from dsk.supervisor.record import Record
 from dsk.supervisor.stalls import Stall
 from dsk.wire import PROTOCOL, events
 from dsk.wire.events import Failure
+from dsk.wire.operations import Identity
 from dsk.wire.progress import Progress, RankPhase
 from dsk.wire.report import HostReport, NodeReport, RankReport
 from dsk.wire.status import JobStatus
@@ -34,8 +36,8 @@ HOST = HostReport(2, 1, 3, 0.5)
 @pytest.fixture(autouse=True)
 def judges_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the tests have an attempt hear has arrived before it judges."""
-    monkeypatch.setattr(attempt, "TICK_S", 0.02)
-    monkeypatch.setattr(attempt, "SETTLE_S", 0.1)
+    monkeypatch.setattr(listener, "TICK_S", 0.02)
+    monkeypatch.setattr(listener, "SETTLE_S", 0.1)
 
 
 @pytest.fixture
@@ -44,11 +46,11 @@ def record(tmp_path: Path) -> Record:
     return Record(status, io.BytesIO())
 
 
-def _attempt(record: Record, *heard: Heard) -> Attempt:
+def _listener(record: Record, *heard: Heard) -> Listener:
     messages = Inbox()
     for message in heard:
         messages.put(message)
-    return Attempt(SPEC, record, messages)
+    return Listener(SPEC, record, messages)
 
 
 def _ended(rank: int | None, code: int = 0, ago: float = 0.0, *, oom: bool = False) -> RankEnded:
@@ -64,45 +66,45 @@ def _trains(rank: int, step: int, *, steps: int = 9) -> Reported:
 
 
 def test_success_needs_the_word_of_every_rank(record: Record) -> None:
-    assert _attempt(record, _ended(0), _ended(2), _ended(1)).watch() is None
-    assert _attempt(record, _ended(None), _ended(None), _ended(None)).watch() is None
+    assert _listener(record, _ended(0), _ended(2), _ended(1)).watch() is None
+    assert _listener(record, _ended(None), _ended(None), _ended(None)).watch() is None
 
 
 def test_a_runner_that_ends_before_its_ranks_is_a_failure(record: Record) -> None:
-    failure = _attempt(record, _ended(None), LauncherEnded(None, "it ended", 0)).watch()
+    failure = _listener(record, _ended(None), LauncherEnded(None, "it ended", 0)).watch()
     assert isinstance(failure, Failure)
     assert failure.cause == "it ended"
 
 
 def test_a_failed_rank_ends_it_and_is_named_with_what_it_said(record: Record) -> None:
     said = Lines(SPEC.nodes[1], ((2, "Traceback"), (2, "[rank2]: ValueError: no"), (2, "bye")))
-    attempt = _attempt(record, said, _ended(2, 3))
-    failure = attempt.watch()
+    listening = _listener(record, said, _ended(2, 3))
+    failure = listening.watch()
     assert isinstance(failure, Failure)
     assert (failure.node, failure.rank, failure.code) == (1, 2, 3)
     assert failure.cause == "rank 2 on node1 (10.0.0.12) exited with 3"
-    complete = attempt.complete(failure)
+    complete = listening.complete(failure)
     assert complete.cause == "rank 2 on node1 (10.0.0.12) exited with 3: ValueError: no"
     assert complete.lines == ("Traceback", "[rank2]: ValueError: no", "bye")
 
 
 def test_the_first_to_fail_is_named_whoever_is_heard_first(record: Record) -> None:
     """Another rank's end makes the others fail; their nodes may be heard before its own."""
-    failure = _attempt(record, _ended(0, 1, ago=0.1), _ended(2, -9, ago=0.3)).watch()
+    failure = _listener(record, _ended(0, 1, ago=0.1), _ended(2, -9, ago=0.3)).watch()
     assert isinstance(failure, Failure)
     assert (failure.rank, failure.code) == (2, -9)
     assert "was ended by signal 9 (SIGKILL)" in failure.cause
 
 
 def test_a_rank_that_the_kernel_killed_for_memory(record: Record) -> None:
-    failure = _attempt(record, _ended(2, -9, oom=True)).watch()
+    failure = _listener(record, _ended(2, -9, oom=True)).watch()
     assert isinstance(failure, Failure) and failure.fix is not None
     assert "its worker has used up its memory" in failure.cause
 
 
 def test_a_rank_that_ends_early_with_0_is_named_not_who_failed_of_it(record: Record) -> None:
     early = replace(_ended(2, 0, ago=0.4), progress=Progress("training", 4, 1.0, 4, 9))
-    failure = _attempt(record, _ended(0, 1, ago=0.1), early).watch()
+    failure = _listener(record, _ended(0, 1, ago=0.1), early).watch()
     assert isinstance(failure, Failure)
     assert (failure.rank, failure.node, failure.code) == (2, 1, 0)
     assert "ended early, with 0, in the midst of training" in failure.cause
@@ -113,7 +115,7 @@ def test_a_rank_that_ends_with_0_before_its_end_has_failed(
     record: Record, phase: RankPhase
 ) -> None:
     early = replace(_ended(2, 0), progress=Progress(phase, 4, 1.0, 9, 9))
-    failure = _attempt(record, _ended(0), _ended(1), early).watch()
+    failure = _listener(record, _ended(0), _ended(1), early).watch()
     assert isinstance(failure, Failure)
     assert (failure.rank, failure.code) == (2, 0)
     assert failure.cause.endswith(f"ended early, with 0, in the midst of {phase}")
@@ -124,17 +126,17 @@ def test_a_rank_may_end_long_before_another_does(record: Record) -> None:
         replace(_ended(2, 0, ago=60), progress=Progress("ending", 9, 1.0, 9, 9)),
         replace(_ended(1, 0, ago=30), progress=Progress("training", 9, 1.0, 9, 9)),
     ]
-    assert _attempt(record, *done, _ended(0)).watch() is None
+    assert _listener(record, *done, _ended(0)).watch() is None
 
 
 def test_ranks_that_never_say_anything_do_not_run_for_ever(record: Record) -> None:
     spec = replace(SPEC, limits={"loading": 0.3})
-    stall = Attempt(spec, record, Inbox()).watch()
+    stall = Listener(spec, record, Inbox()).watch()
     assert isinstance(stall, Stall) and stall.phase == "loading"
 
 
 def test_a_lost_node_ends_it(record: Record) -> None:
-    failure = _attempt(record, Lost(SPEC.nodes[0], "node0 was not heard for 15 s", "x")).watch()
+    failure = _listener(record, Lost(SPEC.nodes[0], "node0 was not heard for 15 s", "x")).watch()
     assert isinstance(failure, Failure)
     assert (failure.node, failure.cause) == (0, "node0 was not heard for 15 s")
 
@@ -142,8 +144,8 @@ def test_a_lost_node_ends_it(record: Record) -> None:
 def test_a_node_out_of_reach_is_named_not_the_rank_that_failed_of_it(
     record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attempt, "OUT_OF_REACH_S", 0.3)
-    failure = _attempt(record, Reach(SPEC.nodes[1], "Connection refused"), _ended(0, 1)).watch()
+    monkeypatch.setattr(listener, "OUT_OF_REACH_S", 0.3)
+    failure = _listener(record, Reach(SPEC.nodes[1], "Connection refused"), _ended(0, 1)).watch()
     assert isinstance(failure, Failure)
     assert (failure.node, failure.rank) == (1, None)
     assert failure.cause == (
@@ -154,7 +156,7 @@ def test_a_node_out_of_reach_is_named_not_the_rank_that_failed_of_it(
 
 def test_a_node_that_is_in_reach_again_is_not_blamed(record: Record) -> None:
     there = [Reach(SPEC.nodes[1], "closed"), Reach(SPEC.nodes[1], "")]
-    failure = _attempt(record, *there, _ended(0, 1)).watch()
+    failure = _listener(record, *there, _ended(0, 1)).watch()
     assert isinstance(failure, Failure)
     assert (failure.node, failure.rank) == (0, 0)
 
@@ -164,16 +166,16 @@ def test_a_worker_that_was_restarted_is_the_cause(record: Record) -> None:
         _ended(0, 1),
         Lost(SPEC.nodes[1], "the worker of node1 was restarted", None),
     ]
-    failure = _attempt(record, *heard).watch()
+    failure = _listener(record, *heard).watch()
     assert isinstance(failure, Failure)
     assert (failure.node, failure.cause) == (1, "the worker of node1 was restarted")
 
 
 def test_what_ranks_report_stands_in_the_status(record: Record, tmp_path: Path) -> None:
     record.open(tmp_path / "job")
-    attempt = _attempt(record)
+    listening = _listener(record)
     for message in (_trains(0, 4), _trains(2, 3)):
-        attempt.hear(message, awake.now())
+        listening.hear(message, awake.now())
     record.progress()
     record.close()
     status = JobStatus.from_json((tmp_path / "job/status.json").read_text())
@@ -190,11 +192,11 @@ def test_a_ranks_last_word_counts_more_than_the_report_before_it(
     record: Record, tmp_path: Path
 ) -> None:
     record.open(tmp_path / "job")
-    attempt = _attempt(record)
+    listening = _listener(record)
     for rank in (0, 1, 2):
-        attempt.hear(_trains(rank, 0), awake.now())
+        listening.hear(_trains(rank, 0), awake.now())
         ended = replace(_ended(rank), progress=Progress("ending", 9, 1.0, 9, 9))
-        attempt.hear(ended, awake.now())
+        listening.hear(ended, awake.now())
     record.progress()
     record.close()
     status = JobStatus.from_json((tmp_path / "job/status.json").read_text())
@@ -225,22 +227,20 @@ def test_what_was_told_before_the_folder_was_there_is_in_it_afterwards(
     assert status.cause == "rank 0 exited with 1"
 
 
-def _identity(**changes: object) -> dict[str, object]:
-    return {
-        "protocol": PROTOCOL,
-        "content_id": "sha256:aaaaaaaaaaaaaaaaaaaaaa",
-        "stack": {"torch": "2.9.1", "deepspeed": "0.18.4"},
-        "accelerator": "cuda",
-        "workspace": True,
-        **changes,
-    }
+SAME = Identity(
+    PROTOCOL,
+    content_id="sha256:aaaaaaaaaaaaaaaaaaaaaa",
+    stack={"torch": "2.9.1", "deepspeed": "0.18.4"},
+    accelerator="cuda",
+    workspace=True,
+)
 
 
 GPUS = replace(SPEC, workspace="/w", accelerator="cuda")
 
 
 def test_equal_workers_agree() -> None:
-    assert disagreements({"node0": _identity(), "node1": _identity()}, GPUS) == []
+    assert disagreements({"node0": SAME, "node1": SAME}, GPUS) == []
 
 
 @pytest.mark.parametrize(
@@ -259,8 +259,8 @@ def test_equal_workers_agree() -> None:
         ({"accelerator": "cpu"}, "node1: its worker uses cpu, dsk.yaml says cuda"),
     ],
 )
-def test_every_difference_is_named_with_its_node(changes: dict[str, object], expected: str) -> None:
-    [problem] = disagreements({"node0": _identity(), "node1": _identity(**changes)}, GPUS)
+def test_every_difference_is_named_with_its_node(changes: dict[str, Any], expected: str) -> None:
+    [problem] = disagreements({"node0": SAME, "node1": replace(SAME, **changes)}, GPUS)
     assert problem.startswith(expected)
 
 
@@ -276,22 +276,22 @@ def test_a_node_that_is_lost_after_its_ranks_have_succeeded_ends_nothing(record:
         NodeReport(1, (RankReport(0, 7, "S", Progress("saving", 9, 1.0, 9, 9)),), HOST),
     )
     heard: list[Heard] = [_succeeded(2), Reach(SPEC.nodes[1], "closed"), gone, saves, _succeeded(1)]
-    attempt = _attempt(record, *heard)
+    listening = _listener(record, *heard)
     # So many ticks later than SETTLE_S.
-    threading.Timer(0.2, attempt._heard.put, [_succeeded(0)]).start()
-    assert attempt.watch() is None
+    threading.Timer(0.2, listening._heard.put, [_succeeded(0)]).start()
+    assert listening.watch() is None
 
 
 def test_a_node_that_is_not_needed_any_more_is_not_blamed(record: Record) -> None:
     heard: list[Heard] = [_succeeded(2), Reach(SPEC.nodes[1], "closed"), _ended(0, 1)]
-    failure = _attempt(record, *heard).watch()
+    failure = _listener(record, *heard).watch()
     assert isinstance(failure, Failure)
     assert (failure.node, failure.rank) == (0, 0)
 
 
 def test_a_node_that_is_lost_with_a_rank_that_has_not_ended_is_the_cause(record: Record) -> None:
     gone = Lost(SPEC.nodes[0], "node0 was not heard for 15 s", None)
-    failure = _attempt(record, _succeeded(0), gone, _succeeded(2)).watch()
+    failure = _listener(record, _succeeded(0), gone, _succeeded(2)).watch()
     assert isinstance(failure, Failure) and failure.node == 0
 
 
@@ -299,21 +299,21 @@ LIMIT_S = 1.0
 
 
 @pytest.fixture
-def ranks() -> Iterator[Callable[[Attempt, float], None]]:
+def ranks() -> Iterator[Callable[[Listener, float], None]]:
     """Has rank 0 report a step ten times a second for so long, then end with all the others."""
     threads: list[threading.Thread] = []
 
-    def run(attempt: Attempt, seconds: float) -> None:
+    def run(listening: Listener, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         step = 0
         while time.monotonic() < deadline:
-            attempt._heard.put(_trains(0, step := step + 1, steps=10**6))
+            listening._heard.put(_trains(0, step := step + 1, steps=10**6))
             time.sleep(0.1)
         for rank in range(3):
-            attempt._heard.put(_succeeded(rank))
+            listening._heard.put(_succeeded(rank))
 
-    def start(attempt: Attempt, seconds: float) -> None:
-        threads.append(threading.Thread(target=run, args=(attempt, seconds)))
+    def start(listening: Listener, seconds: float) -> None:
+        threads.append(threading.Thread(target=run, args=(listening, seconds)))
         threads[-1].start()
 
     yield start
@@ -326,8 +326,8 @@ def test_a_supervisor_that_was_kept_waiting_hears_everything_before_it_judges(
     record: Record, ranks: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = replace(SPEC, limits={"training": LIMIT_S, "loading": LIMIT_S})
-    attempt = Attempt(spec, record, Inbox())
-    take, taken = attempt._heard.take, 0
+    listening = Listener(spec, record, Inbox())
+    take, taken = listening._heard.take, 0
 
     def slow_once(wait: float = 0.0) -> tuple[float, Heard] | None:
         nonlocal taken
@@ -336,9 +336,9 @@ def test_a_supervisor_that_was_kept_waiting_hears_everything_before_it_judges(
             time.sleep(2 * LIMIT_S)
         return take(wait)
 
-    monkeypatch.setattr(attempt._heard, "take", slow_once)
-    ranks(attempt, 3 * LIMIT_S)
-    assert attempt.watch() is None
+    monkeypatch.setattr(listening._heard, "take", slow_once)
+    ranks(listening, 3 * LIMIT_S)
+    assert listening.watch() is None
     assert taken > 5
 
 
@@ -347,16 +347,16 @@ def test_a_rank_that_hung_while_the_supervisor_was_kept_waiting_has_hung(
     record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = replace(SPEC, limits={"training": LIMIT_S, "loading": LIMIT_S})
-    attempt = Attempt(spec, record, Inbox())
-    attempt._heard.put(_trains(0, 1))
+    listening = Listener(spec, record, Inbox())
+    listening._heard.put(_trains(0, 1))
     monkeypatch.setattr(record, "reported", lambda _: time.sleep(2 * LIMIT_S))
-    stall = attempt.watch()
+    stall = listening.watch()
     assert isinstance(stall, Stall) and stall.phase == "training"
 
 
-def flood(attempt: Attempt, lines: int) -> None:
+def flood(listening: Listener, lines: int) -> None:
     for number in range(lines):
-        attempt._heard.put(Lines(SPEC.nodes[0], ((0, f"{number} {'x' * 100}"),)))
+        listening._heard.put(Lines(SPEC.nodes[0], ((0, f"{number} {'x' * 100}"),)))
 
 
 def test_an_output_that_nobody_reads_delays_nothing(tmp_path: Path) -> None:
@@ -364,10 +364,10 @@ def test_an_output_that_nobody_reads_delays_nothing(tmp_path: Path) -> None:
     reader, pipe = os.pipe()
     status = JobStatus("j", "lab", "starting", (), 3, 1.0, 1.0, str(tmp_path))
     record = Record(status, io.FileIO(pipe, "wb", closefd=False))
-    attempt = Attempt(SPEC, record, Inbox())
-    flood(attempt, 3000)
-    attempt._heard.put(_ended(2, 3))
-    failure = attempt.watch()
+    listening = Listener(SPEC, record, Inbox())
+    flood(listening, 3000)
+    listening._heard.put(_ended(2, 3))
+    failure = listening.watch()
     assert isinstance(failure, Failure) and failure.code == 3
     # The reader is there again: it gets everything, in order.
     read: list[bytes] = []
@@ -393,11 +393,11 @@ def test_a_disk_that_takes_nothing_delays_nothing(
     record.open(job)
     record.progress()
     spec = replace(SPEC, limits={"training": 2 * LIMIT_S, "loading": 2 * LIMIT_S})
-    attempt = Attempt(spec, record, Inbox())
+    listening = Listener(spec, record, Inbox())
     frozen.freeze()
-    flood(attempt, 3000)
-    ranks(attempt, 3 * LIMIT_S)
-    assert attempt.watch() is None
+    flood(listening, 3000)
+    ranks(listening, 3 * LIMIT_S)
+    assert listening.watch() is None
     assert frozen.is_frozen, "the attempt has ended without the disk"
     frozen.thaw()
     record.tell(events.Finished(9.0, "succeeded", 0, 8.0, "/jobs/j1", "/nowhere"))
