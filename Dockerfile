@@ -176,6 +176,7 @@ COPY --from=sources /opt/llamafactory /opt/llamafactory
 RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     --mount=type=bind,source=scripts/image/compile_pyc.py,target=/build/compile_pyc.py \
     --mount=type=bind,source=scripts/image/describe.py,target=/build/describe.py \
+    --mount=type=bind,source=scripts/image/prove_no_cuda_at_import.py,target=/build/prove_no_cuda_at_import.py \
     --mount=type=bind,source=scripts/image/prove_read_args.py,target=/build/prove_read_args.py \
     --mount=type=bind,from=stack-files,target=/stack \
     --mount=type=bind,from=trim-lists,source=/trim,target=/trim \
@@ -184,7 +185,9 @@ RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     && python /build/compile_pyc.py /opt/venv /opt/llamafactory/src \
     && cat /trim/* >/etc/dsk/trim \
     && DS_ACCELERATOR=cpu python /build/describe.py /stack/stack.env /etc/dsk "$DSK_STACK" \
-    && python /build/prove_read_args.py
+    && python /build/prove_read_args.py \
+    # A stack without a list starts ranks cold, and needs no such patch.
+    && if [ -e /stack/warm-modules.txt ]; then DS_ACCELERATOR=cpu python /build/prove_no_cuda_at_import.py; fi
 
 FROM venv AS no-stack
 ENV DSK_STACK=none

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from dsk.cluster.caches import modelscope_folder, job_env
+from dsk.cluster.caches import job_env, modelscope_folder
 from dsk.cluster.model import Cluster
 from dsk.cluster.selection import select
 from dsk.jobs.spec import job_id, job_spec

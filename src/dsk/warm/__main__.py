@@ -44,6 +44,9 @@ def main() -> None:
     before = dict(os.environ)
     if reason := _why_off():
         _off(reason)
+    if os.environ.get("DS_ACCELERATOR") == "cuda":
+        # As DeepSpeed does when it is imported: whether there is a GPU is then asked without CUDA.
+        os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     _say("importing")
     begin = time.monotonic()
     stack.import_all(stack.modules())

@@ -13,9 +13,11 @@ STATUS = (
     *("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp"),
 )
 """Lines of /proc/PID/status (proc(5))."""
+ALIAS = "RLIMIT_OFILE"
+"""BSD's name of RLIMIT_NOFILE."""
 IGNORED_BY_PYTHON = (13, 25)
 """SIGPIPE and SIGXFSZ, which every Python ignores, and lets no child inherit."""
-LIMITS = tuple(name for name in dir(resource) if name.startswith("RLIMIT_"))
+LIMITS = tuple(name for name in dir(resource) if name.startswith("RLIMIT_") and name != ALIAS)
 
 
 def of(pid: int) -> dict[str, str]:
