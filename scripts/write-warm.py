@@ -36,7 +36,7 @@ def main(image: str = "dsk:cu128", stack: str = "cu128") -> None:
     order = list(dict.fromkeys(module for run in runs.values() for module in run))
     found = inside(
         image,
-        ["sh", "-c", f"{SHIM} && LD_PRELOAD=/tmp/getenv.so python /warm/imports.py"],
+        ["sh", "-c", f"{SHIM} && LD_PRELOAD=/tmp/getenv.so python /warm/reads.py"],
         text=json.dumps(order),
         env={"GETENV_LOG": "/tmp/getenv.log", "DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"},  # noqa: S108 - the container's
     )

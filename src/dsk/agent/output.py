@@ -138,15 +138,8 @@ class RankOutput:
     """
 
     def __init__(
-        self,
-        rank: int,
-        pipe: BinaryIO,
-        folder: Path,
-        *,
-        note: str = "",
-        log_bytes: int = LOG_BYTES,
+        self, rank: int, pipe: BinaryIO, folder: Path, *, log_bytes: int = LOG_BYTES
     ) -> None:
-        """`note` is the first line that can be read here."""
         path = folder / f"rank{rank}.log"
         place = "/".join(path.parts[-3:])
         self._pipe = pipe
@@ -155,8 +148,6 @@ class RankOutput:
             f"the newest {2 * log_bytes // MIB} MiB are in {place} on this node"
         )
         self._kept = KeptLines()
-        if note:
-            self._kept.add([f"dsk: {note}"])
         self._taking = threading.Lock()
         """Held from the moment that output leaves the pipe until it can be read here."""
         self._thread = threading.Thread(target=self._drain, daemon=True)

@@ -45,12 +45,12 @@ class WarmStarter(Starter):
         except (_Refused, OSError, ValueError) as error:
             process = self._cold.start(command)
             reason = error if isinstance(error, _Refused) else f"no warm process answers ({error})"
-            process.note = f"this rank starts cold: {reason}"
+            process.cold = str(reason)
             return process
 
     def _is_on(self) -> bool:
-        """Whether there is, or is soon, a warm process here."""
-        deadline = time.monotonic() + self._ready_limit
+        """Whether there is, or is soon, a warm process. Only a job's first rank waits for it."""
+        deadline, self._ready_limit = time.monotonic() + self._ready_limit, 0.0
         while (state := read_state(self._state)) and state.state == "importing":
             if time.monotonic() > deadline or not Path(f"/proc/{state.pid}").exists():
                 break

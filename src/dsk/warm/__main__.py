@@ -50,8 +50,6 @@ def main() -> None:
     _say("importing")
     begin = time.monotonic()
     stack.import_all(stack.modules())
-    if cuda.touched():
-        _off("an import has initialised CUDA: a fork could not use the GPU")
     if os.environ.get("DS_ACCELERATOR") == "cuda" and (reason := cuda.problem_of_a_fork()):
         _off(reason)
     written = {name: os.environ[name] for name in os.environ if name not in before}

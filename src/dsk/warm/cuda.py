@@ -1,4 +1,8 @@
-"""Whether this process has left CUDA alone, and whether a fork of it can use the GPU."""
+"""Whether a fork of this process can use the GPU.
+
+Tried, and not derived: torch.cuda.is_initialized() knows torch's own calls alone, and some versions
+of torch load the driver's library without initialising it.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,8 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
 
 LIMIT_S = 60.0
-
-
-def touched(maps: Path = Path("/proc/self/maps")) -> bool:
-    """Whether the driver's library is loaded. torch loads it with its first call of CUDA; what
-    torch.cuda.is_initialized() says knows torch's own calls alone."""
-    return any("libcuda.so" in line for line in maps.read_text(errors="replace").splitlines())
 
 
 def problem_of_a_fork() -> str:

@@ -71,14 +71,14 @@ def run(code: str, starter: Starter | None = None, **env: str) -> dict[str, Any]
         text = b""
         while data := output.read(1 << 16):
             text += data
-    return {"code": process.wait(), "output": text.decode(), "note": process.note}
+    return {"code": process.wait(), "output": text.decode(), "note": process.cold}
 
 
 def start(code: str) -> tuple[RankProcess, str]:
     """A rank, and its first line."""
     process = WarmStarter(ExecStarter()).start(command(code))
-    if process.note:
-        sys.exit(f"{process.note} {LOG.read_text()}")
+    if process.cold:
+        sys.exit(f"{process.cold} {LOG.read_text()}")
     return process, process.output.readline().decode().strip()
 
 

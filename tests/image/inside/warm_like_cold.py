@@ -110,7 +110,7 @@ def said(starter: Any, command: RankCommand) -> tuple[Any, str]:
     code = process.wait()
     if code:
         sys.exit(f"exit code {code}: {text.decode()} {Path('/tmp/warm.log').read_text()}")
-    return json.loads(text.splitlines()[-1]), process.note
+    return json.loads(text.splitlines()[-1]), process.cold
 
 
 main()

@@ -121,7 +121,7 @@ def train(name: str, starter: Starter, recipe: dict[str, Any], ranks: int) -> di
     imported = WORK / f"{name}-0.json"
     return {
         "losses": losses, "phases": phases, "seconds": first, "exits": exits,
-        "notes": [process.note for process in started], "left_open": any(left_open),
+        "notes": [process.cold for process in started], "left_open": any(left_open),
         "imported": json.loads(imported.read_text()) if imported.exists() else [],
         "output": "" if losses else b"".join(outputs[0][1]).decode()[-4000:],
     }  # fmt: skip

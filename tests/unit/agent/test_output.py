@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 import pytest
 
@@ -21,7 +21,7 @@ from tests.unit.conftest import FrozenDisk
 SMALL = 1 << 20
 
 
-def output_of(program: str, folder: Path, **options: Any) -> RankOutput:
+def output_of(program: str, folder: Path, **options: int) -> RankOutput:
     rank = subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )

@@ -36,9 +36,9 @@ def test_a_rank_that_is_being_started_can_be_asked_for(
 ) -> None:
     started = Ranks(tmp_path / "logs", ExecStarter(), threading.Condition(), lambda _: None)
 
-    def asked_meanwhile(*arguments: Any, **options: Any) -> RankOutput:
+    def asked_meanwhile(*arguments: Any) -> RankOutput:
         assert all(started.lines(rank, 0, 9) == ([], 0) for rank in started.pids())
-        return RankOutput(*arguments, **options)
+        return RankOutput(*arguments)
 
     monkeypatch.setattr(ranks, "RankOutput", asked_meanwhile)
     for rank in (0, 1):
