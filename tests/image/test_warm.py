@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dsk.cluster.model import User
 from tests.image.engine import SCRIPTS, Image
+from tests.image.workers import running
 
 pytestmark = pytest.mark.timeout(900)
 LIMIT_S = 880
@@ -130,6 +133,22 @@ def test_the_warm_process_is_replaced_when_the_refused_agent_has_ended(
 ) -> None:
     assert ends["other_again"]["note"] == ends["changed_again"]["note"] == ""
     assert ends["same_process"]
+
+
+@pytest.mark.parametrize("user", [None, User(1234, 2345)], ids=["root", "user"])
+def test_an_agent_gets_forks_from_the_process_that_its_worker_keeps(
+    image: Image, tmp_path: Path, user: User | None
+) -> None:
+    """Over sshd, with the bundle that dsk renders: nothing that a fork inherits differs."""
+    tmp_path.chmod(0o755)
+    code = base64.b64encode((SCRIPTS / "warm_in_session.py").read_bytes()).decode()
+    program = f"import base64; exec(base64.b64decode('{code}'))"
+    with running(tmp_path, image.reference, user) as workers:
+        for index in range(2):
+            answer = workers.ssh(workers.host(index), f'python -c "{program}"').stdout
+            found = json.loads(answer.splitlines()[-1])
+            assert (found["state"], found["cold"]) == ("ready", "")
+            assert found["code"] == 1 and "/no/recipe.yaml" in found["output"]
 
 
 @pytest.fixture(scope="module")
