@@ -137,17 +137,20 @@ RUN --mount=type=bind,source=scripts/image/with-mirrors,target=/build/with-mirro
     # The sdist holds copies of these two, which are what is installed and what compiles at run time.
     && cp -r /opt/deepspeed/csrc /opt/deepspeed/op_builder /opt/deepspeed/deepspeed/ops/
 
-# docs/decisions/0003-prebuilt-ops.md: one build for the CPU accelerator serves CUDA too.
-FROM rest AS builder
+# docs/decisions/0003-prebuilt-ops.md: one build for the CPU accelerator serves CUDA too. From torch, which is all that it needs
+# of the stack: it compiles while the rest is installed.
+FROM torch AS builder
 RUN --mount=type=bind,source=scripts/image/apt-install,target=/build/apt-install \
     --mount=type=secret,id=ca \
-    /build/apt-install g++
+    /build/apt-install g++ ninja-build
 COPY --from=sources /opt/deepspeed /opt/deepspeed
 # CFLAGS takes the place of Python's own flags, which ask for debug information: writing it was half of the compiler's work,
 # and the linker strips it.
 # hadolint ignore=DL3003
-RUN cd /opt/deepspeed \
-    && CFLAGS='-DNDEBUG -fwrapv -O2 -fstack-protector-strong' LDFLAGS=-Wl,-s \
+RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
+    cd /opt/deepspeed \
+    && PYTHONPATH="$(echo /opt/build/lib/python3*/site-packages)" \
+        CFLAGS='-DNDEBUG -fwrapv -O2 -fstack-protector-strong' LDFLAGS=-Wl,-s \
         DS_ACCELERATOR=cpu DS_BUILD_CPU_ADAM=1 DS_BUILD_SHM_COMM=1 DS_ENABLE_NINJA=1 \
         python -m pip wheel --no-cache-dir --no-deps --no-build-isolation -w /wheels .
 RUN --mount=type=bind,source=scripts/image/only-avx2,target=/build/only-avx2 \

@@ -1,7 +1,7 @@
 # `make demo` and `make test` set up all that they need: Docker where there is none (as root on Debian or Ubuntu), the
 # base image where no container registry is reached, the development environment in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo unit test test-full test-gpu lint image image-seed base environment lab clean lock schema cli-reference venv
+.PHONY: help demo unit test test-full test-gpu lint image image-seed base environment lab clean lock schema cli-reference messages venv
 
 PYTEST := .venv/bin/pytest -o cache_dir=.cache/pytest
 
@@ -71,3 +71,6 @@ schema: venv ## Write schema/dsk.schema.json
 
 cli-reference: venv ## Write docs/reference/cli.md from the commands' help texts
 	.venv/bin/python scripts/write-cli-reference.py
+
+messages: venv ## Bring dsk.po, the Chinese messages, up to date with the code, and name what it lacks
+	.venv/bin/python scripts/messages.py

@@ -1,7 +1,7 @@
 """Whether an image's stack trains the same with every DeepSpeed preset: a table of differences.
 
     .venv/bin/python bench/same_result.py dsk:cu128             # on CPU; Docker
-    .venv/bin/python bench/same_result.py dsk:cu128 --gpu       # one NVIDIA GPU, its toolkit
+    .venv/bin/python bench/same_result.py dsk:cu128 --gpu       # NVIDIA GPUs, their toolkit
     python bench/same_result.py --here /opt/llamafactory --gpu  # this Python has the whole stack
 
 Trains a tiny random model with each preset, full and LoRA, in bf16 and fp32, with the same global
@@ -48,13 +48,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("image", nargs="?", help="the image to train in")
     parser.add_argument("--here", type=Path, help="LLaMA-Factory's tree, for this Python's stack")
-    parser.add_argument("--gpu", action="store_true", help="train on a GPU, with one rank")
+    parser.add_argument(
+        "--gpu", action="store_true", help="train on NVIDIA GPUs (or one: two ranks share it)"
+    )
     parser.add_argument("--model", choices=CONFIGS, help="random weights of this shape")
     parser.add_argument("--learning-rate", type=float, help="instead of those for the tiny model")
     parser.add_argument("--jobs", type=int, default=1, help="how many runs at a time")
     parser.add_argument("--preset", action="append", choices=PRESETS, help="only this one")
     parser.add_argument("--precision", action="append", choices=PRECISIONS, help="only this one")
     parser.add_argument("--kind", action="append", choices=KINDS, help="only this one")
+    parser.add_argument("--ranks", action="append", type=int, choices=(1, 2), help="only so many")
     parser.add_argument("--curves", type=Path, help="where to write all curves, as JSON")
     options = parser.parse_args()
     if (options.image is None) == (options.here is None):
@@ -66,7 +69,7 @@ def main() -> None:
         options.preset or PRESETS,
         options.kind or KINDS,
         options.precision or PRECISIONS,
-        [split for split in SPLITS if split[2] == 1 or not options.gpu],
+        [split for split in SPLITS if options.ranks is None or split[2] in options.ranks],
     )
     keys = {"learning_rate": options.learning_rate} if options.learning_rate else {}
     with tempfile.TemporaryDirectory() as folder:
@@ -129,7 +132,14 @@ def _cells(
         max((each.grad_norm for each in differences), default=0.0),
     )
     mark = "" if worst.within(precision) else "**"
-    return f"{mark}{worst.loss:.1e}{mark}", f"{mark}{worst.grad_norm:.1e}{mark}"
+    reported = any(
+        norm is not None
+        for case, curve in row.items()
+        if case.precision == precision
+        for norm in curve.grad_norm
+    )
+    norm = f"{mark}{worst.grad_norm:.1e}{mark}" if reported else "not reported"
+    return f"{mark}{worst.loss:.1e}{mark}", norm
 
 
 def save(path: Path, curves: Mapping[Case, Curve]) -> None:

@@ -33,7 +33,10 @@ command -v "$PYTHON" >/dev/null || fail "there is no $PYTHON; install Python 3.1
 
 # The stamp is written last: an environment that was cut off while it was made has none.
 wanted=$("$PYTHON" -V; cat requirements/*.txt requirements/npm/package-lock.json pyproject.toml scripts/venv.sh | sha256sum)
-if [[ -e $STAMP && $(<"$STAMP") == "$wanted" ]]; then exit 0; fi
+if [[ -e $STAMP && $(<"$STAMP") == "$wanted" ]]; then
+    # The Chinese messages may have changed since dsk was installed there.
+    exec .venv/bin/python scripts/build_messages.py
+fi
 
 mirrors=$("$PYTHON" scripts/mirrors.py PIP_INDEX_URL NPM_CONFIG_REGISTRY HTTP_PROXY HTTPS_PROXY NO_PROXY) || exit
 eval "$mirrors"

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dsk.text import Text, verbatim
+from dsk.text import Language, Text, verbatim
+
+FIX = Text("fix: {fix}")
 
 
 class DskError(Exception):
     """What happened, where, and what to do about it.
 
     `where` is a node, a rank or a `file:line`; `fix` is the next step for the user, a command where
-    one exists. Both are English; those that a finding may tell are given as Text, and `told` and
-    `remedy` have them in every language.
+    one exists. `told` and `remedy` have them in every language, `message` and `fix` in English, as
+    for JSON. A str, which is the same in every language, is left only where
+    tests/unit/test_error_texts.py lists it.
     """
 
     exit_code = 1
@@ -20,14 +23,28 @@ class DskError(Exception):
     ) -> None:
         self.told = verbatim(message) if isinstance(message, str) else message
         self.remedy = verbatim(fix) if isinstance(fix, str) else fix
-        self.message = self.told.in_language("en")
         super().__init__(self.message)
         self.where = where
-        self.fix = self.remedy.in_language("en") if self.remedy else None
+
+    @property
+    def message(self) -> str:
+        return self.told.in_language("en")
+
+    @property
+    def fix(self) -> str | None:
+        return self.remedy.in_language("en") if self.remedy else None
+
+    def in_language(self, language: Language) -> str:
+        text = self.told
+        if self.where:
+            text = Text("{where}: {message}").filled(where=self.where, message=text)
+        said = text.in_language(language)
+        if self.remedy is None:
+            return said
+        return f"{said}\n  {FIX.filled(fix=self.remedy).in_language(language)}"
 
     def __str__(self) -> str:
-        text = f"{self.where}: {self.message}" if self.where else self.message
-        return f"{text}\n  fix: {self.fix}" if self.fix else text
+        return self.in_language("en")
 
 
 class UserError(DskError):

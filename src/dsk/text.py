@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gettext
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Any, Literal
 
 Language = Literal["en", "zh"]
@@ -10,33 +14,51 @@ Language = Literal["en", "zh"]
 
 @dataclass(frozen=True)
 class Text:
-    """`en` and `zh` are templates of str.format with the same fields; a value may be a Text."""
+    """`en` is a template of str.format; a value may be a Text. The Chinese template with the same
+    fields is in the catalogue (locale/zh_CN); what that does not have stays English."""
 
     en: str
-    zh: str
     values: dict[str, Any] = field(default_factory=dict)
 
     def filled(self, **values: Any) -> Text:
-        return Text(self.en, self.zh, {**self.values, **values})
+        return Text(self.en, {**self.values, **values})
 
     @classmethod
     def from_raw(cls, raw: dict[str, Any]) -> Text:
-        """Of `dataclasses.asdict`; the values are plain."""
-        return cls(**raw)
+        """Of `dataclasses.asdict`; the values are plain. An older image's programs send `zh` too,
+        which is ignored."""
+        return cls(raw["en"], raw["values"])
 
     def in_language(self, language: Language) -> str:
         values = {
             name: value.in_language(language) if isinstance(value, Text) else value
             for name, value in self.values.items()
         }
-        return (self.zh if language == "zh" else self.en).format(**values)
+        return (_chinese(self.en) if language == "zh" else self.en).format(**values)
 
 
 def verbatim(said: str) -> Text:
     """What a program said, or a command: the same in every language."""
-    return Text("{said}", "{said}", {"said": said})
+    return Text("{said}", {"said": said})
+
+
+def joined(texts: Iterable[Text], separator: str = ", ") -> Text:
+    """Several texts as one."""
+    values = {f"text{n}": text for n, text in enumerate(texts)}
+    return Text(separator.join(f"{{{name}}}" for name in values), values)
 
 
 def language_of(locale: str) -> Language:
     """Of LANG's value, such as `zh_CN.UTF-8`; English for every other."""
     return "zh" if locale.lower().startswith("zh") else "en"
+
+
+def _chinese(template: str) -> str:
+    # Of the empty message, gettext returns the catalogue's header.
+    return _catalogue().gettext(template) if template else ""
+
+
+@cache
+def _catalogue() -> gettext.NullTranslations:
+    folder = Path(__file__).parent / "locale"
+    return gettext.translation("dsk", folder, ["zh_CN"], fallback=True)

@@ -13,7 +13,7 @@ from tests.cli.conftest import Dsk
     [
         (("/etc",), "/etc is not in the workspace /workspace"),
         (("a/../..",), "is not in the workspace"),
-        ((".dsk/jobs",), "each node's own"),
+        ((".dsk/jobs",), "belongs to each node"),
         (("--", ""), "the path is empty"),
         (("a", "--node", "node7"), "--node node7: 'node7' is not a node of this cluster"),
         (("a", "--host", "node7"), "--node node7: 'node7' is not a node of this cluster"),

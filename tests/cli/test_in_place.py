@@ -49,7 +49,7 @@ def test_init_asks_nobody(dsk: Dsk, words: tuple[str, ...], said: str) -> None:
 
 def test_keys_are_made_once_and_shown(in_place: Dsk) -> None:
     first = in_place("keys")
-    assert "made the key" in first.err
+    assert "created the key" in first.err
     assert first.out.startswith("DSK_AUTHORIZED_KEY=ssh-ed25519 AAAA")
     assert first.out.count("not known yet; there: dsk-agent host-key") == 2
     again = in_place("keys")
@@ -95,7 +95,7 @@ def test_host_keys_are_taken_from_files(in_place: Dsk) -> None:
 
 def test_a_host_key_that_is_none(in_place: Dsk) -> None:
     in_place.write("log", f"{LINE}\nsshd on 10.255.255.12:2222\n")
-    assert "log:2: is no line for known_hosts" in in_place("keys", "--add", "log", code=2).err
+    assert "log:2: is not a line for known_hosts" in in_place("keys", "--add", "log", code=2).err
     assert not (in_place.folder / ".dsk/known_hosts").exists()
 
 
@@ -107,14 +107,14 @@ def test_a_host_key_that_is_none(in_place: Dsk) -> None:
 def test_a_machine_that_is_no_container_of_the_image(in_place: Dsk, words: tuple[str, ...]) -> None:
     in_place.train()
     said = in_place(*words, code=2).err
-    assert "this machine is no container of dsk's image" in said
+    assert "this machine is not a container of dsk's image" in said
     assert "run dsk in the first container" in said
 
 
 def test_the_option_does_what_the_key_in_the_file_does(in_cluster: Dsk) -> None:
     in_cluster.train()
     said = in_cluster("launch", "--in-place", "train.yaml", code=2).err
-    assert "no container of dsk's image" in said
+    assert "not a container of dsk's image" in said
     assert "DSK_AUTHORIZED_KEY" in in_cluster("keys", "--in-place").out
 
 
@@ -126,7 +126,7 @@ def test_a_dry_run_contacts_nothing(in_place: Dsk) -> None:
 @pytest.mark.parametrize("words", [("up",), ("down",), ("render",)])
 def test_what_needs_an_engine(in_place: Dsk, words: tuple[str, ...]) -> None:
     said = in_place(*words, code=2).err
-    assert "there is no engine for this" in said and "containers-as-servers.md" in said
+    assert "have no engine, which this command needs" in said and "containers-as-servers.md" in said
 
 
 def test_exec_names_what_is_missing_before_it_contacts_anybody(in_place: Dsk) -> None:
@@ -152,17 +152,17 @@ def test_keys_that_up_made(in_cluster: Dsk) -> None:
         assert node["fingerprint"] == own.fingerprint
         assert own.fingerprint in in_cluster("keys").out
     (in_cluster.folder / ".dsk/keys/host-10.255.255.12").unlink()
-    assert "not made yet; dsk up" in in_cluster("keys").out
+    assert "not created yet; dsk up" in in_cluster("keys").out
     in_cluster.write("log", LINE)
-    assert "dsk up makes" in in_cluster("keys", "--add", "log", code=2).err
+    assert "dsk up creates" in in_cluster("keys", "--add", "log", code=2).err
 
 
 def test_keys_of_servers_with_an_engine(in_cluster: Dsk) -> None:
-    assert "dsk up makes and distributes the keys" in in_cluster("keys", code=2).err
+    assert "dsk up creates and distributes the keys" in in_cluster("keys", code=2).err
 
 
 def test_a_container_chooses_its_user_itself(in_cluster: Dsk) -> None:
     file = in_cluster.folder / "dsk.yaml"
     file.write_text(f"{file.read_text()}user: 1234:100\n")
     refused = in_cluster("exec", "--in-place", "--", "true", code=2).err
-    assert "user: says nothing with --in-place" in refused and "delete that line" in refused
+    assert "user: has no effect with --in-place" in refused and "delete that line" in refused

@@ -28,7 +28,7 @@ def test_hosts_and_slots_though_no_server_answers(dsk: Dsk) -> None:
 
 def test_a_file_that_is_there_is_kept(dsk: Dsk) -> None:
     dsk.write("dsk.yaml", "mine")
-    assert "is there already" in dsk("init", *HOSTS, code=2).err
+    assert "exists already" in dsk("init", *HOSTS, code=2).err
     assert (dsk.folder / "dsk.yaml").read_text() == "mine"
     dsk("init", *HOSTS, "--force")
     assert len(nodes(dsk.folder)) == 2
@@ -53,7 +53,7 @@ def test_deepspeeds_hostfile(dsk: Dsk) -> None:
         (("10.255.255.11:x",), "HOST:SLOTS"),
         (("10.255.255.11:0",), "slots: 0"),
         (("10.255.255.11:1", "10.255.255.11:1"), "named twice"),
-        (("127.0.0.1:1",), "leads to no other node"),
+        (("127.0.0.1:1",), "other nodes cannot reach"),
         (("no.such.host.invalid:1",), "cannot be resolved"),
         (("10.255.255.11:1", "--name", "My Lab"), "lower-case"),
         (("10.255.255.11:1", "--workspace", "work"), "absolute"),
@@ -93,7 +93,7 @@ def test_a_workspace_that_would_be_refused_is_never_proposed(dsk: Dsk) -> None:
     ).stdout.split()[0]
     path = f"{dsk.folder}:{os.environ['PATH']}"
     out = dsk("init", f"{address}:1", PATH=path).out
-    assert "/usr has more room, but a workspace cannot be there" in out
+    assert "/usr has more free space, but a workspace cannot be there" in out
     assert str(load(dsk.folder / "dsk.yaml").workspace) == "/mnt/big disk/workspace"
 
 

@@ -1,6 +1,6 @@
 """Servers without an engine: this machine's own root, once for each, in namespaces of its own.
 
-For a machine with GPUs and no Docker that was made as the image is (docs/gpu.md). Needs root.
+For a machine with GPUs and no Docker, laid out by like_image.sh. Needs root.
 Each has its processes, mounts, interface and name, the GPUs that it was given, and an overlay in
 memory over `/`; what is written in it is gone with it. Two of them are joined by one cable.
 """

@@ -1,25 +1,24 @@
 """Servers with GPUs of one machine as a cluster: NCCL, both launchers, what status and check say.
 
-Two servers with one GPU each, and one with two, as rented containers are (no engine in them).
+Two servers with one GPU each (with one GPU here, both have it), and one with two, as rented
+containers are (no engine in them).
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.gpu import bare
-from tests.gpu.conftest import IMAGE, TREE
+from tests.gpu import clusters
 from tests.image import servers as containers
 from tests.image.servers import TRAIN, Servers
+from tests.training.places import gpu_count
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -38,34 +37,15 @@ sys.stdin.read()
 """
 
 
-def gpus() -> int:
-    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=True)
-    return len(re.findall(r"^GPU \d", listed.stdout, re.M))
-
-
-def running(
-    folder: Path, each: Sequence[Sequence[int]]
-) -> contextlib.AbstractContextManager[Servers]:
-    if TREE is not None:
-        return bare.running(folder, each)
-    options = [
-        [
-            f'--gpus="device={",".join(map(str, own))}"',
-            "--env=NVIDIA_DRIVER_CAPABILITIES=compute,utility",
-        ]
-        for own in each
-    ]
-    return containers.running(folder, IMAGE, options)
-
-
-@pytest.fixture(scope="module", params=[[[0], [1]], [[0, 1]]], ids=["two", "one"])
+@pytest.fixture(scope="module", params=["two", "one"])
 def servers(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Servers]:
-    if gpus() < 2:
+    if request.param == "one" and gpu_count() < 2:
         pytest.skip("one GPU here; these need two")
-    with running(tmp_path_factory.mktemp("servers"), request.param) as made:
-        containers.set_up(made, [len(own) for own in request.param], RECIPE)
+    each = clusters.two_servers() if request.param == "two" else [[0, 1]]
+    with clusters.running(tmp_path_factory.mktemp("servers"), each) as made:
+        containers.set_up(made, [len(own) for own in each], RECIPE)
         yield made
 
 
@@ -98,6 +78,9 @@ def test_both_launchers_give_the_same_losses(servers: Servers, figures: list[str
     assert direct[-1] < direct[0]
     by_deepspeed = losses(servers.dsk("launch", "--launcher", "deepspeed", "train.yaml"))
     assert by_deepspeed == direct
+    jobs = json.loads(servers.dsk("status", "--json"))["jobs"]
+    told = [(job["step"], job["steps"], round(job["loss"], 3)) for job in jobs]
+    assert told == [(STEPS, STEPS, round(direct[-1], 3))] * 2
     figures.append(f"{len(servers.entering)} servers: loss {direct[0]:.3f} to {direct[-1]:.3f}")
 
 
@@ -127,7 +110,7 @@ def reports_of_training(servers: Servers) -> list[dict[str, Any]]:
     return reports if len(steps) == 2 and all(steps) else []
 
 
-def test_a_rank_out_of_gpu_memory_is_named(servers: Servers) -> None:
+def test_a_rank_out_of_gpu_memory_is_named(servers: Servers, figures: list[str]) -> None:
     """Another program holds the GPU of the last rank."""
     last = len(servers.entering) - 1
     with subprocess.Popen(
@@ -139,8 +122,12 @@ def test_a_rank_out_of_gpu_memory_is_named(servers: Servers) -> None:
         # Its end of input ends it.
         assert process.stdout and process.stdout.readline() == "holds\n"
         found = json.loads(servers.dsk("check", "--json", "--only", "gpu-use"))["findings"]
-        assert [each["state"] for each in found].count("warning") == 1, found
+        seeing = len(servers.entering) if gpu_count() == 1 else 1
+        assert [each["state"] for each in found].count("warning") == seeing, found
         said = servers.dsk("launch", "train.yaml", *LARGE, code=1)
     cause = said.partition("cause: ")[2]
     assert "memory" in cause, said
-    assert f"node{last}" in said
+    failed = re.search(r"^failed: rank \d on node(\d).*", said, re.MULTILINE)
+    assert failed, said
+    figures.append(f"{len(servers.entering)} servers, no memory: {failed[0]}; cause: {cause}")
+    assert gpu_count() == 1 or int(failed[1]) == last, said

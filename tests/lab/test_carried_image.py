@@ -217,7 +217,7 @@ def test_a_full_disk(lab: Lab, carried: Cluster, moment: str) -> None:
             loading.wait_for("checked")
             node.run(["sh", "-c", f"head -c 900m /dev/zero >{STORE}/filler || true"])
         assert loading.wait() == 1
-        text = "for a while" if moment == "before" else "the disk filled up while loading"
+        text = "temporarily needs" if moment == "before" else "the disk became full while loading"
         assert text in loading.text and NODE1 in loading.text
         assert not node.docker("image", "ls", "--all", "--quiet").strip()
         left = node.run(["du", "-sm", "--exclude=filler", STORE]).stdout.split()[0]

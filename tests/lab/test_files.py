@@ -171,7 +171,7 @@ def test_what_only_the_other_node_has_goes_with_delete_alone(
     out = up.dsk("push", "d", "--delete").out
     assert "deletes d/old/file" in out and "2 deleted" in out
     assert [path.name for path in (second / "d").iterdir()] == ["both"]
-    assert "whole workspace" in up.dsk("push", ".", "--delete", code=2).err
+    assert "complete workspace" in up.dsk("push", ".", "--delete", code=2).err
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_what_only_the_other_node_has_goes_with_delete_alone(
         ("/etc", "/etc is not in the workspace /workspace/files"),
         ("../files2", "is not in the workspace"),
         ("a/../../files2", "is not in the workspace"),
-        (".dsk/jobs", "each node's own"),
+        (".dsk/jobs", "belongs to each node"),
         ("", "the path is empty"),
         ("missing", "node0 (10.88.0.11): missing does not exist in the workspace"),
         ("out", "out is a symbolic link out of the workspace, to /etc"),

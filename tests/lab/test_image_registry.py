@@ -126,7 +126,7 @@ def test_a_node_without_a_login_gets_it_from_the_master(
 ) -> None:
     public.login(lab.nodes[0])
     out = cluster.dsk("up").out
-    assert "does not get" in out and f"sending {public.name} from node0 to node1" in out
+    assert "cannot pull" in out and f"sending {public.name} from node0 to node1" in out
 
 
 def test_a_reference_by_digest(lab: Lab, public: Public, cluster: Cluster) -> None:

@@ -228,7 +228,7 @@ def test_an_engine_that_asks_its_proxy_for_the_master(lab: Lab, sync: Cluster) -
     finally:
         second.stop_engine()
         second.start_engine()
-    assert f"node1 (10.88.0.12): its engine asks the proxy {proxy}" in refused.err
+    assert f"node1 (10.88.0.12): its engine uses the proxy {proxy}" in refused.err
     assert "NO_PROXY" in refused.err
     assert identity(second, WANTED) == identity(first, WANTED)
 
@@ -256,7 +256,7 @@ def test_a_disk_that_is_full_before_and_on_the_way(
 
     leave(200)
     done = sync.dsk("image", "sync", code=1)
-    assert re.search(r"node1 \(10\.88\.0\.12\): the image takes \d\.\d GB, 0\.2 GB are", done.err)
+    assert re.search(r"node1 \(10\.88\.0\.12\): the image needs \d\.\d GB there; 0\.2 GB", done.err)
     assert "sending" not in done.out
 
     small_disk.run(["rm", "/var/lib/docker/fill"])

@@ -41,7 +41,7 @@ def test_a_second_launch_is_refused_and_names_the_first(
     assert job in refused.text
     assert f"dsk stop {job}" in refused.text
     detached = cluster.dsk("launch", "--detach", cluster.train("second.yaml"), code=1)
-    assert f"dsk stop {job}" in detached.text and "goes on" not in detached.text
+    assert f"dsk stop {job}" in detached.text and "the job continues" not in detached.text
     assert job_state(cluster, job) == "running"
     assert running_job(cluster) != job, "the refused ones are kept"
     newest, named = cluster.dsk("logs", "--json").out, cluster.dsk("logs", "--json", job).out

@@ -86,7 +86,7 @@ def _choose(cluster: Cluster, job: str) -> None:
     assert "ranks 0 to 1, not 2" in cluster.dsk("logs", "--rank", "2", code=2).err
     assert "node7" in cluster.dsk("logs", "--node", "node7", code=2).err
     assert "there is no job nothing" in cluster.dsk("logs", "nothing", code=2).err
-    assert "is no time" in cluster.dsk("logs", "--since", "soon", code=2).err
+    assert "is not a time" in cluster.dsk("logs", "--since", "soon", code=2).err
 
 
 @pytest.fixture
@@ -144,5 +144,5 @@ def test_following_ends_where_the_supervisor_was_killed(
     master = lab.nodes[0].docker("ps", "--quiet", "--filter", "label=dsk.role=master").strip()
     lab.nodes[0].docker("kill", master)
     assert following.wait(30) == 1
-    assert "gone without a last word" in following.text
+    assert "gone without reporting a result" in following.text
     cluster.wait_until_gone(long_job)

@@ -61,7 +61,7 @@ def test_ctrl_c_asks_and_detaching_lets_the_job_go_on(cluster: Cluster) -> None:
         child.sendintr()
         child.expect(QUESTION)
         child.sendline("d")
-        child.expect("the job goes on; follow it with: dsk logs -f")
+        child.expect("the job continues; follow it with: dsk logs -f")
         assert exit_code(child) == 0
     job = running_job(cluster)
     assert cluster.processes_of(job)
@@ -111,7 +111,7 @@ def test_an_output_that_is_closed_leaves_the_job_running_and_says_so(cluster: Cl
     )
     job = running_job(cluster)
     assert done.returncode == 141
-    assert f"dsk logs -f {job}   end it with: dsk stop {job}" in done.stderr
+    assert f"dsk logs -f {job}   stop it with: dsk stop {job}" in done.stderr
     assert cluster.processes_of(job)
 
 

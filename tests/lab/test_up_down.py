@@ -100,7 +100,7 @@ def test_only_the_master_holds_the_clusters_key(lab: Lab, small: Cluster) -> Non
 def test_a_lost_key_is_made_again_everywhere(lab: Lab, small: Cluster) -> None:
     small.dsk("up", "--accept-new-host-keys")
     (small.folder / ".dsk/keys/cluster").unlink()
-    assert "made the key" in small.dsk("up").out
+    assert "created the key" in small.dsk("up").out
     listed = small.dsk("exec", "--node", "0", "--", "ssh", lab.nodes[1].host, "true")
     assert listed.code == 0
 
@@ -177,7 +177,7 @@ def test_a_port_that_is_taken(lab: Lab, small: Cluster) -> None:
         done = small.dsk("up", "--accept-new-host-keys", code=1)
     finally:
         holder.communicate(timeout=10)
-    assert f"node1 (10.88.0.12): port {SMALL_PORT} on 10.88.0.12 is already in use" in done.err
+    assert f"node1 (10.88.0.12): port {SMALL_PORT} is in use by python3 (pid " in done.err
     assert not container(lab.nodes[1])
     small.dsk("up")
 

@@ -108,7 +108,7 @@ def test_a_cluster_of_root_becomes_the_users(lab: Lab, tmp_path: Path) -> None:
 
         small.change(user=USER)
         refused = small.dsk("up", code=2).err
-        assert "who may not write /workspace/handed, /workspace/handed/.dsk" in refused
+        assert "which may not write /workspace/handed, /workspace/handed/.dsk" in refused
         # Nothing was touched: root's worker is still there.
         assert small.dsk("exec", "--", "id", "-u").out.split().count("0") == 2
         fixes = re.findall(r"fix: there, as root: (chown .*)", refused)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.training.places import gpu_count
 from tests.training.runs import Site, answer
 
 SCRIPT = Path(__file__).parent / "inside/forked.py"
@@ -248,7 +249,9 @@ def _ask(site: Site, name: str, runs: list[dict[str, Any]], jobs: int) -> dict[s
         asked = [start | {"name": "adapter", "keep": True}]
         asked += [run | {"after": run["after"] or "adapter"} for run in runs]
     request = site.folder / f"{name}.json"
-    request.write_text(json.dumps({"jobs": jobs, "limit_s": RUN_LIMIT_S, "runs": asked}))
+    gpus = gpu_count() if site.accelerator == "cuda" else None
+    wanted = {"jobs": jobs, "limit_s": RUN_LIMIT_S, "gpus": gpus, "runs": asked}
+    request.write_text(json.dumps(wanted))
     limit_s = 60 + RUN_LIMIT_S * len(asked)
     done = answer(site.script(SCRIPT, str(request), name=f"{name}-script", limit_s=limit_s))
     return {run["name"]: Curve(**done[run["name"]]) for run in runs}

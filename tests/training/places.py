@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,12 @@ from tests.image.engine import NAMES, docker
 INHERITED = ("LD_LIBRARY_PATH", "PYTHONPATH")
 
 GPUS = ("--gpus=all", "--env=NVIDIA_DRIVER_CAPABILITIES=compute,utility")
+
+
+def gpu_count() -> int:
+    """How many NVIDIA GPUs this machine has, by the driver's own program."""
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=True)
+    return len(re.findall(r"^GPU \d", listed.stdout, re.MULTILINE))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from dsk.cli import language
+
 FROZEN_MOST_S = 45.0
+
+
+@pytest.fixture(autouse=True)
+def no_language_of_another_test() -> Iterator[None]:
+    """What --lang chose counts for a complete process."""
+    yield
+    language._CHOSEN.clear()
 
 
 @pytest.fixture

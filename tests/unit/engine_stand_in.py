@@ -18,7 +18,7 @@ def main(folder: Path, registry: Path, words: list[str]) -> int:
     kept = folder / "images.json"
     images: dict[str, Any] = json.loads(kept.read_text())
     if words[0] == "version":
-        print("linux/amd64")
+        print("27.0.3 linux/amd64")
     elif words[0] == "info":
         print(folder if "DockerRootDir" in words[-1] else " ")
     elif words[:2] == ["image", "ls"]:

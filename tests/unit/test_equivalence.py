@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.training.equivalence import STEPS, Case, Curve, difference, problems
+from tests.training.inside import forked
 
 ROOT = Path(__file__).parents[2]
 GOOD = Curve([1.0] * STEPS, [1.0] * STEPS)
@@ -72,3 +73,17 @@ def test_what_is_no_match(bad: Curve) -> None:
     assert problems({case.reference: GOOD, case: GOOD}) == {}
     assert problems({case.reference: GOOD, case: bad}).keys() == {case}
     assert case in problems({case.reference: bad, case: GOOD})
+
+
+def test_ranks_that_share_a_gpu_are_on_hosts_of_their_own_for_nccl() -> None:
+    """It ends with "Duplicate GPU detected" where two ranks of one host name the same device."""
+    ranks = forked.places(2, gpus=1)
+    assert [rank["LOCAL_RANK"] for rank in ranks] == ["0", "0"]
+    assert len({rank["NCCL_HOSTID"] for rank in ranks}) == 2
+
+
+@pytest.mark.parametrize("gpus", [None, 2, 3])
+def test_ranks_have_a_device_each_where_there_are_enough(gpus: int | None) -> None:
+    ranks = forked.places(2, gpus)
+    assert [rank["LOCAL_RANK"] for rank in ranks] == ["0", "1"]
+    assert all("NCCL_HOSTID" not in rank for rank in ranks)

@@ -123,7 +123,8 @@ def take_over(holder: str) -> bool:
     if left:
         raise Stuck(
             f"job {holder} has failed, but {left} of its processes cannot be ended: they wait in "
-            "the kernel for a disk or a GPU; restart this worker (dsk up --force) or its server"
+            "the kernel for a disk or a GPU; restart this worker (dsk up --force, where its server "
+            "has an engine) or the server"
         )
     return True
 

@@ -80,6 +80,11 @@ def _rank(job: str, rank: int, pid: int | None) -> RankReport:
     )
 
 
+def with_progress(job: str) -> list[int]:
+    """The ranks on this node that have told how far they are, ended ones too."""
+    return [int(path.name) for path in Path(paths.PROGRESS, job).glob("*") if path.name.isdigit()]
+
+
 def progress(job: str, rank: int) -> Progress | None:
     """The rank's last word of itself, None where there is none."""
     try:

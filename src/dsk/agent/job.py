@@ -58,6 +58,8 @@ class Job:
         self._refused = BEFORE_ATTEMPTS
         """Ranks of this attempt, and of those before it, are no longer started."""
         self._report: tuple[int, NodeReport] | None = None
+        self._reports = 0
+        self._reporting = threading.Lock()
         self._closing = threading.Lock()
         self.closed = threading.Event()
         self._figures = Figures(workspace, self.closed)
@@ -183,25 +185,36 @@ class Job:
     def _pids(self) -> dict[int, int | None]:
         if self._ranks:
             return self._ranks.pids()
-        return dict(processes.ranks_of_job(self._job)) if self._logs else {}
+        if not self._logs:
+            return {}
+        # Nobody tells this agent that another launcher's rank has ended, nor how far it came.
+        ended = dict.fromkeys(figures.with_progress(self._job))
+        return {**ended, **processes.ranks_of_job(self._job)}
 
     def _look(self) -> None:
-        number = 0
         while not self.closed.wait(session.NEWS_WAIT_S):
-            number += 1
+            self._make_report()
+
+    def _make_report(self) -> None:
+        with self._reporting:
+            self._reports += 1
             attempt = self._attempt
             try:
-                report = self._figures.report(number, self._job, self._pids())
+                report = self._figures.report(self._reports, self._job, self._pids())
             except Exception:
                 # The next one may succeed; without any, all ranks would look as if they hung.
                 traceback.print_exc()
-                continue
+                return
             with self._changed:
                 self._report = (attempt, report)
                 self._changed.notify_all()
 
     def end_ranks(self, asked: EndRanks) -> int:
-        return self._end(asked.attempt)
+        left = self._end(asked.attempt)
+        if self._logs:
+            # The supervisor asks once more and then no longer: the last report is older.
+            self._make_report()
+        return left
 
     def _end(self, attempt: int) -> int:
         """Ends the job's processes; how many would not end. No rank of this attempt, or of an

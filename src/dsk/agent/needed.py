@@ -11,19 +11,12 @@ from pathlib import Path
 from dsk.text import Text
 from dsk.wire.jobspec import Needed
 
-ABSENT = Text("{path} does not exist", "{path} 不存在")
-UNREADABLE = Text("{path} cannot be read: {why}", "{path} 无法读取：{why}")
-FORBIDDEN = Text(
-    "uid {uid} may not read {path} (mode {mode}, owner {owner})",
-    "uid {uid} 无权读取 {path}（权限 {mode}，所有者 {owner}）",
-)
+ABSENT = Text("{path} does not exist")
+UNREADABLE = Text("{path} cannot be read: {why}")
+FORBIDDEN = Text("uid {uid} may not read {path} (mode {mode}, owner {owner})")
 """Of a worker that is not root. `top` is what a fix has to make readable with all below it."""
-UNDEFINED = Text(
-    "'{name}' is not in {path} (it has {some})", "{path} 中没有 '{name}'（其中有 {some}）"
-)
-WITHOUT_FILE = Text(
-    "'{name}' needs {path}, which does not exist", "'{name}' 需要 {path}，而它不存在"
-)
+UNDEFINED = Text("'{name}' is not in {path} (it has {some})")
+WITHOUT_FILE = Text("'{name}' needs {path}, which does not exist")
 
 
 def missing(needed: Sequence[Needed]) -> tuple[Text, ...]:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from statistics import median
 
 from dsk.checks.facts import Facts
-from dsk.checks.model import Finding, State
+from dsk.checks.model import Check, Finding, State
 from dsk.text import Text
+from dsk.wire.remedies import Remedy
 
 WARN_S = 2.0
 """Logs of several nodes can no longer be read side by side."""
@@ -25,19 +26,22 @@ def judge(facts: Facts) -> Iterator[Finding]:
         off = max(0.0, abs(ahead) - server.clock.uncertainty)
         seen = f"{ahead:+.1f} s"
         if off < WARN_S:
-            text = Text("agrees with the others", "与其他节点一致")
+            text = Text("agrees with the others")
             yield Finding("clock", "ok", text, node, seen=seen)
             continue
         state: State = "failed" if off >= FAIL_S else "warning"
         text = (
-            Text("its clock is {off} s ahead of the others'", "时钟比其他节点快 {off} 秒")
+            Text("its clock is {off} s ahead of the others'")
             if ahead > 0
-            else Text("its clock is {off} s behind the others'", "时钟比其他节点慢 {off} 秒")
+            else Text("its clock is {off} s behind the others'")
         ).filled(off=f"{abs(ahead):.1f}")
-        yield Finding("clock", state, text, node, None, seen, f"±{WARN_S:g} s", _FIX)
+        fix = _FIX.of(in_place=facts.cluster.in_place)
+        yield Finding("clock", state, text, node, None, seen, f"±{WARN_S:g} s", fix)
 
 
-_FIX = Text(
-    "there: sudo timedatectl set-ntp true   (or: sudo chronyc makestep)",
-    "在该服务器上：sudo timedatectl set-ntp true（或 sudo chronyc makestep）",
+_FIX = Remedy(
+    engine=Text("there: sudo timedatectl set-ntp true   (or: sudo chronyc makestep)"),
+    in_place=Text("the container has its server's clock: ask the platform to set it"),
 )
+
+CHECK = Check("clock", judge, ("server",), "ram", asked_by=("launch",))

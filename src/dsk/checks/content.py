@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from dsk.checks.facts import Facts, WorkerFacts
-from dsk.checks.model import Finding
+from dsk.checks.model import Check, Finding
 from dsk.text import Text
-from dsk.wire import PROTOCOL
-
-SHORT = 19
-NONE = "none"
+from dsk.wire import PROTOCOL, agreement
+from dsk.wire.agreement import differences
+from dsk.wire.remedies import DIFFERENCE, Remedy
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
@@ -26,61 +25,42 @@ def judge(facts: Facts) -> Iterator[Finding]:
 
 def _finding(facts: Facts, node: int, worker: WorkerFacts, model: WorkerFacts) -> Finding:
     here, usual = worker.content_id, model.content_id
-    if worker.protocol != PROTOCOL:
-        text = Text(
-            "its image speaks dsk protocol {here}, this dsk {own}",
-            "它的镜像使用 dsk 协议 {here}，本机 dsk 使用 {own}",
-        ).filled(here=worker.protocol, own=PROTOCOL)
-        seen, expected = str(worker.protocol), str(PROTOCOL)
-        return Finding("image", "failed", text, node, None, seen, expected, _UP)
-    if worker.accelerator != facts.cluster.accelerator:
-        text = Text(
-            "its worker uses {here}, dsk.yaml says {wanted}",
-            "它的 worker 使用 {here}，dsk.yaml 里是 {wanted}",
-        ).filled(here=worker.accelerator, wanted=facts.cluster.accelerator)
-        seen, expected = worker.accelerator, facts.cluster.accelerator
-        return Finding("image", "failed", text, node, None, seen, expected, _UP)
-    if versions := differences(worker.packages, model.packages):
-        text = Text(
-            "its Python packages differ from the other nodes': {versions}",
-            "它的 Python 包与其他节点不同：{versions}",
-        ).filled(versions=", ".join(versions))
-        # Of the same image, they were changed in the container.
-        fix = _VERIFY if here == usual else _SYNC
-        return Finding("image", "failed", text, node, None, here, usual, fix)
-    if here != usual:
-        text = Text(
-            "its image differs from the other nodes' ({here} instead of {usual})",
-            "它的镜像与其他节点不同（{here}，其他是 {usual}）",
-        ).filled(here=here[:SHORT], usual=usual[:SHORT])
-        return Finding("image", "failed", text, node, None, here, usual, _SYNC)
+    kind, wanted = worker.accelerator, facts.cluster.accelerator
     recorded = {name: worker.stack[name] for name in worker.packages if name in worker.stack}
-    if recorded and (
-        altered := differences({name: worker.packages[name] for name in recorded}, recorded)
-    ):
-        text = Text(
-            "its Python packages are not those that its image was built with: {versions}",
-            "它的 Python 包与镜像构建时不同：{versions}",
-        ).filled(versions=", ".join(altered))
-        return Finding("image", "failed", text, node, fix=_VERIFY)
-    return Finding("image", "ok", Text("the same", "一致"), node, None, here, usual)
+
+    def failed(text: Text, remedy: Remedy, seen: str = here, expected: str = usual) -> Finding:
+        fix = remedy.of(in_place=facts.cluster.in_place)
+        return Finding("image", "failed", text, node, None, seen, expected, fix)
+
+    if worker.protocol != PROTOCOL:
+        text = agreement.PROTOCOL.filled(here=worker.protocol, own=PROTOCOL)
+        return failed(text, DIFFERENCE, str(worker.protocol), str(PROTOCOL))
+    if kind != wanted:
+        text = agreement.ACCELERATOR.filled(here=kind, wanted=wanted)
+        return failed(text, DIFFERENCE, kind, wanted)
+    if versions := differences(worker.packages, model.packages):
+        # Of the same image, they were changed in the container.
+        text = _PACKAGES.filled(versions=", ".join(versions))
+        return failed(text, _VERIFY if here == usual else _SYNC)
+    if here != usual:
+        difference = agreement.instead_of(here, usual)
+        text = agreement.IMAGE.filled(others=_THE_OTHERS, difference=difference)
+        return failed(text, _SYNC)
+    if altered := differences({name: worker.packages[name] for name in recorded}, recorded):
+        return failed(_ALTERED.filled(versions=", ".join(altered)), _VERIFY, "", "")
+    return Finding("image", "ok", Text("the same"), node, None, here, usual)
 
 
-def differences(here: Mapping[str, str], usual: Mapping[str, object]) -> list[str]:
-    """Package by package; `none` where it is not there."""
-    return [
-        f"{name} {here.get(name, NONE)} instead of {usual.get(name, NONE)}"
-        for name in sorted({*here, *usual})
-        if here.get(name) != usual.get(name)
-    ]
-
-
-_UP = Text("dsk up", "dsk up")
-_SYNC = Text(
-    "dsk image sync && dsk up   (which one is right: dsk image verify)",
-    "dsk image sync && dsk up（哪个正确：dsk image verify）",
+_PACKAGES = Text("its Python packages differ from the other nodes': {versions}")
+_ALTERED = Text("its Python packages are not those that its image was built with: {versions}")
+_THE_OTHERS = Text("the other nodes'")
+_SYNC = Remedy(
+    engine=Text("dsk image sync && dsk up   (which one is right: dsk image verify)"),
+    in_place=DIFFERENCE.in_place,
 )
-_VERIFY = Text(
-    "dsk image verify; then: dsk up --force, which restarts the workers",
-    "dsk image verify；然后：dsk up --force 重建 worker",
+_VERIFY = Remedy(
+    engine=Text("dsk image verify; then: dsk up --force, which restarts the workers"),
+    in_place=Text("recreate that container from its image"),
 )
+
+CHECK = Check("image", judge, ("worker",), "worker-gpus")

@@ -3,39 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from dsk.checks.facts import Disk, Facts
-from dsk.checks.model import Finding
+from dsk.checks.facts import Facts
+from dsk.checks.model import Check, Finding, each_server
 from dsk.checks.sizes import GIB, gib
+from dsk.cluster.model import Node
+from dsk.survey.server import ServerFacts
+from dsk.survey.values import Disk
 from dsk.text import Text
 
 FULL_BYTES = GIB // 4
 """Too little for a job's logs."""
 LOW_BYTES = 10 * GIB
 """Less than one checkpoint of a small model, or one more image."""
+OK = Text("{free} free at {path}")
+LITTLE = Text("only {free} of {total} are free at {path}")
+FIX = Text("there: du -xh -d1 {path} | sort -h")
+FIX_ENGINE = Text("there: docker system df")
 
 
-def judge(facts: Facts) -> Iterator[Finding]:
-    for node, server in facts.servers.items():
-        for use, disk in server.disks.items():
-            yield _finding(node, disk, workspace=use == "workspace")
+def _judge(_: Facts, node: Node, server: ServerFacts) -> Iterator[Finding]:
+    own, engines = server.workspace_disk, server.engine_disk
+    if own:
+        full = own.free < FULL_BYTES
+        yield _finding(node, own, Finding("disk", "failed" if full else "warning", LITTLE, fix=FIX))
+    if engines and engines != own:
+        yield _finding(node, engines, Finding("disk", "warning", LITTLE, fix=FIX_ENGINE))
 
 
-def _finding(node: int, disk: Disk, *, workspace: bool) -> Finding:
-    values = {"path": disk.path, "free": gib(disk.free), "total": gib(disk.total)}
+def _finding(node: Node, disk: Disk, little: Finding) -> Finding:
+    found = Finding("disk", "ok", OK) if disk.free >= LOW_BYTES else little
     seen, expected = gib(disk.free), gib(LOW_BYTES)
-    if disk.free >= LOW_BYTES:
-        text = Text("{free} free at {path}", "{path} 可用 {free}").filled(**values)
-        return Finding("disk", "ok", text, node, None, seen, expected)
-    full = disk.free < FULL_BYTES
-    text = Text(
-        "only {free} of {total} are free at {path}",
-        "{path} 只剩 {free} 可用（共 {total}）",
-    ).filled(**values)
-    fix = (
-        Text("there: du -xh -d1 {path} | sort -h", "在该服务器上：du -xh -d1 {path} | sort -h")
-        if workspace
-        else Text("there: docker system df", "在该服务器上：docker system df")
-    ).filled(**values)
-    state = "failed" if full and workspace else "warning"
-    return Finding("disk", state, text, node, None, seen, expected, fix)  # type: ignore[arg-type]
+    found = replace(found, node=node.index, seen=seen, expected=expected)
+    return found.filled(path=disk.path, free=seen, total=gib(disk.total))
+
+
+CHECK = Check(
+    "disk", each_server("disk", _judge), ("server",), "user",
+    facts=("workspace_disk",), more=("engine_disk",), asked_by=("launch",),
+)  # fmt: skip

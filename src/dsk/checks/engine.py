@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dsk.checks.facts import Facts
-from dsk.checks.model import Finding
+from dsk.checks.model import Check, Finding
 from dsk.checks.sizes import version
 from dsk.text import Text
 
@@ -15,18 +15,20 @@ OLDEST = "20.10"
 
 def judge(facts: Facts) -> Iterator[Finding]:
     for node, server in facts.servers.items():
-        if facts.cluster.in_place:
-            why = Text("the server is itself a container", "服务器本身就是容器")
-            yield Finding("engine", "skipped", why, node)
-        elif server.engine_problem:
-            yield Finding("engine", "failed", server.engine_problem, node, fix=_FIX)
-        elif version(server.engine) < version(OLDEST):
-            text = Text("Docker {here} is older than {oldest}", "Docker {here} 早于 {oldest}")
-            text = text.filled(here=server.engine, oldest=OLDEST)
-            yield Finding("engine", "warning", text, node, seen=server.engine, expected=OLDEST)
+        engine = server.engine
+        if problem := engine.problem:
+            fix, kind = problem.remedy, type(problem)
+            yield Finding("engine", "failed", problem.told, node, fix=fix, error=kind)
+        elif version(engine.version) < version(OLDEST):
+            text = Text("Docker {here} is older than {oldest}")
+            text = text.filled(here=engine.version, oldest=OLDEST)
+            yield Finding("engine", "warning", text, node, seen=engine.version, expected=OLDEST)
         else:
-            text = Text("Docker {here}", "Docker {here}").filled(here=server.engine)
-            yield Finding("engine", "ok", text, node, seen=server.engine)
+            text = Text("Docker {here}").filled(here=engine.version)
+            yield Finding("engine", "ok", text, node, seen=engine.version)
 
 
-_FIX = Text("there: sudo systemctl start docker", "在该服务器上：sudo systemctl start docker")
+CHECK = Check(
+    "engine", judge, ("server",), "server",
+    facts=("engine",), asked_by=("init", "launch", "up"), in_place=False,
+)  # fmt: skip

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from dsk.cluster.model import Cluster
 from dsk.errors import DskError
+from dsk.survey.server import ServerFacts
+from dsk.survey.values import Disk
 from dsk.text import Text
 from dsk.wire import collectives
 from dsk.wire.checkpoints import Saved
@@ -16,131 +18,6 @@ from dsk.wire.measure import Measured
 
 Need = Literal["server", "worker", "login", "network", "job", "collectives", "smoke"]
 """The measurements that a check stands on; what it needs is all that is measured for it."""
-
-
-@dataclass(frozen=True)
-class Clock:
-    """`ahead` of this machine's clock in seconds, known to within `uncertainty`: half the round
-    trip in which it was asked."""
-
-    ahead: float
-    uncertainty: float
-
-
-@dataclass(frozen=True)
-class Disk:
-    """Bytes of the file system that `path` is on."""
-
-    path: str
-    total: int
-    free: int
-
-
-@dataclass(frozen=True)
-class Listener:
-    """A TCP port that something listens on. `program` with its `pid` and `container` where the
-    server's own tools tell them: they do to root."""
-
-    address: str
-    port: int
-    program: str = ""
-    pid: int | None = None
-    container: str = ""
-
-
-@dataclass(frozen=True)
-class GpuProcess:
-    """`memory` in bytes; `container` as in Listener."""
-
-    pid: int
-    program: str
-    memory: int
-    container: str = ""
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """One GPU as nvidia-smi describes it. `memory` in bytes, temperature in °C, clocks in MHz.
-
-    `slowdowns` are the reasons that hold its clocks down now, in nvidia-smi's words, without being
-    idle and the user's own settings. `ecc_errors` are uncorrected ones since the driver was loaded;
-    `pending`: memory waits for a reset to be remapped or retired.
-    """
-
-    index: int
-    bus: str
-    name: str
-    memory: int
-    used: int
-    temperature: int | None = None
-    clock: int | None = None
-    max_clock: int | None = None
-    slowdowns: tuple[str, ...] = ()
-    ecc_errors: int | None = None
-    pending: bool = False
-    processes: tuple[GpuProcess, ...] = ()
-
-
-@dataclass(frozen=True)
-class Xid:
-    """An error that the NVIDIA driver wrote into the kernel's log."""
-
-    bus: str
-    number: int
-    text: str
-
-
-@dataclass(frozen=True)
-class Container:
-    """One of the cluster's own on a server; `host` is the address of the node that it was made for,
-    `job` that of a master container."""
-
-    name: str
-    role: str
-    host: str
-    state: str
-    job: str = ""
-
-
-@dataclass(frozen=True)
-class ServerFacts:
-    """What a server itself says. `engine` is the version of its Docker engine, "" where it does not
-    answer because of `engine_problem`. `image` and `worker_image` are the engine's ids of the image
-    under the cluster's name and of the one that the worker runs.
-
-    `health`: what the worker's own health check said, None where it was not asked; "" is healthy.
-    `cuda` and `min_driver` are labels of the image. `files` are those of the bundle that differ
-    from what dsk renders, None where that cannot be known; `open_files` those that others may read,
-    with their modes. `place` is the workspace's folder by device and inode. Lists are empty
-    where a slower look was not taken (`thorough`).
-    """
-
-    clock: Clock
-    thorough: bool = True
-    engine: str = ""
-    engine_problem: Text | None = None
-    runtime: bool = False
-    driver: str = ""
-    gpu_devices: int = 0
-    gpus: tuple[Gpu, ...] = ()
-    gpu_problem: str = ""
-    xids: tuple[Xid, ...] = ()
-    image: str = ""
-    cuda: str = ""
-    min_driver: str = ""
-    worker: str = ""
-    worker_image: str = ""
-    health: str | None = None
-    containers: tuple[Container, ...] = ()
-    workspace: bool = True
-    place: str = ""
-    disks: Mapping[Literal["workspace", "engine"], Disk] = field(default_factory=dict)
-    memory: int = 0
-    memory_free: int = 0
-    cpus: int = 0
-    listeners: tuple[Listener, ...] = ()
-    files: tuple[str, ...] | None = None
-    open_files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

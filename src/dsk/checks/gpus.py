@@ -2,85 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from dsk.accelerators import Accelerator
-from dsk.checks.facts import Facts, ServerFacts
-from dsk.checks.model import Finding
+from dsk.checks.facts import Facts
+from dsk.checks.model import Check, Finding, Judge, JudgeServer, each_server
 from dsk.cluster.model import Node
+from dsk.errors import UserError
+from dsk.survey.server import ServerFacts
 from dsk.text import Text
+from dsk.wire.remedies import Remedy
 
-NO_GPUS_WANTED = Text("accelerator: cpu in dsk.yaml", "dsk.yaml 里是 accelerator: cpu")
-_NOT_READ = Text("what {maker}'s tools say is not read yet", "尚不能读取 {maker} 工具的输出")
+NOT_READ = Text("what {maker}'s tools say is not read yet")
+NOT_SHOWN = Text("nvidia-smi shows no GPU")
+FEWER = Text("slots: {slots}, but the server has {here} GPU(s){problem}")
+FIX_FEWER = Remedy(
+    engine=Text("set slots: {here} in dsk.yaml (nodes[{index}]); dsk up"),
+    in_place=Text("set slots: {here} in dsk.yaml (nodes[{index}]), or give its container the GPUs"),
+)
+DEMO = Text("--gpus needs {all} GPUs on this machine, which has {here}")
+FIX_DEMO = Text("dsk demo, which trains on CPUs")
+HIDDEN = Text("nvidia-smi shows {shown} of {here} GPUs: one does not answer")
+FIX_HIDDEN = Text("there: sudo dmesg | grep -i nvrm   and reboot the server")
+OK = Text("{here} GPU(s) {names}")
+CPUS = Text("{slots} slot(s) on {here} CPU cores")
+FEW_CPUS = Text(
+    "slots: {slots} on {here} CPU cores: the ranks share them, and each is slower for it"
+)
+FIX_FEW_CPUS = Remedy(
+    engine=Text("set slots: {here} or less in dsk.yaml (nodes[{index}]); dsk up"),
+    in_place=Text("set slots: {here} or less in dsk.yaml (nodes[{index}])"),
+)
 
 
-def not_looked_at(devices: Accelerator) -> Text | None:
-    """Why nothing is known of each GPU by itself; None where it is."""
-    if not devices.server_devices:
-        return NO_GPUS_WANTED
-    return None if devices.server_look else _NOT_READ.filled(maker=devices.maker)
+def each_gpu_server(name: str, judge: JudgeServer) -> Judge:
+    """`judge` of every server of whose GPUs something is known one by one."""
+
+    def judge_server(facts: Facts, node: Node, server: ServerFacts) -> Iterable[Finding]:
+        devices, problem = facts.cluster.devices, server.problems.get("gpus", "")
+        if not devices.server_look:
+            return [Finding(name, "skipped", NOT_READ.filled(maker=devices.maker), node.index)]
+        if not server.gpus and not server.xids:
+            return [Finding(name, "skipped", NOT_SHOWN, node.index, seen=problem)]
+        return judge(facts, node, server)
+
+    return each_server(name, judge_server, gpus=True)
 
 
-def judge(facts: Facts) -> Iterator[Finding]:
-    for node in facts.cluster.nodes:
-        if node.index in facts.servers:
-            server = facts.servers[node.index]
-            on_cpu = not facts.cluster.devices.server_devices
-            # A container that was given some of the GPUs sees the others in /proc all the same.
-            devices = 0 if facts.cluster.in_place else server.gpu_devices
-            maker = facts.cluster.devices.maker
-            yield _cpus(node, server) if on_cpu else _gpus(node, server, devices, maker)
-
-
-def _gpus(node: Node, server: ServerFacts, devices: int, maker: str) -> Finding:
-    """`devices`: how many the driver has, 0 where that is not known. `maker` stands for names that
-    no tool tells."""
-    here = max(len(server.gpus), devices)
-    if here < node.slots:
-        text = Text(
-            "slots: {slots}, but the server has {here} GPU(s){problem}",
-            "slots: {slots}，但服务器只有 {here} 块 GPU{problem}",
-        ).filled(slots=node.slots, here=here, problem=because(server.gpu_problem))
-        fix = Text(
-            "set slots: {here} in dsk.yaml (nodes[{index}]); dsk up",
-            "在 dsk.yaml 里把 nodes[{index}] 的 slots 改为 {here}，然后：dsk up",
-        ).filled(here=here, index=node.index)
-        seen, expected = str(here), str(node.slots)
-        return Finding("gpus", "failed", text, node.index, None, seen, expected, fix)
-    if server.gpus and len(server.gpus) < devices:
-        text = Text(
-            "nvidia-smi shows {shown} of {here} GPUs: one does not answer",
-            "nvidia-smi 只显示 {here} 块 GPU 中的 {shown} 块：有一块没有响应",
-        ).filled(shown=len(server.gpus), here=server.gpu_devices)
-        return Finding("gpus", "warning", text, node.index, fix=_REBOOT)
-    names = ", ".join(sorted({gpu.name for gpu in server.gpus})) or maker
-    text = Text("{here} GPU(s) {names}", "{here} 块 GPU {names}").filled(here=here, names=names)
-    return Finding("gpus", "ok", text, node.index, None, str(here), str(node.slots))
+def _judge(facts: Facts, node: Node, server: ServerFacts) -> Iterator[Finding]:
+    cluster = facts.cluster
+    if not cluster.devices.server_devices:
+        yield _cpus(facts, node, server)
+        return
+    # A container that was given some of the GPUs sees the others in /proc all the same.
+    devices = 0 if cluster.in_place else server.gpu_devices
+    here, shown = max(len(server.gpus), devices), len(server.gpus)
+    found = Finding("gpus", "ok", OK, node.index, None, str(here), str(node.slots))
+    if cluster.demo and here < cluster.world_size:
+        found = Finding("gpus", "failed", DEMO, node.index, fix=FIX_DEMO)
+    elif here < node.slots:
+        fix = FIX_FEWER.of(in_place=cluster.in_place)
+        found = replace(found, state="failed", text=FEWER, fix=fix, error=UserError)
+    elif shown and shown < devices:
+        found = Finding("gpus", "warning", HIDDEN, node.index, fix=FIX_HIDDEN)
+    yield found.filled(
+        slots=node.slots,
+        index=node.index,
+        here=here,
+        shown=shown,
+        all=cluster.world_size,
+        names=", ".join(sorted({gpu.name for gpu in server.gpus})) or cluster.devices.maker,
+        problem=because(server.problems.get("gpus", "")),
+    )
 
 
 def because(problem: str) -> str:
     return f" ({problem})" if problem else ""
 
 
-def _cpus(node: Node, server: ServerFacts) -> Finding:
-    seen, expected = str(server.cpus), str(node.slots)
+def _cpus(facts: Facts, node: Node, server: ServerFacts) -> Finding:
+    found = Finding("gpus", "ok", CPUS, node.index, None, str(server.cpus), str(node.slots))
     if 0 < server.cpus < node.slots:
-        text = Text(
-            "slots: {slots} on {cpus} CPU cores: the ranks share them, and each is slower for it",
-            "slots: {slots}，但只有 {cpus} 个 CPU 核：各 rank 共用它们，会更慢",
-        ).filled(slots=node.slots, cpus=server.cpus)
-        fix = Text(
-            "set slots: {cpus} or less in dsk.yaml (nodes[{index}]); dsk up",
-            "在 dsk.yaml 里把 nodes[{index}] 的 slots 改为 {cpus} 或更少，然后：dsk up",
-        ).filled(cpus=server.cpus, index=node.index)
-        return Finding("gpus", "warning", text, node.index, None, seen, expected, fix)
-    text = Text("{slots} slot(s) on {cpus} CPU cores", "{slots} 个 slot，{cpus} 个 CPU 核").filled(
-        slots=node.slots, cpus=server.cpus
-    )
-    return Finding("gpus", "ok", text, node.index, None, seen, expected)
+        fix = FIX_FEW_CPUS.of(in_place=facts.cluster.in_place)
+        found = replace(found, state="warning", text=FEW_CPUS, fix=fix)
+    return found.filled(slots=node.slots, here=server.cpus, index=node.index)
 
 
-_REBOOT = Text(
-    "there: sudo dmesg | grep -i nvrm   and reboot the server",
-    "在该服务器上：sudo dmesg | grep -i nvrm，并重启服务器",
-)
+judge = each_server("gpus", _judge)
+CHECK = Check(
+    "gpus", judge, ("server",), "toolkit",
+    facts=("gpu_devices", "cpus"), more=("gpus",), asked_by=("up",),
+)  # fmt: skip

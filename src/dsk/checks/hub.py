@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dsk.checks.facts import Facts
-from dsk.checks.model import Finding
+from dsk.checks.model import Check, Finding
 from dsk.checks.sizes import gib
 from dsk.text import Text
 
@@ -17,19 +17,20 @@ def judge(facts: Facts) -> Iterator[Finding]:
     if job is None or job.problem:
         return
     if not job.hub:
-        yield Finding(NAME, "skipped", Text("nothing comes from a hub", "不需要从 hub 下载"))
+        yield Finding(NAME, "skipped", Text("nothing comes from a hub"))
         return
     node = facts.cluster.master.index
     for repo, answer in job.hub.items():
         if answer.problem:
             yield Finding(NAME, "failed", answer.problem, node, seen=repo, fix=answer.fix)
         elif answer.note:
-            text = Text("{repo} is in the workspace; {note}", "{repo} 已在工作区；{note}").filled(
-                repo=repo, note=answer.note
-            )
+            text = Text("{repo} is in the workspace; {note}").filled(repo=repo, note=answer.note)
             yield Finding(NAME, "ok", text, node)
         else:
-            text = Text(
-                "{repo} can be read; {size} to download", "{repo} 可以读取；需下载 {size}"
-            ).filled(repo=repo, size=gib(answer.bytes))
+            text = Text("{repo} can be read; {size} to download").filled(
+                repo=repo, size=gib(answer.bytes)
+            )
             yield Finding(NAME, "ok", text, node)
+
+
+CHECK = Check(NAME, judge, ("job",), "recipe", each=False)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterator
 
 from dsk.checks.facts import Facts, InputFile, JobFacts, NodeInputs
-from dsk.checks.model import Finding
+from dsk.checks.model import Check, Finding
 from dsk.checks.sizes import gib
 from dsk.text import Text
-from dsk.wire import checkpoints
+from dsk.wire import agreement
 
 SHOWN = 5
 
@@ -28,24 +27,10 @@ def judge(facts: Facts) -> Iterator[Finding]:
 
 
 def _checkpoints(facts: Facts, job: JobFacts) -> Iterator[Finding]:
-    names = {str(facts.cluster.nodes[node]): saved for node, saved in job.saved.items()}
-    if not checkpoints.differ(names):
-        return
-    listed = "; ".join(f"{name}: {checkpoints.newest(saved)}" for name, saved in names.items())
-    text = Text(
-        "the nodes would resume from different checkpoints in {folder} ({listed})",
-        "各节点会从 {folder} 里不同的 checkpoint 恢复（{listed}）",
-    ).filled(folder=job.output_dir, listed=listed)
-    step = checkpoints.newest_of_all(names)
-    fix = (
-        _START_ANEW
-        if step is None
-        else Text(
-            "resume_from_checkpoint={folder}/checkpoint-{step}, or {other}",
-            "resume_from_checkpoint={folder}/checkpoint-{step}，或 {other}",
-        ).filled(folder=job.output_dir, step=step, other=_START_ANEW)
-    )
-    yield Finding("inputs", "failed", text, seen=listed, fix=fix)
+    saved = {str(facts.cluster.nodes[node]): found for node, found in job.saved.items()}
+    if different := agreement.resume(saved, job.output_dir):
+        text, fix = different
+        yield Finding("inputs", "failed", text, seen=str(text.values["listed"]), fix=fix)
 
 
 def _missing(node: int, inputs: NodeInputs, job: JobFacts, facts: Facts) -> Iterator[Finding]:
@@ -53,7 +38,7 @@ def _missing(node: int, inputs: NodeInputs, job: JobFacts, facts: Facts) -> Iter
         path = problem.values.get("path")
         fix = _OWN if path in job.own else _PUSH
         if "top" in problem.values:
-            fix = _readable(problem.values["top"], facts)
+            fix = agreement.readable(problem.values["top"], str(facts.cluster.user or ""))
         yield Finding("inputs", "failed", problem, node, seen=problem.in_language("en"), fix=fix)
 
 
@@ -66,8 +51,9 @@ def _different(node: int, inputs: NodeInputs, job: JobFacts, facts: Facts) -> It
         if here.digest is None:
             if any("top" in problem.values for problem in inputs.missing):
                 continue  # said already, with the reason
-            text = Text("{path} cannot be read", "{path} 无法读取").filled(path=path)
-            yield Finding("inputs", "failed", text, node, fix=_readable(path, facts))
+            text = Text("{path} cannot be read").filled(path=path)
+            fix = agreement.readable(path, str(facts.cluster.user or ""))
+            yield Finding("inputs", "failed", text, node, fix=fix)
         elif here != usual:
             differ.append((path, here, usual))
     absent = (
@@ -76,19 +62,14 @@ def _different(node: int, inputs: NodeInputs, job: JobFacts, facts: Facts) -> It
         else []
     )
     for path in absent[:SHOWN]:
-        text = Text(
-            "{path} is missing here, other nodes have it", "缺少 {path}，其他节点有"
-        ).filled(path=path)
+        text = Text("{path} is missing here, other nodes have it").filled(path=path)
         yield Finding("inputs", "failed", text, node, seen=path, fix=_PUSH)
     for path, here, usual in differ[:SHOWN]:
         yield _differs(node, path, here, usual, more=len(differ) - SHOWN)
 
 
 def _differs(node: int, path: str, here: InputFile, usual: InputFile, *, more: int) -> Finding:
-    text = Text(
-        "{path} differs from the other nodes' ({sizes}{more})",
-        "{path} 与其他节点不同（{sizes}{more}）",
-    ).filled(
+    text = Text("{path} differs from the other nodes' ({sizes}{more})").filled(
         path=path,
         sizes=f"{here.size} B / {usual.size} B",
         more=f"; +{more}" if more > 0 else "",
@@ -102,35 +83,16 @@ def _same(node: int, inputs: NodeInputs) -> Finding:
     values = {"count": len(inputs.files), "size": gib(size)}
     if any(file.sampled for file in inputs.files.values()):
         text = Text(
-            "{count} files, {size}, the same (large ones compared in parts: --deep reads all)",
-            "{count} 个文件，{size}，一致（大文件只抽样比较：--deep 读取全部）",
+            "{count} files, {size}, the same (large ones compared in parts: --deep reads all)"
         )
     else:
-        text = Text("{count} files, {size}, the same", "{count} 个文件，{size}，一致")
+        text = Text("{count} files, {size}, the same")
     return Finding("inputs", "ok", text.filled(**values), node)
 
 
-_PUSH = Text(
-    "dsk push PATH   (from the master's workspace to the others'), or correct train.yaml",
-    "dsk push PATH（从 master 的工作区复制到其他节点），或修改 train.yaml",
-)
+_PUSH = Text("dsk push PATH   (from the master's workspace to the others'), or correct train.yaml")
 _OWN = Text(
     "name a checkpoint that every node has: each has files of its own there, so none may be copied"
-    " from another node",
-    "请写一个每个节点都有的 checkpoint：其中的文件各节点不同，不能从别的节点复制",
+    " from another node"
 )
-_START_ANEW = Text(
-    "overwrite_output_dir=true to start from the beginning, or another output_dir",
-    "overwrite_output_dir=true（从头开始），或换一个 output_dir",
-)
-_READABLE = Text(
-    "on that server, as root: {command}",
-    "在该服务器上，以 root 执行：{command}",
-)
-
-
-def _readable(path: str, facts: Facts) -> Text:
-    """Return the command that lets the workers read `path` and what is below it."""
-    user, place = facts.cluster.user, shlex.quote(path)
-    chown = f"   # or: chown -R {user} {place}" if user else ""
-    return _READABLE.filled(command=f"chmod -R a+rX {place}{chown}")
+CHECK = Check("inputs", judge, ("job",), "hub")

@@ -5,58 +5,59 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dsk.checks.facts import Facts, Login
-from dsk.checks.model import Finding
+from dsk.checks.model import Check, Finding
 from dsk.cluster.model import Node
 from dsk.text import Text
+from dsk.wire.remedies import CONNECTION, HOST_KEY, LOGIN, UP, Remedy
 
+_FIREWALL = Text("open the port in its firewall for the nodes: TCP {port}; dsk check --only reach")
+_TRY = Text("try: dsk exec --node 0 -- ssh {host} true")
 # What OpenSSH's client says, as in connect.ssherrors; the first that fits counts.
-_CAUSES: tuple[tuple[tuple[str, ...], Text, Text], ...] = (
+_CAUSES: tuple[tuple[tuple[str, ...], Text, Remedy], ...] = (
     (
         ("IDENTIFICATION HAS CHANGED",),
-        Text(
-            "its host key is not the one that the master knows",
-            "它的主机密钥与 master 已知的不同",
-        ),
-        Text(
-            "if the worker was recreated by hand: dsk check --fix (which takes the bundle's keys)",
-            "若 worker 是手工重建的：dsk check --fix（使用 bundle 里的密钥）",
+        Text("its host key is not the one that the master knows"),
+        Remedy(
+            engine=Text(
+                "if the worker was recreated by hand: dsk check --fix (which takes the bundle's "
+                "keys)"
+            ),
+            in_place=HOST_KEY.in_place,
         ),
     ),
     (
         ("host key is known", "Host key verification failed"),
-        Text("the master does not know its host key", "master 不知道它的主机密钥"),
-        Text("dsk check --fix, or: dsk up", "dsk check --fix，或：dsk up"),
+        Text("the master does not know its host key"),
+        Remedy(
+            engine=Text("dsk check --fix, or: dsk up"),
+            in_place=HOST_KEY.in_place,
+        ),
     ),
     (
         ("Permission denied",),
-        Text("it refuses the cluster's key", "它拒绝集群的密钥"),
-        Text(
-            "dsk check --only modes; where the modes are right, its worker has another cluster's "
-            "key, on that server: docker restart {worker}",
-            "dsk check --only modes；若权限正常，则 worker 里是别的集群的密钥，在该服务器上："
-            "docker restart {worker}",
+        Text("it refuses the cluster's key"),
+        Remedy(
+            engine=Text(
+                "dsk check --only modes; where the modes are right, its worker has another "
+                "cluster's key, on that server: docker restart {worker}"
+            ),
+            in_place=LOGIN.in_place,
         ),
     ),
     (
         ("Connection refused",),
-        Text("nothing listens at its port {port}", "端口 {port} 没有服务"),
-        Text("dsk up", "dsk up"),
+        Text("nothing listens at its port {port}"),
+        Remedy(engine=UP.engine, in_place=CONNECTION.in_place),
     ),
     (
         ("timed out", "did not end", "No route to host", "Network is unreachable"),
-        Text(
-            "the master does not reach its port {port}: {said}",
-            "master 无法连到它的端口 {port}：{said}",
-        ),
-        Text(
-            "open the port in its firewall for the nodes: TCP {port}; dsk check --only reach",
-            "在防火墙里对各节点放行 TCP {port}；dsk check --only reach",
-        ),
+        Text("the master does not reach its port {port}: {said}"),
+        Remedy(engine=_FIREWALL, in_place=_FIREWALL),
     ),
 )
 _OTHER = (
-    Text("the login failed: {said}", "登录失败：{said}"),
-    Text("try: dsk exec --node 0 -- ssh {host} true", "试试：dsk exec --node 0 -- ssh {host} true"),
+    Text("the login failed: {said}"),
+    Remedy(engine=_TRY, in_place=_TRY),
 )
 
 
@@ -68,17 +69,19 @@ def judge(facts: Facts) -> Iterator[Finding]:
 
 def _finding(facts: Facts, node: Node, login: Login) -> Finding:
     if login.code == 0:
-        text = Text("the master logs in", "master 可以登录")
+        text = Text("the master logs in")
         return Finding("login", "ok", text, node.index)
     text, fix = next(
         ((text, fix) for words, text, fix in _CAUSES if any(word in login.said for word in words)),
         _OTHER,
     )
-    values = {
-        "port": facts.cluster.worker_port,
-        "host": node.host,
-        "said": (login.said.splitlines() or ["?"])[-1],
-        "worker": f"dsk-{facts.cluster.name}-{node.name}",
-    }
-    filled, remedy = text.filled(**values), fix.filled(**values)
-    return Finding("login", "failed", filled, node.index, seen=login.said, fix=remedy)
+    remedy = fix.of(in_place=facts.cluster.in_place)
+    return Finding("login", "failed", text, node.index, seen=login.said, fix=remedy).filled(
+        port=facts.cluster.worker_port,
+        host=node.host,
+        said=(login.said.splitlines() or ["?"])[-1],
+        worker=f"dsk-{facts.cluster.name}-{node.name}",
+    )
+
+
+CHECK = Check("login", judge, ("login",), "modes")

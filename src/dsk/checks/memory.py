@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dsk.checks.facts import Facts, GpuNeed
-from dsk.checks.model import Finding
+from dsk.checks.model import Check, Finding
 from dsk.cluster.model import Node
 from dsk.text import Text
 
@@ -17,27 +17,23 @@ NEAR = 1.1
 """The estimate was measured to be right within a few percent, on one rank."""
 
 _FIXES = {
-    "step": Text(
-        "deepspeed=z3 (or z2_offload, z3_offload), more GPUs, or finetuning_type=lora",
-        "deepspeed=z3（或 z2_offload、z3_offload），用更多 GPU，或 finetuning_type=lora",
-    ),
+    "step": Text("deepspeed=z3 (or z2_offload, z3_offload), more GPUs, or finetuning_type=lora"),
 }
 _SMALLER_BATCH = Text(
-    "lower per_device_train_batch_size (gradient_accumulation_steps keeps the whole) or cutoff_len",
-    "减小 per_device_train_batch_size（用 gradient_accumulation_steps 保持总批量）或 cutoff_len",
+    "lower per_device_train_batch_size (gradient_accumulation_steps keeps the whole) or cutoff_len"
 )
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
     if facts.job is None or facts.job.problem:
-        why = Text("no recipe to estimate for", "没有可以估算的 recipe")
+        why = Text("no recipe to estimate for")
         yield Finding(NAME, "skipped", why)
         return
     need = facts.job.gpu
     if need is None:
-        yield Finding(NAME, "skipped", Text("the ranks run on CPU", "各 rank 在 CPU 上运行"))
+        yield Finding(NAME, "skipped", Text("the ranks run on CPU"))
     elif need.problem:
-        why = Text("no estimate: {problem}", "无法估算：{problem}").filled(problem=need.problem)
+        why = Text("no estimate: {problem}").filled(problem=need.problem)
         yield Finding(NAME, "skipped", why)
     else:
         for node in facts.cluster.nodes:
@@ -48,24 +44,18 @@ def judge(facts: Facts) -> Iterator[Finding]:
 
 def _judge_node(node: Node, need: GpuNeed, smallest: int) -> Finding:
     if not smallest:
-        why = Text("its GPUs' memory is not known", "不知道它的 GPU 有多少显存")
+        why = Text("its GPUs' memory is not known")
         return Finding(NAME, "skipped", why, node.index)
     seen, expected = f"{smallest / GIB:.1f} GiB", f"{(need.peak + BESIDE) / GIB:.1f} GiB"
     values = {"need": expected, "has": seen}
     if need.peak * NEAR + BESIDE <= smallest:
-        text = Text("a rank needs about {need} of {has}", "每个 rank 约需 {need} 显存，共有 {has}")
+        text = Text("a rank needs about {need} of {has}")
         return Finding(NAME, "ok", text.filled(**values), node.index, None, seen, expected)
     fits = need.peak + BESIDE <= smallest
     text = (
-        Text(
-            "a rank needs about {need} of {has}: it may run out of memory",
-            "每个 rank 约需 {need} 显存，共有 {has}：可能不够",
-        )
+        Text("a rank needs about {need} of {has}: it may run out of memory")
         if fits
-        else Text(
-            "a rank needs about {need}, its GPU has {has}",
-            "每个 rank 约需 {need} 显存，它的 GPU 只有 {has}",
-        )
+        else Text("a rank needs about {need}, its GPU has {has}")
     )
     return Finding(
         NAME,
@@ -77,3 +67,6 @@ def _judge_node(node: Node, need: GpuNeed, smallest: int) -> Finding:
         expected,
         _FIXES.get(need.when, _SMALLER_BATCH),
     )
+
+
+CHECK = Check(NAME, judge, ("server", "job"), "room", facts=("gpus",))

@@ -5,32 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dsk.checks.facts import Facts
-from dsk.checks.model import Finding
+from dsk.checks.model import Check, Finding, each_server
 from dsk.checks.sizes import GIB, gib
+from dsk.cluster.model import Node
+from dsk.survey.server import ServerFacts
 from dsk.text import Text
 
 A_RANK = 2 * GIB
 """What a rank holds before it has read a model: Python, torch, its CUDA context."""
+OK = Text("{free} of {total} are available")
+LITTLE = Text("only {free} of {total} are available; {slots} ranks take {needed} before any model")
+FIX = Text("there: ps -eo pid,rss,args --sort=-rss | head")
 
 
-def judge(facts: Facts) -> Iterator[Finding]:
-    for node in facts.cluster.nodes:
-        server = facts.servers.get(node.index)
-        if server is None:
-            continue
-        needed = node.slots * A_RANK
-        values = {"free": gib(server.memory_free), "total": gib(server.memory)}
-        seen, expected = gib(server.memory_free), gib(needed)
-        if server.memory_free >= needed:
-            text = Text("{free} of {total} are available", "可用 {free}（共 {total}）")
-            yield Finding("ram", "ok", text.filled(**values), node.index, None, seen, expected)
-            continue
-        text = Text(
-            "only {free} of {total} are available; {slots} ranks take {needed} before any model",
-            "内存只剩 {free}（共 {total}）；{slots} 个 rank 在载入模型之前就需要 {needed}",
-        ).filled(**values, slots=node.slots, needed=expected)
-        fix = Text(
-            "there: ps -eo pid,rss,args --sort=-rss | head",
-            "在该服务器上：ps -eo pid,rss,args --sort=-rss | head",
-        )
-        yield Finding("ram", "warning", text, node.index, None, seen, expected, fix)
+def _judge(_: Facts, node: Node, server: ServerFacts) -> Iterator[Finding]:
+    free, total, needed = map(gib, (server.memory_free, server.memory, node.slots * A_RANK))
+    enough = server.memory_free >= node.slots * A_RANK
+    state, text, fix = ("ok", OK, None) if enough else ("warning", LITTLE, FIX)
+    found = Finding("ram", state, text, node.index, None, free, needed, fix)  # type: ignore[arg-type]
+    yield found.filled(free=free, total=total, slots=node.slots, needed=needed)
+
+
+CHECK = Check(
+    "ram", each_server("ram", _judge), ("server",), "disk",
+    facts=("memory", "memory_free"), asked_by=("launch",),
+)  # fmt: skip

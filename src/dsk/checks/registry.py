@@ -1,118 +1,61 @@
-"""Every check, and what each stands on. A new one is a file here and a line below."""
+"""Every check, found in the files of this room, and what it says. A new one is a file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import importlib
+import pkgutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from dsk.checks import (
-    clock,
-    content,
-    disk,
-    driver,
-    engine,
-    gpuhealth,
-    gpus,
-    gpuuse,
-    hub,
-    inputs,
-    login,
-    memory,
-    modes,
-    ram,
-    recipe,
-    results,
-    room,
-    server,
-    template,
-    trials,
-    worker,
-    workergpus,
-    workerport,
-    workspace,
-)
-from dsk.checks.facts import Facts, Need
-from dsk.checks.model import Finding
-from dsk.checks.network import (
-    bandwidth,
-    between,
-    infiniband,
-    interface,
-    judging,
-    latency,
-    mtu,
-    port,
-    reach,
-)
-from dsk.errors import UserError
+from dsk import checks
+from dsk.checks.facts import Facts
+from dsk.checks.model import Check, Finding
+from dsk.cluster.model import Cluster, Node
+from dsk.errors import DskError, UserError
+from dsk.survey.server import ServerFacts
 from dsk.text import Text
 
-NOTHING = Text("nothing was measured", "没有测到任何结果")
-NO_RECIPE = Text("train.yaml does not resolve", "train.yaml 无法解析")
-
-Judge = Callable[[Facts], Iterable[Finding]]
-
-
-@dataclass(frozen=True)
-class Check:
-    """`judge` is asked only where there is something to judge: its findings' `check` is `name`.
-
-    What stands first in `needs` is what there has to be a measurement of. `each`: so of every node,
-    and a finding as well. `quick`: part of a launch. `named`: only where it is asked for by name.
-    """
-
-    name: str
-    judge: Judge
-    needs: tuple[Need, ...]
-    each: bool = True
-    quick: bool = False
-    named: bool = False
+NOTHING = Text("nothing was measured")
+NO_RECIPE = Text("train.yaml does not resolve")
+A_CONTAINER = Text("the server is itself a container")
 
 
-CHECKS: Sequence[Check] = (
-    Check("server", server.judge, ("server",)),
-    Check("engine", engine.judge, ("server",), quick=True),
-    Check("driver", driver.judge, ("server",), quick=True),
-    Check("gpus", gpus.judge, ("server",)),
-    Check("gpu-use", gpuuse.judge, ("server",)),
-    Check("gpu-health", gpuhealth.judge, ("server",)),
-    Check("disk", disk.judge, ("server",), quick=True),
-    Check("ram", ram.judge, ("server",), quick=True),
-    Check("clock", clock.judge, ("server",), quick=True),
-    Check("worker", worker.judge, ("server", "worker"), quick=True),
-    Check("worker-port", workerport.judge, ("server",), quick=True),
-    Check("worker-gpus", workergpus.judge, ("worker",)),
-    Check("image", content.judge, ("worker",)),
-    Check("results", results.judge, ("worker",)),
-    Check("workspace", workspace.judge, ("worker", "server")),
-    Check("modes", modes.judge, ("server", "worker")),
-    Check("login", login.judge, ("login",)),
-    Check("interface", judging(interface.check), ("network",)),
-    Check("reach", between(reach.NAME, reach.check), ("network",)),
-    Check("mtu", between(mtu.NAME, mtu.check), ("network",)),
-    Check("bandwidth", between(bandwidth.NAME, bandwidth.check), ("network",), each=False),
-    Check("latency", between(latency.NAME, latency.check), ("network",), each=False),
-    Check("port", port.judge, ("network",), each=False),
-    Check("infiniband", judging(infiniband.check), ("network",), each=False),
-    Check("recipe", recipe.judge, ("job",), each=False),
-    Check("hub", hub.judge, ("job",), each=False),
-    Check("inputs", inputs.judge, ("job",)),
-    Check("template", template.judge, ("job",), each=False),
-    Check("room", room.judge, ("worker", "job")),
-    Check("gpu-memory", memory.judge, ("server", "job")),
-    Check("collectives", trials.collectives, ("collectives",), each=False, named=True),
-    Check("smoke", trials.smoke, ("smoke",), each=False, named=True),
-)
+def _declared() -> Iterator[Check]:
+    for module in pkgutil.walk_packages(checks.__path__, f"{checks.__name__}."):
+        if module.name != __name__:
+            values = vars(importlib.import_module(module.name)).values()
+            yield from (each for each in values if isinstance(each, Check))
+
+
+def in_order(found: Sequence[Check], after: str = "") -> Iterator[Check]:
+    """Each right behind the one that it follows; of several, those first that none follows."""
+    followed = {check.after for check in found}
+    behind = [check for check in found if check.after == after]
+    for check in sorted(behind, key=lambda each: each.name in followed):
+        yield check
+        yield from in_order(found, check.name)
+
+
+CHECKS: Sequence[Check] = tuple(in_order(tuple(_declared())))
+INIT = tuple(check for check in CHECKS if "init" in check.asked_by)
+LAUNCH = tuple(check for check in CHECKS if "launch" in check.asked_by)
+UP = tuple(check for check in CHECKS if "up" in check.asked_by)
 
 
 def chosen(names: Sequence[str]) -> Sequence[Check]:
     """Those of --only, all where none is named. Raises UserError."""
     known = {check.name: check for check in CHECKS}
     if unknown := [name for name in names if name not in known]:
-        raise UserError(
-            f"there is no check {', '.join(unknown)}", fix=f"the checks are: {', '.join(known)}"
-        )
+        text = Text("there is no check {unknown}")
+        fix = Text("the checks are: {known}")
+        listed = ", ".join(known)
+        raise UserError(text.filled(unknown=", ".join(unknown)), fix=fix.filled(known=listed))
     return [check for check in CHECKS if check.name in names or not (names or check.named)]
+
+
+def facts_for(checks: Iterable[Check], *, more: bool = False) -> frozenset[str]:
+    """The facts of servers that these checks judge; also those of which they only say `more`."""
+    asked = (check.facts + (check.more if more else ()) for check in checks)
+    return frozenset(name for names in asked for name in names)
 
 
 def judge_all(facts: Facts, checks: Iterable[Check]) -> list[Finding]:
@@ -120,8 +63,21 @@ def judge_all(facts: Facts, checks: Iterable[Check]) -> list[Finding]:
     return [finding for check in checks for finding in _findings(facts, check)]
 
 
+def first_error(
+    cluster: Cluster, node: Node, server: ServerFacts, checks: Iterable[Check]
+) -> DskError | None:
+    """The first thing that is wrong with this node's server; what comes after it often follows
+    from it."""
+    facts = Facts(cluster, servers={node.index: server})
+    failed = (each for each in judge_all(facts, checks) if each.state == "failed")
+    return next((each.error(each.text, where=str(node), fix=each.fix) for each in failed), None)
+
+
 def _findings(facts: Facts, check: Check) -> Iterator[Finding]:
-    missing = facts.missing.get(check.needs[0], {})
+    if facts.cluster.in_place and not check.in_place:
+        yield Finding(check.name, "skipped", A_CONTAINER)
+        return
+    missing: Mapping[int | None, Text] = facts.missing.get(check.needs[0], {})
     if None in missing:
         yield Finding(check.name, "skipped", missing[None])
         return

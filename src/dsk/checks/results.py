@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dsk.checks.facts import Facts
-from dsk.checks.model import Finding
+from dsk.checks.model import Check, Finding
 from dsk.text import Text
+from dsk.wire.remedies import Remedy
 
-FIX = Text(
-    "build or pull the new image (make image), then: dsk image sync && dsk up",
-    "构建或拉取新镜像（make image），然后：dsk image sync && dsk up",
+FIX = Remedy(
+    engine=Text("build or pull the new image (make image), then: dsk image sync && dsk up"),
+    in_place=Text("start every container from the new image"),
 )
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
     """A warning, as other settings train correctly: `recipe` fails for a train.yaml with these."""
+    fix = FIX.of(in_place=facts.cluster.in_place)
     for node, worker in facts.workers.items():
         for problem in worker.wrong:
-            text = Text("its image is an older one: {problem}", "它的镜像较旧：{problem}").filled(
-                problem=problem
-            )
-            yield Finding("results", "warning", text, node, fix=FIX)
+            text = Text("its image is an older one: {problem}").filled(problem=problem)
+            yield Finding("results", "warning", text, node, fix=fix)
         if not worker.wrong:
-            text = Text("no wrong results are known of this image", "该镜像没有已知的错误结果")
+            text = Text("no wrong results are known of this image")
             yield Finding("results", "ok", text, node)
+
+
+CHECK = Check("results", judge, ("worker",), "image")

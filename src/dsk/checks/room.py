@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dsk.checks.facts import Facts, JobFacts
-from dsk.checks.model import Finding
+from dsk.checks.model import Check, Finding
 from dsk.checks.sizes import gib
 from dsk.text import Text
 
@@ -34,14 +34,11 @@ def judge(facts: Facts) -> Iterator[Finding]:
         values = {"needed": gib(needed), "free": gib(disk.free)}
         seen, expected = values["free"], values["needed"]
         if disk.free >= needed:
-            text = Text(
-                "{free} free, checkpoints take {needed}", "可用 {free}，检查点需要 {needed}"
-            )
+            text = Text("{free} free, checkpoints take {needed}")
             yield Finding("room", "ok", text.filled(**values), node, None, seen, expected)
             continue
         text = Text(
-            "two checkpoints take about {needed}, and {free} are free: saving will fail",
-            "两个检查点约需 {needed}，只剩 {free}：保存会失败",
+            "two checkpoints take about {needed}, and {free} are free: saving will fail"
         ).filled(**values)
         yield Finding("room", "warning", text, node, None, seen, expected, _FIX)
 
@@ -57,8 +54,7 @@ def checkpoint_bytes(job: JobFacts) -> float:
     return weights * (BYTES_A_WEIGHT + states) * share
 
 
-_UNKNOWN = Text("the model's size is not known here", "这里不知道模型的大小")
-_FIX = Text(
-    "make room, or write save_only_model: true, save_total_limit: 1, or another output_dir",
-    "腾出空间，或写 save_only_model: true、save_total_limit: 1，或换一个 output_dir",
-)
+_UNKNOWN = Text("the model's size is not known here")
+_FIX = Text("make room, or write save_only_model: true, save_total_limit: 1, or another output_dir")
+
+CHECK = Check("room", judge, ("worker", "job"), "template")

@@ -6,13 +6,13 @@ import difflib
 from collections.abc import Iterator
 
 from dsk.checks.facts import Facts, JobFacts
-from dsk.checks.model import Finding
+from dsk.checks.model import Check, Finding
 from dsk.checks.templates import fits, others_for
 from dsk.text import Text
 
 DEFAULT_CUTOFF = 2048
 """LLaMA-Factory's own (DataArguments.cutoff_len)."""
-_LOOKED_AT = Text("{template}; {cutoff}", "{template}；{cutoff}")
+_LOOKED_AT = Text("{template}; {cutoff}")
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
@@ -31,18 +31,13 @@ def _name(job: JobFacts) -> Text:
     name, kind = job.values.get("template"), job.config.get("model_type")
     values = {"name": name, "kind": kind}
     if not isinstance(name, str):
-        return Text("no template is named", "没有指定模板")
+        return Text("no template is named")
     if fits(kind, name):
-        return Text("{name} is a template of {kind} models", "{name} 是 {kind} 模型的模板").filled(
-            **values
-        )
+        return Text("{name} is a template of {kind} models").filled(**values)
     if not job.templates:
-        return Text(
-            "whether there is a template {name} was not looked at", "没有查看是否有模板 {name}"
-        ).filled(**values)
+        return Text("whether there is a template {name} was not looked at").filled(**values)
     return Text(
-        "the image has the template {name}; whether it fits the model is not known here",
-        "镜像里有模板 {name}，这里不知道它是否适合该模型",
+        "the image has the template {name}; whether it fits the model is not known here"
     ).filled(**values)
 
 
@@ -50,14 +45,11 @@ def _length(job: JobFacts) -> Text:
     """What is known of the cutoff."""
     window, cutoff = _window(job), job.values.get("cutoff_len", DEFAULT_CUTOFF)
     if job.values.get("rope_scaling"):
-        text = Text("cutoff_len {cutoff} with rope_scaling", "cutoff_len {cutoff}，有 rope_scaling")
+        text = Text("cutoff_len {cutoff} with rope_scaling")
     elif window is None:
-        text = Text("how many positions the model has is not known", "不知道模型支持多少个位置")
+        text = Text("how many positions the model has is not known")
     else:
-        text = Text(
-            "cutoff_len {cutoff} of {window} positions",
-            "cutoff_len {cutoff}，模型有 {window} 个位置",
-        )
+        text = Text("cutoff_len {cutoff} of {window} positions")
     return text.filled(cutoff=cutoff, window=window)
 
 
@@ -66,14 +58,11 @@ def _unknown(job: JobFacts) -> list[Finding]:
     if not job.templates or not isinstance(name, str) or name in job.templates:
         return []
     close = difflib.get_close_matches(name, job.templates, n=1, cutoff=0.5)
-    text = Text(
-        "the image's LLaMA-Factory has no template {name!r}",
-        "镜像里的 LLaMA-Factory 没有模板 {name!r}",
-    ).filled(name=name)
+    text = Text("the image's LLaMA-Factory has no template {name!r}").filled(name=name)
     fix = (
-        Text("write template: {close}", "改为 template: {close}").filled(close=close[0])
+        Text("write template: {close}").filled(close=close[0])
         if close
-        else Text("choose one of LLaMA-Factory's templates", "选择 LLaMA-Factory 已有的模板")
+        else Text("choose one of LLaMA-Factory's templates")
     )
     return [Finding("template", "failed", text, None, None, name, close[0] if close else "", fix)]
 
@@ -84,12 +73,9 @@ def _of_another_family(job: JobFacts) -> list[Finding]:
         return []
     text = Text(
         "template {name} was made for other models than {kind}: what it marks turns and ends with, "
-        "this model has not learned",
-        "模板 {name} 不是为 {kind} 模型做的：它用来分隔对话轮次和结束的标记，该模型没有学过",
+        "this model has not learned"
     ).filled(name=name, kind=kind)
-    fix = Text("write template: {fitting}", "改为 template: {fitting}").filled(
-        fitting=" | ".join(fitting)
-    )
+    fix = Text("write template: {fitting}").filled(fitting=" | ".join(fitting))
     return [Finding("template", "warning", text, None, None, name, ", ".join(fitting), fix)]
 
 
@@ -112,12 +98,10 @@ def _cutoff(job: JobFacts) -> Iterator[Finding]:
         return
     text = Text(
         "cutoff_len is {cutoff}, but the model was made for {window} positions "
-        "(max_position_embeddings): what is behind is learned badly",
-        "cutoff_len 是 {cutoff}，但模型只支持 {window} 个位置（max_position_embeddings），"
-        "超出的部分学不好",
+        "(max_position_embeddings): what is behind is learned badly"
     ).filled(cutoff=cutoff, window=window)
-    fix = Text(
-        "write cutoff_len: {window}, or a rope_scaling",
-        "写 cutoff_len: {window}，或设置 rope_scaling",
-    ).filled(window=window)
+    fix = Text("write cutoff_len: {window}, or a rope_scaling").filled(window=window)
     yield Finding("template", "warning", text, None, None, str(cutoff), str(window), fix)
+
+
+CHECK = Check("template", judge, ("job",), "inputs", each=False)

@@ -6,15 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dsk.checks.facts import Facts, Trial
-from dsk.checks.model import Finding
+from dsk.checks.model import Check, Finding
 from dsk.errors import DskError
 from dsk.text import Text, verbatim
 
 GIGABYTE = 1e9
-NETWORK_FIX = Text(
-    "dsk check --only interface --only reach --only mtu --only bandwidth",
-    "dsk check --only interface --only reach --only mtu --only bandwidth",
-)
+NETWORK_FIX = Text("dsk check --only interface --only reach --only mtu --only bandwidth")
 
 
 @dataclass(frozen=True)
@@ -32,18 +29,12 @@ def collectives(facts: Facts) -> Iterator[Finding]:
     yield from _untried("collectives", facts.untried.get("collectives"))
     for trial in facts.collectives:
         if not trial.works:
-            text = Text(
-                "collectives over all ranks fail: {cause}", "所有 rank 之间的集合通信失败：{cause}"
-            ).filled(cause=trial.cause)
-            fix = _given(trial) or Text(
-                "which node or pair it is: dsk diagnose --bisect",
-                "找出是哪个节点或哪一对节点：dsk diagnose --bisect",
-            )
+            text = Text("collectives over all ranks fail: {cause}").filled(cause=trial.cause)
+            fix = _given(trial) or Text("which node or pair it is: dsk diagnose --bisect")
             yield Finding("collectives", "failed", text, fix=fix)
         for each in trial.measured:
             text = Text(
-                "{name} over {ranks} rank(s), {backend}: right, bus bandwidth {speed:.2f} GB/s",
-                "{name}，{ranks} 个 rank，{backend}：结果正确，总线带宽 {speed:.2f} GB/s",
+                "{name} over {ranks} rank(s), {backend}: right, bus bandwidth {speed:.2f} GB/s"
             ).filled(
                 name=each.collective,
                 ranks=each.ranks,
@@ -60,9 +51,7 @@ def smoke(facts: Facts) -> Iterator[Finding]:
     for trial in facts.smoke:
         node = trial.nodes[0]
         if trial.works:
-            text = Text(
-                "alone it does a step ({seconds:.0f} s)", "单独能完成一步（{seconds:.0f} 秒）"
-            )
+            text = Text("alone it does a step ({seconds:.0f} s)")
             yield Finding("smoke", "ok", text.filled(seconds=trial.seconds), node)
         else:
             yield _alone("smoke", node, trial)
@@ -75,8 +64,7 @@ def faults(found: Faults, trials: Sequence[Trial]) -> list[Finding]:
     for node in found.with_any:
         text = Text(
             "alone it works, with any other node it fails: its network (interface, port, firewall,"
-            " MTU)",
-            "单独可用，与任何其他节点一起都失败：它的网络有问题（网卡、端口、防火墙、MTU）",
+            " MTU)"
         )
         findings.append(
             Finding("bisect", "failed", text, node, seen=_seen(node, trials), fix=NETWORK_FIX)
@@ -84,25 +72,19 @@ def faults(found: Faults, trials: Sequence[Trial]) -> list[Finding]:
     for one, other in found.pairs:
         text = Text(
             "these two fail only together: the network between them (interface, port, firewall,"
-            " MTU)",
-            "这两个节点只在一起时失败：它们之间的网络有问题（网卡、端口、防火墙、MTU）",
+            " MTU)"
         )
         trial = by_group.get(frozenset({one, other}))
         seen = trial.cause if trial else ""
         findings.append(Finding("bisect", "failed", text, one, other, seen=seen, fix=NETWORK_FIX))
     if found.crowd:
-        text = Text(
-            "any two of the {count} nodes work, all together fail: {cause}",
-            "{count} 个节点中任意两个都可用，全部一起失败：{cause}",
-        )
+        text = Text("any two of the {count} nodes work, all together fail: {cause}")
         cause = by_group[frozenset(found.crowd)].cause
         findings.append(
             Finding("bisect", "failed", text.filled(count=len(found.crowd), cause=cause))
         )
     if not findings:
-        text = Text(
-            "each node works alone, and all work together", "每个节点单独可用，全部一起也可用"
-        )
+        text = Text("each node works alone, and all work together")
         findings.append(Finding("bisect", "ok", text))
     return findings
 
@@ -110,14 +92,14 @@ def faults(found: Faults, trials: Sequence[Trial]) -> list[Finding]:
 def _untried(check: str, error: DskError | None) -> Iterator[Finding]:
     if error:
         where = f"{error.where}: " if error.where else ""
-        text = Text(
-            "it could not be tried to the end: {where}{problem}", "没能试完：{where}{problem}"
-        ).filled(where=where, problem=error.told)
+        text = Text("it could not be tried to the end: {where}{problem}").filled(
+            where=where, problem=error.told
+        )
         yield Finding(check, "failed", text, fix=error.remedy)
 
 
 def _alone(check: str, node: int, trial: Trial) -> Finding:
-    text = Text("fails alone: {cause}", "单独就失败：{cause}").filled(cause=trial.cause)
+    text = Text("fails alone: {cause}").filled(cause=trial.cause)
     seen = "\n".join(trial.lines[-3:])
     return Finding(check, "failed", text, node, seen=seen, fix=_given(trial))
 
@@ -130,3 +112,9 @@ def _seen(node: int, trials: Sequence[Trial]) -> str:
     """What the smallest group said that failed with the node."""
     failed = [trial for trial in trials if node in trial.nodes and not trial.works]
     return min(failed, key=lambda trial: len(trial.nodes)).cause if failed else ""
+
+
+COLLECTIVES = Check(
+    "collectives", collectives, ("collectives",), "gpu-memory", each=False, named=True
+)
+SMOKE = Check("smoke", smoke, ("smoke",), "collectives", each=False, named=True)

@@ -3,66 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from dsk.checks.facts import Container, Facts, ServerFacts
-from dsk.checks.model import Finding
-from dsk.errors import DskError
+from dsk.checks.facts import Facts
+from dsk.checks.model import Check, Finding, each_server
+from dsk.cluster.model import Node
+from dsk.survey.server import ServerFacts
+from dsk.survey.values import MISSING, RUNNING, Container
 from dsk.text import Text
-
-UP = Text("dsk up", "dsk up")
-OTHER_VERSION = Text(
-    "was the worker made by another version of dsk? run: dsk up",
-    "worker 是否由另一版本的 dsk 创建？请执行：dsk up",
-)
-RUNNING, MISSING = "running", "missing"
+from dsk.wire.remedies import OTHER_VERSION, UP
 
 
-def judge(facts: Facts) -> Iterator[Finding]:
-    for node, server in facts.servers.items():
-        if server.engine_problem:
-            why = Text("the engine does not answer", "Docker 引擎没有响应")
-            yield Finding("worker", "skipped", why, node)
-        else:
-            yield _down(node, server, facts.silent.get(node)) or _of_dsk_yaml(node, server)
-            yield from _stale(facts, node)
+def _judge(facts: Facts, node: Node, server: ServerFacts) -> Iterator[Finding]:
+    yield _of(facts, node.index, server)
+    yield from _stale(facts, node.index)
 
 
-def _down(node: int, server: ServerFacts, silent: DskError | None) -> Finding | None:
-    state = server.worker
-    if state == MISSING:
-        text = Text("there is no worker", "没有 worker")
-        return Finding("worker", "failed", text, node, None, state, RUNNING, UP)
+def _of(facts: Facts, node: int, server: ServerFacts) -> Finding:
+    state, in_place = server.worker.state, facts.cluster.in_place
+    image, running = server.image.id if server.image else "", server.worker.image
+    silent, up = facts.silent.get(node), UP.of(in_place=in_place)
     if state != RUNNING:
-        text = Text("the worker is {state}", "worker 的状态是 {state}").filled(state=state)
-        return Finding("worker", "failed", text, node, None, state, RUNNING, UP)
-    if server.health:
-        text = Text("one cannot log in to the worker: {said}", "无法登录到 worker：{said}").filled(
-            said=server.health
-        )
-        return Finding("worker", "failed", text, node, None, server.health, fix=UP)
-    if silent:
-        text = Text(
-            "the worker runs, but does not answer: {said}", "worker 在运行，但没有应答：{said}"
-        ).filled(said=silent.told)
-        return Finding("worker", "failed", text, node, fix=silent.remedy or OTHER_VERSION)
-    return None
+        text = MISSES if state == MISSING else IS
+        found = Finding("worker", "failed", text, node, None, state, RUNNING, up)
+    elif server.health:
+        found = Finding("worker", "failed", NO_LOGIN, node, None, server.health, fix=up)
+    elif silent:
+        fix = silent.remedy or OTHER_VERSION.of(in_place=in_place)
+        found = Finding("worker", "failed", SILENT, node, fix=fix)
+    elif image and running != image:
+        found = Finding("worker", "warning", OTHER_IMAGE, node, None, running, image, up)
+    elif server.files:
+        found = Finding("worker", "warning", BUNDLE, node, seen=", ".join(server.files), fix=up)
+    else:
+        found = Finding("worker", "ok", Text("up"), node, None, state, RUNNING)
+    said = silent.told if silent else server.health
+    return replace(found, text=found.text.filled(state=state, said=said, files=found.seen))
 
 
-def _of_dsk_yaml(node: int, server: ServerFacts) -> Finding:
-    if server.image and server.worker_image != server.image:
-        text = Text(
-            "the worker runs another image than the one that is there under that name",
-            "worker 运行的镜像与该名称现在的镜像不同",
-        )
-        seen, expected = server.worker_image, server.image
-        return Finding("worker", "warning", text, node, None, seen, expected, UP)
-    if server.files:
-        text = Text(
-            "its bundle differs from dsk.yaml: {files}", "它的 bundle 与 dsk.yaml 不一致：{files}"
-        ).filled(files=", ".join(server.files))
-        return Finding("worker", "warning", text, node, seen=", ".join(server.files), fix=UP)
-    text = Text("up", "正常运行")
-    return Finding("worker", "ok", text, node, None, server.worker, RUNNING)
+MISSES = Text("there is no worker")
+IS = Text("the worker is {state}")
+NO_LOGIN = Text("one cannot log in to the worker: {said}")
+SILENT = Text("the worker runs, but does not answer: {said}")
+OTHER_IMAGE = Text("the worker runs another image than the one that is there under that name")
+BUNDLE = Text("its bundle differs from dsk.yaml: {files}")
+LEFT_OVER = Text("container {name} ({state}) is left over from an earlier job or dsk.yaml")
+FIX_LEFT_OVER = Text("dsk check --fix, or there: docker rm --force {name}")
 
 
 def stale(facts: Facts, node: int) -> Iterator[Container]:
@@ -77,13 +63,13 @@ def stale(facts: Facts, node: int) -> Iterator[Container]:
 
 
 def _stale(facts: Facts, node: int) -> Iterator[Finding]:
-    for container in stale(facts, node):
-        text = Text(
-            "container {name} ({state}) is left over from an earlier job or dsk.yaml",
-            "容器 {name}（{state}）是以前的任务或 dsk.yaml 遗留的",
-        ).filled(name=container.name, state=container.state)
-        fix = Text(
-            "dsk check --fix, or there: docker rm --force {name}",
-            "dsk check --fix，或在该服务器上：docker rm --force {name}",
-        ).filled(name=container.name)
-        yield Finding("worker", "warning", text, node, seen=container.name, fix=fix)
+    for each in stale(facts, node):
+        found = Finding("worker", "warning", LEFT_OVER, node, seen=each.name, fix=FIX_LEFT_OVER)
+        yield found.filled(name=each.name, state=each.state)
+
+
+CHECK = Check(
+    "worker", each_server("worker", _judge, engine=True), ("server", "worker"), "clock",
+    facts=("engine", "image", "worker", "files"), more=("health", "containers"),
+    asked_by=("launch",),
+)  # fmt: skip

@@ -7,46 +7,32 @@ Unknown Error` (NVIDIA/nvidia-container-toolkit issue 48).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from dsk.checks.facts import Facts, WorkerFacts
-from dsk.checks.gpus import NO_GPUS_WANTED, because
-from dsk.checks.model import Finding
-from dsk.cluster.model import Node
+from dsk.checks.facts import Facts
+from dsk.checks.gpus import because
+from dsk.checks.model import NO_GPUS_WANTED, Check, Finding
 from dsk.text import Text
+from dsk.wire.agreement import FEWER_GPUS
+from dsk.wire.remedies import GPUS
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
-    for node in facts.cluster.nodes:
-        worker = facts.workers.get(node.index)
-        if worker is None:
-            continue
+    fix = GPUS.of(in_place=facts.cluster.in_place)
+    for index, worker in facts.workers.items():
+        slots, gpus = facts.cluster.nodes[index].slots, worker.gpus
         if not facts.cluster.devices.worker_devices:
-            yield Finding("worker-gpus", "skipped", NO_GPUS_WANTED, node.index)
-        elif worker.gpus is None:
-            text = Text("it computes on {kind}", "它用 {kind} 计算").filled(kind=worker.accelerator)
-            yield Finding("worker-gpus", "skipped", text, node.index)
+            yield Finding("worker-gpus", "skipped", NO_GPUS_WANTED, index)
+        elif gpus is None:
+            text = Text("it computes on {kind}").filled(kind=worker.accelerator)
+            yield Finding("worker-gpus", "skipped", text, index)
         else:
-            yield _finding(node, worker, worker.gpus, in_place=facts.cluster.in_place)
+            found = Finding("worker-gpus", "ok", SEES, index, None, str(gpus), str(slots))
+            if gpus < slots:
+                found = replace(found, state="failed", text=FEWER_GPUS, fix=fix)
+            yield found.filled(slots=slots, seen=gpus, problem=because(worker.gpu_problem))
 
 
-def _finding(node: Node, worker: WorkerFacts, seen: int, *, in_place: bool) -> Finding:
-    numbers = str(seen), str(node.slots)
-    if seen >= node.slots:
-        text = Text("the worker sees {seen} GPU(s)", "worker 能看到 {seen} 块 GPU")
-        return Finding("worker-gpus", "ok", text.filled(seen=seen), node.index, None, *numbers)
-    text = Text(
-        "slots: {slots}, but the worker sees {seen} GPU(s){problem}",
-        "slots: {slots}，但 worker 只能看到 {seen} 块 GPU{problem}",
-    ).filled(slots=node.slots, seen=seen, problem=because(worker.gpu_problem))
-    fix = _GIVE if in_place else _RESTART
-    return Finding("worker-gpus", "failed", text, node.index, None, *numbers, fix)
+SEES = Text("the worker sees {seen} GPU(s)")
 
-
-_RESTART = Text(
-    "dsk up --force, which restarts the worker; or lower the node's slots in dsk.yaml",
-    "dsk up --force 重建 worker；或在 dsk.yaml 里减小该节点的 slots",
-)
-_GIVE = Text(
-    "lower the node's slots in dsk.yaml, or give its container the GPUs",
-    "在 dsk.yaml 里减小该节点的 slots，或给它的容器分配 GPU",
-)
+CHECK = Check("worker-gpus", judge, ("worker",), "worker-port")

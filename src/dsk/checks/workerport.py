@@ -4,51 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dsk.checks.facts import Facts, Listener
-from dsk.checks.model import Finding
-from dsk.checks.worker import RUNNING
+from dsk.checks.facts import Facts
+from dsk.checks.model import Check, Finding, each_server
+from dsk.cluster.model import Node
+from dsk.survey.server import ServerFacts
+from dsk.survey.values import Listener
 from dsk.text import Text
 
 ANY = ("0.0.0.0", "*", "[::]")  # noqa: S104 - compared, not bound
 
 
-def judge(facts: Facts) -> Iterator[Finding]:
-    cluster = facts.cluster
-    for node in cluster.nodes:
-        server = facts.servers.get(node.index)
-        if server is None:
-            continue
-        if cluster.demo or cluster.in_place or server.worker == RUNNING:
-            text = Text("port {port} is the worker's", "端口 {port} 由 worker 使用")
-            yield Finding("worker-port", "ok", text.filled(port=cluster.worker_port), node.index)
-            continue
-        held = [
-            each
-            for each in server.listeners
-            if each.port == cluster.worker_port and each.address in (node.host, *ANY)
-        ]
-        if held:
-            yield _taken(node.index, cluster.worker_port, held[0])
-        else:
-            text = Text("port {port} is free", "端口 {port} 空闲").filled(port=cluster.worker_port)
-            yield Finding("worker-port", "ok", text, node.index)
+def _judge(facts: Facts, node: Node, server: ServerFacts) -> Iterator[Finding]:
+    cluster, port = facts.cluster, facts.cluster.worker_port
+    own = cluster.demo or server.worker.alive
+    found = Finding("worker-port", "ok", OWN if own else FREE, node.index)
+    for each in () if own else server.listeners:
+        if each.port == port and each.address in (node.host, *ANY):
+            by = holder(each, server)
+            found = Finding("worker-port", "failed", TAKEN, node.index, seen=by, fix=FIX)
+    yield found.filled(port=port, holder=found.seen)
 
 
-def _taken(node: int, port: int, by: Listener) -> Finding:
-    text = Text(
-        "port {port} is in use by {holder}: the worker cannot start",
-        "端口 {port} 被 {holder} 占用：worker 无法启动",
-    ).filled(port=port, holder=holder(by))
-    fix = Text(
-        "end what holds it (there: sudo ss -ltnp 'sport = :{port}'), or choose another worker_port "
-        "in dsk.yaml",
-        "结束占用它的程序（在该服务器上：sudo ss -ltnp 'sport = :{port}'），或在 dsk.yaml 里换一个 "
-        "worker_port",
-    ).filled(port=port)
-    return Finding("worker-port", "failed", text, node, seen=holder(by), fix=fix)
+OWN = Text("port {port} is the worker's")
+FREE = Text("port {port} is free")
+TAKEN = Text("port {port} is in use by {holder}: the worker cannot start")
+FIX = Text(
+    "stop the process that uses it (there: sudo ss -ltnp 'sport = :{port}'), or choose another "
+    "worker_port in dsk.yaml"
+)
 
 
-def holder(listener: Listener) -> str:
-    """Who holds a port, as far as the server told."""
+def holder(listener: Listener, server: ServerFacts) -> str:
+    """Who holds a port, as far as the server tells."""
     process = f"{listener.program} (pid {listener.pid})" if listener.pid else "?"
-    return f"{process} in container {listener.container}" if listener.container else process
+    container = server.owners.get(listener.pid or 0)
+    return f"{process} in container {container}" if container else process
+
+
+CHECK = Check(
+    "worker-port", each_server("worker-port", _judge), ("server",), "worker",
+    facts=("worker", "listeners"), more=("owners",), asked_by=("launch", "up"),
+)  # fmt: skip

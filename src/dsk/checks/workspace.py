@@ -5,45 +5,47 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from dsk.checks.facts import Facts, ServerFacts, Workspace
-from dsk.checks.model import Finding
+from dsk.checks.facts import Facts, Workspace
+from dsk.checks.model import Check, Finding
+from dsk.survey.server import ServerFacts
 from dsk.text import Text
+from dsk.wire.agreement import ALL_OR_NONE, HALF_SHARED, UNWRITABLE
+from dsk.wire.remedies import Remedy
 
 DENIED = os.strerror(errno.EACCES).lower()
 """As dsk.agent.examine says it."""
-_UP = Text(
-    "dsk up, which makes the folder and restarts the worker",
-    "dsk up：建立该目录并重建 worker",
+_UP = Remedy(
+    engine=Text("dsk up, which makes the folder and restarts the worker"),
+    in_place=Text("make the folder there, then start that container's worker again"),
 )
 
 
 def judge(facts: Facts) -> Iterator[Finding]:
-    path = str(facts.cluster.workspace)
     disks = _disks(facts)
+    up = _UP.of(in_place=facts.cluster.in_place)
     for node, worker in facts.workers.items():
-        server = facts.servers.get(node)
+        server, problem = facts.servers.get(node), worker.workspace.problem
         if server and not server.workspace:
-            text = Text(
-                "the folder {path} is gone from the server: its worker still sees the old one",
-                "服务器上的目录 {path} 已不存在：worker 看到的仍是旧目录",
-            ).filled(path=facts.cluster.workspace_source(facts.cluster.nodes[node]))
-            yield Finding("workspace", "failed", text, node, fix=_UP)
+            found = Finding("workspace", "failed", GONE, node, fix=up)
         elif server and _moved(server, worker.workspace):
-            text = Text(
-                "the worker writes into another folder than the server's {path}, which was "
-                "replaced or mounted over since it started",
-                "worker 写入的不是服务器上现在的目录 {path}：worker 启动后该目录被重建或被挂载覆盖",
-            ).filled(path=facts.cluster.workspace_source(facts.cluster.nodes[node]))
-            yield Finding("workspace", "failed", text, node, fix=_UP)
-        elif worker.workspace.problem:
-            text = Text("{path} cannot be written: {why}", "{path} 无法写入：{why}").filled(
-                path=path, why=worker.workspace.problem
-            )
-            yield Finding("workspace", "failed", text, node, fix=_fix(facts, node))
+            found = Finding("workspace", "failed", MOVED, node, fix=up)
+        elif problem:
+            text = UNWRITABLE.filled(path=facts.cluster.workspace, why=problem)
+            found = Finding("workspace", "failed", text, node, fix=_fix(facts, node))
         else:
-            yield Finding("workspace", "ok", _kind(node, worker.workspace, disks), node)
+            found = Finding("workspace", "ok", _kind(node, worker.workspace, disks), node)
+        folder = facts.cluster.workspace_source(facts.cluster.nodes[node])
+        yield replace(found, text=found.text.filled(folder=folder))
     yield from _half_shared(disks)
+
+
+GONE = Text("the folder {folder} is gone from the server: its worker still sees the old one")
+MOVED = Text(
+    "the worker writes into another folder than the server's {folder}, which was replaced or "
+    "mounted over since it started"
+)
 
 
 def _moved(server: ServerFacts, workspace: Workspace) -> bool:
@@ -67,11 +69,11 @@ def _disks(facts: Facts) -> list[frozenset[int]]:
 def _kind(node: int, workspace: Workspace, disks: Iterable[frozenset[int]]) -> Text:
     shared = any(node in disk and len(disk) > 1 for disk in disks)
     if workspace.shared_with is None:
-        text = Text("writable ({kind})", "可写（{kind}）")
+        text = Text("writable ({kind})")
     elif shared:
-        text = Text("writable, shared ({kind})", "可写，共享（{kind}）")
+        text = Text("writable, shared ({kind})")
     else:
-        text = Text("writable, its own disk ({kind})", "可写，本机磁盘（{kind}）")
+        text = Text("writable, its own disk ({kind})")
     return text.filled(kind=workspace.kind or "?")
 
 
@@ -80,12 +82,8 @@ def _half_shared(disks: Sequence[frozenset[int]]) -> Iterator[Finding]:
     if len(disks) > 1 and any(len(disk) > 1 for disk in disks):
         groups = sorted(sorted(disk) for disk in disks)
         names = " | ".join(", ".join(f"node{n}" for n in group) for group in groups)
-        text = Text(
-            "the workspace is one disk for some nodes only: {groups}",
-            "只有部分节点共用工作区磁盘：{groups}",
-        ).filled(groups=names)
-        fix = Text("share it with all nodes or with none", "要么所有节点共享，要么都不共享")
-        yield Finding("workspace", "failed", text, seen=names, fix=fix)
+        text = HALF_SHARED.filled(groups=names)
+        yield Finding("workspace", "failed", text, seen=names, fix=ALL_OR_NONE)
 
 
 def _fix(facts: Facts, node: int) -> Text:
@@ -93,11 +91,11 @@ def _fix(facts: Facts, node: int) -> Text:
     if user and facts.workers[node].workspace.problem == DENIED:
         return Text(
             "the workers run as {user} (user in dsk.yaml); there, as root: chown {user} {path} && "
-            "chown -R {user} {path}/.dsk",
-            "worker 以 {user} 运行（dsk.yaml 的 user）；在该服务器上以 root 运行："
-            "chown {user} {path} && chown -R {user} {path}/.dsk",
+            "chown -R {user} {path}/.dsk"
         ).filled(user=str(user), path=path)
-    return Text(
-        "there: df -h {path}; findmnt -T {path}   (full, or mounted read-only?)",
-        "在该服务器上：df -h {path}; findmnt -T {path}（磁盘已满，或只读挂载？）",
-    ).filled(path=path)
+    return Text("there: df -h {path}; findmnt -T {path}   (full, or mounted read-only?)").filled(
+        path=path
+    )
+
+
+CHECK = Check("workspace", judge, ("worker", "server"), "results", facts=("workspace", "place"))

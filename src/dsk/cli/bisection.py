@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from dsk.checks.facts import Trial
     from dsk.text import Language
 
-WORKS = Text("works", "可用")
-FAILS = Text("fails: {cause}", "失败：{cause}")
+WORKS = Text("works")
+FAILS = Text("fails: {cause}")
 
 
 def run(context: Context, train_file: str | None, language: Language, *, as_json: bool) -> int:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dsk.errors import UserError
+from dsk.text import Text
 
 if TYPE_CHECKING:
     from dsk.cluster.model import Cluster
@@ -34,9 +35,9 @@ class Context:
             return cluster
         if cluster.user:
             raise UserError(
-                "user: says nothing with --in-place: workers run as their container does",
+                Text("user: has no effect with --in-place: workers run as their container's user"),
                 where=self.file.name,
-                fix="delete that line",
+                fix=Text("delete that line"),
             )
         return cluster.supervised_in_place()
 
@@ -45,9 +46,12 @@ class Context:
         cluster = self.cluster()
         if cluster.in_place:
             raise UserError(
-                "these servers are containers (in_place in dsk.yaml): there is no engine for this",
+                Text(
+                    "these servers are containers (in_place in dsk.yaml) and have no engine, "
+                    "which this command needs"
+                ),
                 where=self.file.name,
-                fix="docs/guide/containers-as-servers.md says how they are started and used",
+                fix=Text("docs/guide/containers-as-servers.md explains how to start and use them"),
             )
         return cluster
 

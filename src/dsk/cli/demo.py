@@ -8,6 +8,7 @@ import click
 
 from dsk.cli.printing import echo
 from dsk.cluster.model import DEFAULT_IMAGE
+from dsk.text import Text
 
 if TYPE_CHECKING:
     from dsk.demo.run import Demo
@@ -41,7 +42,7 @@ def command(*, image: str, gpus: bool, keep: bool, only_clean: bool, verbose: bo
         try:
             demo = run(image, "cuda" if gpus else "cpu", tell, show)
             echo(_summary(demo))
-            echo(_kept(demo) if keep else "all of it is taken away again; --keep leaves it")
+            echo(_kept(demo) if keep else Text("all of it is removed again; --keep keeps it"))
         finally:
             if not keep:
                 clean(tell)
@@ -64,9 +65,9 @@ def _summary(demo: Demo) -> str:
     return "\n".join(lines)
 
 
-def _kept(demo: Demo) -> str:
+def _kept(demo: Demo) -> Text:
     name = f"dsk-{demo.cluster.name}-{demo.cluster.master.name}"
-    return (
-        f"still there: the workers (docker exec -it {name} bash) and their files\n"
-        "take them away with: dsk demo --clean"
-    )
+    return Text(
+        "kept: the workers (docker exec -it {name} bash) and their files\n"
+        "remove them with: dsk demo --clean"
+    ).filled(name=name)

@@ -12,6 +12,7 @@ from dsk.cli.context import Context, in_place_option, pass_context
 from dsk.cli.language import language_option
 from dsk.cli.printing import echo, echo_json
 from dsk.errors import JobFailed, UserError
+from dsk.text import Text
 
 if TYPE_CHECKING:
     from dsk.diagnose import Diagnosis
@@ -61,7 +62,7 @@ def command(
     for error in errors:
         show(error)
     if not as_json:
-        echo(f"job {job}")
+        echo(Text("job {job}").filled(job=job))
     _show(diagnosis, {"job": job, "file": None}, language, as_json=as_json)
 
 
@@ -81,7 +82,9 @@ def _of_file(name: str) -> Diagnosis:
             return judge.read(file)
     except OSError as error:
         raise UserError(
-            f"cannot be read: {error.strerror}", where=name, fix="name a log file, or a job"
+            Text("cannot be read: {why}").filled(why=error.strerror),
+            where=name,
+            fix=Text("name a log file, or a job"),
         ) from None
 
 
@@ -95,7 +98,8 @@ def _show_stopped(status: JobStatus, language: Language, *, as_json: bool) -> No
         known = {"found": True, "id": "stopped", "cause": cause}
         echo_json({"job": status.job, "file": None, **Diagnosis(None).to_json(language), **known})
     else:
-        echo(f"job {status.job}\n{cause}")
+        echo(Text("job {job}").filled(job=status.job))
+        echo(cause)
 
 
 def _show(

@@ -11,36 +11,22 @@ from dsk.diagnose import Diagnosis, Line, Place
 from dsk.text import Language, Text
 from dsk.wire.status import JobStatus
 
-CAUSE = Text("cause", "原因")
-FIX = Text("fix", "解决")
-NOT_PROVED = Text("not proved", "注意")
-SEE = Text("see", "参考")
-MORE = Text("more", "详情")
-ALSO = Text("seen as well", "另外发现")
-SECOND_HAND = Text("came of it", "由此引起")
-UNKNOWN = Text(
-    "not known to dsk; the first error that was raised",
-    "目录中没有这种错误；最先抛出的异常",
-)
-NOTHING = Text(
-    "not known to dsk, and no rank printed a traceback",
-    "目录中没有这种错误，也没有进程打印 traceback",
-)
-ONLY_SECOND_HAND = Text(
-    "not seen: these are only what other ranks say when one has failed",
-    "未找到：这里只有其他进程因某个进程失败而打印的信息",
-)
-ALL_LOGS = Text(
-    "the logs of all nodes are needed; the cause is the earliest error of another kind",
-    "需要所有节点的日志；原因是最早的、不属于此类的错误",
-)
+CAUSE = Text("cause")
+FIX = Text("fix")
+NOT_PROVED = Text("not proved")
+SEE = Text("see")
+MORE = Text("more")
+ALSO = Text("seen as well")
+SECOND_HAND = Text("came of it")
+UNKNOWN = Text("not known to dsk; the first error that was raised")
+NOTHING = Text("not known to dsk, and no rank printed a traceback")
+ONLY_SECOND_HAND = Text("not seen: these are only what other ranks say when one has failed")
+ALL_LOGS = Text("the logs of all nodes are needed; the cause is the earliest error of another kind")
 STOPPED = Text(
     "stopped by a user at {at}, {after} after its start (dsk stop, or Ctrl-C in dsk launch); "
-    "nothing failed",
-    "用户于 {at} 停止了该任务（dsk stop，或在 dsk launch 中按 Ctrl-C），已运行 {after}；"
-    "没有发生错误",
+    "nothing failed"
 )
-LINE = Text("line {number}", "第 {number} 行")
+LINE = Text("line {number}")
 
 
 def stopped(status: JobStatus, language: Language) -> str:

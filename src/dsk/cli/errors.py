@@ -8,12 +8,18 @@ from itertools import takewhile
 
 import click
 
+from dsk.cli.language import preferred
 from dsk.cli.printing import echo, echo_json
 from dsk.errors import DskError, Unreachable
+from dsk.text import Text
+
+ERROR = Text("error:")
 
 
 def show(error: DskError) -> None:
-    echo(f"{click.style('error:', fg='red')} {error}", err=True)
+    language = preferred()
+    label = click.style(ERROR.in_language(language), fg="red")
+    echo(f"{label} {error.in_language(language)}", err=True)
 
 
 def show_as_json(message: str, exit_code: int, where: str | None, fix: str | None) -> None:

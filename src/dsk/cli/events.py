@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import click
 
+from dsk.cli.printing import in_words
+from dsk.errors import FIX
+from dsk.text import Text, verbatim
 from dsk.wire.events import Failure, Finished, Notice, Output, Phase
+
+STATES = {
+    "succeeded": Text("succeeded"),
+    "failed": Text("failed"),
+    "stopped": Text("stopped"),
+}
 
 
 def text(event: Phase | Notice | Output | Failure | Finished, width: int = 0) -> str:
@@ -28,17 +37,19 @@ def place(node: int | None, rank: int | None) -> str:
 
 
 def _failure(event: Failure) -> str:
-    lines = [click.style(line, fg="red") for line in f"failed: {event.cause}".splitlines()]
+    """What the supervisor says is in English."""
+    failed = Text("failed: {cause}").filled(cause=event.cause)
+    lines = [click.style(line, fg="red") for line in in_words(failed).splitlines()]
     lines += [f"  | {line}" for line in event.lines]
     if event.fix:
-        lines.append(f"  fix: {event.fix}")
+        lines.append(f"  {in_words(FIX.filled(fix=event.fix))}")
     return "\n".join(lines)
 
 
 def _finished(event: Finished) -> str:
     color = "green" if event.state == "succeeded" else "red"
-    state = click.style(event.state, fg=color)
-    return (
-        f"{state} after {event.seconds:.1f} s\n"
-        f"  output: {event.output_dir}\n  logs and recipe: {event.folder}"
-    )
+    state = click.style(in_words(STATES.get(event.state, verbatim(event.state))), fg=color)
+    text = Text(
+        "{state} after {seconds:.1f} s\n  output: {output_dir}\n  logs and recipe: {folder}"
+    ).filled(state=state, seconds=event.seconds, output_dir=event.output_dir, folder=event.folder)
+    return in_words(text)

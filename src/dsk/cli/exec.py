@@ -9,6 +9,7 @@ import click
 from dsk.cli.context import Context, in_place_option, pass_context
 from dsk.cli.nodes import node_option
 from dsk.cli.printing import echo
+from dsk.text import Text
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -36,4 +37,10 @@ def command(context: Context, named: tuple[str, ...], argv: tuple[str, ...]) -> 
         cluster, nodes, argv, lambda place, line: echo(f"[{place.name}] {line}")
     )
     failed = [(nodes[index], code) for index, code in sorted(codes.items()) if code]
-    finish(errors + [DskError(f"exit code {code}", where=str(place)) for place, code in failed])
+    finish(
+        errors
+        + [
+            DskError(Text("exit code {code}").filled(code=code), where=str(place))
+            for place, code in failed
+        ]
+    )

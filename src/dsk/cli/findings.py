@@ -18,18 +18,15 @@ if TYPE_CHECKING:
 
 VERSION = 1
 WORDS: Mapping[str, Text] = {
-    "ok": Text("ok", "正常"),
-    "warning": Text("warning", "警告"),
-    "failed": Text("failed", "失败"),
-    "skipped": Text("skipped", "跳过"),
+    "ok": Text("ok"),
+    "warning": Text("warning"),
+    "failed": Text("failed"),
+    "skipped": Text("skipped"),
 }
 COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "bright_black"}
-FIX = Text("fix: {fix}", "修复：{fix}")
-MENDED = Text("mended", "已修复")
-SUMMARY = Text(
-    "{failed} failed, {warning} warning(s), {ok} ok, {skipped} skipped",
-    "{failed} 项失败，{warning} 项警告，{ok} 项正常，{skipped} 项跳过",
-)
+FIX = Text("fix: {fix}")
+MENDED = Text("mended")
+SUMMARY = Text("{failed} failed, {warning} warning(s), {ok} ok, {skipped} skipped")
 GRAVITY = ("failed", "warning", "ok", "skipped")
 
 

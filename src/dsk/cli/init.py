@@ -9,18 +9,21 @@ import click
 
 from dsk.accelerators import names
 from dsk.cli.context import Context, pass_context
+from dsk.cli.language import preferred
 from dsk.cli.printing import echo
 from dsk.cluster.model import DEFAULT_WORKSPACE
 from dsk.errors import UserError
+from dsk.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dsk.cluster.model import Cluster
     from dsk.connect.outcome import Outcome
-    from dsk.servers.discover import Found
+    from dsk.survey.server import ServerFacts
 
 GB = 1e9
+NOTE = Text("note:")
 NO_SLOTS = 1
 """Stands for a number of slots that is not known yet, until the servers are asked."""
 
@@ -69,7 +72,9 @@ def command(
 
     if context.file.exists() and not force:
         raise UserError(
-            "is there already", where=context.file.name, fix="dsk init --force … overwrites it"
+            Text("exists already"),
+            where=context.file.name,
+            fix=Text("dsk init --force … overwrites it"),
         )
     slots = _slots(hosts, hostfile)
     if in_place:
@@ -81,7 +86,8 @@ def command(
     text = write.full(values) if full else write.short(values)
     parse(text, context.file, written=False)
     write_atomic(context.file, text.encode())
-    echo(f"wrote {context.file.name}; next: {'dsk keys' if in_place else 'dsk up'}")
+    command = "dsk keys" if in_place else "dsk up"
+    echo(Text("wrote {file}; next: {command}").filled(file=context.file.name, command=command))
 
 
 def _slots(hosts: Sequence[str], hostfile: Path | None) -> dict[str, int | None]:
@@ -100,17 +106,27 @@ def _slots(hosts: Sequence[str], hostfile: Path | None) -> dict[str, int | None]
         name, colon, number = word.rpartition(":") if ":" in word else (word, "", "")
         reader.check_host(name, word, int(number) if number.isdecimal() else None)
         if not name or (colon and not number.isdecimal()):
-            raise UserError(f"{word!r} is not HOST:SLOTS", fix="write e.g. 10.0.0.11:4")
+            raise UserError(
+                Text("{word!r} is not HOST:SLOTS").filled(word=word),
+                fix=Text("write e.g. 10.0.0.11:4"),
+            )
         if name in named:
-            raise UserError(f"{name} is named twice", fix="name each server once")
+            raise UserError(
+                Text("{name} is named twice").filled(name=name), fix=Text("name each server once")
+            )
         named[name] = int(number) if colon else None
     found: dict[str, int | None] = {}
     for name, number_of_slots in named.items():
         address = lan_address(name, reader.place_of(name, text, str(hostfile)) if text else None)
         if address != name:
-            echo(f"{name} is {address}")
+            echo(Text("{name} is {address}").filled(name=name, address=address))
         if address in found:
-            raise UserError(f"{name} is {address}, which another name leads to", where=name)
+            raise UserError(
+                Text("{name} is {address}, and so is another of the names").filled(
+                    name=name, address=address
+                ),
+                where=name,
+            )
         found[address] = number_of_slots
     return found
 
@@ -122,7 +138,7 @@ def _values(slots: Mapping[str, int | None], given: Mapping[str, Any]) -> dict[s
     for host, number in slots.items():
         node: dict[str, Any] = {"host": host, "slots": NO_SLOTS if number is None else number}
         if is_here(host):
-            echo(f"{host} is this machine: dsk reaches it without SSH")
+            echo(Text("{host} is this machine: dsk reaches it without SSH").filled(host=host))
             node["ssh"] = "local"
         nodes.append(node)
     top = {key: given[key] for key in ("image", "accelerator", "workspace") if given[key]}
@@ -151,24 +167,30 @@ def _values_in_place(slots: Mapping[str, int | None], given: Mapping[str, Any]) 
 def _check_slots(unknown: Sequence[str]) -> None:
     if unknown:
         raise UserError(
-            f"how many GPUs to use is not known for {', '.join(unknown)}",
-            fix=f"write it behind the host: {unknown[0]}:4",
+            Text("the number of GPUs to use is not known for {unknown}").filled(
+                unknown=", ".join(unknown)
+            ),
+            fix=Text("write it after the host: {unknown}:4").filled(unknown=unknown[0]),
         )
 
 
 def _ask_servers(cluster: Cluster, values: dict[str, Any], slots: Mapping[str, int | None]) -> None:
     """Completes `values` with what the servers say, and tells what they do not."""
-    from dsk.servers.discover import discover, propose_workspace
+    from dsk.checks.registry import INIT, facts_for, first_error
+    from dsk.servers.proposal import ask_all, propose_workspace
 
-    outcomes = discover(cluster, cluster.state_dir / "known_hosts")
+    outcomes = ask_all(cluster, cluster.state_dir / "known_hosts", facts_for(INIT))
     for outcome in outcomes:
-        echo(f"{outcome.node}: {_told(outcome)}")
+        echo(Text("{node}: {told}").filled(node=outcome.node, told=_told(outcome)))
+        there = outcome.value
+        if there and (problem := first_error(cluster, outcome.node, there, INIT)):
+            echo(f"{NOTE.in_language(preferred())} {problem.in_language(preferred())}")
     unknown = []
     for outcome, entry in zip(outcomes, values["nodes"], strict=True):
         if slots[outcome.node.host] is not None:
             continue
-        if outcome.value and outcome.value.gpus:
-            entry["slots"] = outcome.value.gpus
+        if outcome.value and outcome.value.gpu_devices:
+            entry["slots"] = outcome.value.gpu_devices
         else:
             unknown.append(outcome.node.host)
     _check_slots(unknown)
@@ -177,18 +199,22 @@ def _ask_servers(cluster: Cluster, values: dict[str, Any], slots: Mapping[str, i
         proposal = propose_workspace(found)
         values["workspace"] = str(proposal.workspace)
         if proposal.refused:
-            echo(
-                f"{proposal.refused} has more room, but a workspace cannot be there: the worker "
-                "has the image's own files under that path"
+            text = Text(
+                "{folder} has more free space, but a workspace cannot be there: the worker has the "
+                "image's own files under that path"
             )
-        echo(f"workspace: {values['workspace']} (--workspace names another)")
+            echo(text.filled(folder=proposal.refused))
+        text = Text("workspace: {folder} (--workspace chooses another)")
+        echo(text.filled(folder=values["workspace"]))
 
 
-def _told(outcome: Outcome[Found]) -> str:
+def _told(outcome: Outcome[ServerFacts]) -> Text:
     found = outcome.value
     if found is None:
-        why = outcome.error.message if outcome.error else "no answer"
-        return f"not asked for GPUs, interface and disks: {why}"
-    interface = found.interface or f"no interface with {outcome.node.host}!"
+        why = outcome.error.told if outcome.error else Text("no answer")
+        return Text("not asked for GPUs, interface and disks: {why}").filled(why=why)
+    interface = found.interface or Text("no interface with {host}!").filled(host=outcome.node.host)
     disks = ", ".join(f"{mount} {free / GB:.0f} GB" for mount, free in found.disks.items())
-    return f"{found.gpus} GPUs; {interface}; free: {disks or 'unknown'}"
+    return Text("{gpus} GPUs; {interface}; free: {disks}").filled(
+        gpus=found.gpu_devices, interface=interface, disks=disks or Text("unknown")
+    )

@@ -7,8 +7,10 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from dsk.cli.context import Context, in_place_option, pass_context
+from dsk.cli.language import preferred
 from dsk.cli.printing import echo, echo_json
 from dsk.errors import UserError
+from dsk.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,9 +46,9 @@ def command(context: Context, *, files: tuple[IO[str], ...], replace: bool, as_j
         made = None if files or replace else workerkeys.made_by_up(cluster)
         if files or replace or not (made or as_json):
             raise UserError(
-                "dsk up makes and distributes the keys of these servers",
+                Text("dsk up creates and distributes the keys of these servers"),
                 where=context.file.name,
-                fix="dsk up; where the servers are containers: in_place: true in dsk.yaml",
+                fix=Text("dsk up; where the servers are containers: in_place: true in dsk.yaml"),
             )
         public, keys = made or (None, {})
         _show(cluster, public, keys, as_json=as_json)
@@ -74,7 +76,11 @@ def _show(
 def _text(cluster: Cluster, public: str | None, known: Mapping[str, WorkerKey]) -> str:
     from dsk.servers.workerkeys import SHOW
 
-    missing = f"not known yet; there: {SHOW}" if cluster.in_place else "not made yet; dsk up"
+    missing = (
+        Text("not known yet; there: {show}").filled(show=SHOW)
+        if cluster.in_place
+        else Text("not created yet; dsk up")
+    ).in_language(preferred())
     lines = [f"DSK_AUTHORIZED_KEY={public} dsk:{cluster.name}"]
     for node in cluster.nodes:
         key = known.get(node.host)

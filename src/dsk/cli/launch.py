@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from dsk.jobs.planning import Plan
     from dsk.jobs.runtime import Supervisor
 
-DETACHED = "the job goes on; follow it with: dsk logs -f {job}   end it with: dsk stop {job}"
-READER_GONE = "dsk: nobody reads this output any more; "
-QUESTION = Text("stop the job, or detach and let it go on?", "停止任务，还是转到后台让它继续运行？")
-CHOICES = Text("s = stop, d = detach", "s = 停止，d = 转到后台")
+DETACHED = Text(
+    "the job continues; follow it with: dsk logs -f {job}   stop it with: dsk stop {job}"
+)
+READER_GONE = Text("dsk: nobody reads this output any more; {detached}")
+QUESTION = Text("stop the job, or detach and let it continue?")
+CHOICES = Text("s = stop, d = detach")
 ANSWERS = {
     "stop": ("s", "stop", "停", "停止"),
     "detach": ("d", "detach", "后台", "转到后台", "分离"),
@@ -110,7 +112,7 @@ def command(
     stack, note = stack_for(request.cluster.image)
     if dry_run:
         if note:
-            echo(f"note: {note}", err=True)
+            echo(Text("note: {note}").filled(note=note), err=True)
         planned = plan(request, stack.keys)
         if as_json:
             echo_json(dryrun.as_json(planned, note))
@@ -135,7 +137,7 @@ def command(
                 if as_json:
                     echo_json({"job": job}, indent=None)
                 else:
-                    echo(DETACHED.format(job=job))
+                    echo(DETACHED.filled(job=job))
                 return
         # Also one that was to be detached and is not to be: its end is shown as any other's.
         spec = planned.spec
@@ -168,7 +170,7 @@ def _passes_its_checks(supervisor: Supervisor) -> bool:
         try:
             event = heard.get(timeout=max(0.0, deadline - time.monotonic()))
         except (Empty, KeyboardInterrupt):
-            echo("note: its workers are still being looked at", err=True)
+            echo(Text("note: its workers are still being checked"), err=True)
             return True
         if isinstance(event, Exception):
             raise event
@@ -182,9 +184,10 @@ def _announce(planned: Plan, *, as_json: bool) -> None:
 
     if as_json:
         return
-    echo(f"job {planned.spec.job}: {summary(planned.recipe)}")
+    text = Text("job {job}: {summary}")
+    echo(text.filled(job=planned.spec.job, summary=summary(planned.recipe)))
     for notice in planned.recipe.notices:
-        echo(f"note: {notice}")
+        echo(Text("note: {note}").filled(note=notice))
 
 
 def follow(supervisor: Supervisor, shows: Shows, *, explain: bool) -> int:
@@ -205,7 +208,8 @@ def follow(supervisor: Supervisor, shows: Shows, *, explain: bool) -> int:
                 finished = show_all(heard, shows)
         except KeyboardInterrupt:
             if not stopping and _wants_to_detach():
-                shows.show(Notice(time.time(), "detached", DETACHED.format(job=supervisor.job)))
+                detached = DETACHED.filled(job=supervisor.job).in_language(preferred())
+                shows.show(Notice(time.time(), "detached", detached))
                 shows.close()
                 return 0
             stopping = True
@@ -229,7 +233,7 @@ def _telling_that_it_goes_on(
         yield
     except ReaderGone:
         if goes_on():
-            echo(READER_GONE + DETACHED.format(job=job), err=True)
+            echo(READER_GONE.filled(detached=DETACHED.filled(job=job)), err=True)
         raise
 
 
@@ -241,13 +245,15 @@ def _no_result(supervisor: Supervisor) -> JobFailed:
     code = supervisor.exit_code()
     if code == ProtocolMismatch.exit_code:
         return JobFailed(
-            "the workers' image belongs to another version of dsk, as the line above says",
-            fix="make image (or pull the new image), then: dsk image sync && dsk up",
+            Text("the workers' image belongs to another version of dsk, as the line above says"),
+            fix=Text("make image (or pull the new image), then: dsk image sync && dsk up"),
         )
     return JobFailed(
-        f"job {supervisor.job}: its supervisor exited (code {code}) without reporting a result; "
-        "it, or its container, was probably killed",
-        fix="the workers end the ranks by themselves within 30 s; then: dsk status",
+        Text(
+            "job {job}: its supervisor exited (code {code}) without reporting a result; "
+            "it, or its container, was probably killed"
+        ).filled(job=supervisor.job, code=code),
+        fix=Text("the workers end the ranks by themselves within 30 s; then: dsk status"),
     )
 
 

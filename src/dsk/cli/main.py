@@ -13,6 +13,7 @@ from dsk.cli.context import Context
 from dsk.cli.lazy import LazyGroup
 from dsk.cli.printing import BROKEN_PIPE, colourless, echo, prepare, reader_gone
 from dsk.errors import DskError
+from dsk.text import Text
 
 # Each in a module of its own name, as `command`. The help stands here as well, so that `dsk --help`
 # need not import them; a test compares.
@@ -35,7 +36,7 @@ COMMANDS = {
     "demo": "Train a tiny model on two nodes on this machine: no GPU, no download needed.",
 }
 INTERRUPTED = 130
-DEFECT = "this is a defect of dsk; report what the same command shows with `dsk --debug`"
+DEFECT = Text("this is a defect of dsk; report what the same command shows with `dsk --debug`")
 
 
 @click.group(
@@ -96,18 +97,21 @@ def main() -> None:
             show(error)
         code = error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        echo("interrupted", err=True)
+        echo(Text("interrupted"), err=True)
         code = INTERRUPTED
     except BrokenPipeError:
         reader_gone()
     except Exception as error:
-        what = f"unexpected {type(error).__name__}: {error}"
-        code = DskError.exit_code
-        _show_json(what, code, fix=DEFECT)
+        what = Text("unexpected {kind}: {said}").filled(kind=type(error).__name__, said=error)
+        defect = DskError(what, fix=DEFECT)
+        code = defect.exit_code
+        _show_json(defect.message, code, fix=defect.fix)
         if debug:
             _show_traceback()
         else:
-            echo(f"error: {what}\n  fix: {DEFECT}", err=True)
+            from dsk.cli.errors import show
+
+            show(defect)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -7,8 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from dsk.cli.fold import numbers
+from dsk.cli.printing import in_words
 from dsk.jobs.overview import Overview
 from dsk.jobs.states import LOST, NO_RESULT, JobState, WorkerState
+from dsk.text import Text
 from dsk.wire.events import FINAL_STATES
 from dsk.wire.report import GpuReport, HostReport, NodeReport, RankReport
 from dsk.wire.status import NodeStatus, UnreadableStatus
@@ -32,25 +34,32 @@ def text(found: Overview, jobs: int) -> str:
 def _no_jobs(found: Overview) -> list[str]:
     """The jobs are in the workspace of the master, the first node."""
     if any(worker.problem for worker in found.workers[:1]):
-        return ["which jobs there are is not known"]
-    return ["no jobs yet"]
+        return [in_words(Text("the jobs are not known"))]
+    return [in_words(Text("no jobs yet"))]
 
 
 def _worker(worker: WorkerState) -> str:
     node = worker.node
     state = f"{worker.state}, {worker.health}" if worker.health else worker.state
-    line = f"{node.name}  {node.host}  slots {node.slots}  worker {state}"
+    text = Text("{name}  {host}  slots {slots}  worker {state}")
+    line = in_words(text.filled(name=node.name, host=node.host, slots=node.slots, state=state))
     if worker.warm:
-        line += f"  {_warm(worker.warm)}"
+        line += f"  {in_words(_warm(worker.warm))}"
     return f"{line}\n  {worker.problem}" if worker.problem else line
 
 
-def _warm(warm: WarmState) -> str:
+def _warm(warm: WarmState) -> Text:
     """How ranks start there."""
     if warm.state == "off":
-        return f"starts cold: {warm.reason}"
-    memory = "" if warm.memory is None else f", {warm.memory / GB:.1f} GB"
-    return f"warm process {warm.state}{memory}"
+        return Text("starts cold: {reason}").filled(reason=warm.reason)
+    if warm.memory is None:
+        return Text("warm process: {state}").filled(state=warm.state)
+    text = Text("warm process: {state}, {memory} GB")
+    return text.filled(state=warm.state, memory=f"{warm.memory / GB:.1f}")
+
+
+def _title(job: str) -> str:
+    return in_words(Text("job {job}").filled(job=job))
 
 
 def _runs(job: JobState) -> bool:
@@ -60,11 +69,11 @@ def _runs(job: JobState) -> bool:
 def _job(job: JobState) -> list[str]:
     status, runs = job.status, _runs(job)
     if isinstance(status, UnreadableStatus):
-        return [f"job {status.job}  {job.state}", f"  {status.problem}"]
+        return [f"{_title(status.job)}  {job.state}", f"  {status.problem}"]
     now = status.updated + job.age
-    parts = [f"job {status.job}", job.state]
+    parts = [_title(status.job), job.state]
     if status.attempt:
-        parts.append(f"attempt {status.attempt + 1}")
+        parts.append(in_words(Text("attempt {number}").filled(number=status.attempt + 1)))
     if runs and status.phase:
         parts.append(status.phase)
     if status.step is not None:
@@ -74,20 +83,23 @@ def _job(job: JobState) -> list[str]:
     if runs and status.samples_per_s is not None:
         parts.append(f"{status.samples_per_s:.3g} samples/s")
     if job.state == "running" and status.seconds_left is not None:
-        parts.append(f"{duration(max(0.0, status.seconds_left - job.age))} left")
+        left = duration(max(0.0, status.seconds_left - job.age))
+        parts.append(in_words(Text("{time} left").filled(time=left)))
     took = (now if runs else status.updated) - status.started
-    parts.append(f"{'for' if runs else 'after'} {duration(took)}")
-    parts.append(f"started {_moment(status.started)}")
+    how_long = Text("for {time}") if runs else Text("after {time}")
+    parts.append(in_words(how_long.filled(time=duration(took))))
+    parts.append(in_words(Text("started {at}").filled(at=_moment(status.started))))
     if job.state == LOST:
-        parts.append(f"last heard of {_moment(status.updated)}")
+        parts.append(in_words(Text("last heard of {at}").filled(at=_moment(status.updated))))
     lines = ["  ".join(parts)]
     if status.cause:
         lines.append(f"  {status.cause}")
     if runs and job.age > OLD_S:
-        lines.append(
-            f"  this was {duration(job.age)} ago: the supervisor has written nothing since then; "
-            "it is paused or stopped, or its disk takes nothing"
+        text = Text(
+            "  this was {time} ago: the supervisor has written nothing since then; it is paused or "
+            "stopped, or its disk accepts no writes"
         )
+        lines.append(in_words(text.filled(time=duration(job.age))))
     if runs:
         lines += [_node(node, now) for node in status.node_states]
     return lines
@@ -100,7 +112,8 @@ def _moment(at: float) -> str:
 def _node(node: NodeStatus, now: float) -> str:
     parts = [f"  node{node.node} {node.host}"]
     if node.heard is not None:
-        parts.append(f"heard {duration(max(0.0, now - node.heard))} ago")
+        ago = duration(max(0.0, now - node.heard))
+        parts.append(in_words(Text("heard {time} ago").filled(time=ago)))
     if node.report:
         parts += _report(node.report)
     return "  ".join(parts)
@@ -118,17 +131,19 @@ def _ranks(ranks: Iterable[RankReport]) -> str:
     alike: defaultdict[str, list[int]] = defaultdict(list)
     for rank in ranks:
         alike[_does(rank)].append(rank.rank)
+    several, one = Text("ranks {ranks} {does}"), Text("rank {ranks} {does}")
     return ", ".join(
-        f"rank{'s' if len(own) > 1 else ''} {numbers(own)} {does}" for does, own in alike.items()
+        in_words((several if len(own) > 1 else one).filled(ranks=numbers(own), does=does))
+        for does, own in alike.items()
     )
 
 
 def _does(rank: RankReport) -> str:
     if rank.pid is None:
-        return "ended"
+        return in_words(Text("exited"))
     if rank.state == "T":
-        return "stopped (SIGSTOP)"
-    return rank.progress.phase if rank.progress else "starting"
+        return in_words(Text("stopped (SIGSTOP)"))
+    return rank.progress.phase if rank.progress else in_words(Text("starting"))
 
 
 def _gpus(gpus: Sequence[GpuReport]) -> str:
@@ -139,7 +154,8 @@ def _gpus(gpus: Sequence[GpuReport]) -> str:
     memory = _span(gpu.memory_used and gpu.memory_used / GB for gpu in gpus)
     total = _span(gpu.memory_total and gpu.memory_total / GB for gpu in gpus)
     if memory and total:
-        parts.append(f"{memory} of {total} GB")
+        text = Text("{memory} of {total} GB")
+        parts.append(in_words(text.filled(memory=memory, total=total)))
     if heat := _span(gpu.temperature for gpu in gpus):
         parts.append(f"{heat} °C")
     if power := _span(gpu.power for gpu in gpus):
@@ -157,10 +173,15 @@ def _span(values: Iterable[float | None]) -> str:
 
 def _host(host: HostReport) -> str:
     used = host.memory_total - host.memory_available
-    parts = [f"memory {used / GB:.0f} of {host.memory_total / GB:.0f} GB", f"load {host.load:.1f}"]
+    parts = [
+        Text("memory {used:.0f} of {total:.0f} GB").filled(
+            used=used / GB, total=host.memory_total / GB
+        ),
+        Text("load {load:.1f}").filled(load=host.load),
+    ]
     if host.disk_free is not None:
-        parts.append(f"{host.disk_free / GB:.0f} GB of disk free")
-    return ", ".join(parts)
+        parts.append(Text("{free:.0f} GB of disk free").filled(free=host.disk_free / GB))
+    return ", ".join(map(in_words, parts))
 
 
 def duration(seconds: float) -> str:

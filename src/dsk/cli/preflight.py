@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dsk.cli.printing import echo
+from dsk.text import Text
 
 if TYPE_CHECKING:
     from dsk.checks.model import Finding
@@ -47,6 +48,6 @@ def _show(cluster: Cluster, found: Sequence[Finding]) -> None:
     failed = sum(finding.state == "failed" for finding in found)
     if failed:
         raise JobFailed(
-            f"{failed} check(s) failed; nothing was started",
-            fix="mend it (all checks: dsk check), or launch all the same: --no-check",
+            Text("{failed} check(s) failed; nothing was started").filled(failed=failed),
+            fix=Text("fix it (all checks: dsk check), or launch without the checks: --no-check"),
         )

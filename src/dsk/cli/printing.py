@@ -10,6 +10,8 @@ from typing import IO, Any, NoReturn
 import click
 
 from dsk.cli.controls import printable
+from dsk.cli.language import preferred
+from dsk.text import Text
 
 BROKEN_PIPE = 141
 """The exit code where the reader has gone (`dsk logs | head`): as if SIGPIPE had ended dsk."""
@@ -44,10 +46,22 @@ def encodes(text: str) -> bool:
     return True
 
 
-def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
-    """Prints lines without any control character but tabs and, on a terminal, colours. Without
-    `nl` the last one is not ended, as before an answer."""
-    _write(printable(text), sys.stderr if err else sys.stdout, nl=nl)
+def in_words(text: Text) -> str:
+    """In the user's language."""
+    return text.in_language(preferred())
+
+
+def echo(text: str | Text = "", *, err: bool = False, nl: bool = True) -> None:
+    """Prints a text in the user's language, or lines as they are; without any control character
+    but tabs and, on a terminal, colours. Without `nl` the last one is not ended, as before an
+    answer."""
+    said = in_words(text) if isinstance(text, Text) else text
+    _write(printable(said), sys.stderr if err else sys.stdout, nl=nl)
+
+
+def confirm(question: Text) -> bool:
+    """Asks at the terminal; no is the default."""
+    return click.confirm(printable(in_words(question)), default=False)
 
 
 def draw(text: str) -> None:

@@ -12,7 +12,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 from dsk.cli.controls import printable
+from dsk.cli.language import preferred
 from dsk.cli.printing import draws, echo
+from dsk.text import Text
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -54,13 +56,14 @@ class Progress:
             else:
                 self._print_line(name, done, total)
 
-    def say(self, line: str) -> None:
+    def say(self, line: str | Text) -> None:
         """Above the bars, where there are some."""
+        said = line.in_language(preferred()) if isinstance(line, Text) else line
         with self._lock:
             if self._bars is None:
-                echo(line)
+                echo(said)
             else:
-                self._bars.console.print(printable(line), markup=False, highlight=False)
+                self._bars.console.print(printable(said), markup=False, highlight=False)
 
     def _print_line(self, name: str, done: int, total: int | None) -> None:
         """The first state and the complete one at once, others when it is time for a line."""

@@ -11,6 +11,7 @@ import click
 from dsk.bundle.model import RECIPE
 from dsk.cli.context import Context, pass_context
 from dsk.cli.printing import echo
+from dsk.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,7 +81,7 @@ def command(
             echo(f"{describe_unchecked(recipe)}\n\n{NOT_LOOKED_UP}.\n")
     echo(_instructions(cluster, paths, stack, resolved=recipe is not None))
     if note:
-        echo(f"note: {note}", err=True)
+        echo(Text("note: {note}").filled(note=note), err=True)
 
 
 def _instructions(

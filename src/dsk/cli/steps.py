@@ -3,6 +3,7 @@ that gets the image."""
 
 from __future__ import annotations
 
+from dsk.cli.language import preferred
 from dsk.cli.progress import Progress
 from dsk.servers.progress import NodeDone, Said, Transferred
 
@@ -14,4 +15,5 @@ class Printer(Progress):
         if isinstance(event, Transferred):
             self.update(str(event.node), event.done, event.total)
         else:
-            self.say(f"{event.node}: {event.text}" if event.node else event.text)
+            text = event.text.in_language(preferred())
+            self.say(f"{event.node}: {text}" if event.node else text)

@@ -8,6 +8,7 @@ import click
 
 from dsk.cli.context import Context, in_place_option, pass_context
 from dsk.cli.printing import echo
+from dsk.text import Text
 
 
 @click.command()
@@ -29,8 +30,12 @@ def command(context: Context, job: str | None) -> None:
         ago = time.monotonic() - asked + STOP_LIMIT_S
         if left := history.left_over(runtime, supervisor.job, Since(ago=ago)):
             raise JobFailed(
-                f"job {supervisor.job} has ended, but not everywhere:\n" + "\n".join(left),
-                fix="a node out of reach ends its ranks by itself within 30 s; a process that does "
-                "not end waits for a disk or a GPU: look with dsk exec -- ps -ef",
+                Text("job {job} has ended, but not on all nodes:\n{left}").filled(
+                    job=supervisor.job, left="\n".join(left)
+                ),
+                fix=Text(
+                    "an unreachable node stops its ranks by itself within 30 s; a process that "
+                    "does not exit is waiting for a disk or a GPU: see dsk exec -- ps -ef"
+                ),
             )
-        echo(f"job {supervisor.job} has ended on all nodes")
+        echo(Text("job {job} has ended on all nodes").filled(job=supervisor.job))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-import click
-
-from dsk.cli.printing import echo_json_text
+from dsk.cli.language import preferred
+from dsk.cli.printing import confirm, echo_json_text
 from dsk.cli.progress import MB, Progress
+from dsk.text import Text
 from dsk.wire.transfer import Asked, Done, Event, Failed, Moved, Planned, Said, encode
 
 if TYPE_CHECKING:
@@ -38,23 +38,36 @@ class Printer(Progress):
         """Asks on a terminal; elsewhere `--delete` was the answer."""
         if self._as_json or not sys.stdin.isatty():
             return True
-        return click.confirm("delete these?", default=False)
+        return confirm(Text("delete these?"))
 
     def _lines(self, event: Said | Planned | Done) -> list[str]:
         name = "" if event.node is None else f"{self._nodes[event.node]}: "
         if isinstance(event, Said):
             return [f"{name}{event.text}"]
         if isinstance(event, Planned):
-            shown = [f"  deletes {path}" for path in event.delete[:DELETIONS_SHOWN]]
-            if len(event.delete) > DELETIONS_SHOWN:
-                shown.append(f"  deletes {len(event.delete) - DELETIONS_SHOWN} more")
-            return [f"{name}{_files(event.files)} to copy, {event.bytes / MB:.1f} MB", *shown]
-        deleted = f", {event.deleted} deleted" if event.deleted else ""
-        return [
-            f"{name}done in {event.seconds:.1f} s: {_files(event.files)} copied"
-            f" ({event.bytes / MB:.1f} MB), {_files(event.checked)} compared{deleted}"
-        ]
+            planned = Text("{files} to copy, {size:.1f} MB")
+            texts = [planned.filled(files=_files(event.files), size=event.bytes / MB)]
+            shown = event.delete[:DELETIONS_SHOWN]
+            texts += [Text("  deletes {path}").filled(path=path) for path in shown]
+            if more := len(event.delete) - len(shown):
+                texts.append(Text("  deletes {more} more").filled(more=more))
+        else:
+            done = (
+                Text(
+                    "done in {seconds:.1f} s: {files} copied ({size:.1f} MB), {checked} compared, "
+                    "{deleted} deleted"
+                )
+                if event.deleted
+                else Text(
+                    "done in {seconds:.1f} s: {files} copied ({size:.1f} MB), {checked} compared"
+                )
+            )
+            values = {"seconds": event.seconds, "size": event.bytes / MB}
+            files = {"files": _files(event.files), "checked": _files(event.checked)}
+            texts = [done.filled(**values, **files, deleted=event.deleted)]
+        first, *others = (each.in_language(preferred()) for each in texts)
+        return [f"{name}{first}", *others]
 
 
-def _files(number: int) -> str:
-    return "1 file" if number == 1 else f"{number} files"
+def _files(number: int) -> Text:
+    return Text("1 file") if number == 1 else Text("{number} files").filled(number=number)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dsk.cli.printing import echo
+from dsk.cli.printing import confirm, echo
+from dsk.text import Text
 
 if TYPE_CHECKING:
     from dsk.cluster.model import Node
@@ -27,12 +28,14 @@ def trust(*, accept_new_host_keys: bool) -> Trust:
 
 
 def _accept(node: Node, key: HostKey) -> bool:
-    echo(f"{node}: new host key {key.fingerprint}, accepted")
+    text = Text("{node}: new host key {key}, accepted")
+    echo(text.filled(node=node, key=key.fingerprint))
     return True
 
 
 def _ask(node: Node, key: HostKey) -> bool:
     if not sys.stdin.isatty():
         return False
-    echo(f"{node}: the host key of {node.server} is {key.fingerprint}")
-    return click.confirm("is that the server's own?", default=False)
+    text = Text("{node}: the host key of {server} is {key}")
+    echo(text.filled(node=node, server=node.server, key=key.fingerprint))
+    return confirm(Text("is that the server's own?"))

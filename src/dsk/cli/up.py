@@ -7,6 +7,7 @@ import click
 from dsk.cli.context import Context, pass_context
 from dsk.cli.printing import echo
 from dsk.cli.trust import trust, trust_option
+from dsk.text import Text
 
 
 @click.command()
@@ -32,4 +33,5 @@ def command(context: Context, *, accept_new_host_keys: bool, force: bool) -> Non
     with Printer() as tell:
         errors = up(cluster, tell, trust=who, force=force)
     finish(errors)
-    echo(f"{len(cluster.nodes)} of {len(cluster.nodes)} nodes are up")
+    count = len(cluster.nodes)
+    echo(Text("{count} of {count} nodes are up").filled(count=count))

@@ -10,8 +10,10 @@ import yaml
 
 from dsk.cluster import yamltext
 from dsk.errors import UserError
+from dsk.text import Text, verbatim
 
-NESTED = "is nested too deeply, or contains itself"
+NESTED = Text("is nested too deeply, or contains itself")
+A_LIST = Text("a list")
 MOST_VALUES = 20_000
 """Far more than MOST_NODES servers need. An alias (`*a`) that stands for others which stand for
 others would grow without end."""
@@ -24,7 +26,7 @@ Key = tuple[str | int, ...]
 class Mistake:
     key: Key
     line: int
-    text: str
+    text: Text
 
 
 @dataclass(frozen=True)
@@ -53,15 +55,21 @@ def read(text: str, name: str) -> Document:
     except yaml.MarkedYAMLError as error:
         raise yamltext.error(yamltext.explain(text, error), name) from error
     except yaml.YAMLError as error:
-        raise UserError(f"is not valid YAML: {error}", where=name) from error
+        raise UserError(
+            Text("is not valid YAML: {error}").filled(error=error), where=name
+        ) from error
     if root is None:
-        raise UserError("the file is empty", where=name, fix="dsk init HOST:SLOTS … --force")
+        raise UserError(
+            Text("the file is empty"), where=name, fix=verbatim("dsk init HOST:SLOTS … --force")
+        )
     if not isinstance(root, yaml.MappingNode):
         if isinstance(root, yaml.ScalarNode) and (mistake := yamltext.of_scalar(text)):
             raise yamltext.error(mistake, name)
-        kind = "a list" if isinstance(root, yaml.SequenceNode) else "a single value"
+        kind = A_LIST if isinstance(root, yaml.SequenceNode) else Text("a single value")
         raise UserError(
-            f"holds {kind}, not settings", where=name, fix="write lines of the form key: value"
+            Text("contains {kind}, not settings").filled(kind=kind),
+            where=name,
+            fix=Text("write lines of the form key: value"),
         )
     reader = _Reader(name)
     try:
@@ -83,7 +91,10 @@ class _Reader:
     def read(self, node: yaml.Node, key: Key) -> Any:
         self._values += 1
         if self._values > MOST_VALUES:
-            raise UserError(f"holds more than {MOST_VALUES} values", where=self._name)
+            raise UserError(
+                Text("contains more than {count} values").filled(count=MOST_VALUES),
+                where=self._name,
+            )
         self.lines.setdefault(key, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, key)
@@ -93,7 +104,7 @@ class _Reader:
         try:
             return self._loader.construct_object(node)
         except (yaml.YAMLError, ValueError) as error:
-            text = f"{node.value!r} cannot be read: {error}"
+            text = Text("{value!r} cannot be read: {error}").filled(value=node.value, error=error)
             self.mistakes.append(Mistake(key, self.lines[key], text))
             return node.value
 
@@ -106,8 +117,8 @@ class _Reader:
             line = name_node.start_mark.line + 1
             if name in values:
                 first = self.lines[here]
-                text = f"is there twice (first in line {first}); delete one of the two"
-                self.mistakes.append(Mistake(here, line, text))
+                text = Text("is there twice (first in line {first}); delete one of the two")
+                self.mistakes.append(Mistake(here, line, text.filled(first=first)))
                 continue
             self.lines[here] = line
             values[name] = self.read(value_node, here)

@@ -7,6 +7,7 @@ import unicodedata
 
 from dsk.cluster.userfile import refuse_invisible
 from dsk.errors import UserError
+from dsk.text import Text
 
 MOST_SLOTS = 64
 """A larger number behind `HOST:` is a port."""
@@ -23,18 +24,30 @@ def parse(text: str, name: str) -> dict[str, int]:
     for where, line in _lines(text, name):
         match = _LINE.fullmatch(line)
         if not match:
-            raise UserError(f"{line!r} is not `HOST slots=N`", where=where, fix=_fix(line))
+            raise UserError(
+                Text("{line!r} is not `HOST slots=N`").filled(line=line),
+                where=where,
+                fix=_fix(line),
+            )
         host, slots = match[1], int(match[2])
         check_host(host, where, slots)
         if slots == 0:
             raise UserError(
-                f"{host} has no slots", where=where, fix="delete the line, or write slots=1 or more"
+                Text("{host} has no slots").filled(host=host),
+                where=where,
+                fix=Text("delete the line, or write slots=1 or more"),
             )
         if host in found:
-            raise UserError(f"{host} is there twice", where=where, fix="delete one of the lines")
+            raise UserError(
+                Text("{host} is listed twice").filled(host=host),
+                where=where,
+                fix=Text("delete one of the lines"),
+            )
         found[host] = slots
     if not found:
-        raise UserError("names no host", where=name, fix="write a line such as: 10.0.0.11 slots=4")
+        raise UserError(
+            Text("names no host"), where=name, fix=Text("write a line such as: 10.0.0.11 slots=4")
+        )
     return found
 
 
@@ -45,28 +58,36 @@ def place_of(host: str, text: str, name: str) -> str:
 
 def check_host(host: str, where: str, slots: int | None = None) -> None:
     """Raises UserError for a login, a port or an IPv6 address at a host."""
-    line = "write {}" if slots is None else f"write {{}} slots={slots}"
+    slots_word = "" if slots is None else f" slots={slots}"
     login, at, address = host.rpartition("@")
     if at:
         raise UserError(
-            f"{host!r} names a login: a host is its address or name alone",
+            Text("{host!r} contains a login: write the host's address or name alone").filled(
+                host=host
+            ),
             where=where,
-            fix=f"leave out `{login}@`: {line.format(address)}; the login belongs into dsk.yaml "
-            f"(ssh: {host}) or behind --user: --user {login}",
+            fix=Text(
+                "leave out `{login}@`: write {corrected}; the login goes into dsk.yaml (ssh: "
+                "{host}) or after --user: --user {login}"
+            ).filled(login=login, corrected=f"{address}{slots_word}", host=host),
         )
     if address.count(":") > 1:
         raise UserError(
-            f"{host!r} is an IPv6 address, which the launcher cannot use",
+            Text("{host!r} is an IPv6 address, which the launcher cannot use").filled(host=host),
             where=where,
-            fix="write the node's IPv4 address on the LAN",
+            fix=Text("write the node's IPv4 address on the LAN"),
         )
     address, colon, port = address.partition(":")
     if colon:
         raise UserError(
-            f"{host!r} names a port: a host is its address or name alone",
+            Text("{host!r} contains a port: write the host's address or name alone").filled(
+                host=host
+            ),
             where=where,
-            fix=f"leave out `:{port}`: {line.format(address)}; the server's port belongs into "
-            f"dsk.yaml (ssh: root@{host}) or behind --port: --port {port}",
+            fix=Text(
+                "leave out `:{port}`: write {corrected}; the server's port goes into dsk.yaml "
+                "(ssh: root@{host}) or after --port: --port {port}"
+            ).filled(port=port, corrected=f"{address}{slots_word}", host=host),
         )
 
 
@@ -81,21 +102,27 @@ def _lines(text: str, name: str) -> list[tuple[str, str]]:
         if wide := _FULL_WIDTH.search(line):
             plain = unicodedata.normalize("NFKC", line).partition("#")[0].strip()
             raise UserError(
-                f"'{wide.group()}' is a full-width character", where=where, fix=f"write {plain}"
+                Text("'{character}' is a full-width character").filled(character=wide.group()),
+                where=where,
+                fix=Text("write {plain}").filled(plain=plain),
             )
         refuse_invisible(line.rstrip("\r"), where)
         found.append((where, line.strip()))
     return found
 
 
-def _fix(line: str) -> str:
+def _fix(line: str) -> Text:
     if typo := _TYPO.fullmatch(line):
-        return f"write {typo[1]} slots={typo[2]} (DeepSpeed wants an equals sign, and no blanks)"
+        return Text("write {line} (DeepSpeed requires an equals sign and no spaces)").filled(
+            line=f"{typo[1]} slots={typo[2]}"
+        )
     if slots := re.match(r"(\S+)\s+slots=(\d+)\b", line):
-        return f"write {slots[1]} slots={slots[2]}"
+        return Text("write {plain}").filled(plain=f"{slots[1]} slots={slots[2]}")
     host = line.split(maxsplit=1)[0]
     if (colon := _COLON.fullmatch(line)) and 0 < int(colon[2]) <= MOST_SLOTS:
-        return f"write {colon[1]} slots={colon[2]}"
+        return Text("write {plain}").filled(plain=f"{colon[1]} slots={colon[2]}")
     if colon := _COLON.fullmatch(host):
         host = colon[1]
-    return f"write {host} slots=N, N the number of its GPUs, such as: {host} slots=4"
+    return Text("write {host} slots=N, N the number of its GPUs, such as: {host} slots=4").filled(
+        host=host
+    )

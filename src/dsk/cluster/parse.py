@@ -16,6 +16,7 @@ from dsk.cluster.model import Cluster, Local, Network, Node, SshTarget, User
 from dsk.cluster.schema import ClusterModel, NodeModel, SshModel
 from dsk.cluster.values import split_target
 from dsk.errors import UserError
+from dsk.text import Text, joined, verbatim
 
 _HIDDEN = ("env",)
 """Keys whose values may be secrets and stand in no message."""
@@ -28,12 +29,16 @@ def load(file: Path) -> Cluster:
         text = file.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise UserError(
-            "there is no such file", where=name, fix="dsk init HOST:SLOTS … writes one"
+            Text("there is no such file"), where=name, fix=Text("dsk init HOST:SLOTS … writes one")
         ) from None
     except UnicodeDecodeError as error:
-        raise UserError(f"is not UTF-8 text (byte {error.start})", where=name) from None
+        raise UserError(
+            Text("is not UTF-8 text (byte {start})").filled(start=error.start), where=name
+        ) from None
     except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", where=name) from None
+        raise UserError(
+            Text("cannot be read: {why}").filled(why=error.strerror), where=name
+        ) from None
     return parse(text, file, name)
 
 
@@ -87,34 +92,44 @@ def _mistake(read: Document, detail: ErrorDetails) -> Mistake:
     return Mistake(key, read.line(key), _sentence(key, detail))
 
 
-def _sentence(key: Key, detail: ErrorDetails) -> str:
+def _sentence(key: Key, detail: ErrorDetails) -> Text:
     kind, given = detail["type"], detail["input"]
     if kind == "extra_forbidden":
         return _unknown(key)
     if kind == "missing":
-        return "is missing"
+        return Text("is missing")
     if kind == "value_error":
-        return str(detail["ctx"]["error"])
+        return _of_validator(detail["ctx"]["error"])
     if kind in ("model_type", "dict_type", "list_type"):
-        wanted = "a list of - {host: …, slots: …}" if kind == "list_type" else "lines of key: value"
-        return f"{_kind(given)} where {wanted} should be"
+        wanted = (
+            Text("a list of - {{host: …, slots: …}}")
+            if kind == "list_type"
+            else Text("lines of key: value")
+        )
+        return Text("{given} where {wanted} should be").filled(given=_kind(given), wanted=wanted)
     # "Input should be a valid integer" and the like.
     expected = detail["msg"].removeprefix("Input ")
-    return expected if key[0] in _HIDDEN else f"{given!r} {expected}"
+    return verbatim(expected if key[0] in _HIDDEN else f"{given!r} {expected}")
 
 
-def _kind(value: object) -> str:
+def _of_validator(error: ValueError) -> Text:
+    """What a validator of `dsk.cluster.values` says: a Text, unless Python itself raised it."""
+    said = error.args[0] if error.args else ""
+    return said if isinstance(said, Text) else verbatim(str(said))
+
+
+def _kind(value: object) -> Text:
     if isinstance(value, dict):
-        return "settings"
-    return "a list" if isinstance(value, list) else repr(value)
+        return Text("settings")
+    return document.A_LIST if isinstance(value, list) else verbatim(repr(value))
 
 
-def _unknown(key: Key) -> str:
+def _unknown(key: Key) -> Text:
     known = list(_model_at(key[:-1]).model_fields)
     close = difflib.get_close_matches(str(key[-1]), known, n=1)
-    return (
-        f"unknown key; did you mean {close[0]}?" if close else f"unknown; known: {', '.join(known)}"
-    )
+    if close:
+        return Text("unknown key; did you mean {close}?").filled(close=close[0])
+    return Text("unknown key; the known keys are: {known}").filled(known=", ".join(known))
 
 
 def _model_at(key: Key) -> type[BaseModel]:
@@ -127,21 +142,29 @@ def _model_at(key: Key) -> type[BaseModel]:
     return model
 
 
-def _conflicts(model: ClusterModel) -> Iterator[tuple[Key, str]]:
+def _conflicts(model: ClusterModel) -> Iterator[tuple[Key, Text]]:
     """What is wrong between values that are each right."""
     if model.in_place and model.user:
-        yield ("user",), "with in_place, workers run as their container does; delete the line"
+        yield (
+            ("user",),
+            Text("with in_place, workers run as their container's user; delete the line"),
+        )
     first: dict[str, int] = {}
     for index, node in enumerate(model.nodes):
         if node.host in first:
             yield (
                 ("nodes", index, "host"),
-                f"{node.host} is nodes[{first[node.host]}] already; write each server once",
+                Text("{host} is nodes[{first}] already; write each server once").filled(
+                    host=node.host, first=first[node.host]
+                ),
             )
         first.setdefault(node.host, index)
         if model.in_place:
             if node.ssh:
-                yield ("nodes", index, "ssh"), "with in_place, workers are reached at worker_port"
+                yield (
+                    ("nodes", index, "ssh"),
+                    Text("with in_place, workers are reached at worker_port"),
+                )
             continue
         server = _server(node, model.ssh, Path())
         if isinstance(server, SshTarget) and (server.host, server.port) == (
@@ -150,22 +173,30 @@ def _conflicts(model: ClusterModel) -> Iterator[tuple[Key, str]]:
         ):
             yield (
                 ("worker_port",),
-                f"{model.worker_port} is the port of nodes[{index}]'s own sshd; write another",
+                Text("{port} is the port of nodes[{index}]'s own sshd; write another").filled(
+                    port=model.worker_port, index=index
+                ),
             )
 
 
 def _all_of(mistakes: list[Mistake], name: str | None) -> UserError:
     """`name` None: the text is in no file."""
     ordered = sorted(mistakes, key=lambda mistake: mistake.line)
-    lines = [f"{_path(mistake.key)}: {mistake.text}" for mistake in ordered]
+    lines = [
+        Text("{key}: {message}").filled(key=_path(mistake.key), message=mistake.text)
+        for mistake in ordered
+    ]
     places = [name and f"{name}:{mistake.line}" for mistake in ordered]
     if len(ordered) == 1:
-        return UserError(lines[0], where=places[0])
-    listed = (
-        f"  {place}: {line}" if place else f"  {line}"
+        return UserError(joined(lines), where=places[0])
+    listed = [
+        Text("  {where}: {message}").filled(where=place, message=line)
+        if place
+        else Text("  {line}").filled(line=line)
         for place, line in zip(places, lines, strict=True)
-    )
-    return UserError("\n".join([f"{len(ordered)} mistakes:", *listed]), where=name)
+    ]
+    count = Text("{count} mistakes:").filled(count=len(ordered))
+    return UserError(joined([count, *listed], "\n"), where=name)
 
 
 def _path(key: Key) -> str:

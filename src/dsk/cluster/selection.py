@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from dsk.cluster.model import Cluster, Node
 from dsk.errors import UserError
+from dsk.text import Text
 from dsk.wire.jobspec import JobNode
 
 
@@ -20,7 +21,8 @@ def select(
     """The nodes that take part, in the cluster's order. Raises UserError."""
     if include and exclude:
         raise UserError(
-            "--node and --exclude cannot be used together", fix="name what to use, or what not"
+            Text("--node and --exclude cannot be used together"),
+            fix=Text("name the nodes to use, or those to leave out"),
         )
     chosen = {node.index: tuple(range(node.slots)) for node in cluster.nodes}
     if include:
@@ -35,7 +37,7 @@ def select(
         if chosen.get(node.index)
     )
     if not nodes:
-        raise UserError("--exclude leaves no slot to train on", where=f"--exclude {exclude}")
+        raise UserError(Text("--exclude leaves no slot to train on"), where=f"--exclude {exclude}")
     return nodes
 
 
@@ -56,9 +58,9 @@ def find_nodes(cluster: Cluster, texts: Sequence[str]) -> tuple[Node, ...]:
 
 def _unknown(cluster: Cluster, name: str, where: str) -> UserError:
     return UserError(
-        f"{name!r} is not a node of this cluster",
+        Text("{name!r} is not a node of this cluster").filled(name=name),
         where=where,
-        fix="use one of " + ", ".join(str(node) for node in cluster.nodes),
+        fix=Text("use one of {nodes}").filled(nodes=", ".join(map(str, cluster.nodes))),
     )
 
 
@@ -75,7 +77,7 @@ def _parse(cluster: Cluster, option: str, text: str) -> Mapping[int, tuple[int, 
         if node is None:
             raise _unknown(cluster, name, where)
         if node.index in found:
-            raise UserError(f"{node} is named twice", where=where)
+            raise UserError(Text("{node} is named twice").filled(node=node), where=where)
         found[node.index] = _slots(node, numbers, where) if colon else ()
     return found
 
@@ -85,8 +87,15 @@ def _slots(node: Node, numbers: str, where: str) -> tuple[int, ...]:
         slots = tuple(sorted({int(number) for number in numbers.split(",")}))
     except ValueError:
         raise UserError(
-            f"{numbers!r} is not a list of slot numbers", where=where, fix=f"write {node.host}:0,1"
+            Text("{numbers!r} is not a list of slot numbers").filled(numbers=numbers),
+            where=where,
+            fix=Text("write {host}:0,1").filled(host=node.host),
         ) from None
     if slots[0] < 0 or slots[-1] >= node.slots:
-        raise UserError(f"{node} has slots 0 to {node.slots - 1}, not {numbers}", where=where)
+        raise UserError(
+            Text("{node} has slots 0 to {slots}, not {numbers}").filled(
+                node=node, slots=node.slots - 1, numbers=numbers
+            ),
+            where=where,
+        )
     return slots

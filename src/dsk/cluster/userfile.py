@@ -20,14 +20,11 @@ def decode(raw: bytes, name: str) -> str:
         line = raw.count(b"\n", 0, error.start) + 1
         encoding = "UTF-16" if raw.startswith(_UTF16) else "GBK"
         raise UserError(
-            Text("is not UTF-8: byte 0x{byte}", "不是 UTF-8：字节 0x{byte}").filled(
-                byte=f"{raw[error.start]:02x}"
-            ),
+            Text("is not UTF-8: byte 0x{byte}").filled(byte=f"{raw[error.start]:02x}"),
             where=f"{name}:{line}",
-            fix=Text(
-                "convert it, for example: iconv -f {encoding} -t UTF-8 {name}",
-                "转换编码，例如：iconv -f {encoding} -t UTF-8 {name}",
-            ).filled(encoding=encoding, name=name),
+            fix=Text("convert it, for example: iconv -f {encoding} -t UTF-8 {name}").filled(
+                encoding=encoding, name=name
+            ),
         ) from error
 
 
@@ -47,12 +44,11 @@ def refuse_invisible(line: str, where: str, part: str | None = None) -> None:
     """Raises UserError where `line`, or the part of it that counts, has such a character."""
     if char := invisible(line if part is None else part):
         raise UserError(
-            Text(
-                "has an invisible character {shown} in column {column}",
-                "第 {column} 列有不可见字符 {shown}",
-            ).filled(shown=shown(char), column=line.index(char) + 1),
+            Text("has an invisible character {shown} in column {column}").filled(
+                shown=shown(char), column=line.index(char) + 1
+            ),
             where=where,
-            fix=Text("delete it and type the line again", "删除它并重新输入这一行"),
+            fix=Text("delete it and type the line again"),
         )
 
 

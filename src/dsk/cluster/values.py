@@ -1,6 +1,6 @@
 """What single values of dsk.yaml may hold: they end in shells, ssh options, compose files, paths.
 
-Each check returns the value or raises ValueError with what is wrong and what to write. Pure.
+Each check returns the value or raises ValueError with a Text: what is wrong, what to write. Pure.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from pathlib import PurePosixPath
 
 from dsk import accelerators
+from dsk.text import Text
 
 NAME_LENGTH = 30
 INTERFACE_LENGTH = 15  # IFNAMSIZ without the final zero
@@ -43,7 +44,8 @@ _PROTECTED = tuple(
     )
 )
 
-_LAUNCHER = "DeepSpeed's launcher sets it"
+_LAUNCHER = Text("DeepSpeed's launcher sets it")
+_INTERFACE_KEY = Text("each node has its own; write network: {{interface: NAME}} instead")
 _RESERVED = {
     **dict.fromkeys(
         ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "LOCAL_SIZE"), _LAUNCHER
@@ -51,50 +53,59 @@ _RESERVED = {
     **dict.fromkeys(("CROSS_RANK", "CROSS_SIZE"), _LAUNCHER),
     **dict.fromkeys(
         (accelerators.accelerator(name).visible_devices for name in accelerators.names()),
-        f"{_LAUNCHER}; choose GPUs with slots: or dsk launch --node NODE:SLOTS",
+        Text("{why}; choose GPUs with slots: or dsk launch --node NODE:SLOTS").filled(
+            why=_LAUNCHER
+        ),
     ),
-    "DS_ACCELERATOR": "write accelerator: instead",
-    "NCCL_SOCKET_IFNAME": "each node has its own; write network: {interface: NAME} instead",
-    "GLOO_SOCKET_IFNAME": "each node has its own; write network: {interface: NAME} instead",
-    **dict.fromkeys(("PATH", "HOME", "SHELL", "USER", "LD_PRELOAD"), "the image sets it"),
+    "DS_ACCELERATOR": Text("write accelerator: instead"),
+    "NCCL_SOCKET_IFNAME": _INTERFACE_KEY,
+    "GLOO_SOCKET_IFNAME": _INTERFACE_KEY,
+    **dict.fromkeys(("PATH", "HOME", "SHELL", "USER", "LD_PRELOAD"), Text("the image sets it")),
 }
 _RESERVED_PREFIXES = ("DSK_", "PDSH_", "SSH_")
 
 
 def name(value: str) -> str:
     if not _NAME.fullmatch(value) or len(value) > NAME_LENGTH:
-        raise ValueError(
-            f"{value!r} cannot be a cluster's name; write up to {NAME_LENGTH} lower-case letters, "
-            "digits and dashes, a letter first"
+        text = Text(
+            "{value!r} cannot be a cluster's name; write up to {length} lower-case letters, digits "
+            "and dashes, a letter first"
         )
+        raise ValueError(text.filled(value=value, length=NAME_LENGTH))
     return value
 
 
 def image(value: str) -> str:
     if not _IMAGE.fullmatch(value):
-        raise ValueError(f"{value!r} is no image reference; write one such as dsk:cu128")
+        text = Text("{value!r} is not an image reference; write one such as dsk:cu128")
+        raise ValueError(text.filled(value=value))
     return value
 
 
 def workspace(value: str) -> str:
     path = PurePosixPath(value)
     if not path.is_absolute():
-        raise ValueError(f"{value!r} is not absolute; write a path from the root: /{value}")
+        text = Text("{value!r} is not absolute; write a path from the root: /{value}")
+        raise ValueError(text.filled(value=value))
     if str(path) != (value.rstrip("/") or "/") or ".." in path.parts:
-        raise ValueError(f"{value!r} is not a plain path; write it without .., . and double /")
+        text = Text("{value!r} is not a plain path; write it without .., . and double /")
+        raise ValueError(text.filled(value=value))
     if _CONTROL.search(value) or ":" in value:
-        raise ValueError(f"{value!r} holds a character that a mount cannot take; choose another")
+        text = Text("{value!r} contains a character that a mount cannot have; choose another path")
+        raise ValueError(text.filled(value=value))
     for protected in _PROTECTED:
         if protected in path.parents:
-            raise ValueError(
-                f"{value} is in {protected}, where the worker has the image's own files; write a "
+            text = Text(
+                "{value} is in {protected}, where the worker has the image's own files; write a "
                 "folder elsewhere, such as /workspace"
             )
+            raise ValueError(text.filled(value=value, protected=protected))
         if path == protected or path in protected.parents:
-            raise ValueError(
-                f"{value} would hide {protected} in the worker; write a folder of its own, "
-                "such as /workspace"
+            text = Text(
+                "{value} would hide {protected} in the worker; write a folder of its own, such as "
+                "/workspace"
             )
+            raise ValueError(text.filled(value=value, protected=protected))
     return str(path)
 
 
@@ -103,23 +114,25 @@ def host(value: str) -> str:
     try:
         address = ipaddress.IPv4Address(value)
     except ValueError:
-        raise ValueError(
-            f"{value!r} is not an IPv4 address; write the node's LAN address "
-            "(dsk init looks names up)"
-        ) from None
+        text = Text(
+            "{value!r} is not an IPv4 address; write the node's LAN address (dsk init looks names "
+            "up)"
+        )
+        raise ValueError(text.filled(value=value)) from None
     if (
         address.is_loopback
         or address.is_unspecified
         or address.is_multicast
         or address.is_reserved  # 255.255.255.255 and the rest of 240.0.0.0/4
     ):
-        raise ValueError(f"{value} does not lead to another node; write the node's LAN address")
+        text = Text("other nodes cannot reach {value}; write the node's LAN address")
+        raise ValueError(text.filled(value=value))
     return value
 
 
 def user(value: str) -> str:
     if not _USER.fullmatch(value):
-        raise ValueError(f"{value!r} cannot be a login's name")
+        raise ValueError(Text("{value!r} cannot be a login's name").filled(value=value))
     return value
 
 
@@ -128,11 +141,12 @@ def ids(value: str) -> str:
     found = _IDS.fullmatch(value)
     if not found or max(map(int, found.groups())) > HIGHEST_ID:
         if re.fullmatch(r"(0+|root)(:.*)?", value):
-            raise ValueError("root is what is meant where user is left out; delete the line")
-        raise ValueError(
-            f"{value!r} is not uid:gid, two numbers; write what `id` shows on the servers, as in "
+            raise ValueError(Text("without user, workers run as root; delete the line"))
+        text = Text(
+            "{value!r} is not uid:gid, two numbers; write what `id` shows on the servers, as in "
             '"1000:1000"'
         )
+        raise ValueError(text.filled(value=value))
     return value
 
 
@@ -140,12 +154,14 @@ def split_target(value: str) -> tuple[str | None, str, int | None]:
     """`user@host:port`, user and port optional."""
     found = _TARGET.fullmatch(value)
     if not found or not _SSH_HOST.fullmatch(found["host"]):
-        raise ValueError(f"{value!r} is no SSH login; write user@host:port, or local")
+        text = Text("{value!r} is not an SSH login; write user@host:port, or local")
+        raise ValueError(text.filled(value=value))
     if found["user"] is not None:
         user(found["user"])
     number = int(found["port"]) if found["port"] else None
     if number is not None and not 1 <= number <= HIGHEST_PORT:
-        raise ValueError(f"{value!r}: a port is a number from 1 to {HIGHEST_PORT}")
+        text = Text("{value!r}: a port is a number from 1 to {highest}")
+        raise ValueError(text.filled(value=value, highest=HIGHEST_PORT))
     return found["user"], found["host"], number
 
 
@@ -157,13 +173,15 @@ def target(value: str) -> str:
 
 def key_file(value: str) -> str:
     if not value or _CONTROL.search(value):
-        raise ValueError(f"{value!r} is no path; write one such as ~/.ssh/id_ed25519")
+        text = Text("{value!r} is not a path; write one such as ~/.ssh/id_ed25519")
+        raise ValueError(text.filled(value=value))
     return value
 
 
 def interface(value: str) -> str:
     if not _INTERFACE.fullmatch(value):
-        raise ValueError(f"{value!r} is no interface's name; write one such as eth0, or auto")
+        text = Text("{value!r} is not an interface's name; write one such as eth0, or auto")
+        raise ValueError(text.filled(value=value))
     return value
 
 
@@ -173,22 +191,24 @@ def accelerator(value: str) -> str:
 
 def size(value: str) -> str:
     if not _SIZE.fullmatch(value):
-        raise ValueError(f"{value!r} is no size; write one such as 16gb")
+        text = Text("{value!r} is not a size; write one such as 16gb")
+        raise ValueError(text.filled(value=value))
     return value
 
 
 def variable(value: str) -> str:
     if not _VARIABLE.fullmatch(value):
-        raise ValueError("is no variable's name; write letters, digits and _")
+        raise ValueError(Text("is not a variable's name; write letters, digits and _"))
     if value in _RESERVED:
-        raise ValueError(f"cannot be set here: {_RESERVED[value]}")
+        raise ValueError(Text("cannot be set here: {why}").filled(why=_RESERVED[value]))
     if value.startswith(_RESERVED_PREFIXES):
-        raise ValueError("cannot be set here: dsk and ssh use it themselves")
+        raise ValueError(Text("cannot be set here: dsk and ssh use it themselves"))
     return value
 
 
 def variable_value(value: str) -> str:
     """The value stands in no message: it may be a secret."""
     if _CONTROL.search(value):
-        raise ValueError("holds a line break or another control character; write it on one line")
+        text = Text("contains a line break or another control character; write it on one line")
+        raise ValueError(text)
     return value

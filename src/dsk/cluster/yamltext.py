@@ -61,23 +61,23 @@ def explain(text: str, error: yaml.MarkedYAMLError) -> YamlMistake:
     if error.context == "while scanning a quoted scalar":
         return YamlMistake(
             line + 1, column + 1,
-            Text("the quote that opens here is not closed", "此处开始的引号没有闭合"),
-            Text("close it, or leave both quotes out", "补上引号，或去掉两个引号"),
+            Text("the quote that opens here is not closed"),
+            Text("close it, or leave both quotes out"),
         )  # fmt: skip
     if error.problem and "'\\t'" in error.problem:
         return YamlMistake(
             line + 1, column + 1,
-            Text("a tab is no indentation in YAML", "YAML 不能用制表符缩进"),
-            Text("indent with blanks", "请用空格缩进"),
+            Text("a tab is no indentation in YAML"),
+            Text("indent with blanks"),
         )  # fmt: skip
     if error.context in ("while parsing a flow sequence", "while parsing a flow mapping"):
         return YamlMistake(
             line + 1, column + 1,
-            Text("the bracket that opens here is not closed", "此处开始的括号没有闭合"),
-            Text("close it", "补上括号"),
+            Text("the bracket that opens here is not closed"),
+            Text("close it"),
         )  # fmt: skip
     said = error.problem or str(error).partition("\n")[0]
-    return YamlMistake(line + 1, column + 1, Text("{said}", "{said}").filled(said=said))
+    return YamlMistake(line + 1, column + 1, Text("{said}").filled(said=said))
 
 
 def of_scalar(text: str) -> YamlMistake | None:
@@ -91,10 +91,9 @@ def of_scalar(text: str) -> YamlMistake | None:
 def error(mistake: YamlMistake, name: str) -> UserError:
     """The mistake as an error that names its line and column."""
     return UserError(
-        Text(
-            "is not valid YAML: {said} (column {column})",
-            "不是有效的 YAML：{said}（第 {column} 列）",
-        ).filled(said=mistake.said, column=mistake.column),
+        Text("is not valid YAML: {said} (column {column})").filled(
+            said=mistake.said, column=mistake.column
+        ),
         where=f"{name}:{mistake.line}",
         fix=mistake.fix,
     )
@@ -114,16 +113,15 @@ def _of_line(line: str, number: int) -> YamlMistake | None:
     if match := _FULL_WIDTH_COLON.match(line):
         return YamlMistake(
             number, line.index("：") + 1,
-            Text("'：' is a full-width colon, which YAML takes for text",
-                 "'：' 是全角冒号，YAML 会把它当作普通文字"),
-            Text("write {key}: {value}", "请写 {key}: {value}").filled(
+            Text("'：' is a full-width colon, which YAML takes for text"),
+            Text("write {key}: {value}").filled(
                 key=match["key"], value=match["value"].strip() or "VALUE"),
         )  # fmt: skip
     if match := _NO_BLANK.match(line):
         return YamlMistake(
             number, line.index(":") + 1,
-            Text("a colon needs a blank after it", "冒号后面需要一个空格"),
-            Text("write {key}: {value}", "请写 {key}: {value}").filled(
+            Text("a colon needs a blank after it"),
+            Text("write {key}: {value}").filled(
                 key=match["key"], value=match["value"].strip()),
         )  # fmt: skip
     return None

@@ -6,6 +6,7 @@ import ipaddress
 import socket
 
 from dsk.errors import UserError
+from dsk.text import Text
 
 
 def lan_address(name: str, place: str | None = None) -> str:
@@ -16,17 +17,19 @@ def lan_address(name: str, place: str | None = None) -> str:
         found = socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise UserError(
-            "cannot be resolved to an IPv4 address",
+            Text("cannot be resolved to an IPv4 address"),
             where=where,
-            fix="write the node's LAN address instead of its name",
+            fix=Text("write the node's LAN address instead of its name"),
         ) from None
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     address = ipaddress.IPv4Address(addresses[0])
     if address.is_loopback or address.is_unspecified:
         raise UserError(
-            f"resolves to {address}, which leads to no other node",
+            Text("resolves to {address}, an address that other nodes cannot reach").filled(
+                address=address
+            ),
             where=where,
-            fix="write the node's LAN address instead of its name",
+            fix=Text("write the node's LAN address instead of its name"),
         )
     return str(address)
 

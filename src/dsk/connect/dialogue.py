@@ -40,7 +40,7 @@ class Dialogue:
         while b"\n" not in self._rest:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([self._process.stdout], [], [], left)[0]:
-                text = Text("no answer within {limit:g} s", "{limit:g} 秒内没有应答")
+                text = Text("no answer within {limit:g} s")
                 raise Unreachable(text.filled(limit=limit_s), where=self._where)
             part = os.read(self._process.stdout.fileno(), CHUNK)
             if not part:
@@ -56,7 +56,7 @@ class Dialogue:
         lines = said.decode(errors="replace").strip().splitlines()
         code = self._process.returncode
         kind = Unreachable if code == SSH_FAILED else DskError
-        silent = Text("it ended with exit code {code}", "它以退出码 {code} 结束").filled(code=code)
+        silent = Text("it ended with exit code {code}").filled(code=code)
         return kind(lines[-1] if lines else silent, where=self._where)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A Docker engine behind an address, and what its refusals mean."""
+"""A Docker engine behind an address."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from queue import Empty
 from typing import TYPE_CHECKING, Any
 
 from dsk.connect.listening import listen
-from dsk.errors import DskError, Unreachable
-from dsk.text import Text
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
 Event = Mapping[str, Any]
 
 SILENCE_S = 1.0
-GUIDE = "https://docs.docker.com/engine/install/"
-INSTALL = f"install Docker Engine with Compose v2: {GUIDE}"
 
 
 def open_engine(url: str) -> DockerClient:
@@ -73,37 +69,3 @@ def _pull(engine: DockerClient, repository: str, digest: str) -> Iterator[Event]
             yield event
     except (DockerException, HTTPError, HTTPException) as error:
         raise OSError(str(error)) from error
-
-
-def engine_error(stderr: str, where: str) -> DskError:
-    """What the `docker` program printed when it failed, with the remedy. Pure."""
-    text = stderr.lower()
-    if "permission denied" in text and ("docker.sock" in text or "daemon socket" in text):
-        return Unreachable(
-            Text(
-                "this login may not use the Docker engine (permission denied)",
-                "该登录用户无权使用 Docker 引擎（permission denied）",
-            ),
-            where=where,
-            fix=Text(
-                'there: sudo usermod -aG docker "$USER", then log in again; or use root (ssh.user)',
-                '在该服务器上：sudo usermod -aG docker "$USER"，再重新登录；或用 root（ssh.user）',
-            ),
-        )
-    if "cannot connect to the docker daemon" in text or "is the docker daemon running" in text:
-        return Unreachable(
-            Text("the Docker engine is not running", "Docker 引擎没有运行"),
-            where=where,
-            fix=Text(
-                "there: sudo systemctl start docker", "在该服务器上：sudo systemctl start docker"
-            ),
-        )
-    if "not found" in text and "docker" in text:
-        return Unreachable(
-            Text("Docker is not installed", "没有安装 Docker"),
-            where=where,
-            fix=Text(f"there: {INSTALL}", f"在该服务器上安装 Docker Engine 和 Compose v2：{GUIDE}"),
-        )
-    last = (stderr.strip().splitlines() or ["no answer"])[-1]
-    silent = Text("the Docker engine does not answer: {last}", "Docker 引擎没有应答：{last}")
-    return Unreachable(silent.filled(last=last), where=where)

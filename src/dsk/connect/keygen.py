@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dsk.connect import processes
 from dsk.errors import UserError
+from dsk.text import Text
 
 LIMIT_S = 20.0
 
@@ -15,7 +16,10 @@ def generate(path: Path, comment: str) -> None:
     argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)]
     done = processes.run(argv, timeout=LIMIT_S)
     if done.returncode:
-        raise UserError(f"ssh-keygen failed: {done.error or done.text}", where=str(path))
+        raise UserError(
+            Text("ssh-keygen failed: {said}").filled(said=done.error or done.text),
+            where=str(path),
+        )
 
 
 def public_half(path: Path) -> str:
@@ -23,8 +27,8 @@ def public_half(path: Path) -> str:
     done = processes.run(["ssh-keygen", "-y", "-P", "", "-f", str(path)], timeout=LIMIT_S)
     if done.returncode:
         raise UserError(
-            f"ssh-keygen cannot read this private key: {done.error}",
+            Text("ssh-keygen cannot read this private key: {error}").filled(error=done.error),
             where=str(path),
-            fix="remove it: dsk makes a new one",
+            fix=Text("remove it: dsk creates a new one"),
         )
     return " ".join(done.text.split()[:2])

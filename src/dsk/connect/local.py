@@ -25,7 +25,7 @@ class LocalServer(Server):
         try:
             return processes.start(argv, stdin=stdin, stdout=stdout, stderr=stderr, foreground=tty)
         except FileNotFoundError:
-            text = Text("{program} is not installed", "没有安装 {program}").filled(program=argv[0])
+            text = Text("{program} is not installed").filled(program=argv[0])
             raise Unreachable(text, where=self.where) from None
 
     def run(

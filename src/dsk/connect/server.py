@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from dsk.connect.engine import engine_error, open_engine
+from dsk.connect.engine import open_engine
 from dsk.connect.processes import Completed
 from dsk.errors import Unreachable
+from dsk.survey.engine import engine_error
 from dsk.text import Text
 
 if TYPE_CHECKING:
@@ -100,15 +101,11 @@ class Server(ABC):
 
     def _too_slow(self, argv: Sequence[str], timeout: float) -> Unreachable:
         return Unreachable(
-            Text(
-                "`{command}` did not end within {limit:g} s",
-                "`{command}` 在 {limit:g} 秒内没有结束",
-            ).filled(command=_said(argv)[:80], limit=timeout),
-            where=self.where,
-            fix=Text(
-                "is the server overloaded, or its engine hanging?",
-                "服务器是否过载，或其引擎没有响应？",
+            Text("`{command}` did not end within {limit:g} s").filled(
+                command=_said(argv)[:80], limit=timeout
             ),
+            where=self.where,
+            fix=Text("is the server overloaded, or its engine hanging?"),
         )
 
 

@@ -170,28 +170,20 @@ class SshServer(Server):
         if not address.startswith("unix://"):
             raise Unreachable(
                 Text(
-                    "the Docker engine is at {address}; dsk reaches one at a unix socket only",
-                    "Docker 引擎在 {address}；dsk 只能连接 unix socket 上的引擎",
+                    "the Docker engine is at {address}; dsk reaches one at a unix socket only"
                 ).filled(address=address),
                 where=self.where,
-                fix=Text(
-                    "there: docker context use default, and no DOCKER_HOST for this login",
-                    "在该服务器上：docker context use default，且该登录不设 DOCKER_HOST",
-                ),
+                fix=Text("there: docker context use default, and no DOCKER_HOST for this login"),
             )
         local = self._folder / "docker.sock"
         done = self._control_command("forward", "-L", f"{local}:{address.removeprefix('unix://')}")
         if done.returncode:
             raise Unreachable(
-                Text(
-                    "sshd does not forward the Docker engine's socket: {said}",
-                    "sshd 不转发 Docker 引擎的 socket：{said}",
-                ).filled(said=done.error),
-                where=self.where,
-                fix=Text(
-                    "allow AllowStreamLocalForwarding in its sshd_config",
-                    "在其 sshd_config 里允许 AllowStreamLocalForwarding",
+                Text("sshd does not forward the Docker engine's socket: {said}").filled(
+                    said=done.error
                 ),
+                where=self.where,
+                fix=Text("allow AllowStreamLocalForwarding in its sshd_config"),
             )
         return f"unix://{local}"
 

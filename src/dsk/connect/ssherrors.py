@@ -30,90 +30,63 @@ _RULES: tuple[tuple[str, type[Unreachable], Text, Text], ...] = (
         ChangedHostKey,
         Text(
             "the host key of {target} is not the known one. Somebody may be in between, or the "
-            "server was installed again",
-            "{target} 的主机密钥与已知的不同：可能有人在中间，或服务器已重装",
+            "server was installed again"
         ),
-        Text(
-            "if it was installed again, forget the old key: ssh-keygen {forget}-R {name}",
-            "若已重装，请删除旧密钥：ssh-keygen {forget}-R {name}",
-        ),
+        Text("if it was installed again, forget the old key: ssh-keygen {forget}-R {name}"),
     ),
     (
         r"host key is known for|Host key verification failed",
         UnknownHostKey,
-        Text("the host key of {target} is not known", "不知道 {target} 的主机密钥"),
-        Text(
-            "`dsk up` shows it and asks; with --accept-new-host-keys it does not ask",
-            "`dsk up` 会显示并询问；加 --accept-new-host-keys 则不询问",
-        ),
+        Text("the host key of {target} is not known"),
+        Text("`dsk up` shows it and asks; with --accept-new-host-keys it does not ask"),
     ),
     (
         r"Permission denied \((?P<methods>[^)]*)\)",
         Unreachable,
-        Text(
-            "{target} refuses the login (it takes: {methods})",
-            "{target} 拒绝登录（它接受：{methods}）",
-        ),
+        Text("{target} refuses the login (it takes: {methods})"),
         Text(
             "put your public key there: ssh-copy-id {port}{login} (a key with a passphrase has to "
-            "be in your agent: ssh-add)",
-            "把公钥放上去：ssh-copy-id {port}{login}（有口令的密钥要先加入 agent：ssh-add）",
+            "be in your agent: ssh-add)"
         ),
     ),
     (
         r"Too many authentication failures",
         Unreachable,
-        Text(
-            "{target} refuses the login: too many keys were offered",
-            "{target} 拒绝登录：提供的密钥太多",
-        ),
-        Text("name the right key in dsk.yaml (ssh.key)", "在 dsk.yaml 里写明正确的密钥（ssh.key）"),
+        Text("{target} refuses the login: too many keys were offered"),
+        Text("name the right key in dsk.yaml (ssh.key)"),
     ),
     (
         r"Could not resolve hostname (?P<unresolved>\S+): (?P<why>[^\n]*)",
         Unreachable,
-        Text(
-            "the name {unresolved} cannot be resolved ({why})",
-            "无法解析主机名 {unresolved}（{why}）",
-        ),
-        Text("correct it in dsk.yaml (nodes[].ssh)", "在 dsk.yaml 里改正（nodes[].ssh）"),
+        Text("the name {unresolved} cannot be resolved ({why})"),
+        Text("correct it in dsk.yaml (nodes[].ssh)"),
     ),
     (
         r"Connection refused",
         Unreachable,
-        Text(
-            "nothing listens at {target} (connection refused)",
-            "{target} 没有服务在监听（连接被拒绝）",
-        ),
+        Text("nothing listens at {target} (connection refused)"),
         Text(
             "does the server's sshd run, and is this its port? (nodes[].ssh or ssh.port in "
-            "dsk.yaml)",
-            "服务器的 sshd 是否在运行，端口是否正确？（dsk.yaml 里的 nodes[].ssh 或 ssh.port）",
+            "dsk.yaml)"
         ),
     ),
     (
         r"timed out|Connection timeout",
         Unreachable,
-        Text("no answer from {target} (timed out)", "{target} 没有应答（超时）"),
-        Text(
-            "is it on, and is the port open in its firewall? Try: {command}",
-            "它是否开机，防火墙是否放行该端口？试试：{command}",
-        ),
+        Text("no answer from {target} (timed out)"),
+        Text("is it on, and is the port open in its firewall? Try: {command}"),
     ),
     (
         r"No route to host|Network is unreachable",
         Unreachable,
-        Text("there is no route to {target}", "没有到 {target} 的路由"),
-        Text(
-            "is it on, and in a network that this machine reaches? Try: {command}",
-            "它是否开机，是否在本机可达的网络里？试试：{command}",
-        ),
+        Text("there is no route to {target}"),
+        Text("is it on, and in a network that this machine reaches? Try: {command}"),
     ),
     (
         r"(?P<last>[^\n]*)\s*\Z",
         Unreachable,
-        Text("ssh to {target} failed: {last}", "ssh 连接 {target} 失败：{last}"),
-        Text("try: {command}", "试试：{command}"),
+        Text("ssh to {target} failed: {last}"),
+        Text("try: {command}"),
     ),
 )
 

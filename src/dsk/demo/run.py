@@ -21,6 +21,7 @@ from dsk.jobs.master import output_of, worker_of
 from dsk.jobs.planning import Request
 from dsk.recipe import TrainFile
 from dsk.servers.progress import Tell
+from dsk.text import Text
 from dsk.wire.events import Event, Failure, Finished
 
 if TYPE_CHECKING:
@@ -93,8 +94,10 @@ def _check_image(engine: DockerClient, image: str) -> None:
         engine.images.get(image)
     except ImageNotFound:
         raise UserError(
-            f"the image {image} is not on this machine",
-            fix=f"in dsk's source folder: make image; or: docker pull {image}",
+            Text("the image {image} is not on this machine").filled(image=image),
+            fix=Text("in dsk's source folder: make image; or: docker pull {image}").filled(
+                image=image
+            ),
         ) from None
 
 
@@ -129,7 +132,7 @@ def _train(engine: DockerClient, demo: Demo, show: Callable[[Event], None]) -> N
     request = Request(demo.cluster, file, ())
     planned, supervisor = start(EngineRuntime(engine, demo.cluster), request)
     demo.job = planned.spec.job
-    failure = "the supervisor ended without a word"
+    failure: str | Text = Text("the supervisor exited without reporting a result")
     for event in supervisor.events():
         show(event)
         if isinstance(event, Failure):

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from dsk.cluster.model import Cluster, Demo, Local, Node
 from dsk.errors import DskError, UserError
+from dsk.text import Text
 
 NAME = "demo"
 NODES = 2
@@ -35,7 +36,8 @@ def lock() -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UserError(
-                "another dsk demo is running on this machine", fix="wait for it, or end it: Ctrl-C"
+                Text("another dsk demo is running on this machine"),
+                fix=Text("wait for it, or stop it there: Ctrl-C"),
             ) from None
         yield
 
@@ -47,7 +49,11 @@ def free_subnet(taken: Iterable[str]) -> str:
         network = ipaddress.ip_network(subnet)
         if not any(network.overlaps(other) for other in used if other.version == 4):
             return subnet
-    raise DskError(f"no free subnet of {SUBNETS[0]} to {SUBNETS[-1]} for the demo's two nodes")
+    raise DskError(
+        Text("no free subnet of {first} to {last} for the demo's two nodes").filled(
+            first=SUBNETS[0], last=SUBNETS[-1]
+        )
+    )
 
 
 def cluster(place: Path, subnet: str, image: str, accelerator: str, *, cores: int) -> Cluster:

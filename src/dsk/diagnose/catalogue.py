@@ -26,11 +26,6 @@ class _Model(BaseModel):
 _Line = Annotated[str, Field(min_length=1)]
 
 
-class _TextModel(_Model):
-    en: str = Field(min_length=1)
-    zh: str = Field(min_length=1)
-
-
 class _ExampleModel(_Model):
     origin: str = Field(pattern=r"^(https://github\.com/\S+|provoked: [a-z0-9-]+|(lab|gpu): \w+)$")
     log: str = Field(min_length=1)
@@ -50,9 +45,9 @@ class _EntryModel(_Model):
     raised: list[_RaisedModel] = []
     also: list[str] = []
     unless: list[str] = []
-    cause: _TextModel
-    fix: _TextModel
-    not_proved: _TextModel
+    cause: _Line
+    fix: _Line
+    not_proved: _Line
     follows: bool = False
     issues: list[str] = []
     examples: list[_ExampleModel] = Field(min_length=1)
@@ -70,7 +65,9 @@ def load() -> tuple[Entry, ...]:
         text = file.read_text(encoding="utf-8")
         for entry in _parse_fast(text) or parse(text, file.name):
             if entry.id in entries:
-                raise UserError(f"{entry.id} is in another file already", where=file.name)
+                raise UserError(
+                    Text("{id} is in another file already").filled(id=entry.id), where=file.name
+                )
             entries[entry.id] = entry
     return tuple(entries.values())
 
@@ -89,7 +86,7 @@ def _parse_fast(text: str) -> list[Entry]:
 def parse(text: str, name: str) -> list[Entry]:
     """The entries of one file. Raises UserError with each mistake's line and key."""
     read = document.read(text, name)
-    mistakes = [(each.line, each.key, each.text) for each in read.mistakes]
+    mistakes = [(each.line, each.key, each.text.in_language("en")) for each in read.mistakes]
     entries = []
     for id_, values in read.values.items():
         try:
@@ -128,10 +125,8 @@ def _entry(id_: str, model: _EntryModel) -> Entry:
     known = set.intersection(*groups)
     texts = {}
     for name in ("cause", "fix", "not_proved"):
-        text: _TextModel = getattr(model, name)
-        used = _fields((id_, name, "en"), text.en)
-        if _fields((id_, name, "zh"), text.zh) != used:
-            raise _Wrong((id_, name), "en and zh have different fields")
+        text: str = getattr(model, name)
+        used = _fields((id_, name), text)
         if used and name == "not_proved":
             fields = ", ".join(sorted(used))
             raise _Wrong((id_, name), f"only cause and fix can have fields: {fields}")
@@ -139,7 +134,7 @@ def _entry(id_: str, model: _EntryModel) -> Entry:
             place = "raised" if raised else "one_of"
             missing = ", ".join(sorted(used - known))
             raise _Wrong((id_, name), f"no such group in every {place}: {missing}")
-        texts[name] = Text(text.en, text.zh)
+        texts[name] = Text(text)
     return Entry(
         id_,
         model.kind,

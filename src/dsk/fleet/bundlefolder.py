@@ -10,6 +10,7 @@ from dsk.bundle import Bundle
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
 from dsk.errors import DskError
+from dsk.text import Text
 
 LIMIT_S = 60.0
 
@@ -55,7 +56,12 @@ def _run(server: Server, script: str, cluster: Cluster, node: Node, data: bytes)
     argv = ["sh", "-c", script, "dsk", cluster.name, node.name, node.host, str(cluster.user or "")]
     done = server.run(argv, input=data, timeout=LIMIT_S)
     if done.returncode:
-        raise DskError(f"~/.dsk/{cluster.name} cannot be written: {done.error}", where=str(node))
+        raise DskError(
+            Text("~/.dsk/{cluster} cannot be written: {error}").filled(
+                cluster=cluster.name, error=done.error
+            ),
+            where=str(node),
+        )
 
 
 def archive(bundle: Bundle) -> bytes:

@@ -10,6 +10,7 @@ from pathlib import Path
 from dsk.bundle import Bundle
 from dsk.errors import UserError
 from dsk.files import write_atomic
+from dsk.text import Text
 
 MARKER = ".dsk-bundles"
 
@@ -23,9 +24,9 @@ def write_bundles(folder: Path, bundles: Mapping[int, Bundle]) -> dict[int, Path
     marker = folder / MARKER
     if any(folder.iterdir()) and not marker.exists():
         raise UserError(
-            "this folder is not empty and holds no bundles of dsk",
+            Text("this folder is not empty and contains no bundles of dsk"),
             where=str(folder),
-            fix="name an empty or a new one",
+            fix=Text("name an empty or a new one"),
         )
     folder.chmod(0o700)
     marker.touch(mode=0o600)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dsk.bundle.compose import project
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
-from dsk.connect.engine import engine_error
 from dsk.errors import DskError, UserError
 from dsk.fleet import bundlefolder, network, worker
 from dsk.image.sync import registry
@@ -15,17 +13,11 @@ from dsk.image.sync.receive import clean
 from dsk.servers import containers
 from dsk.servers.contact import Trust, open_fleet, trust_nobody
 from dsk.servers.progress import NodeDone, Tell
+from dsk.servers.survey import survey, with_engine
+from dsk.survey.values import RUNNING
+from dsk.text import Text
 
-LIMIT_S = 60.0
 MASTER = "dsk.role=master"
-
-# 1: the engine does not answer. Prints the job that the worker or a master container holds.
-LOOK = r"""
-job=$(docker ps --filter "label=dsk.cluster=$1" --filter label=dsk.role=master \
-  --format '{{.Label "dsk.job"}}') || exit 1
-[ -n "$job" ] || job=$(docker exec "$2" dsk-agent holder 2>/dev/null)
-echo "$job"
-"""
 
 
 def down(
@@ -47,8 +39,8 @@ def down(
         busy = sorted({job for job in jobs.values() if job})
         if busy and not force:
             raise UserError(
-                f"job {', '.join(busy)} is running",
-                fix=f"dsk stop {busy[0]}; `dsk down --force` ends it the hard way",
+                Text("job {busy} is running").filled(busy=", ".join(busy)),
+                fix=Text("dsk stop {busy}; `dsk down --force` kills it").filled(busy=busy[0]),
             )
 
         def take_down(node: Node, server: Server) -> None:
@@ -58,7 +50,7 @@ def down(
             worker.remove(server, cluster, node)
             bundlefolder.remove(server, cluster, node)
             clean(server, cluster, node)
-            tell(NodeDone(node, "down"))
+            tell(NodeDone(node, Text("down")))
 
         fleet.each(take_down)
         if cluster.demo and fleet.good:
@@ -66,9 +58,9 @@ def down(
         return fleet.errors
 
 
-def _job(server: Server, cluster: Cluster, node: Node) -> str | None:
-    argv = ["sh", "-c", LOOK, "dsk", cluster.name, project(cluster, node)]
-    done = server.run(argv, timeout=LIMIT_S)
-    if done.returncode:
-        raise engine_error(done.error, str(node))
-    return done.text or None
+def _job(server: Server, cluster: Cluster, node: Node) -> str:
+    """What a master container or the worker runs, if anything."""
+    asked = survey(server, cluster, node, ("engine", "containers", "holder"))
+    found = with_engine(asked, str(node))
+    masters = (each for each in found.containers if each.role == "master")
+    return next((each.job for each in masters if each.state == RUNNING), found.holder)

@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from dsk.bundle.compose import project
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server, open_server, processes
-from dsk.connect.engine import engine_error
 from dsk.errors import DskError
 from dsk.servers import in_place
 from dsk.servers.contact import open_fleet
+from dsk.survey.engine import engine_error
+from dsk.text import Text
 
 LIMIT_S = 30.0
 
@@ -109,7 +110,7 @@ def check_worker(server: Server, cluster: Cluster, node: Node) -> None:
     if done.returncode:
         raise engine_error(done.error, str(node))
     if not done.text:
-        raise DskError("the worker is not running", where=str(node), fix="dsk up")
+        raise DskError(Text("the worker is not running"), where=str(node), fix=Text("dsk up"))
 
 
 def _end(server: Server, cluster: Cluster, node: Node, label: str) -> None:

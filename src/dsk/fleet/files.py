@@ -16,8 +16,10 @@ from dsk.connect import open_server, processes
 from dsk.errors import DskError, JobFailed, Unreachable, UserError
 from dsk.fleet.execute import check_worker, in_worker
 from dsk.servers import in_place
+from dsk.text import Text
 from dsk.wire import paths
 from dsk.wire.jobspec import JobNode
+from dsk.wire.remedies import OTHER_VERSION
 from dsk.wire.transfer import GO, Asked, Event, Failed, Order, decode
 
 PROGRAM = [str(paths.PYTHON), "-I", "-m", "dsk.supervisor.transfer"]
@@ -39,12 +41,13 @@ def order(
     chosen = list(dict.fromkeys(node for node in others if node != cluster.master))
     if not chosen:
         raise UserError(
-            "there is no node but the master", fix="name others, or add some to dsk.yaml"
+            Text("there is no node but the master"),
+            fix=Text("name other nodes, or add some to dsk.yaml"),
         )
     if delete and relative == ".":
         raise UserError(
-            "--delete for the whole workspace would delete every other node's own outputs",
-            fix="name the folder in it that is meant",
+            Text("--delete for the complete workspace would delete every other node's own outputs"),
+            fix=Text("name a folder in it"),
         )
     nodes = tuple(
         JobNode(node.index, node.host, (), node.slots) for node in (cluster.master, *chosen)
@@ -55,16 +58,23 @@ def order(
 def relative_path(workspace: PurePosixPath, path: str) -> str:
     """`path`, absolute or relative to the workspace, as a clean path relative to it. Pure."""
     if not path:
-        raise UserError("the path is empty", fix=". is the whole workspace")
+        raise UserError(Text("the path is empty"), fix=Text(". is the complete workspace"))
     full = posixpath.normpath(posixpath.join(str(workspace), path))
     relative = posixpath.relpath(full, str(workspace))
     if relative == ".." or relative.startswith("../"):
         raise UserError(
-            f"{path} is not in the workspace {workspace}",
-            fix=f"write a path under it, or one relative to it: {posixpath.basename(full)}",
+            Text("{path} is not in the workspace {workspace}").filled(
+                path=path, workspace=workspace
+            ),
+            fix=Text("write a path under it, or one relative to it: {basename}").filled(
+                basename=posixpath.basename(full)
+            ),
         )
     if relative == OWN or relative.startswith(f"{OWN}/"):
-        raise UserError(f"{OWN} in the workspace is each node's own", fix="for logs: dsk logs JOB")
+        raise UserError(
+            Text("{own} in the workspace belongs to each node").filled(own=OWN),
+            fix=Text("for logs: dsk logs JOB"),
+        )
     return relative
 
 
@@ -104,7 +114,7 @@ def run(
                     errors.append(_error(cluster, event))
                 elif isinstance(event, Asked):
                     if not agreed():
-                        return [UserError("not agreed: nothing was copied or deleted")]
+                        return [UserError(Text("not confirmed: nothing was copied or deleted"))]
                     process.stdin.write(f"{GO}\n".encode())
                     process.stdin.flush()
             code = process.wait()
@@ -135,10 +145,11 @@ def _ended(cluster: Cluster, stderr: bytes, code: int) -> DskError:
     where = str(cluster.master)
     said = stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"exit code {code}"]
     if code == SSH_FAILED:
-        return Unreachable(f"the connection was lost: {said[0]}", where=where)
+        return Unreachable(
+            Text("the connection was lost: {said}").filled(said=said[0]), where=where
+        )
     return DskError(
-        f"the transfer ended early: {said[0]}",
+        Text("the transfer ended early: {said}").filled(said=said[0]),
         where=where,
-        # In place, dsk and the program are the same image's.
-        fix=None if cluster.in_place else "was the worker made by another version of dsk? dsk up",
+        fix=OTHER_VERSION.of(in_place=cluster.in_place),
     )

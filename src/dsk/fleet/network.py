@@ -5,6 +5,7 @@ from __future__ import annotations
 from dsk.cluster.model import Cluster, Demo
 from dsk.connect import Server
 from dsk.errors import DskError
+from dsk.text import Text
 
 LIMIT_S = 60.0
 
@@ -17,7 +18,11 @@ def ensure(server: Server, cluster: Cluster, demo: Demo) -> None:
     argv += ["--label", f"dsk.cluster={cluster.name}", demo.network]
     done = server.run(argv, timeout=LIMIT_S)
     if done.returncode:
-        raise DskError(f"the network {demo.network} ({demo.subnet}) cannot be made: {done.error}")
+        raise DskError(
+            Text("the network {network} ({subnet}) cannot be created: {error}").filled(
+                network=demo.network, subnet=demo.subnet, error=done.error
+            )
+        )
 
 
 def remove(server: Server, demo: Demo) -> None:
@@ -26,4 +31,8 @@ def remove(server: Server, demo: Demo) -> None:
         return
     done = server.run(["docker", "network", "rm", demo.network], timeout=LIMIT_S)
     if done.returncode:
-        raise DskError(f"the network {demo.network} cannot be removed: {done.error}")
+        raise DskError(
+            Text("the network {network} cannot be removed: {error}").filled(
+                network=demo.network, error=done.error
+            )
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dsk.bundle import Bundle, render
+from dsk.checks.registry import UP, facts_for, first_error
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
 from dsk.errors import DskError, UserError
@@ -14,13 +15,19 @@ from dsk.image.sync import distribute
 from dsk.servers import workspace
 from dsk.servers.contact import Fleet, Trust, open_fleet, trust_nobody
 from dsk.servers.keys import ensure_keys
-from dsk.servers.probe import Probe, probe
 from dsk.servers.progress import NodeDone, Said, Tell
-from dsk.servers.requirements import problem
+from dsk.servers.survey import survey
+from dsk.survey.server import ServerFacts
+from dsk.survey.values import MISSING, RUNNING
+from dsk.text import Text, joined, verbatim
 
 # A worker that runs for a while answers at once or not at all.
 STILL_HEALTHY_LIMIT_S = 5
-UNCHANGED = "unchanged"
+UNCHANGED = Text("unchanged")
+FACTS = facts_for(UP) | {
+    *("image", "worker", "holder", "infiniband", "workspace", "place", "worker_place"),
+    *("files", "open_files"),
+}
 
 
 def up(
@@ -56,42 +63,61 @@ def up(
         return fleet.errors
 
 
-def _look(server: Server, cluster: Cluster, node: Node, bundle: Bundle) -> Probe:
-    found = probe(server, cluster, node, bundle)
-    if error := problem(cluster, node, found):
+def _look(server: Server, cluster: Cluster, node: Node, bundle: Bundle) -> ServerFacts:
+    found = survey(server, cluster, node, FACTS, bundle)
+    if error := first_error(cluster, node, found, UP):
         raise error
     return found
 
 
 def _leave_to_others(
-    cluster: Cluster, owner: str, fleet: Fleet, probes: Mapping[int, Probe]
+    cluster: Cluster, owner: str, fleet: Fleet, probes: Mapping[int, ServerFacts]
 ) -> None:
     """Two people may have chosen the same name, as of a cluster that they copied."""
     for node in fleet.good:
         there = probes[node.index].worker
-        if there and there.owner and there.owner != owner:
+        if there.owner and there.owner != owner:
             whose, _, _ = there.owner.rpartition(" ")
             error = UserError(
-                f"the worker of a cluster {cluster.name} there was made from another dsk.yaml: "
-                f"{whose}",
+                Text(
+                    "the worker of a cluster {cluster} there was created from another dsk.yaml: "
+                    "{whose}"
+                ).filled(cluster=cluster.name, whose=whose),
                 where=str(node),
-                fix="give this cluster a name of its own (name: in dsk.yaml) and another "
-                "worker_port; if that one is no longer needed, take over: dsk up --force",
+                fix=Text(
+                    "give this cluster another name (name: in dsk.yaml) and another worker_port; "
+                    "if the other worker is no longer needed, replace it: dsk up --force"
+                ),
             )
             fleet.fail(node, error)
 
 
-def _hints(cluster: Cluster, fleet: Fleet, probes: Mapping[int, Probe], tell: Tell) -> None:
+def _hints(cluster: Cluster, fleet: Fleet, probes: Mapping[int, ServerFacts], tell: Tell) -> None:
     for node in fleet.good:
         found = probes[node.index]
         if not found.workspace:
-            tell(Said(f"makes the folder {cluster.workspace_source(node)}", node))
+            tell(
+                Said(
+                    Text("creates the folder {folder}").filled(
+                        folder=cluster.workspace_source(node)
+                    ),
+                    node,
+                )
+            )
         if found.infiniband and cluster.network.infiniband == "auto":
-            tell(Said("has InfiniBand, unused: network.infiniband is auto; set it to on", node))
+            tell(
+                Said(
+                    Text(
+                        "has InfiniBand, which is not used: network.infiniband is auto; set it to "
+                        "on"
+                    ),
+                    node,
+                )
+            )
 
 
 def _distribute(
-    cluster: Cluster, fleet: Fleet, probes: Mapping[int, Probe], tell: Tell
+    cluster: Cluster, fleet: Fleet, probes: Mapping[int, ServerFacts], tell: Tell
 ) -> frozenset[int]:
     """Gives the image to the nodes that lack it or have another under its name: those nodes."""
     contents = {found.image.content if found.image else None for found in probes.values()}
@@ -101,43 +127,49 @@ def _distribute(
     return distribute(cluster, fleet, fleet.good, tell)
 
 
-def _hint_at_another(cluster: Cluster, probes: Mapping[int, Probe], tell: Tell) -> None:
+def _hint_at_another(cluster: Cluster, probes: Mapping[int, ServerFacts], tell: Tell) -> None:
     """What `distribute` says too: a new image that was built here only is not taken."""
     master = probes.get(cluster.master.index)
     if master and master.image and (text := holders.hint(cluster, master.image)):
         tell(Said(text))
 
 
-def _differences(found: Probe, bundle: Bundle, *, new_image: bool, force: bool) -> list[str]:
+def _differences(found: ServerFacts, bundle: Bundle, *, new_image: bool, force: bool) -> list[Text]:
     """Why the worker has to be recreated, in words; nothing where it is as it should be."""
-    if found.worker is None:
-        return ["new"]
-    differs = {
-        "it was not running": not found.worker.running or found.worker.restarting,
-        "its configuration changed": found.worker.config not in bundle["compose.yaml"].text,
-        "its files were changed": not found.same_files,
-        "its image changed": new_image or not found.image or found.worker.image != found.image.id,
-        "its workspace was another folder": found.moved,
+    worker, image = found.worker, found.image
+    if worker.state == MISSING:
+        return [Text("new")]
+    changed = worker.config not in bundle["compose.yaml"].text
+    differs = [
+        (Text("it was not running"), worker.state != RUNNING),
+        (Text("its configuration changed"), changed),
+        (Text("its files were changed"), found.files != () or bool(found.open_files)),
+        (Text("its image changed"), new_image or not image or worker.image != image.id),
+        (Text("its workspace was another folder"), found.moved),
         # GPUs that it lost, or packages that were changed inside: nothing here tells of them.
-        "--force": force,
-    }
-    return [reason for reason, true in differs.items() if true]
+        (verbatim("--force"), force),
+    ]
+    return [reason for reason, true in differs if true]
 
 
-def _unhealthy(server: Server, cluster: Cluster, node: Node) -> list[str]:
+def _unhealthy(server: Server, cluster: Cluster, node: Node) -> list[Text]:
     try:
         worker.wait(server, cluster, node, STILL_HEALTHY_LIMIT_S)
     except DskError:
-        return ["one could not log in"]
+        return [Text("it did not accept SSH logins")]
     return []
 
 
-def _refuse_while_busy(node: Node, found: Probe, *, force: bool) -> None:
+def _refuse_while_busy(node: Node, found: ServerFacts, *, force: bool) -> None:
     if found.holder and not force:
         raise UserError(
-            f"the worker has to be recreated, but it runs job {found.holder}",
+            Text("the worker has to be recreated, but it runs job {holder}").filled(
+                holder=found.holder
+            ),
             where=str(node),
-            fix=f"wait for it, or: dsk stop {found.holder}; `dsk up --force` ends it the hard way",
+            fix=Text("wait for it, or: dsk stop {holder}; `dsk up --force` kills it").filled(
+                holder=found.holder
+            ),
         )
 
 
@@ -152,7 +184,9 @@ def _start(server: Server, cluster: Cluster, node: Node, bundle: Bundle) -> None
         raise
 
 
-def _summary(found: Probe, differs: list[str]) -> str:
+def _summary(found: ServerFacts, differs: list[Text]) -> Text:
     if not differs:
         return UNCHANGED
-    return "started" if found.worker is None else f"recreated: {', '.join(differs)}"
+    if found.worker.state == MISSING:
+        return Text("started")
+    return Text("recreated: {reasons}").filled(reasons=joined(differs))

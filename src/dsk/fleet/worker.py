@@ -1,4 +1,4 @@
-"""One node's worker container: started, watched until one can log in, taken away."""
+"""One node's worker container: started, watched until it accepts SSH logins, removed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
 from dsk.errors import DskError
 from dsk.servers import containers
+from dsk.text import Text
 
 COMPOSE_LIMIT_S = 180.0
 HEALTHY_LIMIT_S = 60
@@ -56,9 +57,17 @@ def wait(server: Server, cluster: Cluster, node: Node, limit_s: int) -> None:
 
 def _compose_error(stderr: str, node: Node) -> DskError:
     if "could not select device driver" in stderr or "nvidia-container-cli" in stderr:
-        fix = "there, try: docker run --rm --gpus all --entrypoint nvidia-smi IMAGE"
-        return DskError(f"the engine cannot hand in the GPUs: {stderr}", where=str(node), fix=fix)
-    return DskError(f"docker compose up failed: {stderr}", where=str(node))
+        fix = Text("there, try: docker run --rm --gpus all --entrypoint nvidia-smi IMAGE")
+        return DskError(
+            Text("Docker cannot give containers access to the GPUs: {stderr}").filled(
+                stderr=stderr
+            ),
+            where=str(node),
+            fix=fix,
+        )
+    return DskError(
+        Text("docker compose up failed: {stderr}").filled(stderr=stderr), where=str(node)
+    )
 
 
 def _start_error(log: str, node: Node, limit_s: int | None) -> DskError:
@@ -66,10 +75,16 @@ def _start_error(log: str, node: Node, limit_s: int | None) -> DskError:
     reasons = [line for line in log.splitlines() if line.startswith(ENTRYPOINT)]
     if limit_s is None and reasons:
         why = reasons[-1].removeprefix(ENTRYPOINT)
-        return DskError(f"the worker did not start: {why}", where=str(node))
-    what = f"no login to the worker within {limit_s} s" if limit_s else "the worker ended"
+        return DskError(Text("the worker did not start: {why}").filled(why=why), where=str(node))
+    what = (
+        Text("the worker did not accept SSH logins within {limit} s").filled(limit=limit_s)
+        if limit_s
+        else Text("the worker exited")
+    )
     lines = "".join(f"\n    {line}" for line in log.splitlines())
-    return DskError(f"{what}; its last lines:{lines}", where=str(node))
+    return DskError(
+        Text("{what}; its last lines:{lines}").filled(what=what, lines=lines), where=str(node)
+    )
 
 
 def remove(server: Server, cluster: Cluster, node: Node) -> None:

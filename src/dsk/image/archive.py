@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from dsk.errors import UserError
+from dsk.survey.values import Image
+from dsk.text import Text
 
 if TYPE_CHECKING:
     from zstandard import ZstdCompressionWriter
@@ -44,13 +46,13 @@ class Progress(Protocol):
     def update(self, name: str, done: int, total: int | None) -> None:
         """What is being done, how many bytes are done and of how many (None: not known)."""
 
-    def say(self, line: str) -> None:
+    def say(self, line: str | Text) -> None:
         """What is being done while no bytes are counted."""
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """`content` is fleet.probe.Image's: the same on every engine that has this image. `size` is
+    """`content` is survey.values.Image's: the same on every engine that has this image. `size` is
     what the image takes there in bytes, `tar` and `packed` the lengths of `docker save`'s tar and
     of this file, `labels` those of the image that say what driver it needs."""
 
@@ -61,6 +63,12 @@ class Manifest:
     tar: int = 0
     packed: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def image(self) -> Image:
+        """As an engine has it, without what only the engine knows."""
+        platform = f"linux/{self.architecture}"
+        return Image("", self.content, self.size, platform, labels=self.labels)
 
     def page(self) -> bytes:
         told = json.dumps({"kind": KIND, "format": FORMAT, **asdict(self)}, indent=1)
@@ -106,7 +114,7 @@ def _alone(draft: Path) -> Iterator[BinaryIO]:
         except BlockingIOError:
             mine = False
         if not mine:
-            raise UserError("another dsk writes this file now", where=str(draft))
+            raise UserError(Text("another dsk process is writing this file"), where=str(draft))
         out.truncate(0)
         yield out
 
@@ -128,13 +136,17 @@ def read_manifest(file: Path) -> Manifest:
             page = source.read(PAGE)
             length = source.seek(0, os.SEEK_END)
     except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", where=where) from None
+        raise UserError(
+            Text("cannot be read: {why}").filled(why=error.strerror), where=where
+        ) from None
     manifest = _parse(page, where)
     if length != manifest.packed:
         raise UserError(
-            f"is not whole: it has {length} of {manifest.packed} bytes",
+            Text("is incomplete: {length} of {packed} bytes").filled(
+                length=length, packed=manifest.packed
+            ),
             where=where,
-            fix="carry it over again, and compare `sha256sum` on both sides",
+            fix=Text("copy it again, and compare `sha256sum` on both sides"),
         )
     return manifest
 
@@ -143,16 +155,20 @@ def _parse(page: bytes, where: str) -> Manifest:
     told = _told(page)
     if told.pop("kind", None) != KIND:
         raise UserError(
-            "is no image archive of dsk",
+            Text("is not an image archive of dsk"),
             where=where,
-            fix="`dsk image save FILE` writes one; a tar of `docker save` is for `docker load`",
+            fix=Text(
+                "`dsk image save FILE` writes one; a tar of `docker save` is for `docker load`"
+            ),
         )
     version = told.pop("format", None)
     if version not in READS:
         raise UserError(
-            f"is of format {version}, and this dsk reads up to {FORMAT}",
+            Text("has format {version}; this dsk reads formats up to {newest}").filled(
+                version=version, newest=FORMAT
+            ),
             where=where,
-            fix="use the dsk that wrote it, or: zstd -dc FILE | docker load",
+            fix=Text("use the dsk that wrote it, or: zstd -dc FILE | docker load"),
         )
     try:
         return Manifest(**told)
@@ -191,7 +207,9 @@ def read(file: Path, manifest: Manifest, tick: Tick) -> Iterator[bytes]:
         # "zstd decompress error: Restored data doesn't match checksum"
         raise _damaged(where, str(error).rpartition(": ")[2]) from None
     except OSError as error:
-        raise UserError(f"cannot be read: {error.strerror}", where=where) from None
+        raise UserError(
+            Text("cannot be read: {why}").filled(why=error.strerror), where=where
+        ) from None
     if done != manifest.tar:
         raise _damaged(where, f"{done} of {manifest.tar} bytes unpacked")
 
@@ -204,7 +222,7 @@ def check(file: Path, manifest: Manifest, tick: Tick) -> None:
 
 def _damaged(where: str, why: str) -> UserError:
     return UserError(
-        f"is damaged: {why}",
+        Text("is damaged: {why}").filled(why=why),
         where=where,
-        fix="carry it over again, and compare `sha256sum` on both sides",
+        fix=Text("copy it again, and compare `sha256sum` on both sides"),
     )

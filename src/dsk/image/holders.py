@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from dsk.accelerators import Accelerator
 from dsk.cluster.model import Cluster, Local
 from dsk.connect import Server, open_server
 from dsk.errors import DskError, Unreachable, UserError
-from dsk.servers.probe import Image
-
-INSPECT_LIMIT_S = 30.0
+from dsk.servers.survey import ask
+from dsk.survey.values import Image
+from dsk.text import Text
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,11 @@ def by_digest(reference: str) -> bool:
 
 def inspect(server: Server, reference: str) -> Image | None:
     """Raises Unreachable."""
-    argv = ["docker", "image", "inspect", "--format", "{{json .}}", reference]
-    done = server.run(argv, timeout=INSPECT_LIMIT_S)
-    return Image.inspected(done.text) if done.returncode == 0 else None
+    found = ask(server, ("image",), {"image": reference}, Accelerator(""))
+    if problem := found.problems.get("image"):
+        text = Text("docker image inspect {problem}")
+        raise Unreachable(text.filled(problem=problem), where=server.where)
+    return found.image
 
 
 def find_source(cluster: Cluster, master: Server | None, has: Image | None) -> Source:
@@ -40,15 +43,21 @@ def find_source(cluster: Cluster, master: Server | None, has: Image | None) -> S
         return Source(master, has, str(cluster.master))
     if by_digest(cluster.image):
         raise UserError(
-            f"the master does not have the image {cluster.image}, which only a registry can give",
+            Text(
+                "the master does not have the image {image}, which only a registry can provide"
+            ).filled(image=cluster.image),
             where=str(cluster.master),
-            fix="name the registry too (HOST/NAME@sha256:…), or the image by a tag",
+            fix=Text("name the registry too (HOST/NAME@sha256:…), or the image by a tag"),
         )
     if found := here(cluster):
         return found
     raise UserError(
-        f"neither the master nor this machine has the image {cluster.image}",
-        fix=f"build it in dsk's source folder: make image; or: docker pull {cluster.image}",
+        Text("neither the master nor this machine has the image {image}").filled(
+            image=cluster.image
+        ),
+        fix=Text("build it in dsk's source folder: make image; or: docker pull {image}").filled(
+            image=cluster.image
+        ),
     )
 
 
@@ -59,7 +68,7 @@ def here(cluster: Cluster) -> Source | None:
     return Source(server, found, "this machine") if found else None
 
 
-def hint(cluster: Cluster, masters: Image) -> str | None:
+def hint(cluster: Cluster, masters: Image) -> Text | None:
     """Where this machine has another image under the name than the master: how to send it."""
     if isinstance(cluster.master.server, Local):
         return None
@@ -69,10 +78,10 @@ def hint(cluster: Cluster, masters: Image) -> str | None:
         return None
     if mine is None or mine.image.content == masters.content:
         return None
-    return (
-        f"this machine has another {cluster.image}, and the master's counts; to send this one: "
-        f"dsk image save FILE, then: dsk image load FILE --node {cluster.master.name}"
-    )
+    return Text(
+        "this machine has another {image}, and the master's is used; to send this one: "
+        "dsk image save FILE, then: dsk image load FILE --node {master}"
+    ).filled(image=cluster.image, master=cluster.master.name)
 
 
 def compare(server: Server, reference: str, wanted: Image, where: str, sender: str) -> None:
@@ -80,7 +89,9 @@ def compare(server: Server, reference: str, wanted: Image, where: str, sender: s
     arrived = inspect(server, reference)
     if arrived is None or arrived.content != wanted.content:
         raise DskError(
-            f"the image {reference} there is not the one that {sender} sent",
+            Text("the image {reference} there is not the one that {sender} sent").filled(
+                reference=reference, sender=sender
+            ),
             where=where,
-            fix=f"there: docker image rm {reference}; then again",
+            fix=Text("there: docker image rm {reference}; then retry").filled(reference=reference),
         )

@@ -6,64 +6,37 @@ import contextlib
 import os
 import select
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from dsk.accelerators import Accelerator
+from dsk.checks import transfer
 from dsk.cluster.model import Cluster, Local, Node
 from dsk.connect import Server, open_server, processes
-from dsk.connect.engine import engine_error
 from dsk.errors import DskError, Unreachable, UserError
 from dsk.image import archive, stall
-from dsk.image.archive import GB, Manifest, Progress
-from dsk.servers import driver, room
+from dsk.image.archive import Manifest, Progress
 from dsk.servers.contact import open_fleet
-from dsk.servers.probe import Image
+from dsk.servers.survey import ask, with_engine
+from dsk.survey.server import ServerFacts
+from dsk.text import Text
 
-LOOK_LIMIT_S = 60.0
 # After the last byte the engine still unpacks, on a slow disk.
 LOAD_LIMIT_S = 3600.0
 
 # Of a server that need not be a node no driver is asked.
 ANY = Accelerator("")
 
-# Lines: the engine's architecture, KiB free, what it has under the name, if anything, and what the
-# accelerator's driver says of itself.
-LOOK = (
-    r"""
-docker version --format '{{.Server.Arch}}' || exit
-"""
-    + room.FREE
-    + r"""
-image=$(docker image inspect --format '{{json .}}' "$1" 2>/dev/null) || image=
-printf '%s\n' "$image"
-sh -c "$2" 2>/dev/null
-exit 0
-"""
-)
-
-
-@dataclass(frozen=True)
-class Engine:
-    """`free` in bytes, None where unknown; `has`: the image under the archive's name; `driver`
-    empty where none is known."""
-
-    architecture: str
-    free: int | None
-    has: Image | None
-    driver: str = ""
-
 
 def load_here(file: Path, progress: Progress) -> str:
     """Gives the archive to this machine's engine; what came of it, in words. Raises DskError."""
     manifest = archive.read_manifest(file)
     with open_server(Local(), Path()) as server:
-        engine = _fit(server, manifest, ANY)
-        if _same(engine.has, manifest):
+        there = _fit(server, manifest, ANY)
+        if manifest.image.same_as(there.image):
             return _there(manifest)
         _check(file, manifest, progress)
-        return _load(server, file, manifest, engine, progress)
+        return _load(server, file, manifest, there, progress)
 
 
 def load_nodes(
@@ -77,7 +50,9 @@ def load_nodes(
     manifest = archive.read_manifest(file)
     with open_fleet(cluster, nodes) as fleet:
         engines = fleet.each(lambda _, server: _fit(server, manifest, cluster.devices))
-        lacking = [node for node in fleet.good if not _same(engines[node.index].has, manifest)]
+        lacking = [
+            node for node in fleet.good if not manifest.image.same_as(engines[node.index].image)
+        ]
         if lacking:
             _check(file, manifest, progress)
 
@@ -93,71 +68,40 @@ def _there(manifest: Manifest) -> str:
     return f"has {manifest.reference} already"
 
 
-def _same(image: Image | None, manifest: Manifest) -> bool:
-    return image is not None and image.content == manifest.content
-
-
 def _check(file: Path, manifest: Manifest, progress: Progress) -> None:
     archive.check(file, manifest, lambda done: progress.update("checked", done, manifest.tar))
 
 
-def _look(server: Server, manifest: Manifest, devices: Accelerator) -> Engine:
-    argv = ["sh", "-c", LOOK, "dsk", manifest.reference, devices.server_driver]
-    done = server.run(argv, timeout=LOOK_LIMIT_S)
-    if done.returncode:
-        raise engine_error(done.error, server.where)
-    return parse(done.stdout.decode(errors="replace"), devices)
+def _look(server: Server, manifest: Manifest, devices: Accelerator) -> ServerFacts:
+    asked = ask(server, transfer.FACTS, {"image": manifest.reference}, devices)
+    return with_engine(asked, server.where)
 
 
-def _fit(server: Server, manifest: Manifest, devices: Accelerator) -> Engine:
+def _fit(server: Server, manifest: Manifest, devices: Accelerator) -> ServerFacts:
     """Raises DskError where the engine cannot take the image, or its server not run it."""
-    engine = _look(server, manifest, devices)
-    if error := unfit(engine, manifest, server.where, devices):
+    found = _look(server, manifest, devices)
+    if error := unfit(found, manifest, server.where, devices):
         raise error
-    return engine
+    return found
 
 
-def parse(output: str, devices: Accelerator) -> Engine:
-    """Reads LOOK's output. Pure."""
-    architecture, free, image, said = [*output.split("\n", 3), "", "", ""][:4]
-    return Engine(
-        architecture,
-        room.read(free),
-        Image.inspected(image) if image else None,
-        driver.version(devices, said),
-    )
-
-
-def unfit(engine: Engine, manifest: Manifest, where: str, devices: Accelerator) -> DskError | None:
+def unfit(
+    there: ServerFacts, manifest: Manifest, where: str, devices: Accelerator
+) -> DskError | None:
     """Why the engine cannot take the image, or its server not run it. Pure."""
-    if engine.architecture != manifest.architecture:
-        return UserError(
-            f"this server is {engine.architecture}, and the image {manifest.reference} is for "
-            f"{manifest.architecture}",
-            where=where,
-            fix="build an image on a server of that kind: make image",
-        )
-    if _same(engine.has, manifest):
+    if manifest.image.same_as(there.image):
         return None
-    if devices.server_devices and (
-        found := driver.problem(devices, manifest.labels, engine.driver, where)
-    ):
-        return found
+    image, reference = manifest.image, manifest.reference
+    if error := transfer.mismatch(image, reference, there, devices, where, error=UserError):
+        return error
     # The engine unpacks the whole tar, then its layers from there. Of another image of this name
     # the large ones are mostly there.
-    needed = manifest.tar * (1 if engine.has else 2)
-    if engine.free is not None and engine.free < needed:
-        return DskError(
-            f"`docker load` needs about {needed / GB:.1f} GB for a while where Docker keeps its "
-            f"images, and {engine.free / GB:.1f} GB are free",
-            where=where,
-            fix="there: docker system df shows what can go (docker image rm …)",
-        )
-    return None
+    needed = manifest.tar * (1 if there.image else 2)
+    return transfer.no_room(transfer.LOADING, needed, there, where)
 
 
 def _load(
-    server: Server, file: Path, manifest: Manifest, engine: Engine, progress: Progress
+    server: Server, file: Path, manifest: Manifest, there: ServerFacts, progress: Progress
 ) -> str:
     """Raises DskError, with the image as it was before."""
     where = server.where
@@ -174,24 +118,27 @@ def _load(
             for chunk in archive.read(file, manifest, tick):
                 _put(loader.stdin, chunk, where)
             loader.stdin.close()
-            progress.say(
-                f"{where}: has received everything; its engine unpacks the layers (docker load)"
-            )
+            text = Text("{where}: has received everything; its engine is unpacking the layers")
+            progress.say(text.filled(where=where))
         code = loader.wait(LOAD_LIMIT_S)
         said = loader.stderr.read().decode(errors="replace").strip()
     except processes.TimeoutExpired:
-        raise Unreachable("docker load does not end", where=where) from None
+        raise Unreachable(Text("docker load does not end"), where=where) from None
     finally:
         processes.end(loader)
     if code:
         raise _load_error(said, where)
-    if not _same(_look(server, manifest, ANY).has, manifest):
+    if not manifest.image.same_as(_look(server, manifest, ANY).image):
         raise DskError(
-            f"the image {manifest.reference} there is not the one of {file}",
+            Text("the image {reference} there is not the one in {file}").filled(
+                reference=manifest.reference, file=file
+            ),
             where=where,
-            fix=f"there: docker image rm {manifest.reference}; then load it again",
+            fix=Text("there: docker image rm {reference}; then load it again").filled(
+                reference=manifest.reference
+            ),
         )
-    return f"loaded {manifest.reference}" + (", in place of another" if engine.has else "")
+    return f"loaded {manifest.reference}" + (", in place of another" if there.image else "")
 
 
 def _put(pipe: IO[bytes], chunk: bytes, where: str) -> None:
@@ -199,15 +146,23 @@ def _put(pipe: IO[bytes], chunk: bytes, where: str) -> None:
     left = memoryview(chunk)
     while left:
         if not select.select([], [pipe], [], stall.LIMIT_S)[1]:
-            raise stall.stalled("docker load has taken", where)
+            text = Text("docker load has read nothing for {minutes:.0f} min").filled(
+                minutes=stall.LIMIT_S / 60
+            )
+            raise stall.stalled(text, where)
         left = left[os.write(pipe.fileno(), left) :]
 
 
 def _load_error(said: str, where: str) -> DskError:
     if "no space left" in said.lower():
         return DskError(
-            f"the disk filled up while loading, and the engine took back what it had: {said}",
+            Text(
+                "the disk became full while loading, and the engine removed what it had "
+                "loaded: {said}"
+            ).filled(said=said),
             where=where,
-            fix="there: docker system df shows what can go (docker image rm …)",
+            fix=Text("there: docker system df shows what can be removed (docker image rm …)"),
         )
-    return DskError(f"docker load failed: {said or 'it was ended'}", where=where)
+    return DskError(
+        Text("docker load failed: {said}").filled(said=said or Text("it was killed")), where=where
+    )

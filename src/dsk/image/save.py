@@ -10,15 +10,16 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from dsk.checks import driver
 from dsk.cluster.model import Local
 from dsk.connect import Server, open_server, processes
-from dsk.connect.engine import engine_error
 from dsk.errors import DskError, Unreachable, UserError
 from dsk.image import archive, stall
 from dsk.image.archive import CHUNK, GB, Manifest, Progress
-from dsk.servers import driver
-from dsk.servers.probe import Image
 from dsk.servers.progress import known_total
+from dsk.survey.engine import engine_error
+from dsk.survey.values import Image
+from dsk.text import Text
 
 INSPECT_LIMIT_S = 60.0
 # What a packed image takes of its size, with room to spare (measured: docs/decisions/0009).
@@ -36,7 +37,8 @@ def save(reference: str, file: Path, progress: Progress, *, force: bool) -> Mani
     with open_server(Local(), Path()) as server:
         manifest = _described(server, reference)
         _check_room(file, manifest)
-        progress.say("this machine reads the image (docker save); packing starts after that")
+        text = Text("this machine is reading the image (docker save); packing starts after that")
+        progress.say(text)
 
         def tick(done: int) -> None:
             progress.update("packed", done, known_total(done, manifest.size))
@@ -49,11 +51,15 @@ def save(reference: str, file: Path, progress: Progress, *, force: bool) -> Mani
 
 def _check_place(file: Path, *, force: bool) -> None:
     if not file.parent.is_dir():
-        raise UserError(f"there is no folder {file.parent}", where=str(file))
+        raise UserError(
+            Text("the folder {parent} does not exist").filled(parent=file.parent), where=str(file)
+        )
     if file.is_dir():
-        raise UserError("is a folder", where=str(file), fix="name a file: dsk-cu128.tar.zst")
+        raise UserError(
+            Text("is a folder"), where=str(file), fix=Text("name a file: dsk-cu128.tar.zst")
+        )
     if file.exists() and not force:
-        raise UserError("is there already", where=str(file), fix="--force overwrites it")
+        raise UserError(Text("exists already"), where=str(file), fix=Text("--force overwrites it"))
 
 
 def _described(server: Server, reference: str) -> Manifest:
@@ -64,15 +70,21 @@ def _described(server: Server, reference: str) -> Manifest:
     if done.returncode:
         if NO_SUCH_IMAGE in done.error.lower():
             raise UserError(
-                f"this machine's engine has no image {reference}",
-                fix="build it (make image), or name another: dsk image save --image REFERENCE FILE",
+                Text("this machine's engine has no image {reference}").filled(reference=reference),
+                fix=Text(
+                    "build it (make image), or name another: dsk image save --image REFERENCE FILE"
+                ),
             )
         raise engine_error(done.error, server.where)
     told = json.loads(done.text)
     if not is_tag(reference, told["RepoTags"] or []):
         raise UserError(
-            f"{reference} is no tag, and an image in a file has no other name",
-            fix=f"docker tag {reference} NAME:TAG, then: dsk image save --image NAME:TAG FILE",
+            Text("{reference} is not a tag, and an image in a file has no other name").filled(
+                reference=reference
+            ),
+            fix=Text(
+                "docker tag {reference} NAME:TAG, then: dsk image save --image NAME:TAG FILE"
+            ).filled(reference=reference),
         )
     image = Image.inspected(done.text)
     labels = {name: image.labels[name] for name in driver.LABELS if name in image.labels}
@@ -90,9 +102,11 @@ def _check_room(file: Path, manifest: Manifest) -> None:
     needed = manifest.size * PACKED_PART
     if free < needed:
         raise DskError(
-            f"the archive may need {needed / GB:.1f} GB, and {free / GB:.1f} GB are free",
+            Text("the archive may need {needed:.1f} GB, and {free:.1f} GB are free").filled(
+                needed=needed / GB, free=free / GB
+            ),
             where=str(file.parent),
-            fix="free some, or name a file on another disk",
+            fix=Text("free some space, or name a file on another disk"),
         )
 
 
@@ -104,16 +118,19 @@ def _saved(server: Server, reference: str) -> Iterator[bytes]:
     try:
         while True:
             if not select.select([saver.stdout], [], [], stall.LIMIT_S)[0]:
-                raise stall.stalled("docker save has sent", server.where)
+                text = Text("docker save has sent nothing for {minutes:.0f} min").filled(
+                    minutes=stall.LIMIT_S / 60
+                )
+                raise stall.stalled(text, server.where)
             chunk = os.read(saver.stdout.fileno(), CHUNK)
             if not chunk:
                 break
             yield chunk
         if saver.wait(INSPECT_LIMIT_S):
             said = saver.stderr.read().decode(errors="replace").strip()
-            raise DskError(f"docker save failed: {said}", where=server.where)
+            raise DskError(Text("docker save failed: {said}").filled(said=said), where=server.where)
     except processes.TimeoutExpired:
-        raise Unreachable("docker save does not end", where=server.where) from None
+        raise Unreachable(Text("docker save does not end"), where=server.where) from None
     finally:
         processes.end(saver)
 
@@ -121,8 +138,8 @@ def _saved(server: Server, reference: str) -> Iterator[bytes]:
 def _write_error(error: OSError, file: Path) -> DskError:
     if error.errno == errno.ENOSPC:
         return DskError(
-            "the disk is full; nothing is left of the archive",
+            Text("the disk is full; the incomplete archive was removed"),
             where=str(file.parent),
-            fix="free some, or name a file on another disk",
+            fix=Text("free some space, or name a file on another disk"),
         )
-    return UserError(f"cannot be written: {error.strerror}", where=str(file))
+    return UserError(Text("cannot be written: {why}").filled(why=error.strerror), where=str(file))

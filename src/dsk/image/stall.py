@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dsk.errors import Unreachable
+from dsk.text import Text
 
 # A slow engine packs a whole image before the first byte of `docker save`, and unpacks it after the
 # last byte of `docker load`.
 LIMIT_S = 1800.0
 
 
-def stalled(what: str, where: str) -> Unreachable:
-    """`what` as `docker save has sent`."""
+def stalled(text: Text, where: str) -> Unreachable:
     return Unreachable(
-        f"{what} nothing for {LIMIT_S / 60:.0f} min",
+        text,
         where=where,
-        fix="see whether that engine answers (there: docker info) and its disk does, then again",
+        fix=Text(
+            "check that its engine answers (there: docker info) and that its disk works, then retry"
+        ),
     )

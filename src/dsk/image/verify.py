@@ -7,33 +7,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dsk.accelerators import Accelerator
 from dsk.cluster.model import Cluster, Local, Node
-from dsk.connect import Completed, Server, open_server
-from dsk.connect.engine import engine_error
+from dsk.connect import Server, open_server
 from dsk.errors import DskError
 from dsk.image.compare import Finding, against_build, against_lock, against_node
 from dsk.image.stacklock import known_stacks, locked
 from dsk.servers.contact import open_fleet
+from dsk.servers.survey import ask, with_engine
+from dsk.text import Text
 from dsk.wire.imagefacts import NO_STACK, ImageFacts
 
+FACTS = ("engine", "image", "worker", "contents")
 LIMIT_S = 900.0
 DEEP_LIMIT_S = 3600.0
 """Every file is read: an image of 8 GB from a slow disk."""
-
-ENGINE, MISSING = 97, 98
-# Two lines, the id of the image and that of the image that the worker runs (or nothing), then what
-# the agent prints. The container needs no worker and reaches nothing; where its connection is lost
-# it ends by itself, as the agent's steps have their limits.
-LOOK = r"""
-docker version >/dev/null || exit 97
-docker image inspect --format '{{.Id}}' "$1" || exit 98
-worker=$(docker ps --all --quiet --filter label=dsk.role=worker \
-  --filter "label=dsk.cluster=$2" --filter "label=dsk.host=$3" | head -n 1)
-if [ -n "$worker" ]; then docker container inspect --format '{{.Image}}' "$worker"; else echo; fi
-reference=$1; shift 3
-exec docker run --rm --pull never --network none --cap-drop ALL \
-  --security-opt no-new-privileges --label dsk.role=verify "$reference" dsk-agent verify "$@"
-"""
 
 
 @dataclass(frozen=True)
@@ -41,7 +29,7 @@ class Look:
     """`id` is the engine's own for the image, `running` that of the image that a worker runs."""
 
     id: str
-    running: str | None
+    running: str
     facts: ImageFacts
 
 
@@ -109,33 +97,34 @@ def verify_here(reference: str, *, deep: bool) -> Verdict:
 
 
 def look(server: Server, reference: str, *, cluster: str = "", host: str = "", deep: bool) -> Look:
-    """`cluster` and `host` find the worker. Raises DskError: no engine, no such image, or one that
-    is not dsk's."""
-    argv = ["sh", "-c", LOOK, "dsk", reference, cluster, host, *(["--deep"] if deep else [])]
-    done = server.run(argv, timeout=DEEP_LIMIT_S if deep else LIMIT_S)
-    if done.returncode == ENGINE:
-        raise engine_error(done.error, server.where)
-    if done.returncode == MISSING:
+    """`cluster` and `host` find the worker. Raises DskError: no engine, no
+    such image, or one that is not dsk's."""
+    variables = {"image": reference, "cluster": cluster, "host": host}
+    variables["deep"] = "--deep" if deep else ""
+    limit_s = DEEP_LIMIT_S if deep else LIMIT_S
+    asked = ask(server, FACTS, variables, Accelerator(""), limit_s)
+    found = with_engine(asked, server.where)
+    if found.image is None:
         raise DskError(
-            f"the image {reference} is not there",
+            Text("the image {reference} is missing there").filled(reference=reference),
             where=server.where,
-            fix="dsk up brings it to the nodes; make image builds it, dsk image load unpacks it",
+            fix=Text(
+                "dsk up sends it to the nodes; make image builds it, dsk image load loads it "
+                "from a file"
+            ),
         )
-    try:
-        image, running, said = done.stdout.decode(errors="replace").split("\n", 2)
-        return Look(image, running or None, ImageFacts.from_json(said))
-    except (ValueError, TypeError):
+    if found.contents is None:
         raise DskError(
-            f"the image {reference} cannot be looked at: {_why(done)}",
+            Text("the image {reference} cannot be inspected: {why}").filled(
+                reference=reference, why=found.problems.get("contents", "")
+            ),
             where=server.where,
-            fix="it is not dsk's, or of another version of dsk: build it again, or: dsk up",
-        ) from None
-
-
-def _why(done: Completed) -> str:
-    """The engine's own line where there is one: `docker run` prints a hint behind it."""
-    lines = done.error.splitlines() or [f"exit code {done.returncode}"]
-    return next((line for line in lines if line.startswith("docker: ")), lines[-1])
+            fix=Text(
+                "it is not an image of dsk, or of another version of dsk: build it again, "
+                "or: dsk up"
+            ),
+        )
+    return Look(found.image.id, found.worker.image, found.contents)
 
 
 def judge(seen: Look) -> list[Finding]:

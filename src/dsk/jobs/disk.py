@@ -9,6 +9,7 @@ from typing import Any
 from dsk.cluster.model import Cluster
 from dsk.connect import Server
 from dsk.errors import DskError
+from dsk.text import Text
 from dsk.wire import paths
 
 LIMIT_S = 60.0
@@ -42,12 +43,17 @@ def statuses(server: Server, cluster: Cluster) -> list[dict[str, Any]]:
     done = server.run(argv, timeout=LIMIT_S)
     if done.returncode == FORBIDDEN:
         raise DskError(
-            f"the jobs are in {folder}, which this login may not read",
+            Text("the jobs are in {folder}, which this login may not read").filled(folder=folder),
             where=str(cluster.master),
-            fix="dsk up starts a worker that lists them; or log in as the owner of that folder",
+            fix=Text(
+                "dsk up starts a worker that lists them; or log in as the owner of that folder"
+            ),
         )
     if done.returncode:
-        raise DskError(f"{folder} cannot be read: {done.error}", where=str(cluster.master))
+        raise DskError(
+            Text("{folder} cannot be read: {error}").filled(folder=folder, error=done.error),
+            where=str(cluster.master),
+        )
     now, *parts = done.text.split(SEPARATOR)
     found = [_raw(part, float(now)) for part in parts]
     return [raw for _, raw in sorted(found, key=lambda each: each[0])]

@@ -15,9 +15,11 @@ from dsk.jobs import history, master
 from dsk.jobs.follow import events
 from dsk.jobs.runtime import STOP_LIMIT_S, WARM, Runtime, Supervisor, out_of_hearing, warm_state
 from dsk.jobs.states import MISSING, RUNNING, JobState, WorkerState
+from dsk.text import Text
 from dsk.wire.events import Event, Finished
 from dsk.wire.jobspec import JobSpec
 from dsk.wire.signals import STOP
+from dsk.wire.warm import WarmState
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -41,12 +43,16 @@ def asking(where: str) -> Iterator[None]:
     except (OSError, DockerException, HTTPError, HTTPException) as error:  # requests' are OSErrors
         if isinstance(error, APIError) and error.is_client_error():
             raise JobFailed(
-                f"the Docker engine refuses: {error.explanation}", where=where, fix="dsk status"
+                Text("the Docker engine refuses the request: {explanation}").filled(
+                    explanation=error.explanation
+                ),
+                where=where,
+                fix=Text("dsk status"),
             ) from error
         raise Unreachable(
-            f"the connection to the Docker engine is lost: {error}",
+            Text("the connection to the Docker engine is lost: {error}").filled(error=error),
             where=where,
-            fix="are the server and its engine up? dsk status",
+            fix=Text("are the server and its engine running? see dsk status"),
         ) from error
 
 
@@ -79,9 +85,11 @@ class MasterContainer(Supervisor):
             except NotFound:
                 # The next launch removes the containers of jobs that have ended.
                 raise JobFailed(
-                    f"the master container of job {self.job} was removed",
+                    Text("the master container of job {job} was removed").filled(job=self.job),
                     where=self._where,
-                    fix=f"what became of the job: dsk status   its output: dsk logs {self.job}",
+                    fix=Text("the job's result: dsk status   its output: dsk logs {job}").filled(
+                        job=self.job
+                    ),
                 ) from None
 
     def request_stop(self) -> None:
@@ -93,8 +101,10 @@ class MasterContainer(Supervisor):
             return
         if self._kill("SIGKILL"):
             raise JobFailed(
-                f"the supervisor did not end within {STOP_LIMIT_S:.0f} s and was killed",
-                fix="the workers end what is left by themselves; look with dsk status",
+                Text("the supervisor did not exit within {limit:.0f} s and was killed").filled(
+                    limit=STOP_LIMIT_S
+                ),
+                fix=Text("the workers stop the remaining ranks by themselves; see dsk status"),
             )
 
     def _kill(self, signal: str) -> bool:
@@ -136,6 +146,16 @@ def _is_timeout(error: Exception) -> bool:
     return isinstance(error, ReadTimeout) or isinstance(cause, ReadTimeoutError)
 
 
+def _warm(worker: Container, node: Node) -> WarmState | None:
+    """None where it cannot be asked: nothing else that is known of the worker depends on it."""
+    try:
+        with asking(str(node)):
+            said = execution.execute(worker, WARM)
+    except DskError:
+        return None
+    return warm_state(said.code, said.stdout)
+
+
 def _with_jobs_on_disk(
     state: WorkerState, runtime: EngineRuntime, server: Server
 ) -> tuple[WorkerState, Sequence[JobState]]:
@@ -175,9 +195,7 @@ class EngineRuntime(Runtime):
                 return _with_jobs_on_disk(state, cls(engine, cluster), server)
             health = worker.attrs["State"].get("Health", {}).get("Status")
             jobs = history.states(cls(engine, cluster)) if node == cluster.master else ()
-            with asking(str(node)):
-                said = execution.execute(worker, WARM)
-            return WorkerState(node, RUNNING, health, warm=warm_state(said.code, said.stdout)), jobs
+            return WorkerState(node, RUNNING, health, warm=_warm(worker, node)), jobs
 
     def _asking(self) -> AbstractContextManager[None]:
         return asking(str(self.cluster.master))

@@ -13,6 +13,7 @@ from dsk.errors import DskError, UserError
 from dsk.jobs import history, ranklogs
 from dsk.jobs.runtime import Runtime
 from dsk.jobs.states import LOST, STOPPED, JobState
+from dsk.text import Text
 from dsk.wire.events import Event, Failure, Finished, Output
 
 RECENT = 20_000
@@ -28,7 +29,9 @@ def failed_job(states: list[JobState], job: str | None) -> JobState:
         if found is None:
             history.find([each.status for each in states], job)  # says which there are
         elif found.state == "succeeded":
-            raise UserError(f"job {job} succeeded: there is nothing to diagnose")
+            raise UserError(
+                Text("job {job} succeeded: there is nothing to diagnose").filled(job=job)
+            )
         else:
             return found
     failed = [each for each in states if each.state in ("failed", LOST)]
@@ -37,7 +40,8 @@ def failed_job(states: list[JobState], job: str | None) -> JobState:
     chosen = ran or failed or stopped
     if not chosen:
         raise UserError(
-            "no job of this cluster has failed", fix="name a job, or a file: dsk diagnose LOGFILE"
+            Text("no job of this cluster has failed"),
+            fix=Text("name a job, or a file: dsk diagnose LOGFILE"),
         )
     return chosen[-1]
 

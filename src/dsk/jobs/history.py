@@ -16,6 +16,7 @@ from dsk.jobs.follow import Bookmark, events
 from dsk.jobs.runtime import Runtime, Supervisor, out_of_hearing
 from dsk.jobs.states import LOST, UNREADABLE, JobState
 from dsk.jobs.wanted import Since
+from dsk.text import Text
 from dsk.wire import paths
 from dsk.wire.events import FINAL_STATES, Event, Finished, Notice, NoticeKind, Phase
 from dsk.wire.position import ASKED_FOR
@@ -100,14 +101,19 @@ def _state(status: JobStatus, *, runs: bool) -> str:
 def find(statuses: list[JobStatus], job: str | None) -> JobStatus:
     """The job named, or the newest. Raises UserError."""
     if not statuses:
-        raise UserError("no job has run on this cluster yet", fix="dsk launch train.yaml")
+        raise UserError(
+            Text("no job has run on this cluster yet"), fix=Text("dsk launch train.yaml")
+        )
     if job is None:
         readable = [each for each in statuses if not isinstance(each, UnreadableStatus)]
         return (readable or statuses)[-1]
     found = [status for status in statuses if status.job == job]
     if not found:
         known = ", ".join(status.job for status in statuses[-5:])
-        raise UserError(f"there is no job {job}", fix=f"use one of the last: {known}")
+        raise UserError(
+            Text("there is no job {job}").filled(job=job),
+            fix=Text("use one of the newest: {known}").filled(known=known),
+        )
     return found[0]
 
 
@@ -135,8 +141,8 @@ def find_or_await(runtime: Runtime, job: str | None) -> JobStatus:
         starting = {each for each in running - written if job in (None, each)}
         if gone := awaited - written - running:
             raise JobFailed(
-                f"job {gone.pop()} ended before it had a folder to write to",
-                fix="dsk launch without --detach shows why",
+                Text("job {job} ended before its folder was created").filled(job=gone.pop()),
+                fix=Text("dsk launch without --detach shows why"),
             )
         if not starting or time.monotonic() > deadline:
             return find(known, job or _newest_alive(known, running))
@@ -192,9 +198,9 @@ def left_over(runtime: Runtime, job: str, since: Since) -> list[str]:
 
 def gone(job: str) -> JobFailed:
     return JobFailed(
-        "its supervisor is gone without a last word",
+        Text("its supervisor exited without reporting a result"),
         where=f"job {job}",
-        fix="the workers end what is left by themselves; look with dsk status",
+        fix=Text("the workers stop the remaining ranks by themselves; see dsk status"),
     )
 
 

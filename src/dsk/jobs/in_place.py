@@ -20,6 +20,7 @@ from dsk.jobs.follow import events
 from dsk.jobs.runtime import STOP_LIMIT_S, WARM, Runtime, Supervisor, warm_state
 from dsk.jobs.states import RUNNING, UNREACHABLE, JobState, WorkerState
 from dsk.servers import in_place, workerkeys
+from dsk.text import Text
 from dsk.wire import paths
 from dsk.wire.events import Event
 from dsk.wire.jobspec import JobSpec
@@ -51,8 +52,10 @@ class SupervisorProcess(Supervisor):
             self._process.signal(SIGKILL)
             self._process.wait(KILLED_WITHIN_S)
             raise JobFailed(
-                f"the supervisor did not end within {STOP_LIMIT_S:.0f} s and was killed",
-                fix="the workers end what is left by themselves; look with dsk status",
+                Text("the supervisor did not exit within {limit:.0f} s and was killed").filled(
+                    limit=STOP_LIMIT_S
+                ),
+                fix=Text("the workers stop the remaining ranks by themselves; see dsk status"),
             )
 
 
@@ -90,7 +93,10 @@ class InPlaceRuntime(Runtime):
     def output_of(self, argv: Sequence[str]) -> str:
         done = self._server.run(argv, timeout=LIMIT_S)
         if done.returncode:
-            raise JobFailed(f"`{' '.join(argv)}` failed: {done.error}", where=self._server.where)
+            raise JobFailed(
+                Text("`{argv}` failed: {error}").filled(argv=" ".join(argv), error=done.error),
+                where=self._server.where,
+            )
         return done.stdout.decode(errors="replace")
 
     def stream(self, argv: Sequence[str]) -> Iterator[bytes]:

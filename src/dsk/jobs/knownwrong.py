@@ -16,28 +16,20 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class _TextModel(_Model):
-    en: str = Field(min_length=1)
-    zh: str = Field(min_length=1)
-
-    def text(self) -> Text:
-        return Text(self.en, self.zh)
-
-
 class _EntryModel(_Model):
     presets: list[str] = []
     precisions: list[Literal["bf16", "fp16", "fp32"]] = []
     min_accumulation: int = Field(default=1, ge=1)
     before_revision: int | None = None
-    problem: _TextModel
-    fix: _TextModel
+    problem: str = Field(min_length=1)
+    fix: str = Field(min_length=1)
     source: str = Field(pattern=r"^https://\S+$")
 
 
 def parse(text: str, name: str) -> list[KnownWrong]:
     """The entries of one file; `name` is for errors. Raises UserError with each mistake's line."""
     read = document.read(text, name)
-    mistakes = [(each.line, each.key, each.text) for each in read.mistakes]
+    mistakes = [(each.line, each.key, each.text.in_language("en")) for each in read.mistakes]
     entries = []
     for id_, values in read.values.items():
         try:
@@ -54,8 +46,8 @@ def parse(text: str, name: str) -> list[KnownWrong]:
                 tuple(model.precisions),
                 model.min_accumulation,
                 model.before_revision,
-                model.problem.text(),
-                model.fix.text(),
+                Text(model.problem),
+                Text(model.fix),
                 model.source,
             )
         )

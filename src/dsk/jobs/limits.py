@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from dsk.errors import UserError
+from dsk.text import Text
 from dsk.wire.progress import PHASES
 
 OFF = "off"
@@ -20,14 +21,16 @@ def parse_limits(words: Sequence[str]) -> dict[str, float | None]:
         phase, equals, text = word.partition("=")
         if not equals or phase not in PHASES:
             raise UserError(
-                f"--limit {word}: not a phase and its limit",
-                fix=f"write PHASE=TIME, as in training=120; the phases are {', '.join(PHASES)}",
+                Text("--limit {word}: not a phase and its limit").filled(word=word),
+                fix=Text("write PHASE=TIME, as in training=120; the phases are {phases}").filled(
+                    phases=", ".join(PHASES)
+                ),
             )
         time = _TIME.fullmatch(text)
         if text != OFF and (not time or float(time[1]) == 0):
             raise UserError(
-                f"--limit {word}: {text!r} is no time",
-                fix="write seconds, or 90s, 30m, 2h, or off for no limit",
+                Text("--limit {word}: {text!r} is not a time").filled(word=word, text=text),
+                fix=Text("write seconds, or 90s, 30m, 2h, or off for no limit"),
             )
         found[phase] = float(time[1]) * SECONDS[time[2]] if time else None
     return found

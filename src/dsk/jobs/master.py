@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import execution
 from dsk.errors import JobFailed
+from dsk.text import Text
 from dsk.wire import paths
 from dsk.wire.jobspec import JobSpec
+from dsk.wire.remedies import OTHER_VERSION
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -44,7 +46,11 @@ def find_worker(engine: DockerClient, cluster: Cluster) -> Container:
     worker = worker_of(engine, cluster, cluster.master)
     if worker is None or worker.status != "running":
         state = "missing" if worker is None else worker.status
-        raise JobFailed(f"the worker is {state}", where=str(cluster.master), fix="dsk up")
+        raise JobFailed(
+            Text("the worker is {state}").filled(state=state),
+            where=str(cluster.master),
+            fix=Text("dsk up"),
+        )
     return worker
 
 
@@ -53,9 +59,11 @@ def output_of(container: Container, argv: list[str]) -> str:
     done = execution.execute(container, argv)
     if done.code:
         raise JobFailed(
-            f"`{' '.join(argv)}` failed: {done.stderr.decode(errors='replace').strip()}",
+            Text("`{argv}` failed: {error}").filled(
+                argv=" ".join(argv), error=done.stderr.decode(errors="replace").strip()
+            ),
             where=container.name,
-            fix="was the worker made by another version of dsk? run: dsk up",
+            fix=OTHER_VERSION.of(in_place=False),
         )
     return done.stdout.decode(errors="replace")
 

@@ -10,6 +10,7 @@ from dsk.connect import Server
 from dsk.errors import DskError
 from dsk.fleet.execute import check_worker, in_worker
 from dsk.servers.contact import open_fleet
+from dsk.text import Text
 from dsk.wire import paths
 
 LIMIT_S = 60.0
@@ -46,7 +47,10 @@ def tails(cluster: Cluster, job: str) -> tuple[list[RankLog], list[DskError]]:
         argv = in_worker(cluster, node, ["sh", "-c", TAILS, "sh", folder, str(KEPT)])
         done = server.run(argv, timeout=LIMIT_S)
         if done.returncode:
-            raise DskError(f"the ranks' logs cannot be read: {done.error}", where=str(node))
+            raise DskError(
+                Text("the ranks' logs cannot be read: {error}").filled(error=done.error),
+                where=str(node),
+            )
         return read_tails(node, done.text)
 
     with open_fleet(cluster, cluster.nodes) as fleet:

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dsk.cluster.model import Cluster, Node
 from dsk.errors import JobFailed, Unreachable, UserError
 from dsk.jobs.states import JobState, WorkerState
+from dsk.text import Text
 from dsk.wire.events import Event
 from dsk.wire.jobspec import JobSpec
 from dsk.wire.warm import WarmState
@@ -102,9 +103,11 @@ def out_of_hearing(job: str) -> Iterator[None]:
         yield
     except Unreachable as error:
         raise Unreachable(
-            f"{error.message}; job {job} does not depend on that and goes on",
+            Text("{why}; job {job} does not depend on that and continues").filled(
+                why=error.told, job=job
+            ),
             where=error.where,
-            fix=f"once the server can be reached: dsk logs -f {job}",
+            fix=Text("once the server can be reached: dsk logs -f {job}").filled(job=job),
         ) from error
 
 
@@ -115,9 +118,13 @@ def find(runtime: Runtime, job: str | None) -> Supervisor:
         running = [supervisor for supervisor in running if supervisor.job == job]
     if not running:
         raise UserError(
-            f"job {job} is not running" if job else "no job is running", fix="dsk status"
+            Text("job {job} is not running").filled(job=job) if job else Text("no job is running"),
+            fix=Text("dsk status"),
         )
     if len(running) > 1:
         names = ", ".join(supervisor.job for supervisor in running)
-        raise UserError(f"several jobs are running: {names}", fix="name the one that is meant")
+        raise UserError(
+            Text("several jobs are running: {names}").filled(names=names),
+            fix=Text("name one of them"),
+        )
     return running[0]

@@ -10,6 +10,7 @@ from datetime import datetime
 from dsk.cluster.model import Cluster
 from dsk.cluster.selection import find_node
 from dsk.errors import UserError
+from dsk.text import Text
 from dsk.wire.events import Event, Exited, Output
 from dsk.wire.status import JobStatus
 
@@ -47,7 +48,10 @@ def wanted(
     nodes = [find_node(cluster, text) for text in named]
     for text, node in zip(named, nodes, strict=True):
         if node.host not in status.nodes:
-            raise UserError(f"{node} had no part in job {status.job}", where=f"--node {text}")
+            raise UserError(
+                Text("{node} did not take part in job {job}").filled(node=node, job=status.job),
+                where=f"--node {text}",
+            )
     return Wanted(
         None if ranks is None else _ranks(ranks, status.world_size),
         frozenset(node.index for node in nodes) if nodes else None,
@@ -61,12 +65,19 @@ def _ranks(text: str, world_size: int) -> frozenset[int]:
         match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
         if not match:
             raise UserError(
-                f"{part!r} is no rank", where=where, fix="write numbers and spans: 0,3-5"
+                Text("{part!r} is not a rank").filled(part=part),
+                where=where,
+                fix=Text("write numbers and ranges: 0,3-5"),
             )
         first, last = int(match[1]), int(match[2] or match[1])
         if first > last or last >= world_size:
             last_rank = world_size - 1
-            raise UserError(f"the job has ranks 0 to {last_rank}, not {part.strip()}", where=where)
+            raise UserError(
+                Text("the job has ranks 0 to {last_rank}, not {part}").filled(
+                    last_rank=last_rank, part=part.strip()
+                ),
+                where=where,
+            )
         found.update(range(first, last + 1))
     return frozenset(found)
 
@@ -81,8 +92,8 @@ def since(text: str, now: datetime) -> Since:
         at = datetime.fromisoformat(moment)
     except ValueError:
         raise UserError(
-            f"{text!r} is no time",
+            Text("{text!r} is not a time").filled(text=text),
             where="--since",
-            fix="write 90s, 10m, 2h or 1d; or a time: 14:30, 2026-11-25T14:30",
+            fix=Text("write 90s, 10m, 2h or 1d; or a time: 14:30, 2026-11-25T14:30"),
         ) from None
     return Since(at=(at if at.tzinfo else at.replace(tzinfo=now.tzinfo)).timestamp())

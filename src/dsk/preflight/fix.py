@@ -6,20 +6,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dsk.checks.facts import Facts
-from dsk.checks.worker import RUNNING, stale
+from dsk.checks.worker import stale
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
 from dsk.errors import DskError
 from dsk.preflight.worker import Inside
 from dsk.servers import workspace
 from dsk.servers.contact import open_fleet
+from dsk.survey.values import RUNNING
 from dsk.text import Text
+from dsk.wire.remedies import UP
 
 LIMIT_S = 60.0
-MADE = Text("made the folder {folder}", "已建立目录 {folder}")
+MADE = Text("made the folder {folder}")
 MADE_FOR = Text(
-    "made the folder {folder}; its worker still has the old one until it is restarted: dsk up",
-    "已建立目录 {folder}；worker 在重建之前看到的仍是旧目录：dsk up",
+    "made the folder {folder}; its worker still has the old one until it is restarted: {up}"
 )
 
 CLOSE = r"""
@@ -50,39 +51,35 @@ def _mend(cluster: Cluster, node: Node, server: Server, facts: Facts) -> Iterato
     here = facts.servers[node.index]
     if here.open_files:
         _run(server, ["sh", "-c", CLOSE, "dsk", cluster.name, node.name])
-        yield Text("made private: {files}", "已改为仅所有者可读：{files}").filled(
-            files=", ".join(here.open_files)
-        )
+        yield Text("made private: {files}").filled(files=", ".join(here.open_files))
     if not here.workspace:
         workspace.make(server, cluster, node)
-        yield (MADE_FOR if here.worker == RUNNING else MADE).filled(
-            folder=cluster.workspace_source(node)
+        yield (MADE_FOR if here.worker.state == RUNNING else MADE).filled(
+            folder=cluster.workspace_source(node), up=UP.of(in_place=cluster.in_place)
         )
     for container in stale(facts, node.index):
         _run(server, ["docker", "rm", "--force", "--volumes", container.name])
-        yield Text("removed the container {name}", "已删除容器 {name}").filled(name=container.name)
-    if here.worker == RUNNING:
+        yield Text("removed the container {name}").filled(name=container.name)
+    if here.worker.state == RUNNING:
         yield from _mend_worker(cluster, node, server)
 
 
 def _mend_worker(cluster: Cluster, node: Node, server: Server) -> Iterator[Text]:
     with Inside(server, cluster, node) as inside:
         if files := inside.ask("mend_modes"):
-            yield Text("made private: {files}", "已改为仅所有者可读：{files}").filled(
-                files=", ".join(files)
-            )
+            yield Text("made private: {files}").filled(files=", ".join(files))
         if node == cluster.master and inside.ask("mend_known_hosts"):
-            yield Text(
-                "took the workers' host keys from the bundle again",
-                "已重新从 bundle 取得各 worker 的主机密钥",
-            )
+            yield Text("took the workers' host keys from the bundle again")
 
 
 def _run(server: Server, argv: list[str]) -> None:
     done = server.run(argv, timeout=LIMIT_S)
     if done.returncode:
-        raise DskError(f"`{' '.join(argv[:3])}` failed: {done.error}", where=server.where)
+        raise DskError(
+            Text("`{argv}` failed: {error}").filled(argv=" ".join(argv[:3]), error=done.error),
+            where=server.where,
+        )
 
 
 def _failed(error: DskError) -> Text:
-    return Text("not mended: {problem}", "未能修复：{problem}").filled(problem=error.told)
+    return Text("not mended: {problem}").filled(problem=error.told)

@@ -10,10 +10,9 @@ from dataclasses import replace
 from typing import Any
 
 from dsk.bundle import Bundle, render
-from dsk.checks.facts import Facts, JobFacts, Login, Need, ServerFacts, Trial, WorkerFacts
+from dsk.checks.facts import Facts, JobFacts, Login, Need, Trial, WorkerFacts
 from dsk.checks.model import Finding
-from dsk.checks.registry import CHECKS, judge_all
-from dsk.checks.worker import RUNNING
+from dsk.checks.registry import CHECKS, LAUNCH, facts_for, judge_all
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import CONNECT_S, Server
 from dsk.errors import DskError, Unreachable
@@ -24,16 +23,18 @@ from dsk.preflight import mesh
 from dsk.preflight.job import job_facts
 from dsk.preflight.worker import Inside
 from dsk.servers.contact import Fleet, open_fleet
-from dsk.servers.examine import examine
 from dsk.servers.keys import existing_keys
+from dsk.servers.survey import ask_clock, survey
+from dsk.survey.server import ServerFacts
+from dsk.survey.values import RUNNING
 from dsk.text import Text
 from dsk.trials.trial import Busy, Trials, collectives, one_step
 
-NO_TRAIN_FILE = Text("no train.yaml was named", "没有指定 train.yaml")
-NO_SERVER = Text("the server cannot be reached", "无法连接服务器")
-NO_WORKER = Text("its worker is not running", "worker 没有运行")
-NO_MASTER = Text("the master: {why}", "master：{why}")
-SILENT = Text("its worker does not answer: {problem}", "它的 worker 没有应答：{problem}")
+NO_TRAIN_FILE = Text("no train.yaml was named")
+NO_SERVER = Text("the server cannot be reached")
+NO_WORKER = Text("its worker is not running")
+NO_MASTER = Text("the master: {why}")
+SILENT = Text("its worker does not answer: {problem}")
 
 TRIALS: frozenset[Need] = frozenset({"collectives", "smoke"})
 
@@ -113,10 +114,11 @@ class Measuring:
 
     def _servers(self, fleet: Fleet) -> dict[int, ServerFacts]:
         bundles = _bundles(self._cluster)
+        names = facts_for(CHECKS, more=True) if self._thorough else facts_for(LAUNCH)
 
         def look(node: Node, server: Server) -> ServerFacts:
-            bundle = bundles.get(node.index)
-            return examine(server, self._cluster, node, bundle, thorough=self._thorough)
+            clock, bundle = ask_clock(server), bundles.get(node.index)
+            return replace(survey(server, self._cluster, node, names, bundle), clock=clock)
 
         return fleet.each(look)
 
@@ -133,9 +135,9 @@ class Measuring:
     ) -> dict[int, Inside]:
         """The workers that run."""
         for node in fleet.good:
-            if servers[node.index].worker != RUNNING:
+            if servers[node.index].worker.state != RUNNING:
                 self._lacks(node, NO_WORKER, "worker", "login", "job")
-        running = [node for node in fleet.good if servers[node.index].worker == RUNNING]
+        running = [node for node in fleet.good if servers[node.index].worker.state == RUNNING]
         return {
             node.index: stack.enter_context(Inside(fleet.servers[node.index], self._cluster, node))
             for node in running
@@ -244,7 +246,7 @@ def _bundles(cluster: Cluster) -> Mapping[int, Bundle]:
 def before_launch(cluster: Cluster, nodes: Sequence[Node]) -> list[Finding]:
     """The quick checks of these nodes, without what a job's supervisor looks at itself."""
     facts = Measuring(cluster, nodes=nodes, thorough=False).run({"server"})
-    return judge_all(facts, [check for check in CHECKS if check.quick])
+    return judge_all(facts, LAUNCH)
 
 
 def unreachable(facts: Facts) -> Sequence[DskError]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dsk.checks.worker import OTHER_VERSION
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server, processes
 from dsk.errors import DskError
 from dsk.fleet.execute import in_worker
 from dsk.servers import in_place
-from dsk.text import Text
+from dsk.text import Text, verbatim
 from dsk.wire import paths
 from dsk.wire.jobspec import JobNode
 from dsk.wire.measure import Complete, Measured, Order, decode
+from dsk.wire.remedies import OTHER_VERSION
 
 PROGRAM = [str(paths.PYTHON), "-I", "-m", "dsk.supervisor.measure"]
 
@@ -43,20 +43,20 @@ def _measure(
             if isinstance(found[-1], Complete):
                 break
         else:
-            raise _ended(process.stderr.read(), server.where)
+            raise _ended(process.stderr.read(), server.where, cluster)
     except (BrokenPipeError, ValueError):
         # After a line that means nothing it may still run, and keep its errors open.
         process.terminate()
-        raise _ended(process.stderr.read(), server.where) from None
+        raise _ended(process.stderr.read(), server.where, cluster) from None
     finally:
         processes.end(process)
     return tuple(found)
 
 
-def _ended(stderr: bytes, where: str) -> DskError:
+def _ended(stderr: bytes, where: str, cluster: Cluster) -> DskError:
     said = stderr.decode(errors="replace").strip().splitlines()[-1:]
     return DskError(
-        said[0] if said else Text("it ended early", "它提前结束了"),
+        verbatim(said[0]) if said else Text("it ended early"),
         where=where,
-        fix=OTHER_VERSION,
+        fix=OTHER_VERSION.of(in_place=cluster.in_place),
     )

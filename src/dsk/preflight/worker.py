@@ -8,15 +8,16 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
 
-from dsk.checks.facts import Disk, InputFile, Login, NodeInputs, WorkerFacts, Workspace
-from dsk.checks.worker import OTHER_VERSION
+from dsk.checks.facts import InputFile, Login, NodeInputs, WorkerFacts, Workspace
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
 from dsk.connect.dialogue import Dialogue
 from dsk.errors import DskError
 from dsk.fleet.execute import in_worker
-from dsk.text import Text
+from dsk.survey.values import Disk
+from dsk.text import Text, verbatim
 from dsk.wire import paths, session
+from dsk.wire.remedies import OTHER_VERSION
 
 LIMIT_S = 45.0
 """A driver that hangs is waited for by the agent itself, for 30 s."""
@@ -42,9 +43,12 @@ class Inside(AbstractContextManager["Inside"]):
             answer = session.decode(line)
         except ValueError:
             words = line.decode(errors="replace")[:200]
-            raise DskError(f"no answer to {op}: {words}", where=str(self._node)) from None
+            raise DskError(
+                Text("no answer to {op}: {words}").filled(op=op, words=words), where=str(self._node)
+            ) from None
         if "error" in answer:
-            raise DskError(str(answer["error"]), where=str(self._node), fix=OTHER_VERSION)
+            fix = OTHER_VERSION.of(in_place=self._cluster.in_place)
+            raise DskError(verbatim(str(answer["error"])), where=str(self._node), fix=fix)
         return answer["result"]
 
     def facts(self) -> WorkerFacts:

@@ -73,12 +73,10 @@ def _check_inline(draft: Draft, descriptions: Mapping[str, object]) -> None:
                 "dataset_dir",
                 Text(
                     "'{name}' is a file, and LLaMA-Factory reads files only where dataset_dir is a"
-                    " folder",
-                    "'{name}' 是文件，而 LLaMA-Factory 只在 dataset_dir 是目录时才读取文件",
+                    " folder"
                 ).filled(name=name),
                 fix=Text(
-                    "write the description into a {info} and its folder as dataset_dir",
-                    "把描述写入 {info}，并把 dataset_dir 设为它所在的目录",
+                    "write the description into a {info} and its folder as dataset_dir"
                 ).filled(info=INFO),
             )
 
@@ -133,12 +131,11 @@ def _check_names(draft: Draft, known: Collection[str], holder: str) -> None:
                 own = posixpath.join(draft.site.workspace, "data")
                 raise draft.error(
                     key,
-                    Text(
-                        "'{name}' is not in {holder}{meant}", "{holder} 里没有 '{name}'{meant}"
-                    ).filled(name=name, holder=holder, meant=or_meant(name, known)),
+                    Text("'{name}' is not in {holder}{meant}").filled(
+                        name=name, holder=holder, meant=or_meant(name, known)
+                    ),
                     fix=Text(
                         "correct the name, or describe your data in {own}/{info} and write "
-                        "dataset_dir: {own}",
-                        "改正名称，或在 {own}/{info} 里描述你的数据并写 dataset_dir: {own}",
+                        "dataset_dir: {own}"
                     ).filled(own=own, info=INFO),
                 )

@@ -65,25 +65,24 @@ def _parse(draft: Draft, text: str, path: str | None) -> Mapping[str, Any]:
         found = json.loads(text)
     except json.JSONDecodeError as error:
         line = (text.splitlines() or [""])[min(error.lineno, len(text.splitlines()) or 1) - 1]
-        said = Text(
-            "deepspeed: is not JSON: {said} (line {line}, column {column})",
-            "deepspeed：不是 JSON：{said}（第 {line} 行，第 {column} 列）",
-        ).filled(said=error.msg, line=error.lineno, column=error.colno)
+        said = Text("deepspeed: is not JSON: {said} (line {line}, column {column})").filled(
+            said=error.msg, line=error.lineno, column=error.colno
+        )
         fix = (
-            Text("delete the comment: JSON has none", "删除注释：JSON 没有注释")
+            Text("delete the comment: JSON has none")
             if re.search(r"//|/\*|#", line)
-            else Text("correct that line", "改正这一行")
+            else Text("correct that line")
         )
         if path is None:
             raise draft.error("deepspeed", said, fix=fix) from error
         raise UserError(said, where=f"{path}:{error.lineno}", fix=fix) from error
     if isinstance(found, dict):
         return found
-    said = Text("{name} holds no keys and values", "{name} 的内容不是键和值")
+    said = Text("{name} holds no keys and values")
     raise draft.error(
         "deepspeed",
         said.filled(name=path or "it"),
-        fix=Text("start from one of LLaMA-Factory's", "可从 LLaMA-Factory 自带的配置开始"),
+        fix=Text("start from one of LLaMA-Factory's"),
     )
 
 
@@ -98,18 +97,18 @@ class _Judge:
     def run(self) -> None:
         for key in _MAPPINGS:
             if not isinstance(self._config.get(key), (Mapping, type(None))):
-                raise self._error(key, Text("a mapping", "映射"))
+                raise self._error(key, Text("a mapping"))
         for key in _NUMBERS:
             value = self._get(key)
             if isinstance(value, str) and value != AUTO:
-                raise self._error(key, Text("a number, without quotes", "数字（不加引号）"))
+                raise self._error(key, Text("a number, without quotes"))
         for key in _SWITCHES:
             value = self._get(key)
             if isinstance(value, str) and value != AUTO:
-                raise self._error(key, Text("true or false, without quotes", "true 或 false"))
+                raise self._error(key, Text("true or false, without quotes"))
         stage = self._get("zero_optimization.stage")
         if stage is not None and stage not in _STAGES:
-            raise self._error("zero_optimization.stage", Text("0, 1, 2 or 3", "0、1、2 或 3"))
+            raise self._error("zero_optimization.stage", Text("0, 1, 2 or 3"))
         for key, wanted, source in self._expected():
             found = self._get(key)
             if found is not None and found not in (AUTO, wanted):
@@ -141,27 +140,20 @@ class _Judge:
         return found
 
     def _error(self, key: str, expected: Text) -> UserError:
-        text = Text(
-            "in {name}, {key} is {found!r}; {expected} is expected",
-            "{name} 中 {key} 为 {found!r}，应为{expected}",
-        ).filled(name=self._name, key=key, found=self._get(key), expected=expected)
-        return self._draft.error(
-            "deepspeed", text, fix=Text('correct it, or write "auto"', '改正它，或写 "auto"')
+        text = Text("in {name}, {key} is {found!r}; {expected} is expected").filled(
+            name=self._name, key=key, found=self._get(key), expected=expected
         )
+        return self._draft.error("deepspeed", text, fix=Text('correct it, or write "auto"'))
 
     def _contradicts(self, key: str, found: object, wanted: object, source: str) -> UserError:
-        text = Text(
-            "in {name}, {key} is {found}; train.yaml makes it {wanted} ({source})",
-            "{name} 中 {key} 为 {found}，而 train.yaml 要求 {wanted}（{source}）",
-        ).filled(
+        text = Text("in {name}, {key} is {found}; train.yaml makes it {wanted} ({source})").filled(
             name=self._name,
             key=key,
             found=json.dumps(found),
             wanted=json.dumps(wanted),
             source=source,
         )
-        fix = Text(
-            'write "{key}": "auto" there, as LLaMA-Factory\'s own configurations do',
-            '在其中写 "{key}": "auto"，如 LLaMA-Factory 自带的配置',
-        ).filled(key=key.rpartition(".")[2])
+        fix = Text('write "{key}": "auto" there, as LLaMA-Factory\'s own configurations do').filled(
+            key=key.rpartition(".")[2]
+        )
         return self._draft.error("deepspeed", text, fix=fix)

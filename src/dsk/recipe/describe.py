@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from dsk.recipe.model import Change, Recipe
 from dsk.recipe.render import to_yaml
+from dsk.text import Text
 
 
 def describe(recipe: Recipe) -> str:
@@ -22,7 +23,7 @@ def describe(recipe: Recipe) -> str:
 def describe_changes(recipe: Recipe) -> str:
     """What a launch prints before it starts: batch, changes with their reasons, notices."""
     blocks = [
-        summary(recipe),
+        summary(recipe).in_language("en"),
         _block("changed by dsk", map(_change, recipe.changes)),
         _block("notes", recipe.notices),
     ]
@@ -33,16 +34,23 @@ def describe_unchecked(recipe: Recipe) -> str:
     return _block("not checked from here", recipe.unchecked)
 
 
-def summary(recipe: Recipe) -> str:
+def summary(recipe: Recipe) -> Text:
     """One line: how large a step is, and where the result will lie."""
     batch = recipe.batch
     size = (
-        f"batch size {batch.effective} per step ({batch.micro} per rank x {batch.accumulation}"
-        f" accumulation x {batch.world_size} ranks)"
+        Text(
+            "batch size {effective} per step ({micro} per rank x {accumulation} accumulation x "
+            "{ranks} ranks)"
+        ).filled(
+            effective=batch.effective,
+            micro=batch.micro,
+            accumulation=batch.accumulation,
+            ranks=batch.world_size,
+        )
         if batch
-        else f"{recipe.world_size} ranks"
+        else Text("{ranks} ranks").filled(ranks=recipe.world_size)
     )
-    return f"{size}; output in {recipe.output_dir}"
+    return Text("{size}; output in {folder}").filled(size=size, folder=recipe.output_dir)
 
 
 def change_line(change: Change) -> str:

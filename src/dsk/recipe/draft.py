@@ -81,7 +81,7 @@ class Draft:
 
     def error(self, key: str, message: Text, *, fix: Text) -> UserError:
         """An error at the place where the user wrote the key."""
-        text = Text("{key}: {message}", "{key}：{message}").filled(key=key, message=message)
+        text = Text("{key}: {message}").filled(key=key, message=message)
         return UserError(text, where=self._places.get(key, self.file), fix=fix)
 
     def finish(self) -> Recipe:

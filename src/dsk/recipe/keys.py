@@ -43,14 +43,14 @@ class KnownKeys:
             )
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise DskError(
-                f"the list of known keys cannot be read: {error!r}",
+                Text("the list of known keys cannot be read: {error!r}").filled(error=error),
                 where=where,
-                fix="reinstall dsk",
+                fix=Text("reinstall dsk"),
             ) from error
 
 
 def or_meant(word: str, known: Iterable[str]) -> Text:
     """Appended to an error: the known word that the user most likely meant, if there is one."""
     for close in difflib.get_close_matches(word, list(known), n=1, cutoff=0.6):
-        return Text("; did you mean '{close}'?", "；是否指 '{close}'？").filled(close=close)
+        return Text("; did you mean '{close}'?").filled(close=close)
     return verbatim("")

@@ -36,9 +36,7 @@ def refuse_known_wrong(
         elif not entry.presets or preset in entry.presets:
             raise draft.error(
                 "deepspeed",
-                Text("{problem} ({source})", "{problem}（{source}）").filled(
-                    problem=entry.problem, source=entry.source
-                ),
+                Text("{problem} ({source})").filled(problem=entry.problem, source=entry.source),
                 fix=entry.fix,
             )
 

@@ -30,14 +30,9 @@ def check_layers(draft: Draft) -> None:
             "freeze_trainable_layers" if given is not None else "use_llama_pro",
             Text(
                 "use_llama_pro trains {trained} of the model's {layers} layers, evenly spread:"
-                " {layers} cannot be divided by {trained}",
-                "use_llama_pro 会均匀地训练模型 {layers} 层中的 {trained} 层："
-                "{layers} 不能被 {trained} 整除",
+                " {layers} cannot be divided by {trained}"
             ).filled(trained=trained, layers=layers),
-            fix=Text(
-                "write freeze_trainable_layers: {fitting}",
-                "请写 freeze_trainable_layers: {fitting}",
-            ).filled(
+            fix=Text("write freeze_trainable_layers: {fitting}").filled(
                 fitting=", ".join(
                     str(number) for number in range(1, layers + 1) if layers % number == 0
                 )

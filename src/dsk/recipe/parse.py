@@ -16,14 +16,14 @@ from dsk.recipe import omega
 from dsk.recipe.keys import KnownKeys, or_meant
 from dsk.recipe.model import TrainFile
 from dsk.recipe.redaction import redact_override
-from dsk.text import Text, verbatim
+from dsk.text import Text, joined, verbatim
 
-EMPTY = Text("the file is empty", "文件是空的")
-CORRECT_IT = Text("correct or delete the key", "改正或删除这个键")
-CORRECT_THEM = Text("correct or delete the keys", "改正或删除这些键")
+EMPTY = Text("the file is empty")
+CORRECT_IT = Text("correct or delete the key")
+CORRECT_THEM = Text("correct or delete the keys")
 
 
-NESTED = Text("is nested too deeply, or contains itself", "嵌套过深，或包含其自身")
+NESTED = Text("is nested too deeply, or contains itself")
 
 
 @dataclass(frozen=True)
@@ -75,10 +75,7 @@ def _read_yaml(source: TrainFile) -> tuple[Any, dict[str, _Line]]:
         raise UserError(
             EMPTY,
             where=source.name,
-            fix=Text(
-                "start from LLaMA-Factory's examples/train_lora",
-                "可从 LLaMA-Factory 的 examples/train_lora 开始",
-            ),
+            fix=Text("start from LLaMA-Factory's examples/train_lora"),
         )
     if not isinstance(root, yaml.MappingNode):
         if isinstance(root, yaml.ScalarNode) and (mistake := yamltext.of_scalar(source.text)):
@@ -100,9 +97,9 @@ def _read_json(source: TrainFile) -> tuple[Any, dict[str, _Line]]:
         data = json.loads(source.text)
     except json.JSONDecodeError as error:
         raise UserError(
-            Text(
-                "is not JSON: {said} (column {column})", "不是 JSON：{said}（第 {column} 列）"
-            ).filled(said=error.msg, column=error.colno),
+            Text("is not JSON: {said} (column {column})").filled(
+                said=error.msg, column=error.colno
+            ),
             where=f"{source.name}:{error.lineno}",
         ) from error
     if not isinstance(data, dict):
@@ -129,12 +126,11 @@ def _lines(source: TrainFile, root: yaml.MappingNode) -> dict[str, _Line]:
         if node.value in lines:
             first = lines[node.value].place.rpartition(":")[2]
             raise UserError(
-                Text(
-                    "key '{key}' is there twice (first in line {first})",
-                    "键 '{key}' 出现两次（第一次在第 {first} 行）",
-                ).filled(key=node.value, first=first),
+                Text("key '{key}' is there twice (first in line {first})").filled(
+                    key=node.value, first=first
+                ),
                 where=here,
-                fix=Text("delete one of the two lines", "删除其中一行"),
+                fix=Text("delete one of the two lines"),
             )
         text = value.value if isinstance(value, yaml.ScalarNode) else None
         lines[node.value] = _Line(here, text)
@@ -147,15 +143,13 @@ def _split_override(word: str) -> str:
     where = _override_place(word)
     if not equals:
         raise UserError(
-            Text("an override needs a '='", "覆盖项需要 '='"),
+            Text("an override needs a '='"),
             where=where,
-            fix=Text("write {key}=VALUE", "请写 {key}=VALUE").filled(key=key.lstrip("-") or "key"),
+            fix=Text("write {key}=VALUE").filled(key=key.lstrip("-") or "key"),
         )
     if key.startswith("-"):
         raise UserError(
-            Text(
-                "overrides are written without dashes: '{key}'", "覆盖项前不写短横线：'{key}'"
-            ).filled(key=key),
+            Text("overrides are written without dashes: '{key}'").filled(key=key),
             where=where,
             fix=verbatim(
                 redact_override(f"{key.lstrip('-').replace('-', '_')}={word.partition('=')[2]}")
@@ -164,9 +158,9 @@ def _split_override(word: str) -> str:
     parts = re.split(r"[.\[]", key.replace("]", ""))
     if not all(part.strip() for part in parts):
         raise UserError(
-            Text("'{key}' is not a key", "'{key}' 不是键").filled(key=key),
+            Text("'{key}' is not a key").filled(key=key),
             where=where,
-            fix=Text("write key=value or key.part=value", "请写 key=value 或 key.part=value"),
+            fix=Text("write key=value or key.part=value"),
         )
     return parts[0]
 
@@ -181,14 +175,9 @@ def _merge(base: Any, overrides: Sequence[str], source: TrainFile) -> dict[Any, 
                 omega.merged(base, overrides[:count])
             except omega.ERRORS as cause:
                 raise UserError(
-                    Text("cannot be merged: {said}", "无法合并：{said}").filled(
-                        said=_first_line(cause)
-                    ),
+                    Text("cannot be merged: {said}").filled(said=_first_line(cause)),
                     where=_override_place(overrides[count - 1]),
-                    fix=Text(
-                        "quote values that hold braces, brackets or '${{'",
-                        "含有花括号、方括号或 '${{' 的值要加引号",
-                    ),
+                    fix=Text("quote values that hold braces, brackets or '${{'"),
                 ) from cause
         raise UserError(verbatim(_first_line(error)), where=source.name) from error
 
@@ -199,19 +188,16 @@ def _check_plain(key: str, value: object, where: str) -> None:
         for name, inner in value.items():
             if not isinstance(name, str):
                 raise UserError(
-                    Text(
-                        "{key}: key {name!r} inside it must be text",
-                        "{key}：其中的键 {name!r} 必须是文本",
-                    ).filled(key=key, name=name),
+                    Text("{key}: key {name!r} inside it must be text").filled(key=key, name=name),
                     where=where,
-                    fix=Text("quote it", "给它加引号"),
+                    fix=Text("quote it"),
                 )
             _check_plain(key, inner, where)
     elif isinstance(value, list):
         for inner in value:
             _check_plain(key, inner, where)
     elif value is not None and not isinstance(value, (str, int, float)):
-        text = Text("{key}: {kind} values are not supported", "{key}：不支持 {kind} 类型的值")
+        text = Text("{key}: {kind} values are not supported")
         raise UserError(text.filled(key=key, kind=type(value).__name__), where=where)
 
 
@@ -220,27 +206,23 @@ def _check_known(places: Mapping[str, str], known: KnownKeys) -> None:
     if not unknown:
         return
     first, *others = unknown
-    # Not one in the other: there may be as many as the file has lines.
-    lines = ["{first}", *(f"{{where{n}}}: {{text{n}}}" for n in range(len(others)))]
-    values = {"first": _unknown(first, known)}
-    values |= {f"text{n}": _unknown(key, known) for n, key in enumerate(others)}
-    values |= {f"where{n}": verbatim(places[key]) for n, key in enumerate(others)}
-    text = Text("\n".join(lines), "\n".join(lines), values)
+    listed = (
+        Text("{where}: {message}").filled(where=places[key], message=_unknown(key, known))
+        for key in others
+    )
+    text = joined([_unknown(first, known), *listed], "\n")
     raise UserError(text, where=places[first], fix=CORRECT_THEM if others else CORRECT_IT)
 
 
 def _unknown(key: str, known: KnownKeys) -> Text:
-    text = Text(
-        "LLaMA-Factory does not know the key '{key}'{meant}",
-        "LLaMA-Factory 没有 '{key}' 这个键{meant}",
-    )
+    text = Text("LLaMA-Factory does not know the key '{key}'{meant}")
     return text.filled(key=key, meant=or_meant(key, known.keys))
 
 
 def _not_yaml(source: TrainFile, error: Exception) -> UserError:
     if isinstance(error, yaml.MarkedYAMLError):
         return yamltext.error(yamltext.explain(source.text, error), source.name)
-    text = Text("is not valid YAML: {said}", "不是有效的 YAML：{said}")
+    text = Text("is not valid YAML: {said}")
     return UserError(text.filled(said=_first_line(error)), where=source.name)
 
 
@@ -248,23 +230,18 @@ def _not_a_value(source: TrainFile, error: Exception, lines: Mapping[str, _Line]
     """What OmegaConf refuses beyond YAML, above all a '${' that is no interpolation."""
     key = str(getattr(error, "full_key", None) or "")
     return UserError(
-        Text("{key}: {said}", "{key}：{said}").filled(
-            key=key or Text("a value", "某个值"), said=_first_line(error)
-        ),
+        Text("{key}: {said}").filled(key=key or Text("a value"), said=_first_line(error)),
         where=line.place if (line := lines.get(re.split(r"[.\[]", key)[0])) else source.name,
-        fix=Text(
-            "leave out '${{': LLaMA-Factory's reader takes it for a reference",
-            "去掉 '${{'：LLaMA-Factory 会把它当作引用",
-        ),
+        fix=Text("leave out '${{': LLaMA-Factory's reader takes it for a reference"),
     )
 
 
 def _not_a_mapping(source: TrainFile, is_list: bool) -> UserError:
-    what = Text("a list", "一个列表") if is_list else Text("a single value", "单个值")
+    what = Text("a list") if is_list else Text("a single value")
     return UserError(
-        Text("holds {what}, not keys and values", "内容是{what}，不是键和值").filled(what=what),
+        Text("holds {what}, not keys and values").filled(what=what),
         where=source.name,
-        fix=Text("write lines of the form key: value", "请写形如 key: value 的行"),
+        fix=Text("write lines of the form key: value"),
     )
 
 

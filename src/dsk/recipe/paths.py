@@ -74,8 +74,8 @@ def path_text(draft: Draft, key: str) -> str | None:
     if not isinstance(value, str) or not value.strip():
         raise draft.error(
             key,
-            Text("{value!r} is not a path", "{value!r} 不是路径").filled(value=value),
-            fix=Text("write a path, in quotes if it is a number", "请写路径；若是数字请加引号"),
+            Text("{value!r} is not a path").filled(value=value),
+            fix=Text("write a path, in quotes if it is a number"),
         )
     refuse_unexpanded(draft, key, value)
     return value
@@ -86,13 +86,12 @@ def refuse_unexpanded(draft: Draft, key: str, value: str) -> None:
     if _UNEXPANDED.search(value):
         raise draft.error(
             key,
-            Text(
-                "'{value}': neither ~ nor $ is expanded the same way on all nodes",
-                "'{value}'：~ 和 $ 在各节点上展开的结果不一定相同",
-            ).filled(value=value),
-            fix=Text(
-                "write the path in full, under {workspace}", "请写 {workspace} 下的完整路径"
-            ).filled(workspace=draft.site.workspace),
+            Text("'{value}': neither ~ nor $ is expanded the same way on all nodes").filled(
+                value=value
+            ),
+            fix=Text("write the path in full, under {workspace}").filled(
+                workspace=draft.site.workspace
+            ),
         )
 
 
@@ -111,13 +110,11 @@ def outside_error(draft: Draft, key: str, path: str) -> UserError:
     return draft.error(
         key,
         Text(
-            "'{path}' is outside the workspace {workspace}, the only folder that the workers see",
-            "'{path}' 在工作区 {workspace} 之外，而 worker 只能看到工作区",
+            "'{path}' is outside the workspace {workspace}, the only folder that the workers see"
         ).filled(path=path, workspace=workspace),
         fix=Text(
             "move it, for example: mv {path} {to} (a symlink that leads out of the workspace leads "
-            "nowhere inside the workers)",
-            "移动它，例如：mv {path} {to}（指向工作区之外的符号链接在 worker 里无效）",
+            "nowhere inside the workers)"
         ).filled(path=path, to=posixpath.join(workspace, name)),
     )
 
@@ -129,19 +126,16 @@ def _leads_out(draft: Draft, key: str, value: str) -> UserError:
         key,
         Text(
             "'{value}' is not inside the workspace {workspace}, the only folder that the workers "
-            "see (looked for beside {file}, at {beside}, and from the workspace)",
-            "'{value}' 不在工作区 {workspace} 之内，而 worker 只能看到工作区（已在 {file} 旁边的 "
-            "{beside} 以及从工作区起查找）",
+            "see (looked for beside {file}, at {beside}, and from the workspace)"
         ).filled(
             value=value,
             workspace=draft.site.workspace,
             file=draft.file,
             beside=posixpath.normpath(posixpath.join(draft.folder.as_posix(), value)),
         ),
-        fix=Text(
-            "copy the folder into the workspace and write {key}: {folder}",
-            "把该目录复制到工作区，并写 {key}: {folder}",
-        ).filled(key=key, folder=folder),
+        fix=Text("copy the folder into the workspace and write {key}: {folder}").filled(
+            key=key, folder=folder
+        ),
     )
 
 
@@ -155,8 +149,8 @@ def absolute_input(draft: Draft, key: str, path: str) -> str:
     if site.exists is not None and not site.exists(posixpath.normpath(path)):
         raise draft.error(
             key,
-            Text("'{path}' does not exist", "'{path}' 不存在").filled(path=path),
-            fix=Text("correct the path, or copy the files there", "改正路径，或把文件复制到那里"),
+            Text("'{path}' does not exist").filled(path=path),
+            fix=Text("correct the path, or copy the files there"),
         )
     draft.need(posixpath.normpath(path))
     return path
@@ -189,17 +183,14 @@ def input_path(draft: Draft, key: str, value: str) -> tuple[str, str]:
             key,
             Text(
                 "'{value}' is neither beside {file} inside the workspace ({beside}) nor in the "
-                "workspace ({path})",
-                "'{value}' 既不在工作区内 {file} 的旁边（{beside}），也不在工作区里（{path}）",
+                "workspace ({path})"
             ).filled(
                 value=value,
                 file=draft.file,
                 beside=posixpath.normpath(draft.folder / value),
                 path=path,
             ),
-            fix=Text(
-                "copy it to {path}, or write its absolute path", "复制到 {path}，或写它的绝对路径"
-            ).filled(path=path),
+            fix=Text("copy it to {path}, or write its absolute path").filled(path=path),
         )
     draft.need(path)
     return path, "relative paths lie in the workspace"
@@ -212,12 +203,10 @@ def _output(draft: Draft, key: str, value: str) -> str:
                 key,
                 Text(
                     "'{value}' is outside the workspace {workspace}: it would be lost with the "
-                    "container",
-                    "'{value}' 在工作区 {workspace} 之外：会随容器一起丢失",
+                    "container"
                 ).filled(value=value, workspace=draft.site.workspace),
                 fix=Text(
-                    "write a relative path ({key}: saves/run1) or one under the workspace",
-                    "请写相对路径（{key}: saves/run1）或工作区下的路径",
+                    "write a relative path ({key}: saves/run1) or one under the workspace"
                 ).filled(key=key),
             )
         return value
@@ -225,13 +214,9 @@ def _output(draft: Draft, key: str, value: str) -> str:
     if not inside(path, draft.site.workspace):
         raise draft.error(
             key,
-            Text(
-                "'{value}' leads out of the workspace {workspace}",
-                "'{value}' 指向工作区 {workspace} 之外",
-            ).filled(value=value, workspace=draft.site.workspace),
-            fix=Text(
-                "write a path without '..' ({key}: saves/run1)",
-                "请写不含 '..' 的路径（{key}: saves/run1）",
-            ).filled(key=key),
+            Text("'{value}' leads out of the workspace {workspace}").filled(
+                value=value, workspace=draft.site.workspace
+            ),
+            fix=Text("write a path without '..' ({key}: saves/run1)").filled(key=key),
         )
     return path

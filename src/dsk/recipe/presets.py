@@ -68,11 +68,9 @@ def _offer_preset(draft: Draft, text: str, known: KnownKeys) -> None:
             "deepspeed",
             Text(
                 "'{text}' is outside the workspace {workspace}, the only folder that the workers "
-                "see; LLaMA-Factory's own {name} is in the image",
-                "'{text}' 在工作区 {workspace} 之外，而 worker 只能看到工作区；镜像中已有 "
-                "LLaMA-Factory 自带的 {name}",
+                "see; LLaMA-Factory's own {name} is in the image"
             ).filled(text=text, workspace=draft.site.workspace, name=name),
-            fix=Text("write deepspeed: {short}", "请写 deepspeed: {short}").filled(short=short),
+            fix=Text("write deepspeed: {short}").filled(short=short),
         )
 
 
@@ -85,12 +83,10 @@ def _refuse_unknown_preset(draft: Draft, text: str, known: KnownKeys) -> None:
         meant = or_meant(text, names) if is_word else or_meant(name, known.presets)
         raise draft.error(
             "deepspeed",
-            Text(
-                "'{text}' is not one of LLaMA-Factory's configurations{meant}",
-                "'{text}' 不是 LLaMA-Factory 的配置之一{meant}",
-            ).filled(text=text, meant=meant),
-            fix=Text(
-                "write one of {names}, or the path of your own JSON",
-                "请写 {names} 之一，或你自己的 JSON 的路径",
-            ).filled(names=", ".join(names)),
+            Text("'{text}' is not one of LLaMA-Factory's configurations{meant}").filled(
+                text=text, meant=meant
+            ),
+            fix=Text("write one of {names}, or the path of your own JSON").filled(
+                names=", ".join(names)
+            ),
         )

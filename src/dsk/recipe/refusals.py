@@ -16,13 +16,9 @@ from dsk.text import Text
 _SITE = ("ranks", "accelerator", "zero3", "deepspeed")
 """What an entry may ask for that is not the value of one key."""
 
-_ABSENT = Text(
-    "this needs the package {package}, which the image does not have",
-    "这需要镜像中没有的软件包 {package}",
-)
+_ABSENT = Text("this needs the package {package}, which the image does not have")
 _WITHOUT = Text(
-    "do without it, or use an image with {package} (docs/stacks.md says how to make one)",
-    "不使用它，或使用带有 {package} 的镜像（做法见 docs/stacks.md）",
+    "do without it, or use an image with {package} (docs/stacks.md says how to make one)"
 )
 
 
@@ -50,7 +46,7 @@ def _refusal(entry: Mapping[str, Any]) -> Refusal:
         return Refusal(
             entry["when"], _ABSENT.filled(package=package), _WITHOUT.filled(package=package)
         )
-    return Refusal(entry["when"], Text(**entry["says"]), Text(**entry["fix"]))
+    return Refusal(entry["when"], Text(entry["says"]), Text(entry["fix"]))
 
 
 def refuse(draft: Draft, refusals: Sequence[Refusal]) -> None:

@@ -18,8 +18,8 @@ def check_task(draft: Draft) -> None:
         if draft.get("dataset") is None:
             raise draft.error(
                 "dataset",
-                Text("is missing: do_train needs one", "缺失：do_train 需要它"),
-                fix=Text("write dataset: NAME[,NAME...]", "请写 dataset: NAME[,NAME...]"),
+                Text("is missing: do_train needs one"),
+                fix=Text("write dataset: NAME[,NAME...]"),
             )
         return
     if draft.get("do_eval") is True or draft.get("do_predict") is True:
@@ -28,24 +28,18 @@ def check_task(draft: Draft) -> None:
     if (command := _other_command(draft)) is not None:
         raise draft.error(
             command.key,
-            Text(
-                "this file is for llamafactory-cli {command}; `dsk launch` trains",
-                "这个文件用于 llamafactory-cli {command}；`dsk launch` 用于训练",
-            ).filled(command=command.name),
+            Text("this file is for llamafactory-cli {command}; `dsk launch` trains").filled(
+                command=command.name
+            ),
             fix=Text(
                 "dsk exec --node 0 -- llamafactory-cli {command} {file}, with {file} in the "
-                "workspace; to train with it, write do_train: true and a dataset",
-                "dsk exec --node 0 -- llamafactory-cli {command} {file}（{file} 要在工作区内）；"
-                "若要用它训练，请写 do_train: true 和 dataset",
+                "workspace; to train with it, write do_train: true and a dataset"
             ).filled(command=command.name, file=draft.file),
         )
     raise draft.error(
         "do_train",
-        Text(
-            "is not true, so LLaMA-Factory would load the model and end without training",
-            "不是 true，LLaMA-Factory 会加载模型后不训练就结束",
-        ),
-        fix=Text("write do_train: true", "请写 do_train: true"),
+        Text("is not true, so LLaMA-Factory would load the model and end without training"),
+        fix=Text("write do_train: true"),
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 
 from dsk.recipe.draft import Draft
 from dsk.recipe.keys import KnownKeys
@@ -40,15 +40,16 @@ ALSO: Mapping[str, frozenset[str]] = {
 _TRUE = ("true", "yes", "on", "y", "t", "1")
 """Any text counts as true in LLaMA-Factory; only here does it also mean that."""
 
-_BOOLEAN = Text("a boolean", "布尔值")
+_BOOLEAN = Text("a boolean")
+_OR = Text("{one} or {other}")
 
 _KINDS: Mapping[str, Text] = {
-    "bool": Text("true or false", "true 或 false"),
-    "int": Text("a whole number", "整数"),
-    "float": Text("a number", "数字"),
-    "str": Text("text", "文本"),
-    "list": Text("a list", "列表"),
-    "dict": Text("a mapping", "映射"),
+    "bool": Text("true or false"),
+    "int": Text("a whole number"),
+    "float": Text("a number"),
+    "str": Text("text"),
+    "list": Text("a list"),
+    "dict": Text("a mapping"),
 }
 
 
@@ -111,10 +112,9 @@ def fit_types(draft: Draft, known: KnownKeys) -> None:
         except WrongType:
             raise draft.error(
                 key,
-                Text(
-                    "{value} is {kind}; {expected} is expected",
-                    "{value} 是{kind}，应为{expected}",
-                ).filled(value=_shown(key, value), kind=_kind(value), expected=_expected(found)),
+                Text("{value} is {kind}; {expected} is expected").filled(
+                    value=_shown(key, value), kind=_kind(value), expected=_expected(found)
+                ),
                 fix=_fix(key, value, found, draft.text_of(key)),
             ) from None
         draft.set(key, fitting, f"LLaMA-Factory expects {_expected(found).in_language('en')}")
@@ -157,9 +157,9 @@ def _expected(found: Accepted) -> Text:
     names = [name for name in _KINDS if name in found.kinds]
     parts: list[Text] = [_KINDS[name] for name in names if not (name == "int" and "float" in names)]
     parts += [verbatim(_shown("", choice)) for choice in found.choices]
-    pattern = [f"{{p{n}}}" for n in range(len(parts))]
-    values = {f"p{n}": part for n, part in enumerate(parts)}
-    return Text(" or ".join(pattern), " 或 ".join(pattern), values)
+    if not parts:
+        return Text("")
+    return reduce(lambda one, other: _OR.filled(one=one, other=other), parts)
 
 
 def _fix(key: str, value: object, found: Accepted, text: str | None) -> Text:
@@ -167,22 +167,18 @@ def _fix(key: str, value: object, found: Accepted, text: str | None) -> Text:
         word = text or ("yes" if value else "no")
         return Text(
             "write {key}: '{word}' (without quotes, YAML reads yes, no, on and off as true or"
-            " false)",
-            "请写 {key}: '{word}'（不加引号时，YAML 把 yes、no、on、off 读作 true 或 false）",
+            " false)"
         ).filled(key=key, word=word)
     if isinstance(value, (int, float)) and "str" in found.kinds:
-        return Text("write it in quotes", "请加引号")
+        return Text("write it in quotes")
     if isinstance(value, str) and _is_number(value) and found.kinds & {"int", "float"}:
-        return Text("write {key}: {value}, without quotes", "请写 {key}: {value}，不加引号").filled(
-            key=key, value=value.strip()
-        )
+        return Text("write {key}: {value}, without quotes").filled(key=key, value=value.strip())
     if isinstance(value, str) and "bool" in found.kinds:
         return Text(
             "write {key}: true or {key}: false, without quotes (LLaMA-Factory takes any text as"
-            " true)",
-            "请写 {key}: true 或 {key}: false，不加引号（LLaMA-Factory 把任何文本都当作 true）",
+            " true)"
         ).filled(key=key)
-    return Text("write {expected}", "请写{expected}").filled(expected=_expected(found))
+    return Text("write {expected}").filled(expected=_expected(found))
 
 
 def _is_number(text: str) -> bool:

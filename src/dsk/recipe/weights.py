@@ -46,11 +46,10 @@ def resolve_weights(draft: Draft) -> None:
     if draft.get("model_name_or_path") is None:
         raise draft.error(
             "model_name_or_path",
-            Text("is missing: there is nothing to train", "缺失：没有可训练的模型"),
-            fix=Text(
-                "write model_name_or_path: {path} or a hub name (OWNER/NAME)",
-                "请写 model_name_or_path: {path} 或 hub 上的名称（OWNER/NAME）",
-            ).filled(path=posixpath.join(draft.site.workspace, "models/NAME")),
+            Text("is missing: there is nothing to train"),
+            fix=Text("write model_name_or_path: {path} or a hub name (OWNER/NAME)").filled(
+                path=posixpath.join(draft.site.workspace, "models/NAME")
+            ),
         )
     for key in SINGLE:
         if key == "reward_model" and draft.get("reward_model_type") == "api":
@@ -116,12 +115,9 @@ def _one(draft: Draft, key: str, value: str) -> str:
         key,
         Text(
             "'{value}' is neither a path that exists beside {file} or in the workspace {workspace} "
-            "nor a hub name (OWNER/NAME)",
-            "'{value}' 既不是 {file} 旁边或工作区 {workspace} 里存在的路径，"
-            "也不是 hub 上的名称（OWNER/NAME）",
+            "nor a hub name (OWNER/NAME)"
         ).filled(value=value, file=draft.file, workspace=site.workspace),
         fix=Text(
-            "write its absolute path under {workspace}, or the hub name with its owner",
-            "请写它在 {workspace} 下的绝对路径，或带所有者的 hub 名称",
+            "write its absolute path under {workspace}, or the hub name with its owner"
         ).filled(workspace=site.workspace),
     )

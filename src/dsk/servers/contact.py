@@ -8,10 +8,23 @@ from typing import TypeVar
 
 from dsk.cluster.model import Cluster, Node, SshTarget
 from dsk.connect import CONNECT_S, Server, UnknownHostKey, hostkeys, open_server, side_by_side
-from dsk.errors import DskError
+from dsk.connect.ssherrors import ChangedHostKey
+from dsk.errors import DskError, Unreachable
 from dsk.servers.state import ensure_state_dir
+from dsk.text import Text
+from dsk.wire.remedies import CONNECTION, HOST_KEY, LOGIN, Remedy
 
 T = TypeVar("T")
+UNKNOWN = Text("the host key of {server} is not known: {fingerprint}")
+COMPARE = Remedy(
+    engine=Text(
+        "compare it on the server (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), then: dsk up "
+        "--accept-new-host-keys (dsk down takes this option too)"
+    ),
+    in_place=Text(
+        "take the key from that container (there: dsk-agent host-key), then: dsk keys --add FILE"
+    ),
+)
 Trust = Callable[[Node, hostkeys.HostKey], bool]
 """Asks whether a server's host key is the right one."""
 
@@ -91,7 +104,10 @@ def open_fleet(
     known_hosts = cluster.state_dir / "known_hosts"
 
     def connect(node: Node) -> Server:
-        return open_server(node.server, known_hosts, where=str(node), connect_s=connect_s)
+        try:
+            return open_server(node.server, known_hosts, where=str(node), connect_s=connect_s)
+        except Unreachable as error:
+            raise (_in_place(error) if cluster.in_place else error) from None
 
     fleet = Fleet(nodes)
     try:
@@ -103,6 +119,14 @@ def open_fleet(
         fleet.__exit__(None, None, None)
         raise
     return fleet
+
+
+def _in_place(error: Unreachable) -> Unreachable:
+    """The same error, with the remedy for a container that a platform started."""
+    remedy = LOGIN if "refuses the login" in error.message else CONNECTION
+    if isinstance(error, ChangedHostKey):
+        remedy = HOST_KEY
+    return type(error)(error.told, where=error.where, fix=remedy.in_place)
 
 
 def _gather(fleet: Fleet, nodes: Sequence[Node], connect: Callable[[Node], Server]) -> None:
@@ -130,13 +154,9 @@ def _first_contact(
             fleet.forgive(node)
             trusted.append(node)
         else:
-            error = UnknownHostKey(
-                f"the host key of {node.server} is not known: {key.fingerprint}",
-                where=str(node),
-                fix="compare it on the server (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), "
-                "then: dsk up --accept-new-host-keys (dsk down takes this option too)",
-            )
-            fleet.fail(node, error)
+            text = UNKNOWN.filled(server=str(node.server), fingerprint=key.fingerprint)
+            fix = COMPARE.of(in_place=cluster.in_place)
+            fleet.fail(node, UnknownHostKey(text, where=str(node), fix=fix))
     return trusted
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
 from dsk.errors import DskError
+from dsk.text import Text
 
 REMOVE_LIMIT_S = 180.0
 
@@ -34,4 +35,6 @@ def remove(server: Server, cluster: Cluster, node: Node, label: str) -> None:
     argv = ["sh", "-c", REMOVE, "dsk", cluster.name, label]
     done = server.run(argv, timeout=REMOVE_LIMIT_S)
     if done.returncode:
-        raise DskError(f"the worker cannot be removed: {done.error}", where=str(node))
+        raise DskError(
+            Text("the worker cannot be removed: {error}").filled(error=done.error), where=str(node)
+        )

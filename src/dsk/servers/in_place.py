@@ -13,6 +13,7 @@ from dsk.connect.addresses import is_here
 from dsk.errors import DskError, UserError
 from dsk.files import write_atomic
 from dsk.servers import workerkeys
+from dsk.text import Text
 from dsk.wire import paths
 from dsk.wire.sshconfig import ssh_config
 
@@ -24,20 +25,24 @@ def check_here(cluster: Cluster) -> None:
     """Raises DskError where this is not the container of the master's worker."""
     if not Path(paths.CONTENT_ID).exists() or not Path(SUPERVISOR).exists():
         raise UserError(
-            "this machine is no container of dsk's image, and in_place asks for one",
+            Text("this machine is not a container of dsk's image, which in_place requires"),
             where=cluster.file.name,
-            fix="run dsk in the first container; for servers with an engine: no in_place",
+            fix=Text("run dsk in the first container; for servers with an engine, remove in_place"),
         )
     if not is_here(cluster.master.host):
         raise UserError(
-            f"jobs start in the container of {cluster.master}, which this one is not",
-            fix="log in there, or write this container's address first in dsk.yaml",
+            Text("jobs start in the container of {master}, which this one is not").filled(
+                master=cluster.master
+            ),
+            fix=Text("log in there, or write this container's address first in dsk.yaml"),
         )
     if not Path(paths.KNOWN_HOST).exists():
         raise DskError(
-            "no worker has been started in this container",
+            Text("no worker has been started in this container"),
             where=str(cluster.master),
-            fix=f"with DSK_AUTHORIZED_KEY in the environment: {START_WORKER} &",
+            fix=Text("with DSK_AUTHORIZED_KEY in the environment: {start_worker} &").filled(
+                start_worker=START_WORKER
+            ),
         )
 
 
@@ -45,10 +50,12 @@ def check_keys(cluster: Cluster, hosts: Iterable[str]) -> None:
     """Raises UserError where the cluster's key or the host key of one of `hosts` is missing."""
     if not cluster.key.is_file():
         raise UserError(
-            "the cluster's private key is missing",
+            Text("the cluster's private key is missing"),
             where=str(cluster.key),
-            fix="put it there, the other half of the workers' DSK_AUTHORIZED_KEY; "
-            "or make one: dsk keys",
+            fix=Text(
+                "put the private key of the workers' DSK_AUTHORIZED_KEY there; or create a "
+                "pair: dsk keys"
+            ),
         )
     workerkeys.check_known(cluster, hosts)
 

@@ -9,12 +9,13 @@ from dsk.bundle import KeyPair, Keys
 from dsk.cluster.model import Cluster
 from dsk.connect import keygen
 from dsk.servers.state import ensure_owner, ensure_state_dir, existing_owner
+from dsk.text import Text
 
 FOLDER_MODE = 0o700
 KEY_MODE = 0o600
 
 
-def ensure_keys(cluster: Cluster, say: Callable[[str], None]) -> Keys:
+def ensure_keys(cluster: Cluster, say: Callable[[Text], None]) -> Keys:
     """The cluster's key and one host key a node; `say` hears what was made or repaired.
 
     A host key belongs to an address, so that nodes can change places in dsk.yaml.
@@ -26,7 +27,7 @@ def ensure_keys(cluster: Cluster, say: Callable[[str], None]) -> Keys:
     return Keys(cluster_key, hosts, ensure_owner(cluster))
 
 
-def ensure_cluster_key(cluster: Cluster, say: Callable[[str], None]) -> KeyPair:
+def ensure_cluster_key(cluster: Cluster, say: Callable[[Text], None]) -> KeyPair:
     """The cluster's key alone, as `ensure_keys` does it."""
     ensure_state_dir(cluster)
     folder = cluster.key.parent
@@ -37,23 +38,24 @@ def ensure_cluster_key(cluster: Cluster, say: Callable[[str], None]) -> KeyPair:
     return _pair(cluster.key, f"dsk:{cluster.name}", say)
 
 
-def _pair(path: Path, comment: str, say: Callable[[str], None]) -> KeyPair:
+def _pair(path: Path, comment: str, say: Callable[[Text], None]) -> KeyPair:
     if not path.exists():
         path.with_name(f"{path.name}.pub").unlink(missing_ok=True)
         keygen.generate(path, comment)
-        say(f"made the key {path}")
+        say(Text("created the key {path}").filled(path=path))
     _repair(path, KEY_MODE, say)
     return KeyPair(path.read_text(), keygen.public_half(path))
 
 
-def _repair(path: Path, mode: int, say: Callable[[str], None], *, harmless: int = 0) -> None:
+def _repair(path: Path, mode: int, say: Callable[[Text], None], *, harmless: int = 0) -> None:
     """Says so, unless the mode allowed nothing beyond `harmless`."""
     now = path.stat().st_mode & 0o7777
     if now == mode:
         return
     path.chmod(mode)
     if now & ~harmless:
-        say(f"{path} had mode {now:04o}, which gives others access; it is {mode:04o} again")
+        text = Text("{path} had mode {now:04o}, which gives others access; it is {mode:04o} again")
+        say(text.filled(path=path, now=now, mode=mode))
 
 
 def existing_keys(cluster: Cluster) -> Keys | None:

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dsk.cluster.model import Node
+from dsk.text import Text
 
 
 @dataclass(frozen=True)
 class Said:
     """A line for the user; `node` None where it concerns the cluster."""
 
-    text: str
+    text: Text
     node: Node | None = None
 
 
@@ -34,7 +35,7 @@ class NodeDone:
     """A node is as it should be; `text` says what that took."""
 
     node: Node
-    text: str
+    text: Text
 
 
 def known_total(done: int, size: int) -> int | None:
@@ -45,11 +46,13 @@ def known_total(done: int, size: int) -> int | None:
 
 def packing(name: str) -> Said:
     """`docker save` sends nothing until it has read the image: up to a minute of silence."""
-    return Said(f"{name} packs the image (docker save); sending starts after that")
+    return Said(
+        Text("{name} packs the image (docker save); sending starts after that").filled(name=name)
+    )
 
 
 def unpacking(node: Node) -> Said:
-    return Said("has received everything; its engine unpacks the layers", node)
+    return Said(Text("has received everything; its engine is unpacking the layers"), node)
 
 
 Tell = Callable[[Said | Transferred | NodeDone], None]

@@ -19,6 +19,7 @@ from dsk.connect import keygen
 from dsk.errors import UserError
 from dsk.files import write_atomic
 from dsk.servers.state import ensure_state_dir
+from dsk.text import Text, joined
 from dsk.wire import paths
 
 SSH_PORT = 22
@@ -63,13 +64,19 @@ def parse(text: str, name: str) -> list[WorkerKey]:
         key = _key(line)
         if key is None:
             raise UserError(
-                "is no line for known_hosts: [ADDRESS]:PORT ssh-ed25519 AAAA…",
+                Text("is not a line for known_hosts: [ADDRESS]:PORT ssh-ed25519 AAAA…"),
                 where=f"{name}:{number}",
-                fix=f"take the line that the worker's log shows, or there: {SHOW}",
+                fix=Text("use the line that the worker's log shows, or there: {show}").filled(
+                    show=SHOW
+                ),
             )
         found.append(key)
     if not found:
-        raise UserError("holds no host key", where=name, fix=f"in each worker: {SHOW}")
+        raise UserError(
+            Text("contains no host key"),
+            where=name,
+            fix=Text("in each worker: {show}").filled(show=SHOW),
+        )
     return found
 
 
@@ -120,9 +127,13 @@ def check_known(cluster: Cluster, hosts: Iterable[str]) -> None:
     missing = [host for host in hosts if host not in have]
     if missing:
         raise UserError(
-            f"the host key is not known of {', '.join(missing)} (port {cluster.worker_port})",
+            Text("the host key is not known of {missing} (port {worker_port})").filled(
+                missing=", ".join(missing), worker_port=cluster.worker_port
+            ),
             where=str(_file(cluster)),
-            fix=f"there: {SHOW}   and here: dsk keys --add FILE with what it prints",
+            fix=Text("there: {show}   and here: dsk keys --add FILE with what it prints").filled(
+                show=SHOW
+            ),
         )
 
 
@@ -141,7 +152,7 @@ def add(cluster: Cluster, keys: Iterable[WorkerKey], name: str, *, replace: bool
             problems.append(problem)
         new[key.host] = key
     if problems:
-        raise UserError("\n".join(problems), where=name)
+        raise UserError(joined(problems, "\n"), where=name)
     if any(have.get(host) != key for host, key in new.items()):
         kept = [line for line in _lines(cluster) if not ((old := _key(line)) and old.host in new)]
         ensure_state_dir(cluster)
@@ -151,20 +162,20 @@ def add(cluster: Cluster, keys: Iterable[WorkerKey], name: str, *, replace: bool
 
 def _problem(
     cluster: Cluster, nodes: Mapping[str, Node], key: WorkerKey, other: WorkerKey | None
-) -> str | None:
+) -> Text | None:
     node = nodes.get(key.host)
     if node is None:
-        return f"{key.host} is not a node of {cluster.file.name}"
+        return Text("{host} is not a node of {file}").filled(host=key.host, file=cluster.file.name)
     if key.port != cluster.worker_port:
-        return (
-            f"{node}: its worker is at port {key.port}, {cluster.file.name} says worker_port "
-            f"{cluster.worker_port}; write the same, there as DSK_WORKER_PORT"
-        )
+        return Text(
+            "{node}: its worker is at port {port}, but {file} has worker_port {worker_port}; use "
+            "the same in both (there: DSK_WORKER_PORT)"
+        ).filled(node=node, port=key.port, file=cluster.file.name, worker_port=cluster.worker_port)
     if other and other != key:
-        return (
-            f"{node}: the host key is {key.fingerprint}, not {other.fingerprint} as before; only "
-            "if that container was recreated: --replace"
-        )
+        return Text(
+            "{node}: the host key is {key}, not {before} as before; only if that container was "
+            "recreated: --replace"
+        ).filled(node=node, key=key.fingerprint, before=other.fingerprint)
     return None
 
 

@@ -7,6 +7,7 @@ import shlex
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
 from dsk.errors import DskError
+from dsk.text import Text
 
 LIMIT_S = 60.0
 
@@ -24,7 +25,9 @@ def make(server: Server, cluster: Cluster, node: Node) -> None:
     if done.returncode:
         owner = f"-o {cluster.user.uid} -g {cluster.user.gid} " if cluster.user else ""
         raise DskError(
-            f"the workspace cannot be made: {done.error}",
+            Text("the workspace cannot be created: {error}").filled(error=done.error),
             where=str(node),
-            fix=f"there, as root: install -d {owner}{shlex.quote(folder)}",
+            fix=Text("there, as root: install -d {owner}{folder}").filled(
+                owner=owner, folder=shlex.quote(folder)
+            ),
         )

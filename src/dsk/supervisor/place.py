@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dsk.files import write_atomic
 from dsk.wire import paths
+from dsk.wire.remedies import CONNECTION, DIFFERENCE, GPUS, HOST_KEY, LOGIN
 
 
 @dataclass(frozen=True)
@@ -21,21 +22,15 @@ class Remedies:
     difference: str
     gpus: str
 
+    @classmethod
+    def of(cls, *, in_place: bool) -> Remedies:
+        """As `dsk check` says it."""
+        shared = (HOST_KEY, LOGIN, CONNECTION, DIFFERENCE, GPUS)
+        return cls(*(remedy.of(in_place=in_place).in_language("en") for remedy in shared))
 
-MADE_BY_UP = Remedies(
-    host_key="the worker's host key is not the one in this cluster's bundle; run: dsk up",
-    login="the worker does not know this cluster's key; run: dsk up",
-    connection="is the worker up there? run: dsk status, then dsk up",
-    difference="give every node the same image and files: dsk up",
-    gpus="lower the node's slots in dsk.yaml, or restart its worker: dsk up --force",
-)
-STARTED_BY_PLATFORM = Remedies(
-    host_key="if that container was recreated, take its new key: dsk keys --add FILE --replace",
-    login="its DSK_AUTHORIZED_KEY, and DSK_ALLOWED_FROM, must let in the key that dsk keys shows",
-    connection="is that container up, its worker at worker_port? Its log says: sshd on HOST:PORT",
-    difference="start every container from the same image, with the same workspace and accelerator",
-    gpus="lower the node's slots in dsk.yaml, or give its container the GPUs",
-)
+
+MADE_BY_UP = Remedies.of(in_place=False)
+STARTED_BY_PLATFORM = Remedies.of(in_place=True)
 
 
 @dataclass(frozen=True)

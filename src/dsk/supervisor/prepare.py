@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import shlex
 import time
 from collections.abc import Mapping
 
@@ -15,7 +14,7 @@ from dsk.supervisor.place import Remedies
 from dsk.supervisor.record import Record
 from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import Workers
-from dsk.wire import checkpoints
+from dsk.wire import agreement
 from dsk.wire.events import Notice
 from dsk.wire.jobspec import JobSpec, RecipeText
 from dsk.wire.operations import (
@@ -41,12 +40,9 @@ def check_workers(spec: JobSpec, workers: Workers, remedies: Remedies) -> None:
         found = worker.ask(CountDevices(spec.accelerator))
         wanted = max(worker.node.slots) + 1
         if found.count is not None and found.count < wanted:
-            detail = f": {found.problem}" if found.problem else ""
-            raise JobFailed(
-                f"{wanted} GPUs wanted, {found.count} seen{detail}",
-                where=worker.name,
-                fix=remedies.gpus,
-            )
+            problem = f" ({found.problem})" if found.problem else ""
+            text = agreement.FEWER_GPUS.filled(slots=wanted, seen=found.count, problem=problem)
+            raise JobFailed(text, where=worker.name, fix=remedies.gpus)
 
     workers.each(check_slots)
 
@@ -71,10 +67,9 @@ def is_shared(workers: Workers) -> bool:
         first.ask(Marker(name, "remove"))
     if any(seen) and not all(seen):
         alone = [worker.name for worker, sees in zip(others, seen, strict=True) if not sees]
-        raise JobFailed(
-            f"the workspace is one disk for some nodes, but not for {', '.join(alone)}",
-            fix="share it with all nodes or with none",
-        )
+        groups = f"not for {', '.join(alone)}"
+        text = agreement.HALF_SHARED.filled(groups=groups)
+        raise JobFailed(text, fix=agreement.ALL_OR_NONE)
     return all(seen)
 
 
@@ -98,12 +93,8 @@ def check_needed(spec: JobSpec, workers: Workers) -> None:
     ]
     problems = [f"{worker.name}: {problem.in_language('en')}" for worker, problem in found]
     if closed := [problem.values["top"] for _, problem in found if "top" in problem.values]:
-        place = shlex.quote(closed[0])
-        raise UserError(
-            "\n".join(problems),
-            fix=f"on that server, as root: chmod -R a+rX {place}   (or give it to the workers' "
-            "user: chown -R UID:GID)",
-        )
+        fix = agreement.readable(closed[0], "UID:GID")
+        raise UserError("\n".join(problems), fix=fix)
     if problems:
         own = [need.path for need in spec.needed if need.own]
         raise UserError(
@@ -125,18 +116,11 @@ def checkpoint(spec: JobSpec, workers: Workers, *, shared: bool) -> str | None:
     saved = {
         worker.name: found for worker, found in asked.ask_all(ListCheckpoints(spec.output_dir))
     }
-    if not checkpoints.differ(saved):
-        newest = max(saved[first.name], default=None)
-        return None if newest is None else f"{spec.output_dir}/checkpoint-{newest[0]}"
-    lines = [f"{name}: {checkpoints.newest(found)}" for name, found in saved.items()]
-    step = checkpoints.newest_of_all(saved)
-    choice = "" if step is None else f"resume_from_checkpoint={spec.output_dir}/checkpoint-{step}, "
-    raise UserError(
-        "\n".join(
-            [f"the nodes would resume from different checkpoints in {spec.output_dir}:", *lines]
-        ),
-        fix=f"{choice}overwrite_output_dir=true to start from the beginning, or another output_dir",
-    )
+    if different := agreement.resume(saved, spec.output_dir):
+        text, fix = different
+        raise UserError(text, fix=fix)
+    newest = max(saved[first.name], default=None)
+    return None if newest is None else f"{spec.output_dir}/checkpoint-{newest[0]}"
 
 
 def put_files(spec: JobSpec, recipe: str, workers: Workers) -> dict[str, str]:

@@ -124,10 +124,7 @@ class Trials:
         if running := runtime.running():
             job = running[0].job
             raise Busy(
-                Text(
-                    "job {job} is running, and trials need its nodes",
-                    "任务 {job} 正在运行，试运行需要它的节点",
-                ).filled(job=job),
+                Text("job {job} is running, and trials need its nodes").filled(job=job),
                 fix=f"wait for it (dsk logs -f {job}) or end it (dsk stop {job})",
             )
         trials = cls(runtime, make)
@@ -196,5 +193,8 @@ def _follow(supervisor: Supervisor, nodes: Sequence[Node]) -> Trial:
                 folder=event.folder,
             )
     raise JobFailed(
-        f"the supervisor of trial {supervisor.job} ended without a word", fix="dsk status"
+        Text("the supervisor of trial {job} exited without reporting a result").filled(
+            job=supervisor.job
+        ),
+        fix=Text("dsk status"),
     )

@@ -110,20 +110,16 @@ def or_a_folder(
         return verbatim(problem), verbatim(fix)
     place = looked[-1]
     message = Text(
-        "{problem}; no folder of that name was found on the master either (looked for {places})",
-        "{problem}；在 master 上也没有找到同名目录（已查找 {places}）",
+        "{problem}; no folder of that name was found on the master either (looked for {places})"
     ).filled(problem=problem, places=", ".join(looked))
-    copy = Text(
-        "if a folder is meant, copy it to {place} on the master",
-        "若指的是目录，请把它复制到 master 上的 {place}",
-    ).filled(place=place)
+    copy = Text("if a folder is meant, copy it to {place} on the master").filled(place=place)
     if push:
-        copy = Text("{copy}, then: dsk push {path}", "{copy}，然后运行：dsk push {path}").filled(
+        copy = Text("{copy}, then: dsk push {path}").filled(
             copy=copy, path=shlex.quote(posixpath.relpath(place, workspace))
         )
     if not fix:
         return message, copy
-    return message, Text("{fix}; {copy}", "{fix}；{copy}").filled(fix=fix, copy=copy)
+    return message, Text("{fix}; {copy}").filled(fix=fix, copy=copy)
 
 
 def encode(word: Word) -> str:

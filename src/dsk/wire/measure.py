@@ -37,7 +37,12 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Knock:
+class Measured:
+    """Each kind is a class below; its name in lower case stands for it in JSON."""
+
+
+@dataclass(frozen=True)
+class Knock(Measured):
     """The master tried the TCP port of `node`'s sshd."""
 
     node: int
@@ -46,7 +51,7 @@ class Knock:
 
 
 @dataclass(frozen=True)
-class Silent:
+class Silent(Measured):
     """`node` takes no further part: no session from the master to it, or it stopped answering."""
 
     node: int
@@ -55,7 +60,7 @@ class Silent:
 
 
 @dataclass(frozen=True)
-class Interface:
+class Interface(Measured):
     """`addresses` are IPv4 with their prefix length; `kind` the kernel's (bridge, veth, bond, …),
     "loopback", or "" for a device. `up` as configured, `carrier` as the cable says. `speed` in
     Mbit/s and `duplex` where the device knows them."""
@@ -72,7 +77,7 @@ class Interface:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Choice(Measured):
     """What the worker of `node` tells NCCL and Gloo: `interface`, and whether InfiniBand is off.
     `address` is the one on it at which the others found it here."""
 
@@ -83,7 +88,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Route:
+class Route(Measured):
     """By which interface and from which address `node` sends to `peer`."""
 
     node: int
@@ -94,7 +99,7 @@ class Route:
 
 
 @dataclass(frozen=True)
-class Reach:
+class Reach(Measured):
     """`node` opened a TCP connection to a free port of `peer`'s, in the range that NCCL's are
     from. `rtt` in seconds, as the kernel measured it on the handshake."""
 
@@ -106,7 +111,7 @@ class Reach:
 
 
 @dataclass(frozen=True)
-class Packet:
+class Packet(Measured):
     """Bytes of the largest IP packet that arrived unfragmented from `node` at `peer`, of `mtu`
     bytes at most; 0 where none did, not even a small one (UDP is blocked)."""
 
@@ -117,7 +122,7 @@ class Packet:
 
 
 @dataclass(frozen=True)
-class Speed:
+class Speed(Measured):
     """TCP from `node` to `peer`, in bits per second, while the opposite direction was busy too.
     `problem` where it could not be measured."""
 
@@ -128,7 +133,7 @@ class Speed:
 
 
 @dataclass(frozen=True)
-class Port:
+class Port(Measured):
     """A port of the rendezvous' range that something on the master listens on. `holder` is the
     program, `pid` its process id in the worker; "" and 0 for one outside the worker, which cannot
     be seen from inside. `job` where it is a rank of one."""
@@ -141,7 +146,7 @@ class Port:
 
 
 @dataclass(frozen=True)
-class Ports:
+class Ports(Measured):
     """`free` is the first free port of the rendezvous' range `first` to `last`, None if none."""
 
     node: int
@@ -151,7 +156,7 @@ class Ports:
 
 
 @dataclass(frozen=True)
-class InfiniBand:
+class InfiniBand(Measured):
     """One port of an RDMA device, in the words of /sys/class/infiniband. `handed_in`: the worker
     has the device files that NCCL opens."""
 
@@ -165,22 +170,14 @@ class InfiniBand:
 
 
 @dataclass(frozen=True)
-class Complete:
+class Complete(Measured):
     """Everything has been told. `rounds` of pairs sent data."""
 
     seconds: float
     rounds: int
 
 
-Measurement = (
-    *(Knock, Silent, Interface, Choice, Route, Reach, Packet, Speed, Port, Ports, InfiniBand),
-    Complete,
-)
-Measured = (
-    Knock | Silent | Interface | Choice | Route | Reach | Packet | Speed | Port | Ports
-    | InfiniBand | Complete
-)  # fmt: skip
-_LINES = Tagged("measured", "a measurement", *Measurement)
+_LINES = Tagged("measured", "a measurement", *Measured.__subclasses__())
 
 
 def encode(measured: Measured) -> str:

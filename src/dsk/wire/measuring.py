@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 from dsk.wire.measure import (
     Choice,
-    InfiniBand,
-    Interface,
     Packet,
     Port,
     Ports,
@@ -32,8 +30,9 @@ Target = tuple[int, str, int]
 
 @dataclass(frozen=True)
 class Looked:
-    interfaces: tuple[Interface, ...]
-    infiniband: tuple[InfiniBand, ...]
+    """`measured`: lines of wire.measure, of any kind that the worker measures of itself."""
+
+    measured: tuple[str, ...]
     choice: Choice
 
 

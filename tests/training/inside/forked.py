@@ -3,6 +3,7 @@
 Usage: forked.py REQUEST.json
 
 The request: {"jobs": how many runs at a time, "limit_s": seconds a run may take,
+"gpus": how many this machine has, null where ranks use none,
 "runs": [{"name": ..., "ranks": N, "after": name or null, "keep": bool, "recipe": {...}}, ...]}.
 A run with `after` starts when that earlier run has ended. With `keep`, the run's output_dir stays.
 The last line printed: {name: {"loss": [...], "grad_norm": [...], "error": text}, ...}, both lists
@@ -10,7 +11,8 @@ by optimizer step, as trainer_state.json has them; "error" is the end of the out
 failed, otherwise null.
 
 A rank's environment is the one that DeepSpeed's launcher makes, and it trains by LLaMA-Factory's
-`run_exp`, as its src/train.py does. Forking saves the imports: 2 seconds a run instead of 10.
+`run_exp`, as its src/train.py does. With fewer GPUs than ranks, all ranks share the first one.
+Forking saves the imports: 2 seconds a run instead of 10.
 """
 
 from __future__ import annotations
@@ -46,7 +48,7 @@ def main() -> None:
         ready = [run for run in waiting if run["after"] is None or run["after"] in answers]
         for chosen in ready[: asked["jobs"] - len(running)]:
             waiting.remove(chosen)
-            running.append(Run(chosen, asked["limit_s"]))
+            running.append(Run(chosen, asked["limit_s"], asked["gpus"]))
         for run in [run for run in running if run.ended()]:
             running.remove(run)
             answers[run.name] = run.answer()
@@ -76,7 +78,7 @@ def preload() -> None:
 class Run:
     """One training, from the fork of its ranks to what it logged."""
 
-    def __init__(self, asked: dict[str, Any], limit_s: float) -> None:
+    def __init__(self, asked: dict[str, Any], limit_s: float, gpus: int | None) -> None:
         self.name: str = asked["name"]
         self._keep: bool = asked["keep"]
         self._output_dir = Path(asked["recipe"]["output_dir"])
@@ -85,7 +87,8 @@ class Run:
         self._deadline = time.monotonic() + limit_s
         self._failed: str | None = None
         self._port = free_port()
-        self._left = start(asked["ranks"], asked["recipe"], self._port, self._log, limit_s)
+        where = places(asked["ranks"], gpus)
+        self._left = start(where, asked["recipe"], self._port, self._log, limit_s)
 
     def ended(self) -> bool:
         """Collect the ranks that exited. Kills the others once one failed or the time is over."""
@@ -134,22 +137,48 @@ def free_port() -> int:
     raise RuntimeError("no port from 21000 on is free")
 
 
-def start(
-    size: int, recipe: dict[str, Any], port: int, log: Path, limit_s: float
-) -> dict[int, int]:
-    """Fork `size` ranks. Returns rank by process id."""
-    ranks = {}
-    for rank in range(size):
-        env = {
-            "RANK": str(rank),
+def places(size: int, gpus: int | None) -> list[dict[str, str]]:
+    """The environment of each rank that says where it is: all on this host, with a GPU each.
+
+    With fewer GPUs than ranks, all share the first one. NCCL refuses two ranks of one host that
+    do, so it is told that each is on a host of its own: it then connects them by sockets.
+    """
+    if gpus is not None and gpus < size:
+        return [
+            {
+                "LOCAL_RANK": "0",
+                "LOCAL_SIZE": "1",
+                "CROSS_RANK": str(rank),
+                "CROSS_SIZE": str(size),
+                "NCCL_HOSTID": f"rank{rank}",
+            }
+            for rank in range(size)
+        ]
+    return [
+        {
             "LOCAL_RANK": str(rank),
-            "WORLD_SIZE": str(size),
             "LOCAL_SIZE": str(size),
             "CROSS_RANK": "0",
             "CROSS_SIZE": "1",
+        }
+        for rank in range(size)
+    ]
+
+
+def start(
+    where: list[dict[str, str]], recipe: dict[str, Any], port: int, log: Path, limit_s: float
+) -> dict[int, int]:
+    """Fork a rank for each of these places. Returns rank by process id."""
+    ranks = {}
+    for rank, place in enumerate(where):
+        env = {
+            "RANK": str(rank),
+            "WORLD_SIZE": str(len(where)),
             "MASTER_ADDR": "127.0.0.1",
             "MASTER_PORT": str(port),
             "GLOO_SOCKET_IFNAME": "lo",
+            "NCCL_SOCKET_IFNAME": "lo",
+            **place,
         }
         pid = os.fork()
         if pid == 0:

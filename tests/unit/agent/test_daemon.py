@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -27,9 +28,10 @@ from dsk.wire.operations import (
     RankSpec,
     StartRanks,
     TakeLock,
+    WatchRanks,
 )
 from dsk.wire.progress import Progress
-from dsk.wire.report import NodeReport
+from dsk.wire.report import NodeReport, RankReport
 from tests.unit.agent.peers import JOB, PYTHON, Agent, Peer, start, start_ranks
 
 LEASE_S = 2.0
@@ -304,6 +306,22 @@ def test_a_report_says_how_the_ranks_and_the_node_are(agent: Agent, run_folder: 
     assert host.memory_total > host.memory_available > 0
     assert host.disk_free > 0
     assert peer.ask(EndRanks(0)) == 0
+
+
+def test_the_end_of_ranks_of_another_launcher_is_reported(agent: Agent) -> None:
+    """DeepSpeed's runner starts them, so the agent is not their parent and hears of no exit."""
+    peer = agent.connect()
+    peer.ask(TakeLock())
+    peer.ask(WatchRanks(0))
+    said = Progress("ending", 7, 1.0, 10, 10, 0.5)
+    path = str(paths.progress(JOB, 0))
+    code = f"import pathlib; pathlib.Path({path!r}).write_text({said.to_json()!r})"
+    subprocess.run([*PYTHON, code], env={"DSK_JOB": JOB, "RANK": "0"}, check=True)
+    before = newest.number if (newest := peer.news(wait=0.0, report=0).report) else 0
+    assert peer.ask(EndRanks(0)) == 0
+    report = peer.news(wait=0.0, report=before).report
+    assert report, "nothing is reported between the end and the supervisor's last question"
+    assert report.ranks == (RankReport(0, None, None, said),)
 
 
 def test_one_job_at_a_time(agent: Agent) -> None:

@@ -87,7 +87,7 @@ NEWS = News(
         (CountDevices("cuda"), Devices(None)),
         (
             FindMissing((Needed("/m"), Needed("/d", ("a",), own=True))),
-            (Text("{path} is missing", "缺少 {path}", {"path": "/m"}),),
+            (Text("{path} is missing", {"path": "/m"}),),
         ),
         (ListCheckpoints("/out"), ((4, True), (8, False))),
         (HashFiles(("a", "b")), ("0" * 64, None)),

@@ -6,22 +6,23 @@ from typing import Any
 
 import pytest
 
-from dsk.checks.facts import Clock, Facts, ServerFacts, WorkerFacts, Workspace
+from dsk.checks.facts import Facts, WorkerFacts, Workspace
 from dsk.cluster.model import Cluster, Local, Node
+from dsk.survey.server import ServerFacts
+from dsk.survey.values import Clock, Engine, Image, Worker
 
+LABELS = {"dsk.accelerator": "cuda", "dsk.cuda": "12.8", "dsk.min-driver": "525.60.13"}
 RECORDED = Path(__file__).with_name("recorded")
 
 SERVER = ServerFacts(
     clock=Clock(0.0, 0.05),
-    engine="27.0.3",
+    engine=Engine("27.0.3", "linux/amd64"),
+    compose="2.26.1",
     runtime=True,
     driver="535.104.05",
     gpu_devices=4,
-    image="sha256:1",
-    min_driver="525.60.13",
-    cuda="12.8",
-    worker="running",
-    worker_image="sha256:1",
+    image=Image("sha256:1", "content", 5, labels=LABELS),
+    worker=Worker("running", "sha256:1"),
     health="",
     memory=64 << 30,
     memory_free=60 << 30,

@@ -12,7 +12,7 @@ from dsk.checks.facts import Facts, Need
 from dsk.cluster.model import Cluster
 from dsk.text import Text
 
-WHY = Text("why", "为什么")
+WHY = Text("why")
 
 
 def test_what_is_written_later_changes_no_facts() -> None:

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from dsk.checks import driver, gpuhealth, gpus, gpuuse
-from dsk.checks.facts import Container, Facts, Gpu, GpuProcess
+from dsk.checks import driver, gpuhealth, gpus, gpuuse, toolkit
+from dsk.checks.facts import Facts
 from dsk.checks.model import Finding
 from dsk.cluster.model import Cluster
-from dsk.servers import nvidia
+from dsk.survey import nvidia
+from dsk.survey.values import Container, Gpu, GpuProcess, Image
 from tests.unit.checks.conftest import recorded, with_server
 
 MIB = 1 << 20
@@ -115,10 +116,10 @@ def test_others_on_the_gpus_are_named_with_their_container(facts: Facts) -> None
     found = of_node(list(gpuuse.judge(seen(facts, gpu))))
     assert found[0][0] == "warning"
     assert "llama-server (pid 100477)" in found[0][1] and "21.9 GiB of 24.0 GiB" in found[0][1]
-    held = GpuProcess(7, "python", MIB, "dsk-lab-job-1")
+    held = GpuProcess(7, "python", MIB)
     own = Container("dsk-lab-job-1", "master", "", "running", "20261125-1")
     busy = Gpu(0, "", "A100", 80 << 30, 70 << 30, processes=(held,))
-    named = with_server(seen(facts, busy), 1, containers=(own,))
+    named = with_server(seen(facts, busy), 1, containers=(own,), owners={7: own.name})
     assert "python (pid 7, 20261125-1)" in of_node(list(gpuuse.judge(named)))[0][1]
 
 
@@ -149,12 +150,34 @@ def test_a_container_has_the_gpus_that_it_was_given(facts: Facts) -> None:
     [
         ({"driver": "", "gpu_devices": 0}, "no NVIDIA driver"),
         ({"driver": "470.82.01"}, "too old for the image's CUDA 12.8, which needs 525.60.13"),
-        ({"runtime": False}, "container toolkit is missing"),
+        (
+            {"image": Image("", "", 0, labels={"dsk.accelerator": "rocm"})},
+            "accelerator: cuda, but the image's stack is for rocm",
+        ),
     ],
 )
 def test_driver(facts: Facts, changed: dict[str, object], says: str) -> None:
     ((state, text),) = of_node(list(driver.judge(with_server(facts, 1, **changed))))
     assert state == "failed" and says in text
+
+
+@pytest.mark.parametrize("here", ["525.60.13", "525.125.06", "560.35.03", "1000.1"])
+def test_a_driver_that_is_new_enough(facts: Facts, here: str) -> None:
+    ((state, _),) = of_node(list(driver.judge(with_server(facts, 1, driver=here))))
+    assert state == "ok"
+
+
+@pytest.mark.parametrize("here", ["525.60.11", "470.256.02", "99.1"])
+def test_a_driver_that_is_too_old(facts: Facts, here: str) -> None:
+    ((state, _),) = of_node(list(driver.judge(with_server(facts, 1, driver=here))))
+    assert state == "failed"
+    anything = with_server(facts, 1, driver=here, image=Image("", "", 0))
+    assert of_node(list(driver.judge(anything)))[0][0] == "ok", "an image that asks for no driver"
+
+
+def test_a_missing_container_toolkit(facts: Facts) -> None:
+    found = of_node(list(toolkit.judge(with_server(facts, 1, runtime=False))))
+    assert found == [("failed", "the NVIDIA container toolkit is missing")]
 
 
 def test_gpus_that_no_tool_names_are_their_makers(facts: Facts, cluster: Cluster) -> None:

@@ -49,19 +49,19 @@ def validate(value: Any, schema: dict[str, Any]) -> None:
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_schema_holds(facts: Facts, language: Any) -> None:
     missing: Mapping[Need, Mapping[int | None, Text]] = {
-        "worker": {1: Text("off", "关机")},
-        "job": {None: Text("no job", "没有任务")},
+        "worker": {1: Text("off")},
+        "job": {None: Text("no job")},
     }
     full = Facts(facts.cluster, facts.servers, missing=missing)
     found = [
         *judge_all(full, CHECKS),
-        Finding("x", "failed", Text("a", "b"), 0, 1, fix=Text("c", "d")),
+        Finding("x", "failed", Text("failed"), 0, 1, fix=Text("dsk up")),
     ]
-    done = [Mended(facts.cluster.nodes[0], Text("made", "已建"))]
+    done = [Mended(facts.cluster.nodes[0], Text("made the folder /w"))]
     said = findings.to_json(facts.cluster, found, done, language, 1.26)
     validate(json.loads(json.dumps(said)), SCHEMA)
     assert said["state"] == "failed" and said["seconds"] == 1.3
-    assert said["findings"][-1]["fix"] == {"en": "c", "zh": "d"}[language]
+    assert said["findings"][-1]["text"] == {"en": "failed", "zh": "失败"}[language]
 
 
 def test_a_finding_that_lacks_a_field_is_found_out() -> None:
@@ -70,8 +70,8 @@ def test_a_finding_that_lacks_a_field_is_found_out() -> None:
 
 
 def test_lines(facts: Facts) -> None:
-    text, fix = Text("{n} late", "晚 {n}").filled(n=2), Text("go", "走")
+    text, fix = Text("2 late"), Text("the master logs in")
     pair = Finding("clock", "failed", text, 0, 1, fix=fix)
     line = findings.line(facts.cluster, pair, "en")
-    assert "clock  node0 (10.0.0.11) → node1 (10.0.0.12): 2 late\n  fix: go" in line
-    assert "修复：走" in findings.line(facts.cluster, pair, "zh")
+    assert "clock  node0 (10.0.0.11) → node1 (10.0.0.12): 2 late\n  fix: the master logs in" in line
+    assert "修复：master 可以登录" in findings.line(facts.cluster, pair, "zh")

@@ -21,8 +21,6 @@ from dsk.checks import (
     workspace,
 )
 from dsk.checks.facts import (
-    Clock,
-    Disk,
     Facts,
     InputFile,
     JobFacts,
@@ -36,6 +34,7 @@ from dsk.checks.registry import CHECKS, chosen, judge_all
 from dsk.cluster.model import User
 from dsk.errors import UserError
 from dsk.jobs.stacks import outdated
+from dsk.survey.values import Clock, Disk
 from dsk.text import Text
 from dsk.wire import PROTOCOL
 from dsk.wire.measure import Choice, Interface, Knock, Silent
@@ -201,7 +200,7 @@ def test_nodes_that_would_resume_from_different_steps(facts: Facts) -> None:
 
 def test_a_missing_checkpoint_is_not_to_be_copied(facts: Facts) -> None:
     path = "/w/out/checkpoint-5"
-    absent = Text("{path} does not exist", "{path} 不存在").filled(path=path)
+    absent = Text("{path} does not exist").filled(path=path)
     wrong = job(inputs={1: NodeInputs((absent,), {})}, own=(path,))
     (found,) = inputs.judge(replace(facts, job=wrong))
     assert found.fix and "dsk push" not in found.fix.in_language("en")
@@ -281,8 +280,8 @@ def test_room_for_checkpoints(facts: Facts) -> None:
 
 def test_what_is_not_measured_is_skipped_with_the_reason(facts: Facts) -> None:
     missing: Mapping[Need, Mapping[int | None, Text]] = {
-        "server": {2: Text("off", "关机")},
-        "worker": {None: Text("none", "没有")},
+        "server": {2: Text("the server cannot be reached")},
+        "worker": {None: Text("none")},
     }
     facts = replace(facts, servers={0: facts.servers[0], 1: facts.servers[1]}, missing=missing)
     found = judge_all(facts, chosen(["clock", "image"]))
@@ -292,7 +291,7 @@ def test_what_is_not_measured_is_skipped_with_the_reason(facts: Facts) -> None:
         ("clock", 2, "skipped"),
         ("image", None, "skipped"),
     ]
-    assert found[2].text.in_language("zh") == "关机"
+    assert found[2].text.in_language("zh") == "无法连接服务器"
 
 
 NETWORK = ["interface", "mtu", "bandwidth", "latency", "port", "infiniband"]
@@ -332,7 +331,7 @@ def test_one_node_alone_needs_no_network(facts: Facts) -> None:
 
 
 def test_what_stands_on_a_recipe_that_does_not_resolve(facts: Facts) -> None:
-    wrong = replace(facts, job=JobFacts(problem=Text("no such key", "没有这个键")))
+    wrong = replace(facts, job=JobFacts(problem=Text("no such key")))
     found = judge_all(wrong, chosen(["recipe", "inputs", "template", "room"]))
     states = [(each.check, each.state) for each in found]
     assert states[0] == ("recipe", "failed")
@@ -341,7 +340,7 @@ def test_what_stands_on_a_recipe_that_does_not_resolve(facts: Facts) -> None:
 
 
 def test_room_without_a_job(facts: Facts) -> None:
-    why = Text("no train.yaml was named", "没有指定 train.yaml")
+    why = Text("no train.yaml was named")
     disk = replace(GOOD, workspace=Workspace(disk=Disk("/workspace", 10**12, 10**12)))
     none = replace(workers(facts, disk), missing={"job": {None: why}})
     [found] = judge_all(none, chosen(["room"]))

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from dsk.checks.facts import Clock, Facts, Gpu, GpuNeed, JobFacts, ServerFacts
+from dsk.checks.facts import Facts, GpuNeed, JobFacts
 from dsk.checks.memory import judge
 from dsk.cluster.parse import parse
+from dsk.survey.server import ServerFacts
+from dsk.survey.values import Clock, Gpu
 
 GIB = 1 << 30
 CLUSTER = parse(

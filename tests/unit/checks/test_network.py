@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dsk.checks.facts import Listener
 from dsk.checks.model import Finding
 from dsk.checks.network import bandwidth, infiniband, interface, latency, mtu, port, reach, traffic
-from dsk.checks.network.facts import Network, gather
+from dsk.checks.network.facts import Network
 from dsk.checks.network.groups import Groups, group
 from dsk.cluster.model import Cluster, Local, Node
 from dsk.wire.measure import (
@@ -66,7 +65,7 @@ def sound(count: int = 3) -> list[Measured]:
 
 def network(*instead: Measured, count: int = 3) -> Network:
     """The sound one with some measurements replaced by others of the same kind and nodes."""
-    return gather([*sound(count), *instead])
+    return Network((*sound(count), *instead))
 
 
 def english(finding: Finding) -> str:
@@ -94,14 +93,6 @@ def test_a_sound_network_is_ok(check: object) -> None:
     assert findings
     assert {finding.state for finding in findings} == {"ok"}
     assert all(english(finding) for finding in findings)
-
-
-def test_every_check_has_texts_in_both_languages_that_take_the_same_values() -> None:
-    for module in (interface, reach, mtu, bandwidth, latency, port, infiniband):
-        for name, text in vars(module).items():
-            if type(text).__name__ == "Text":
-                fields = text.en.replace("{{", "").split("{")[1:]
-                assert bool(fields) == ("{" in text.zh.replace("{{", "")), (module.NAME, name)
 
 
 # ---- who is to blame
@@ -211,7 +202,7 @@ def test_a_node_that_lets_nobody_in_is_one_finding() -> None:
 
 
 def test_a_node_whose_port_does_not_answer_the_master_has_failed() -> None:
-    findings = reach.check(cluster(2), gather([Knock(1, "timeout")]))
+    findings = reach.check(cluster(2), Network((Knock(1, "timeout"),)))
     finding = one(findings)
     assert finding.node == 1
     assert "port 2222" in english(finding)
@@ -219,7 +210,7 @@ def test_a_node_whose_port_does_not_answer_the_master_has_failed() -> None:
 
 
 def test_a_node_that_stopped_answering_is_skipped_with_the_reason() -> None:
-    findings = reach.check(cluster(2), gather([Silent(1, "no answer to 'look' within 10 s")]))
+    findings = reach.check(cluster(2), Network((Silent(1, "no answer to 'look' within 10 s"),)))
     assert [(each.state, each.node) for each in findings] == [("skipped", 1)]
     assert "no answer to 'look'" in english(findings[0])
 
@@ -237,7 +228,17 @@ def test_large_packets_that_vanish_while_data_stalls_have_failed() -> None:
 
 def test_large_packets_that_vanish_are_a_failure_where_no_data_was_sent() -> None:
     found = [each for each in sound(2) if not isinstance(each, Speed)]
-    finding = one(mtu.check(cluster(2), gather([*found, Packet(0, 1, 1500, 1400)])))
+    finding = one(
+        mtu.check(
+            cluster(2),
+            Network(
+                (
+                    *found,
+                    Packet(0, 1, 1500, 1400),
+                )
+            ),
+        )
+    )
     assert finding.state == "failed"
 
 
@@ -331,7 +332,7 @@ def test_a_port_of_another_process_of_another_job_and_from_outside() -> None:
 
 def test_a_port_held_on_the_server_is_named_where_the_server_tells() -> None:
     measured = network(Port(0, 29500), Ports(0, 29500, 29599, 29501))
-    program = Listener("0.0.0.0", 29500, "sshd", 7)
+    program = port.Holder(7, "sshd (pid 7)")
     held, _ = port.check(cluster(), measured, {29500: program})
     assert "held by sshd (pid 7) outside the worker" in english(held)
     assert held.fix is not None and "kill 7" in held.fix.in_language("en")

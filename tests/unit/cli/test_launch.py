@@ -95,7 +95,7 @@ def test_detaching_after_ctrl_c_is_said_as_everything_else(
     monkeypatch.setattr(launch, "_wants_to_detach", lambda: True)
     assert launch.follow(Saying(CONNECTS, goes_on=True), shows, explain=False) == 0
     [line] = capsys.readouterr().out.splitlines()
-    sentence = "the job goes on; follow it with: dsk logs -f j2   end it with: dsk stop j2"
+    sentence = "the job continues; follow it with: dsk logs -f j2   stop it with: dsk stop j2"
     if as_json:
         event = decode(line)
         assert isinstance(event, Notice) and event.text == sentence
@@ -157,8 +157,8 @@ def test_a_closed_output_is_told_with_how_to_go_on(shows: str) -> None:
     )
     assert done.stdout.splitlines()[-1] == "141"
     assert done.stderr == (
-        "dsk: nobody reads this output any more; the job goes on; follow it with: dsk logs -f j2"
-        "   end it with: dsk stop j2\n"
+        "dsk: nobody reads this output any more; the job continues; follow it with: dsk logs -f j2"
+        "   stop it with: dsk stop j2\n"
     )
 
 
@@ -187,4 +187,4 @@ def test_the_wait_has_a_limit(
 ) -> None:
     monkeypatch.setattr(history, "STARTS_WITHIN_S", 0.2)
     assert launch._passes_its_checks(Saying(CONNECTS, goes_on=True))
-    assert "still being looked at" in capsys.readouterr().err
+    assert "still being checked" in capsys.readouterr().err

@@ -48,7 +48,7 @@ def test_a_running_job_and_its_nodes() -> None:
     )
     assert first == (
         "  node0 10.0.0.1  heard 1 s ago  "
-        "ranks 0-1 training, rank 2 stopped (SIGSTOP), rank 3 ended, rank 4 starting  "
+        "ranks 0-1 training, rank 2 stopped (SIGSTOP), rank 3 exited, rank 4 starting  "
         "2 GPUs 97-99 % 60-61 of 80 GB 64-71 °C 650 W  "
         "memory 112 of 512 GB, load 12.3, 2000 GB of disk free"
     )
@@ -60,9 +60,9 @@ def test_a_running_job_and_its_nodes() -> None:
     [
         (
             WarmState("ready", "auto", 9, seconds=7.1, memory=int(0.93e9)),
-            "warm process ready, 0.9 GB",
+            "warm process: ready, 0.9 GB",
         ),
-        (WarmState("importing", "auto", 9), "warm process importing"),
+        (WarmState("importing", "auto", 9), "warm process: importing"),
         (WarmState("off", "false", 9, "warm is false"), "starts cold: warm is false"),
     ],
 )

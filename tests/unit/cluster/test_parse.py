@@ -127,7 +127,7 @@ def test_yaml_without_an_end(text: str, said: str) -> None:
 
 @pytest.mark.parametrize("host", ["255.255.255.255", "240.0.0.1", "127.0.0.1", "224.0.0.1"])
 def test_addresses_that_lead_to_no_node(host: str) -> None:
-    with pytest.raises(UserError, match=f"{host} does not lead to another node"):
+    with pytest.raises(UserError, match=f"other nodes cannot reach {host}"):
         parse(f"name: lab\nnodes: [{{host: {host}, slots: 1}}]", FILE)
 
 
@@ -182,8 +182,8 @@ def test_whom_the_workers_run_as(text: str, user: User | None) -> None:
     [
         ("", ["dsk.yaml: the file is empty"]),
         ("# only a comment\n", ["the file is empty"]),
-        ("- a\n", ["holds a list"]),
-        ("word", ["holds a single value"]),
+        ("- a\n", ["contains a list"]),
+        ("word", ["contains a single value"]),
         ("name: [", ["dsk.yaml:1: is not valid YAML"]),
         ("name: lab\nnodes: {a: b}\n", ["dsk.yaml:2: nodes: settings where a list"]),
         ("name: lab\n", ["nodes: is missing"]),
@@ -191,7 +191,7 @@ def test_whom_the_workers_run_as(text: str, user: User | None) -> None:
         ("name: lab\nnodes: [10.0.0.1]\n", ["nodes[0]", "key: value"]),
         (GOOD + "name: other\n", ["dsk.yaml:5: name: is there twice (first in line 1)"]),
         (GOOD + "worker_prt: 1\n", ["dsk.yaml:5: worker_prt: unknown key", "worker_port"]),
-        (GOOD + "zzz: 1\n", ["zzz: unknown; known: name, image, workspace"]),
+        (GOOD + "zzz: 1\n", ["zzz: unknown key; the known keys are: name, image, workspace"]),
         (GOOD + "ssh: {pot: 1}\n", ["ssh.pot: unknown key; did you mean port?"]),
         (GOOD.replace("slots: 2", "slot: 2"), ["dsk.yaml: 2 mistakes", "did you mean slots?"]),
         (GOOD.replace("slots: 2", "slots: 0"), ["dsk.yaml:4: nodes[1].slots: 0", "equal to 1"]),
@@ -200,41 +200,44 @@ def test_whom_the_workers_run_as(text: str, user: User | None) -> None:
         (GOOD.replace("slots: 2", "slots: four"), ["slots: 'four'", "integer"]),
         (GOOD.replace("10.0.0.12", "10.0.0.11"), ["dsk.yaml:4", "10.0.0.11 is nodes[0] already"]),
         (GOOD.replace("10.0.0.12", "gpu2"), ["nodes[1].host: 'gpu2'", "LAN address"]),
-        (GOOD.replace("10.0.0.12", "127.0.0.1"), ["does not lead to another node"]),
+        (GOOD.replace("10.0.0.12", "127.0.0.1"), ["other nodes cannot reach"]),
         (GOOD.replace("10.0.0.12", "-oProxyCommand=x"), ["'-oProxyCommand=x' is not an IPv4"]),
-        (GOOD.replace("slots: 2", "slots: 2, ssh: -oProxyCommand=x"), ["nodes[1].ssh", "no SSH"]),
+        (
+            GOOD.replace("slots: 2", "slots: 2, ssh: -oProxyCommand=x"),
+            ["nodes[1].ssh", "not an SSH"],
+        ),
         (GOOD.replace("slots: 2", 'slots: 2, ssh: "-l@gate"'), ["cannot be a login's name"]),
         (GOOD.replace("slots: 2", 'slots: 2, ssh: "gate:99999"'), ["1 to 65535"]),
         (GOOD.replace("name: lab", "name: Lab"), ["dsk.yaml:1: name: 'Lab'", "lower-case"]),
         (GOOD.replace("name: lab", "name: 7"), ["name: 7 should be a valid string"]),
         (GOOD.replace("name: lab", f"name: {'a' * 31}"), ["up to 30"]),
-        (GOOD + "image: -v\n", ["image: '-v' is no image reference"]),
-        (GOOD + "image: dsk cu128\n", ["no image reference"]),
+        (GOOD + "image: -v\n", ["image: '-v' is not an image reference"]),
+        (GOOD + "image: dsk cu128\n", ["not an image reference"]),
         (GOOD + "workspace: work\n", ["not absolute", "/work"]),
         (GOOD + "workspace: /a/../b\n", ["without .."]),
         (GOOD + "workspace: /\n", ["would hide"]),
         (GOOD + "workspace: /etc/x\n", ["is in /etc"]),
         (GOOD + "workspace: /opt\n", ["would hide /opt/venv"]),
-        (GOOD + "workspace: /a:b\n", ["a mount cannot take"]),
-        (GOOD + 'workspace: "/a\\nb"\n', ["a mount cannot take"]),
+        (GOOD + "workspace: /a:b\n", ["a mount cannot have"]),
+        (GOOD + 'workspace: "/a\\nb"\n', ["a mount cannot have"]),
         (GOOD + "user: 1000\n", ["dsk.yaml:5: user: '1000' is not uid:gid", '"1000:1000"']),
         (GOOD + "user: 010:10\n", ["'010:10' is not uid:gid"]),
         (GOOD + "user: 2147483648:1\n", ["'2147483648:1' is not uid:gid"]),
         (GOOD + "user: ada:users\n", ["'ada:users' is not uid:gid"]),
         (GOOD + "user: [1, 2]\n", ["user: [1, 2] should be a valid string"]),
-        (GOOD + "user: 0:0\n", ["user: root is what is meant where", "delete the line"]),
-        (GOOD + "user: root\n", ["user: root is what is meant where"]),
+        (GOOD + "user: 0:0\n", ["user: without user, workers run as root", "delete the line"]),
+        (GOOD + "user: root\n", ["user: without user, workers run as root"]),
         (GOOD + "worker_port: 0\n", ["worker_port: 0", "equal to 1"]),
         (GOOD + "worker_port: 22\n", ["dsk.yaml:5: worker_port: 22 is the port of nodes[0]'s"]),
         (GOOD + "accelerator: tpu\n", ["'tpu' should be one of cpu, cuda, npu, rocm"]),
-        (GOOD + "shm_size: big\n", ["'big' is no size"]),
-        (GOOD + 'network: {interface: "eth0;rm"}\n', ["no interface's name"]),
+        (GOOD + "shm_size: big\n", ["'big' is not a size"]),
+        (GOOD + 'network: {interface: "eth0;rm"}\n', ["not an interface's name"]),
         (GOOD + "warm: maybe\n", ["warm: 'maybe'", "'auto', 'true' or 'false'"]),
         (GOOD + "network: {infiniband: maybe}\n", ["infiniband: 'maybe'", "'auto', 'on' or 'off'"]),
         (GOOD + "env: {RANK: 1}\n", ["dsk.yaml:5: env.RANK", "DeepSpeed's launcher"]),
         (GOOD + "env: {NCCL_SOCKET_IFNAME: eth0}\n", ["network: {interface"]),
         (GOOD + "env: {DSK_JOB: x}\n", ["use it themselves"]),
-        (GOOD + "env: {a-b: x}\n", ["env.a-b: is no variable's name"]),
+        (GOOD + "env: {a-b: x}\n", ["env.a-b: is not a variable's name"]),
         (GOOD + "env: [A]\n", ["env: a list where lines of key: value"]),
         (GOOD + "ssh: {user: -x}\n", ["ssh.user: '-x' cannot be a login"]),
     ],
@@ -277,7 +280,7 @@ def test_where_the_servers_are_containers_their_sshd_is_the_workers() -> None:
 
 def test_a_container_chooses_its_user_itself() -> None:
     said = error(GOOD + 'in_place: true\nuser: "1000:1000"\n')
-    assert "dsk.yaml:6: user: with in_place, workers run as their container does" in said
+    assert "dsk.yaml:6: user: with in_place, workers run as their container's user" in said
 
 
 def test_a_server_that_is_a_container_has_no_ssh_of_its_own() -> None:

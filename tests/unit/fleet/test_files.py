@@ -44,7 +44,7 @@ def test_the_master_comes_first_and_nobody_twice() -> None:
     assert [node.index for node in wanted.nodes] == [0, 2]
     with pytest.raises(UserError, match="no node but the master"):
         order(CLUSTER, "push", "a", [NODES[0]])
-    with pytest.raises(UserError, match="whole workspace"):
+    with pytest.raises(UserError, match="complete workspace"):
         order(CLUSTER, "push", ".", NODES, delete=True)
 
 

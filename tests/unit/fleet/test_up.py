@@ -4,66 +4,64 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from dsk.bundle import Bundle, BundleFile
 from dsk.cluster.model import Cluster, Local, Node
-from dsk.connect import Completed, Server
+from dsk.connect import Server
 from dsk.errors import UserError
 from dsk.fleet.up import _differences, _leave_to_others, _refuse_while_busy, _summary
 from dsk.servers.contact import Fleet
-from dsk.servers.probe import Image, Probe, Worker
 from dsk.servers.state import ensure_owner, existing_owner
+from dsk.survey.server import ServerFacts
+from dsk.survey.values import Image, Worker
+from dsk.text import Text
 
-DONE = Completed(0, b"", b"")
-FOUND = Probe(
-    docker=DONE,
-    compose=DONE,
-    runtime=False,
-    devices=0,
-    infiniband=False,
-    workspace=True,
+FOUND = ServerFacts(
     image=Image("sha256:1", "content", 5),
-    worker=Worker(running=True, restarting=False, config="c", image="sha256:1"),
-    holder=None,
-    same_files=True,
-    listening=frozenset(),
+    worker=Worker("running", "sha256:1", "c"),
+    files=(),
 )
 BUNDLE: Bundle = {"compose.yaml": BundleFile("dsk.config: c")}
 
 
-def differences(found: Probe, *, force: bool = False) -> list[str]:
-    return _differences(found, BUNDLE, new_image=False, force=force)
+def differences(found: ServerFacts, *, force: bool = False) -> list[str]:
+    reasons = _differences(found, BUNDLE, new_image=False, force=force)
+    return [reason.in_language("en") for reason in reasons]
 
 
 def test_a_worker_that_is_as_it_should_be_is_left_alone() -> None:
     assert differences(FOUND) == []
 
 
-STOPPED = Worker(running=False, restarting=False, config="c", image="sha256:1")
+UP = FOUND.worker
+MOVED: dict[str, Any] = {"place": "8:1", "worker_place": "8:2"}
 REASONS = [
-    (replace(FOUND, worker=STOPPED), "it was not running"),
-    (replace(FOUND, worker=replace(STOPPED, running=True, restarting=True)), "it was not running"),
+    (replace(FOUND, worker=replace(UP, state="exited")), "it was not running"),
+    (replace(FOUND, worker=replace(UP, state="restarting")), "it was not running"),
     (
-        replace(FOUND, worker=replace(STOPPED, running=True, config="other")),
+        replace(FOUND, worker=replace(UP, config="other")),
         "its configuration changed",
     ),
-    (replace(FOUND, same_files=False), "its files were changed"),
-    (replace(FOUND, worker=replace(STOPPED, running=True, image="sha256:0")), "its image changed"),
+    (replace(FOUND, files=("hostfile",)), "its files were changed"),
+    (replace(FOUND, files=None), "its files were changed"),
+    (replace(FOUND, open_files={"ssh/id_ed25519": "0644"}), "its files were changed"),
+    (replace(FOUND, worker=replace(UP, image="sha256:0")), "its image changed"),
     (replace(FOUND, image=None), "its image changed"),
-    (replace(FOUND, moved=True), "its workspace was another folder"),
+    (replace(FOUND, **MOVED), "its workspace was another folder"),
 ]
 
 
 @pytest.mark.parametrize(("found", "reason"), REASONS)
-def test_each_difference_alone_is_a_reason(found: Probe, reason: str) -> None:
+def test_each_difference_alone_is_a_reason(found: ServerFacts, reason: str) -> None:
     assert differences(found) == [reason]
 
 
 def test_an_image_that_has_just_arrived_is_a_reason() -> None:
-    assert _differences(FOUND, BUNDLE, new_image=True, force=False) == ["its image changed"]
+    [reason] = _differences(FOUND, BUNDLE, new_image=True, force=False)
+    assert reason.in_language("en") == "its image changed"
 
 
 def test_force_is_a_reason_on_its_own() -> None:
@@ -72,18 +70,19 @@ def test_force_is_a_reason_on_its_own() -> None:
 
 
 def test_no_worker_needs_no_other_reason() -> None:
-    found = replace(FOUND, worker=None, same_files=False, moved=True)
+    found = replace(FOUND, worker=Worker(), files=None, **MOVED)
     assert differences(found, force=True) == ["new"]
 
 
 def test_all_reasons_are_named_once_each() -> None:
-    worker = Worker(running=False, restarting=True, config="other", image="sha256:0")
-    found = replace(FOUND, worker=worker, same_files=False, moved=True)
+    worker = Worker("exited", "sha256:0", "other")
+    found = replace(FOUND, worker=worker, files=("hostfile",), **MOVED)
     alone = dict.fromkeys(reason for _, reason in REASONS)
     assert differences(found, force=True) == [*alone, "--force"]
-    assert _summary(found, [*alone]) == f"recreated: {', '.join(alone)}"
-    assert _summary(replace(FOUND, worker=None), ["new"]) == "started"
-    assert _summary(FOUND, []) == "unchanged"
+    texts = [Text(reason) for reason in alone]
+    assert _summary(found, texts).in_language("en") == f"recreated: {', '.join(alone)}"
+    assert _summary(replace(FOUND, worker=Worker()), [Text("new")]) == Text("started")
+    assert _summary(FOUND, []) == Text("unchanged")
 
 
 def test_a_worker_that_holds_a_job_is_left_to_it_unless_forced() -> None:
@@ -108,7 +107,7 @@ def test_workers_of_another_dsk_yaml_with_the_same_name_are_left_to_it(
     cluster = Cluster("lab", (node,), Path("/a/dsk.yaml"))
     fleet = Fleet([node])
     fleet.servers[0] = cast(Server, None)
-    there = replace(FOUND, worker=Worker(True, False, "c", "sha256:1", owner))
+    there = replace(FOUND, worker=replace(UP, owner=owner))
     _leave_to_others(cluster, MINE, fleet, {0: there})
     if not refused:
         assert fleet.errors == []
@@ -116,7 +115,9 @@ def test_workers_of_another_dsk_yaml_with_the_same_name_are_left_to_it(
     [error] = fleet.errors
     assert isinstance(error, UserError)
     assert error.where == "node0 (10.0.0.11)"
-    assert error.message.endswith("was made from another dsk.yaml: jo@desk:/home/jo/llm/dsk.yaml")
+    assert error.message.endswith(
+        "was created from another dsk.yaml: jo@desk:/home/jo/llm/dsk.yaml"
+    )
     assert fleet.good == ()
 
 

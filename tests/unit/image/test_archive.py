@@ -19,10 +19,11 @@ from dsk.connect.local import LocalServer
 from dsk.errors import UserError
 from dsk.image import archive
 from dsk.image.archive import PAGE, Manifest
-from dsk.image.load import Engine, parse, unfit
+from dsk.image.load import unfit
 from dsk.image.save import _described as described
 from dsk.image.save import is_tag
-from dsk.servers.probe import Image
+from dsk.survey.server import ServerFacts
+from dsk.survey.values import Disk, Engine, Image
 
 CUDA = accelerator("cuda")
 LABELS = {"dsk.accelerator": "cuda", "dsk.cuda": "12.8", "dsk.min-driver": "525.60.13"}
@@ -94,7 +95,7 @@ def test_two_at_once_are_refused(file: Path) -> None:
     draft = file.parent / f".{file.name}.part"
     with draft.open("wb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(UserError, match="another dsk writes"):
+        with pytest.raises(UserError, match="another dsk process is writing"):
             archive.write(file, BLANK, TAR, nothing)
     assert read(file) == b"".join(TAR)
 
@@ -102,7 +103,7 @@ def test_two_at_once_are_refused(file: Path) -> None:
 @pytest.mark.parametrize("length", [0, 7, 100])
 def test_hardly_anything_arrived(file: Path, length: int) -> None:
     file.write_bytes(file.read_bytes()[:length])
-    with pytest.raises(UserError, match="is no image archive of dsk"):
+    with pytest.raises(UserError, match="is not an image archive of dsk"):
         archive.read_manifest(file)
 
 
@@ -110,7 +111,7 @@ def test_hardly_anything_arrived(file: Path, length: int) -> None:
 def test_another_length(file: Path, change: int) -> None:
     data = file.read_bytes()
     file.write_bytes(data[:change] if change < 0 else data + bytes(change))
-    with pytest.raises(UserError, match=rf"has {len(data) + change} of {len(data)} bytes"):
+    with pytest.raises(UserError, match=rf"{len(data) + change} of {len(data)} bytes"):
         archive.read_manifest(file)
 
 
@@ -131,14 +132,14 @@ def test_one_byte_that_differs(file: Path, place: int) -> None:
 def test_other_files(tmp_path: Path, text: bytes) -> None:
     other = tmp_path / "other"
     other.write_bytes(text)
-    with pytest.raises(UserError, match="is no image archive of dsk"):
+    with pytest.raises(UserError, match="is not an image archive of dsk"):
         archive.read_manifest(other)
 
 
 def test_a_newer_format_and_a_missing_file(file: Path) -> None:
     data = file.read_bytes()
     file.write_bytes(data.replace(b'"format": 2', b'"format": 3'))
-    with pytest.raises(UserError, match="is of format 3"):
+    with pytest.raises(UserError, match="has format 3"):
         archive.read_manifest(file)
     with pytest.raises(UserError, match="cannot be read: No such file"):
         archive.read_manifest(file.with_name("none"))
@@ -196,27 +197,27 @@ WHOLE = Manifest("dsk:cu128", "content", "amd64", 8_000_000_000, 8_000_000_000, 
 OTHER = Image("sha256:1", "other", 1)
 
 
-def test_what_the_engine_says_is_read() -> None:
-    assert parse("amd64\n1024\n\n", CUDA) == Engine("amd64", 1024 * 1024, None)
-    assert parse("amd64\n-\n\n", CUDA) == Engine("amd64", None, None)
-    nvidia = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  470.82.01  Sat\nGCC version: 12"
-    assert parse(f"amd64\n-\n\n{nvidia}\n", CUDA) == Engine("amd64", None, None, "470.82.01")
+def engine(
+    free: int | None, has: Image | None = None, driver: str = "", platform: str = "linux/amd64"
+) -> ServerFacts:
+    disk = None if free is None else Disk("/var/lib/docker", 10**12, free)
+    return ServerFacts(engine=Engine("27.0", platform), engine_disk=disk, image=has, driver=driver)
 
 
 @pytest.mark.parametrize(
-    ("engine", "said"),
+    ("there", "said"),
     [
-        (Engine("amd64", 16_000_000_000, None), None),
-        (Engine("amd64", None, None), None),
-        (Engine("amd64", 15_000_000_000, None), "needs about 16.0 GB"),
-        (Engine("amd64", 9_000_000_000, OTHER), None),
-        (Engine("amd64", 7_000_000_000, OTHER), "needs about 8.0 GB"),
-        (Engine("amd64", 0, Image("sha256:2", "content", 1)), None),
-        (Engine("arm64", 16_000_000_000, None), "is arm64, and the image dsk:cu128 is for amd64"),
+        (engine(16_000_000_000), None),
+        (engine(None), None),
+        (engine(15_000_000_000), "needs about 16.0 GB"),
+        (engine(9_000_000_000, OTHER), None),
+        (engine(7_000_000_000, OTHER), "needs about 8.0 GB"),
+        (engine(0, Image("sha256:2", "content", 1)), None),
+        (engine(16_000_000_000, platform="linux/arm64"), "is for linux/amd64"),
     ],
 )
-def test_what_an_engine_cannot_take(engine: Engine, said: str | None) -> None:
-    error = unfit(engine, WHOLE, "node1", CUDA)
+def test_what_an_engine_cannot_take(there: ServerFacts, said: str | None) -> None:
+    error = unfit(there, WHOLE, "node1", CUDA)
     assert (error is None) == (said is None)
     if error:
         assert said and said in error.message
@@ -237,9 +238,9 @@ def test_a_driver_that_is_too_old_is_said_before(
     kind: str, there: str, has: Image | None, said: str | None
 ) -> None:
     manifest = replace(WHOLE, labels=LABELS)
-    engine = Engine("amd64", None, has, there)
-    error = unfit(engine, manifest, "node1", accelerator(kind))
+    server = engine(None, has, there)
+    error = unfit(server, manifest, "node1", accelerator(kind))
     assert (error is None) == (said is None)
     if error:
         assert said and said in error.message and error.where == "node1"
-    assert unfit(engine, replace(manifest, labels={}), "node1", CUDA) is None
+    assert unfit(server, replace(manifest, labels={}), "node1", CUDA) is None

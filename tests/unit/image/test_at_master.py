@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 
+from dsk.checks import transfer
 from dsk.cluster.model import Cluster, Node, SshTarget
 from dsk.errors import DskError, UserError
-from dsk.image.sync import fit
-from dsk.image.sync.distribute import AtMaster, _at_master
-from dsk.image.sync.look import look
+from dsk.image.sync.distribute import AtMaster, _at_master, look
 from dsk.servers.progress import NodeDone, Said, Transferred
 from tests.unit.engines import Engine, EngineServer
 
@@ -30,10 +29,10 @@ IMAGE: dict[str, Any] = {
     "RepoDigests": [DIGEST],
 }
 OTHER = {**IMAGE, "Id": "sha256:2", "RootFS": {"Layers": ["x"]}, "RepoDigests": []}
-FREE_KIB, LEFT_KIB = 40_000_000, 12_000_000
+FREE, LEFT = 40_960_000_000, 12_288_000_000
 DF = f"""
-if grep -q team/dsk "$(dirname "$0")/images.json"; then left={LEFT_KIB}; else left={FREE_KIB}; fi
-printf 'Filesystem 1024-blocks Used Available\\n/dev/a 9 1 %s\\n' "$left"
+if grep -q team/dsk "$(dirname "$0")/images.json"; then left={LEFT}; else left={FREE}; fi
+printf 'Filesystem 1-blocks Used Available Capacity Mounted\\n/dev/a 9 1 %s 1%% /\\n' "$left"
 """
 DRIVER = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  470.82.01  Sat"
 
@@ -41,7 +40,7 @@ DRIVER = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  470.82.01  Sat"
 class Told(list[Said | Transferred | NodeDone]):
     @property
     def texts(self) -> list[str]:
-        return [each.text for each in self if isinstance(each, Said)]
+        return [each.text.in_language("en") for each in self if isinstance(each, Said)]
 
 
 @pytest.fixture
@@ -65,7 +64,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Engine:
 def fetch(master: Engine, told: Told, **changes: Any) -> AtMaster:
     cluster = replace(CLUSTER, **changes)
     server = EngineServer("node0", master)
-    return _at_master(cluster, server, look(server, cluster, "node0"), told.append)
+    return _at_master(cluster, server, look(server, cluster, MASTER), told.append)
 
 
 def verbs(engine: Engine) -> set[str]:
@@ -113,25 +112,25 @@ def test_what_no_registry_has(master: Engine, here: Engine) -> None:
 
 def test_a_digest_without_a_registry(master: Engine, here: Engine) -> None:
     told = Told()
-    with pytest.raises(UserError, match="which only a registry can give") as raised:
+    with pytest.raises(UserError, match="which only a registry can provide") as raised:
         fetch(master, told, image="dsk@sha256:9")
     assert raised.value.where == "node0 (10.0.0.11)" and told == []
     assert "pull" not in verbs(master)
 
 
 def test_an_image_that_does_not_fit_is_not_sent(master: Engine, here: Engine) -> None:
-    master.add_program("df", DF.replace(str(FREE_KIB), str(LEFT_KIB)))
-    with pytest.raises(DskError, match="the image takes"):
+    master.add_program("df", DF.replace(str(FREE), str(LEFT)))
+    with pytest.raises(DskError, match="the image needs"):
         fetch(master, Told())
     assert "save" not in verbs(here) and "load" not in verbs(master)
 
 
 def test_room_to_serve_is_what_the_image_leaves(master: Engine, here: Engine) -> None:
-    before = look(EngineServer("node0", master), CLUSTER, "node0")
+    before = look(EngineServer("node0", master), CLUSTER, MASTER)
     found = fetch(master, Told())
-    assert fit.cannot_serve(MASTER, found.image, before) is None
-    refused = fit.cannot_serve(MASTER, found.image, found.there)
-    assert refused and "18.0 GB" in refused.message and "12.3 GB" in refused.message
+    assert transfer.to_serve(MASTER, found.image, before) is None
+    refused = transfer.to_serve(MASTER, found.image, found.there)
+    assert refused and "18.0 GB free" in refused.message and "12.3 GB" in refused.message
 
 
 def test_what_arrives_must_be_what_was_sent(master: Engine, here: Engine) -> None:
@@ -146,7 +145,9 @@ def test_what_arrives_must_be_what_was_sent(master: Engine, here: Engine) -> Non
 
 def test_what_the_master_pulled_in_vain_is_removed(master: Engine, here: Engine) -> None:
     """A registry does not say before what driver an image needs."""
-    master.add_program("cat", f'case "$1" in /proc/driver/*) echo "{DRIVER}";; *) exit 1;; esac')
+    master.add_program(
+        "cat", f'case "$1" in /proc/driver/*) echo "{DRIVER}";; *) exec /bin/cat "$@";; esac'
+    )
     needs = {**IMAGE, "Config": {"Env": [], "Labels": {"dsk.min-driver": "525.60.13"}}}
     master.publish(DIGEST, needs)
     with pytest.raises(DskError, match=r"driver 470\.82\.01 is too old"):

@@ -8,7 +8,6 @@ import pytest
 
 from dsk import __version__
 from dsk.cluster.model import Local, Node
-from dsk.connect import Completed
 from dsk.errors import DskError
 from dsk.image.compare import Finding, against_build, against_lock, against_node
 from dsk.image.stacklock import Lock, is_version, known_stacks, locked, pinned
@@ -81,7 +80,7 @@ def test_nodes_that_differ() -> None:
 
 
 def test_a_stack_that_this_dsk_does_not_know() -> None:
-    found = judge(Look("sha256:1", None, replace(FACTS, stack="../cu128")))
+    found = judge(Look("sha256:1", "", replace(FACTS, stack="../cu128")))
     assert texts(found)[0].startswith("stack name: ../cu128 here, cu128 or seed known to this dsk")
 
 
@@ -137,12 +136,3 @@ def test_the_shape_that_programs_read() -> None:
     lost = Verdict("this machine", error=DskError("gone", where="node1")).to_json()
     assert lost.keys() == told.keys()
     assert lost["problem"] == "node1: gone" and lost["stack"] is None
-
-
-def test_an_engines_own_line_is_shown() -> None:
-    from dsk.image.verify import _why
-
-    text = b"docker: Error response from daemon: boom.\nSee 'docker run --help'.\n"
-    assert _why(Completed(127, b"", text)) == "docker: Error response from daemon: boom."
-    assert _why(Completed(2, b"", b"usage\ninvalid choice\n")) == "invalid choice"
-    assert _why(Completed(137, b"", b"")) == "exit code 137"

@@ -16,9 +16,10 @@ from dsk.image.holders import Source
 from dsk.image.load import load_here
 from dsk.image.save import save
 from dsk.image.sync import hop
-from dsk.image.sync.look import There
-from dsk.servers.probe import Image
 from dsk.servers.progress import NodeDone, Said, Transferred, packing, unpacking
+from dsk.survey.server import ServerFacts
+from dsk.survey.values import Image
+from dsk.text import Text
 
 MASTER = Node(0, "10.0.0.11", 2, SshTarget("root", "10.0.0.11"))
 CLUSTER = Cluster("lab", (MASTER,), Path("dsk.yaml"), image="dsk:x")
@@ -40,7 +41,7 @@ case $1 in
 image) [ -e "$0.lacks" ] && exit 1; echo '{INSPECTED}' ;;
 save) head -c 3000000 /dev/zero ;;
 load) cat >/dev/null; rm -f "$0.lacks" ;;
-version) echo amd64 ;;
+version) echo 27.0 linux/amd64 ;;
 info) echo /tmp ;;
 esac
 """
@@ -59,8 +60,8 @@ class Heard:
             self.said.append(name)
         self.totals.setdefault(name, []).append(total)
 
-    def say(self, line: str) -> None:
-        self.said.append(line)
+    def say(self, line: str | Text) -> None:
+        self.said.append(line.in_language("en") if isinstance(line, Text) else line)
 
 
 @pytest.fixture
@@ -79,10 +80,14 @@ def test_from_this_machine_to_the_master(monkeypatch: pytest.MonkeyPatch) -> Non
     told: Told = []
     image = Image.inspected(INSPECTED)
     source = Source(LocalServer("this machine"), image, "this machine")
-    nothing = There("linux/amd64", None, None, (), "")
+    nothing = ServerFacts()
     hop.to_master(CLUSTER, LocalServer("node0"), nothing, source, told.append)
     assert told[:2] == [
-        Said("sending dsk:x from this machine to node0"),
+        Said(
+            Text("sending {image} from {sender} to {names}").filled(
+                image="dsk:x", sender="this machine", names="node0"
+            )
+        ),
         packing("this machine"),
     ]
     assert told[-1] == unpacking(MASTER)
@@ -96,7 +101,7 @@ def test_into_a_file_and_out_of_it(docker: Path, tmp_path: Path) -> None:
     heard, file = Heard(), tmp_path / "image.tar.zst"
     manifest = save("dsk:x", file, heard, force=False)
     assert heard.said == [
-        "this machine reads the image (docker save); packing starts after that",
+        "this machine is reading the image (docker save); packing starts after that",
         "packed",
     ]
     assert set(heard.totals["packed"]) == {SIZE, None}
@@ -106,6 +111,6 @@ def test_into_a_file_and_out_of_it(docker: Path, tmp_path: Path) -> None:
     assert heard.said == [
         "checked",
         "sent to this machine",
-        "this machine: has received everything; its engine unpacks the layers (docker load)",
+        "this machine: has received everything; its engine is unpacking the layers",
     ]
     assert archive.read_manifest(file) == manifest

@@ -120,13 +120,13 @@ def test_an_engine_that_fails(last: Event | Exception) -> None:
 
 def test_an_engine_that_asks_its_proxy_for_the_master() -> None:
     refused = iter([{"error": "Service Unavailable"}])
-    with pytest.raises(Unreachable, match="asks the proxy http://proxy:3128"):
+    with pytest.raises(Unreachable, match="uses the proxy http://proxy:3128"):
         take(Engine(refused), Serves(), "http://proxy:3128")
 
 
 def test_an_engine_that_hangs(hangs: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stall, "LIMIT_S", 0.2)
-    with pytest.raises(Unreachable, match="docker pull has said nothing for") as raised:
+    with pytest.raises(Unreachable, match="docker pull has reported nothing for") as raised:
         take(hangs, Serves())
     assert raised.value.where == "node1" and raised.value.fix
 

@@ -2,67 +2,41 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dsk.accelerators import accelerator
+from dsk.checks import transfer
 from dsk.cluster.model import Cluster, Local, Node
 from dsk.connect.local import LocalServer
 from dsk.errors import DskError, Unreachable
-from dsk.image.sync import fit, public
-from dsk.image.sync.look import There, look, parse
+from dsk.image.sync import public
+from dsk.image.sync.distribute import look
 from dsk.image.sync.receive import NoRoom, pull_error
-from dsk.servers.probe import Image
+from dsk.survey.server import ServerFacts
+from dsk.survey.values import Disk, Engine, Image
 
 NODE = Node(1, "10.0.0.12", 2, Local())
 CLUSTER = Cluster("lab", (Node(0, "10.0.0.11", 2, Local()), NODE), Path("dsk.yaml"))
 CPU = replace(CLUSTER, accelerator="cpu")
 LABELS = {"dsk.cuda": "12.8", "dsk.min-driver": "525.60.13"}
 IMAGE = Image("sha256:1", "content", 9_000_000_000, "linux/amd64", ("a", "b", "c"), LABELS)
-ROOMY = There("linux/amd64", 100_000_000_000, None, (), "535.104.05")
+ROOMY = ServerFacts(
+    engine=Engine("27.0", "linux/amd64"),
+    engine_disk=Disk("/", 200_000_000_000, 100_000_000_000),
+    driver="535.104.05",
+)
 
 
-def test_what_a_server_says() -> None:
-    image = {
-        "Id": "sha256:1",
-        "RootFS": {"Layers": ["a", "b"]},
-        "Config": {"Env": [], "Labels": LABELS},
-        "Created": "2026-01-01T00:00:00Z",
-        "Size": 5,
-        "Os": "linux",
-        "Architecture": "amd64",
-    }
-    nvidia = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat\nGCC version: 12"
-    lines = [
-        "linux/amd64",
-        "1000",
-        "http://p:3128 10.0.0.0/8, b.c",
-        json.dumps(image),
-        '["a","b"]',
-        "null",
-        "",
-        nvidia,
-    ]
-    there = parse("\n".join(lines), accelerator("cuda"))
-    assert there.image and there.image.layers == ("a", "b") and there.image.labels == LABELS
-    assert there.free == 1024_000 and there.driver == "535.104.05"
-    assert there.stacks == (("a", "b"), ())
-    assert (there.proxy, there.no_proxy) == ("http://p:3128", "10.0.0.0/8, b.c")
-
-
-def test_an_empty_engine_without_a_driver() -> None:
-    assert parse("linux/amd64\n1000\n \nnull", accelerator("cpu")) == There(
-        "linux/amd64", 1024_000, None, (), ""
-    )
+def free(count: int) -> ServerFacts:
+    return replace(ROOMY, engine_disk=Disk("/", 200_000_000_000, count))
 
 
 DOCKER = """#!/bin/sh
 case "$*" in
-*Server.Os*) echo linux/amd64 ;;
+*Server.Os*) echo 27.0 linux/amd64 ;;
 *HTTPSProxy*) echo "$PROXIES" ;;
 *DockerRootDir*) echo "$ROOT" ;;
 "image ls"*) echo sha256:1 ;;
@@ -85,39 +59,21 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_room_of_an_engine(engine: Path) -> None:
-    there = look(LocalServer("node1"), CPU, "node1")
-    assert there.free and there.image is None and there.stacks == (("a", "b"),)
+    there = look(LocalServer("node1"), CPU, NODE)
+    assert there.engine_disk and there.image is None and there.layers == (("a", "b"),)
 
 
 def test_the_proxy_of_an_engine(engine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROXIES", "http://proxy:3128 localhost")
-    there = look(LocalServer("node1"), CPU, "node1")
-    assert there.proxy_to("10.0.0.11") == "http://proxy:3128" and there.stacks == (("a", "b"),)
-
-
-@pytest.mark.parametrize(
-    ("no_proxy", "by_itself"),
-    [
-        ("", False),
-        ("localhost,.example.com,127.0.0.0/8", False),
-        ("10.0.0.1,10.0.0.111", False),
-        ("10.0.0.11:80", False),
-        ("localhost, 10.0.0.11", True),
-        ("10.0.0.0/24", True),
-        ("10.0.0.1/8", True),
-        ("*", True),
-    ],
-)
-def test_whether_an_engine_asks_its_proxy_for_the_master(no_proxy: str, by_itself: bool) -> None:
-    there = replace(ROOMY, proxy="http://proxy:3128", no_proxy=no_proxy)
-    assert there.proxy_to("10.0.0.11") == ("" if by_itself else "http://proxy:3128")
-    assert replace(there, proxy="").proxy_to("10.0.0.11") == ""
+    there = look(LocalServer("node1"), CPU, NODE)
+    assert there.proxy.to("10.0.0.11") == "http://proxy:3128"
+    assert there.layers == (("a", "b"),)
 
 
 @pytest.mark.parametrize("said", ["Service Unavailable", "denied", "connection refused"])
 def test_a_pull_that_went_to_a_proxy(said: str) -> None:
     found = pull_error(said, "node1", "a/b:c", "http://proxy:3128")
-    assert "asks the proxy http://proxy:3128" in found.message and said in found.message
+    assert "uses the proxy http://proxy:3128" in found.message and said in found.message
     assert found.fix and "NO_PROXY" in found.fix
     assert type(pull_error("no space left", "node1", "a/b:c", "http://proxy:3128")) is NoRoom
 
@@ -127,51 +83,46 @@ def test_an_engine_whose_data_is_not_on_this_server(
 ) -> None:
     """As with Docker Desktop: how much room it has is not known, which is not none."""
     monkeypatch.setenv("ROOT", str(engine / "elsewhere"))
-    there = look(LocalServer("node1"), CPU, "node1")
-    assert there == There("linux/amd64", None, None, (("a", "b"),), "")
-    assert fit.cannot_serve(NODE, IMAGE, there) is None
-    assert fit.problem(CPU, NODE, IMAGE, there) is None
-
-
-@pytest.mark.parametrize(
-    ("stacks", "shared"),
-    [((), 0), ((("a", "x"), ("a", "b", "x")), 2), ((("b", "a"),), 0), ((("a", "b", "c", "d"),), 3)],
-)
-def test_layers_in_common(stacks: tuple[tuple[str, ...], ...], shared: int) -> None:
-    assert replace(ROOMY, stacks=stacks).shared(IMAGE.layers) == shared
+    there = look(LocalServer("node1"), CPU, NODE)
+    assert there.engine_disk is None and there.engine.platform == "linux/amd64"
+    assert transfer.to_serve(NODE, IMAGE, there) is None
+    assert transfer.to_receive(CPU, NODE, IMAGE, there) is None
 
 
 def test_it_fits() -> None:
-    assert fit.problem(CLUSTER, NODE, IMAGE, ROOMY) is None
-    assert fit.cannot_serve(NODE, IMAGE, ROOMY) is None
+    assert transfer.to_receive(CLUSTER, NODE, IMAGE, ROOMY) is None
+    assert transfer.to_serve(NODE, IMAGE, ROOMY) is None
 
 
 @pytest.mark.parametrize(
     ("there", "words"),
     [
-        (replace(ROOMY, platform="linux/arm64"), ("for linux/amd64", "server is linux/arm64")),
+        (
+            replace(ROOMY, engine=Engine("27.0", "linux/arm64")),
+            ("for linux/amd64", "server is linux/arm64"),
+        ),
         (replace(ROOMY, driver="470.82.01"), ("470.82.01", "525.60.13", "CUDA 12.8")),
-        (replace(ROOMY, free=8_000_000_000), ("takes 14.4 GB", "8.0 GB are free")),
+        (free(8_000_000_000), ("needs 14.4 GB", "8.0 GB are free")),
     ],
 )
-def test_what_does_not_fit(there: There, words: tuple[str, ...]) -> None:
-    found = fit.problem(CLUSTER, NODE, IMAGE, there)
+def test_what_does_not_fit(there: ServerFacts, words: tuple[str, ...]) -> None:
+    found = transfer.to_receive(CLUSTER, NODE, IMAGE, there)
     assert found is not None and found.where == "node1 (10.0.0.12)" and found.fix
     assert all(word in found.message for word in words)
 
 
 def test_the_driver_is_of_no_interest_on_processors() -> None:
-    assert fit.problem(CPU, NODE, IMAGE, replace(ROOMY, driver="470.1")) is None
+    assert transfer.to_receive(CPU, NODE, IMAGE, replace(ROOMY, driver="470.1")) is None
 
 
 def test_a_node_with_most_layers_needs_little_room() -> None:
-    there = replace(ROOMY, free=10, stacks=(("a", "b"),))
-    assert fit.problem(CLUSTER, NODE, IMAGE, there) is None
+    there = replace(free(10), layers=(("a", "b"),))
+    assert transfer.to_receive(CLUSTER, NODE, IMAGE, there) is None
 
 
 def test_a_master_without_room_to_send() -> None:
-    found = fit.cannot_serve(NODE, IMAGE, replace(ROOMY, free=10_000_000_000))
-    assert found and "needs, to send it, 18.0 GB, 10.0 GB are free" in found.message
+    found = transfer.to_serve(NODE, IMAGE, free(10_000_000_000))
+    assert found and "needs 18.0 GB free on the master; 10.0 GB are free" in found.message
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ from dsk.connect.local import LocalServer
 from dsk.errors import DskError
 from dsk.image.holders import Source
 from dsk.image.sync import hop, thin
-from dsk.image.sync.look import There
-from dsk.servers.probe import Image
 from dsk.servers.progress import NodeDone, Said, Transferred
+from dsk.survey.server import ServerFacts
+from dsk.survey.values import Image
 from tests.tars import tar
 
 # An image of two layers, and the folder of the lower one, as Docker 20.10.24 saved it.
@@ -115,9 +115,9 @@ def sent(docker: Path, *stacks: tuple[str, ...]) -> tuple[list[str], str]:
     told: list[Said | Transferred | NodeDone] = []
     image = Image.inspected(json.dumps(INSPECTED))
     source = Source(LocalServer("this machine"), image, "this machine")
-    there = There("linux/amd64", None, None, stacks, "")
+    there = ServerFacts(layers=stacks)
     hop.to_master(CLUSTER, LocalServer("node0"), there, source, told.append)
-    said = "\n".join(each.text for each in told if isinstance(each, Said))
+    said = "\n".join(each.text.in_language("en") for each in told if isinstance(each, Said))
     return names(docker.with_name("docker.loaded").read_bytes()), said
 
 

@@ -96,7 +96,7 @@ def goes_on(do: Callable[[], object]) -> None:
     error = raised.value
     assert error.exit_code == 3
     assert error.where == WHERE
-    assert "job j1 does not depend on that and goes on" in error.message
+    assert "job j1 does not depend on that and continues" in error.message
     assert "dsk logs -f j1" in (error.fix or "")
 
 
@@ -159,7 +159,7 @@ def test_one_that_has_just_ended_by_itself_is_stopped() -> None:
 
 
 def test_what_the_engine_refuses_is_no_lost_connection() -> None:
-    with pytest.raises(JobFailed, match="the Docker engine refuses: No such container"):
+    with pytest.raises(JobFailed, match="the Docker engine refuses the request: No such container"):
         supervisor(Container(waited=api_error(404, "No such container"))).exit_code()
     goes_on(lambda: supervisor(Container(waited=api_error(503, "shutting down"))).exit_code())
 

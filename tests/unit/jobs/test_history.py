@@ -182,7 +182,7 @@ def test_of_an_older_supervisor_all_that_it_said_at_the_end_counts() -> None:
 
 
 def test_without_its_last_word_nobody_knows_what_is_left() -> None:
-    with pytest.raises(JobFailed, match="gone without a last word"):
+    with pytest.raises(JobFailed, match="exited without reporting a result"):
         left_over(ENDING, Notice(7.0, "left_over", LOST, 1))
 
 

@@ -11,8 +11,7 @@ from dsk.errors import UserError
 from dsk.jobs.knownwrong import parse
 from dsk.jobs.stacks import keys_of_image, known_wrong, outdated, shipped_stacks
 
-TEXT = "{en: e, zh: z}"
-ENTRY = f"a:\n  presets: [z0]\n  problem: {TEXT}\n  fix: {TEXT}\n  source: https://example.org\n"
+ENTRY = "a:\n  presets: [z0]\n  problem: p\n  fix: f\n  source: https://example.org\n"
 
 
 def keys(**more: Any) -> str:

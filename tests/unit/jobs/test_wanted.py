@@ -76,5 +76,5 @@ def test_since(text: str, meant: Since) -> None:
 
 @pytest.mark.parametrize("text", ["", "yesterday", "10", "10w", "25:00"])
 def test_what_is_no_time_is_an_error(text: str) -> None:
-    with pytest.raises(UserError, match="is no time"):
+    with pytest.raises(UserError, match="is not a time"):
         since(text, NOW)

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from dsk.checks.facts import Clock, Container, Facts, ServerFacts
+from dsk.checks.facts import Facts
 from dsk.cluster.model import Cluster, Local, Node
 from dsk.preflight.fix import mend
+from dsk.survey.server import ServerFacts
+from dsk.survey.values import Clock, Container, Worker
 from dsk.text import Language
 from tests.unit.engines import Engine
 
@@ -84,7 +86,7 @@ def test_files_that_others_may_read_are_made_private(site: Site) -> None:
 def test_a_missing_workspace_is_made_and_a_running_worker_needs_dsk_up(
     site: Site, worker: str, language: Language
 ) -> None:
-    [said] = site.run(language=language, workspace=False, worker=worker)
+    [said] = site.run(language=language, workspace=False, worker=Worker(worker))
     assert (site.folder / "workspace").is_dir()
     assert str(site.folder / "workspace") in said
     assert ("dsk up" in said) == (worker == "running")
@@ -102,18 +104,18 @@ def test_the_workers_own_keys_and_known_hosts(site: Site) -> None:
     known = site.folder / "worker/.ssh/known_hosts"
     known.write_text("edited\n")
     (site.folder / "run/bundle/ssh/known_hosts").write_text("of the bundle\n")
-    said = site.run(worker="running")
+    said = site.run(worker=Worker("running"))
     assert said == [
         f"made private: {key}",
         "took the workers' host keys from the bundle again",
     ]
     assert (mode(key), key.read_text()) == (0o600, "secret")
     assert (mode(known), known.read_text()) == (0o600, "of the bundle\n")
-    assert site.run(worker="running") == [], "a second time there is nothing to repair"
+    assert site.run(worker=Worker("running")) == [], "a second time there is nothing to repair"
 
 
 def test_a_node_where_nothing_is_wrong(site: Site) -> None:
-    assert site.run(worker="exited", containers=(RUNS,)) == []
+    assert site.run(worker=Worker("exited"), containers=(RUNS,)) == []
     assert site.engine.asked == []
 
 

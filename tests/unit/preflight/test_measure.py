@@ -10,16 +10,18 @@ from typing import Any, cast
 
 import pytest
 
-from dsk.checks.facts import Clock, Login, ServerFacts, WorkerFacts, Workspace
+from dsk.checks.facts import Login, WorkerFacts, Workspace
 from dsk.checks.model import Finding
 from dsk.checks.registry import chosen, judge_all
-from dsk.checks.worker import RUNNING
 from dsk.cluster.model import Cluster, Local, Node
 from dsk.errors import DskError, JobFailed, Unreachable, UserError
 from dsk.jobs.planning import Request
 from dsk.preflight import measure
 from dsk.preflight.measure import Measuring, unreachable
 from dsk.servers.contact import Fleet
+from dsk.survey import values
+from dsk.survey.server import ServerFacts
+from dsk.survey.values import RUNNING, Clock, Engine
 from dsk.text import Text
 
 CLUSTER = Cluster(
@@ -27,8 +29,8 @@ CLUSTER = Cluster(
     tuple(Node(index, f"10.0.0.{11 + index}", 1, Local()) for index in range(3)),
     Path("/somewhere/dsk.yaml"),
 )
-SERVER = ServerFacts(Clock(0.0, 0.01), engine="27.0.3", worker=RUNNING, health="")
-SLOW = Unreachable(Text("no answer within {limit:g} s", "{limit:g} 秒内没有应答", {"limit": 45}))
+SERVER = ServerFacts(engine=Engine("27.0.3"), worker=values.Worker(RUNNING), health="")
+SLOW = Unreachable(Text("no answer within {limit:g} s", {"limit": 45}))
 OLD = DskError("No module named dsk.agent.examine")
 
 
@@ -70,7 +72,8 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> type[Worker]:
         errors: dict[tuple[int, str], DskError] = {}  # noqa: RUF012 - this test's own
 
     monkeypatch.setattr(measure, "open_fleet", opened)
-    monkeypatch.setattr(measure, "examine", lambda *_, **__: SERVER)
+    monkeypatch.setattr(measure, "survey", lambda *_, **__: SERVER)
+    monkeypatch.setattr(measure, "ask_clock", lambda _: Clock(0.0, 0.01))
     monkeypatch.setattr(measure, "Inside", Asked)
     monkeypatch.setattr("dsk.preflight.measure.mesh.measure", lambda *_, **__: ())
     return Asked
@@ -149,7 +152,7 @@ class Elsewhere:
 
 DOWN = Unreachable("the master's server is down", fix="dsk status")
 WRONG = UserError("no such key", where="train.yaml:3")
-KILLED = JobFailed("the supervisor of trial probe-1 ended without a word")
+KILLED = JobFailed("the supervisor of trial probe-1 exited without reporting a result")
 
 
 @pytest.mark.usefixtures("workers")

@@ -75,8 +75,8 @@ def test_the_effective_batch_size(run: Run, words: tuple[str, ...], effective: i
     recipe = run("", *words, present=[])
     assert (recipe.batch.effective if recipe.batch else None) == effective
     shown = f"batch size {effective} per step" if effective else "8 ranks"
-    assert summary(recipe).startswith(shown)
-    assert summary(recipe).endswith("output in /workspace/saves/x")
+    assert summary(recipe).in_language("en").startswith(shown)
+    assert summary(recipe).in_language("en").endswith("output in /workspace/saves/x")
 
 
 def test_caches_lie_in_the_workspace() -> None:

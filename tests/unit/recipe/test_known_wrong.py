@@ -20,8 +20,8 @@ WRONG = KnownWrong(
     precisions=("bf16",),
     min_accumulation=3,
     before_revision=2,
-    problem=Text("drops micro-batches", "丢弃 micro-batch"),
-    fix=Text("use z2", "改用 z2"),
+    problem=Text("drops micro-batches"),
+    fix=Text("use z2"),
     source=SOURCE,
 )
 OFFLOAD = {"zero_optimization": {"stage": 2, "offload_optimizer": {"device": "cpu"}}}

@@ -59,12 +59,12 @@ def test_port_22_has_no_brackets() -> None:
     ],
 )
 def test_what_is_refused(text: str) -> None:
-    with pytest.raises(UserError, match="keys:2: is no line for known_hosts"):
+    with pytest.raises(UserError, match="keys:2: is not a line for known_hosts"):
         workerkeys.parse(f"{LINE}\n{text}\n", "keys")
 
 
 def test_a_file_without_keys() -> None:
-    with pytest.raises(UserError, match="keys: holds no host key"):
+    with pytest.raises(UserError, match="keys: contains no host key"):
         workerkeys.parse("\n", "keys")
 
 
@@ -112,7 +112,9 @@ def test_every_mistake_at_once_and_then_nothing_is_written(cluster: Cluster) -> 
         workerkeys.add(cluster, keys, "keys", replace=True)
     said = str(caught.value)
     assert "node1 (10.0.0.12): the host key is" in said
-    assert "node0 (10.0.0.11): its worker is at port 2200, dsk.yaml says worker_port 2222" in said
+    assert (
+        "node0 (10.0.0.11): its worker is at port 2200, but dsk.yaml has worker_port 2222" in said
+    )
     assert "10.0.0.13 is not a node of dsk.yaml" in said
     assert not (cluster.state_dir / "known_hosts").exists()
 

@@ -255,7 +255,7 @@ def test_equal_workers_agree() -> None:
             {"content_id": "sha256:bbbbbbbbbbbbbbbb"},
             "node1: its image differs from node0's (sha256:",
         ),
-        ({"workspace": False}, "node1: /w is not a folder that can be written to"),
+        ({"workspace": False}, "node1: /w cannot be written: "),
         ({"accelerator": "cpu"}, "node1: its worker uses cpu, dsk.yaml says cuda"),
     ],
 )

@@ -5,7 +5,15 @@ import json
 import pytest
 
 from dsk.wire.jobspec import JobNode, ProtocolMismatch
-from dsk.wire.measure import Complete, Interface, Knock, Order, Speed, decode, encode
+from dsk.wire.measure import (
+    Complete,
+    Interface,
+    Knock,
+    Order,
+    Speed,
+    decode,
+    encode,
+)
 
 
 @pytest.mark.parametrize(

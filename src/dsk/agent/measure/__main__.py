@@ -11,7 +11,7 @@ import sys
 from dsk.agent.measure import infiniband, interfaces, packets, reach, transfer
 from dsk.agent.measure.listener import Listener
 from dsk.agent.session import Session
-from dsk.wire.measure import Choice, Packet, Reach, Route, Speed
+from dsk.wire.measure import Choice, Packet, Reach, Route, Speed, encode
 from dsk.wire.measuring import (
     DROP_LIMIT_S,
     Connect,
@@ -51,7 +51,8 @@ class Measure:
         self._address = interfaces.address_on(found, self._interface, self._host)
         off = os.environ.get("NCCL_IB_DISABLE") == "1"
         choice = Choice(self._node, self._interface, self._address, infiniband_off=off)
-        return Looked(tuple(found), tuple(infiniband.ports(self._node)), choice)
+        measured = (*found, *infiniband.ports(self._node))
+        return Looked(tuple(map(encode, measured)), choice)
 
     def open_ports(self, asked: OpenPorts) -> Opened:
         self._listener = self._listener or Listener(self._address, asked.peers)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dsk.checks.model import Finding
-from dsk.checks.network.facts import Network, Pair
+from dsk.checks.model import Check, Finding
+from dsk.checks.network.facts import Network, Pair, between
 from dsk.checks.network.groups import group
 from dsk.checks.network.traffic import STAGE_2, STAGE_3, moved
 from dsk.cluster.model import Cluster
@@ -13,51 +13,28 @@ NAME = "bandwidth"
 ENOUGH = 5e9
 """Bits per second. Below, ZeRO-3 of a 7 B model waits for a minute and more a step; 10 Gbit/s
 Ethernet is above it also on a busy machine."""
-OK = Text("{rate} at least between the nodes", "节点之间至少 {rate}")
+OK = Text("{rate} at least between the nodes")
 MEANS = Text(
     "ZeRO-3 of a 7 B model moves about {z3_gb} GB a step through each node, {z3_s} s at this rate; "
-    "ZeRO-2 {z2_gb} GB, {z2_s} s",
-    "7B 模型的 ZeRO-3 每步经过每个节点约 {z3_gb} GB，以此速率需 {z3_s} 秒；"
-    "ZeRO-2 为 {z2_gb} GB，{z2_s} 秒",
+    "ZeRO-2 {z2_gb} GB, {z2_s} s"
 )
-EVERYWHERE = Text(f"{{rate}} between the nodes: {MEANS.en}", f"节点之间 {{rate}}：{MEANS.zh}")
-SENDS = Text(
-    f"{{rate}} is the most that this node sends: {MEANS.en}",
-    f"本节点最多只能发送 {{rate}}：{MEANS.zh}",
-)
-GETS = Text(
-    f"{{rate}} is the most that this node gets: {MEANS.en}",
-    f"本节点最多只能接收 {{rate}}：{MEANS.zh}",
-)
-PAIR = Text(f"{{rate}} to {{peer}}: {MEANS.en}", f"到 {{peer}} 只有 {{rate}}：{MEANS.zh}")
-STALLED = Text(
-    "connects to {peer}, but then no data arrives there", "能连接 {peer}，但数据无法到达"
-)
+EVERYWHERE = Text("{rate} between the nodes: {means}")
+SENDS = Text("{rate} is the most that this node sends: {means}")
+GETS = Text("{rate} is the most that this node gets: {means}")
+PAIR = Text("{rate} to {peer}: {means}")
+STALLED = Text("connects to {peer}, but then no data arrives there")
 FIX = Text(
-    "use deepspeed: z2 instead of z3, and LoRA (then only the adapter's gradients travel){more}",
-    "请用 deepspeed: z2 而不是 z3，并使用 LoRA（这样只传输适配器的梯度）{more}",
+    "use deepspeed: z2 instead of z3, and LoRA (then only the adapter's gradients travel){more}"
 )
-DEVICE = Text(
-    "; the device says {speed}: look at cable, switch port and duplex",
-    "；网卡标称 {speed}：请检查网线、交换机端口和双工模式",
-)
-FIX_STALLED = Text(
-    "see what `mtu` says; a firewall that looks into connections does this as well",
-    "参见 mtu 检查的结果；会检查连接内容的防火墙也可能导致此现象",
-)
+DEVICE = Text("; the device says {speed}: look at cable, switch port and duplex")
+FIX_STALLED = Text("see what `mtu` says; a firewall that looks into connections does this as well")
 
 
 def check(cluster: Cluster, network: Network) -> list[Finding]:
     rates = {pair: each.rate for pair, each in network.speeds.items() if each.rate > 0}
     found = [
-        Finding(
-            NAME,
-            "failed",
-            STALLED.filled(peer=str(cluster.nodes[pair[1]])),
-            node=pair[0],
-            peer=pair[1],
-            seen=each.problem or "0",
-            fix=FIX_STALLED,
+        Finding(NAME, "failed", STALLED, *pair, each.problem or "0", "", FIX_STALLED).filled(
+            peer=str(cluster.nodes[pair[1]])
         )
         for pair, each in network.speeds.items()
         if pair not in rates
@@ -99,23 +76,17 @@ def _warning(
     chosen = network.chosen(node) if node is not None else None
     device = chosen.speed * 1e6 if chosen and chosen.speed else None
     less = device is not None and rate < min(device, ENOUGH) / 2
-    more = DEVICE.filled(speed=written(device)) if device and less else Text("", "")
-    return Finding(
-        NAME,
-        "warning",
-        text.filled(
-            rate=written(rate),
-            peer=str(cluster.nodes[peer]) if peer is not None else "",
+    seen = written(rate)
+    return Finding(NAME, "warning", text, node, peer, seen, written(ENOUGH), FIX).filled(
+        rate=seen,
+        peer=str(cluster.nodes[peer]) if peer is not None else "",
+        means=MEANS.filled(
             z3_gb=f"{z3 / 1e9:.0f}",
             z2_gb=f"{z2 / 1e9:.0f}",
             z3_s=f"{z3 * 8 / rate:.0f}",
             z2_s=f"{z2 * 8 / rate:.0f}",
         ),
-        node=node,
-        peer=peer,
-        seen=written(rate),
-        expected=written(ENOUGH),
-        fix=FIX.filled(more=more),
+        more=DEVICE.filled(speed=written(device)) if device and less else Text(""),
     )
 
 
@@ -124,3 +95,6 @@ def written(rate: float) -> str:
     if rate >= 1e9:
         return f"{rate / 1e9:.1f} Gbit/s"
     return f"{rate / 1e6:.3g} Mbit/s"
+
+
+CHECK = Check(NAME, between(NAME, check), ("network",), "mtu", each=False)

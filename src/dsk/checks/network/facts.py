@@ -2,45 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
+from dsk.checks.facts import Facts
 from dsk.checks.model import Finding
 from dsk.cluster.model import Cluster
-from dsk.wire.measure import (
-    Choice,
-    InfiniBand,
-    Interface,
-    Knock,
-    Measured,
-    Packet,
-    Port,
-    Ports,
-    Reach,
-    Route,
-    Silent,
-    Speed,
-)
+from dsk.text import Text
+from dsk.wire.measure import Choice, Interface, Measured, Reach, Speed
 
 Pair = tuple[int, int]
 """From a node to its peer."""
-T = TypeVar("T")
+M = TypeVar("M", bound=Measured)
+ALONE = Text("there is one node: it needs no network")
 
 
 @dataclass(frozen=True)
 class Network:
-    knocks: Mapping[int, Knock] = field(default_factory=dict)
-    silent: Mapping[int, Silent] = field(default_factory=dict)
-    interfaces: Mapping[int, Mapping[str, Interface]] = field(default_factory=dict)
-    choices: Mapping[int, Choice] = field(default_factory=dict)
-    routes: Mapping[Pair, Route] = field(default_factory=dict)
-    reaches: Mapping[Pair, Reach] = field(default_factory=dict)
-    packets: Mapping[Pair, Packet] = field(default_factory=dict)
-    speeds: Mapping[Pair, Speed] = field(default_factory=dict)
-    ports: Ports | None = None
-    held: tuple[Port, ...] = ()
-    infiniband: tuple[InfiniBand, ...] = ()
+    """All that was measured, by what it is of."""
+
+    measured: tuple[Measured, ...] = ()
+
+    def of(self, kind: type[M]) -> list[M]:
+        return [each for each in self.measured if isinstance(each, kind)]
+
+    def by_node(self, kind: type[M]) -> dict[int, M]:
+        return {each.node: each for each in self.of(kind)}  # type: ignore[attr-defined]
+
+    def by_pair(self, kind: type[M]) -> dict[Pair, M]:
+        return {(each.node, each.peer): each for each in self.of(kind)}  # type: ignore[attr-defined]
+
+    @cached_property
+    def choices(self) -> Mapping[int, Choice]:
+        return self.by_node(Choice)
+
+    @cached_property
+    def interfaces(self) -> Mapping[int, Mapping[str, Interface]]:
+        found: dict[int, dict[str, Interface]] = {}
+        for each in self.of(Interface):
+            found.setdefault(each.node, {})[each.name] = each
+        return found
+
+    @cached_property
+    def reaches(self) -> Mapping[Pair, Reach]:
+        return self.by_pair(Reach)
+
+    @cached_property
+    def speeds(self) -> Mapping[Pair, Speed]:
+        return self.by_pair(Speed)
 
     def chosen(self, node: int) -> Interface | None:
         """The interface that NCCL and Gloo use there."""
@@ -55,25 +66,17 @@ class Network:
 Check = Callable[[Cluster, Network], list[Finding]]
 
 
-def gather(measured: Iterable[Measured]) -> Network:
-    all_ = list(measured)
+def judging(check: Check) -> Callable[[Facts], list[Finding]]:
+    """`check` as it is asked with all others."""
+    return lambda facts: check(facts.cluster, Network(facts.network))
 
-    def of(kind: type[T]) -> list[T]:
-        return [each for each in all_ if isinstance(each, kind)]
 
-    interfaces: dict[int, dict[str, Interface]] = {}
-    for each in of(Interface):
-        interfaces.setdefault(each.node, {})[each.name] = each
-    return Network(
-        knocks={each.node: each for each in of(Knock)},
-        silent={each.node: each for each in of(Silent)},
-        interfaces=interfaces,
-        choices={each.node: each for each in of(Choice)},
-        routes={(each.node, each.peer): each for each in of(Route)},
-        reaches={(each.node, each.peer): each for each in of(Reach)},
-        packets={(each.node, each.peer): each for each in of(Packet)},
-        speeds={(each.node, each.peer): each for each in of(Speed)},
-        ports=next(reversed(of(Ports)), None),
-        held=tuple(of(Port)),
-        infiniband=tuple(of(InfiniBand)),
-    )
+def between(name: str, check: Check) -> Callable[[Facts], list[Finding]]:
+    """As `judging`, of what takes two nodes."""
+
+    def judge(facts: Facts) -> list[Finding]:
+        found = check(facts.cluster, Network(facts.network))
+        alone = len(facts.cluster.nodes) == 1
+        return [Finding(name, "ok", ALONE)] if alone and not found else found
+
+    return judge

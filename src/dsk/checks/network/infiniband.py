@@ -2,61 +2,44 @@
 
 from __future__ import annotations
 
-from dsk.checks.model import Finding
-from dsk.checks.network.facts import Network
+from dsk.checks.model import Check, Finding
+from dsk.checks.network.facts import Network, judging
 from dsk.cluster.model import Cluster
 from dsk.text import Text
 from dsk.wire.measure import InfiniBand
+from dsk.wire.remedies import Remedy
 
 NAME = "infiniband"
 ACTIVE = "ACTIVE"
-NONE = Text("no InfiniBand on any node", "所有节点都没有 InfiniBand")
-UNLINKED = Text(
-    "no InfiniBand device has a link, and NCCL is not given one",
-    "没有一个 InfiniBand 设备有连接，NCCL 也不会使用它们",
-)
-USED = Text("{device} is used: {rate}", "使用 {device}：{rate}")
-UNUSED = Text(
-    "{device} works ({rate}) but the worker does not have it: NCCL goes over TCP",
-    "{device} 可用（{rate}），但 worker 看不到它：NCCL 将走 TCP",
-)
-OFF = Text(
-    "{device} works ({rate}), dsk.yaml turns it off", "{device} 可用（{rate}），dsk.yaml 中已关闭"
-)
-DOWN = Text(
-    "{device} has no link ({state}), and the worker has it: NCCL may choose it and fail",
-    "{device} 没有连接（{state}），而 worker 能看到它：NCCL 可能选中它并失败",
-)
-SOME = Text(
-    "has no working InfiniBand, others have: NCCL cannot use it between them",
-    "没有可用的 InfiniBand，而其他节点有：它们之间 NCCL 无法使用",
-)
-FIX_ON = Text(
-    "in dsk.yaml: network: {{infiniband: on}}, then dsk up",
-    "在 dsk.yaml 中设置 network: {{infiniband: on}}，然后运行 dsk up",
+NONE = Text("no InfiniBand on any node")
+UNLINKED = Text("no InfiniBand device has a link, and NCCL is not given one")
+USED = Text("{device} is used: {rate}")
+UNUSED = Text("{device} works ({rate}) but the worker does not have it: NCCL goes over TCP")
+OFF = Text("{device} works ({rate}), dsk.yaml turns it off")
+DOWN = Text("{device} has no link ({state}), and the worker has it: NCCL may choose it and fail")
+SOME = Text("has no working InfiniBand, others have: NCCL cannot use it between them")
+FIX_ON = Remedy(
+    engine=Text("in dsk.yaml: network: {{infiniband: on}}, then dsk up"),
+    in_place=Text("take containers that the platform gives the InfiniBand devices"),
 )
 FIX_DOWN = Text(
-    "look at the cable and the subnet manager (ibstat); or env: {{NCCL_IB_HCA: …}} with the others",
-    "检查线缆和子网管理器（ibstat）；或用 env: {{NCCL_IB_HCA: …}} 指定其他设备",
+    "look at the cable and the subnet manager (ibstat); or env: {{NCCL_IB_HCA: …}} with the others"
 )
-FIX_SOME = Text(
-    "mend it there, or network: {{infiniband: off}} for all",
-    "请修复该节点，或对全部节点设置 network: {{infiniband: off}}",
-)
+FIX_SOME = Text("repair it there, or network: {{infiniband: off}} for all")
 
 
-def check(_: Cluster, network: Network) -> list[Finding]:
+def check(cluster: Cluster, network: Network) -> list[Finding]:
     if not network.choices:
         return []
-    if not network.infiniband:
+    if not network.of(InfiniBand):
         return [Finding(NAME, "ok", NONE)]
     found = [
-        _of(port, off=choice.infiniband_off)
-        for port in network.infiniband
+        _of(port, off=choice.infiniband_off, in_place=cluster.in_place)
+        for port in network.of(InfiniBand)
         if (choice := network.choices.get(port.node))
         and (_active(port) or (port.handed_in and not choice.infiniband_off))
     ]
-    working = {port.node for port in network.infiniband if _active(port)}
+    working = {port.node for port in network.of(InfiniBand) if _active(port)}
     for node in network.choices if working else ():
         if node not in working and not network.choices[node].infiniband_off:
             found.append(Finding(NAME, "warning", SOME, node=node, fix=FIX_SOME))
@@ -68,21 +51,19 @@ def _active(port: InfiniBand) -> bool:
     return port.state.endswith(ACTIVE)
 
 
-def _of(port: InfiniBand, *, off: bool) -> Finding:
-    values = {
-        "device": f"{port.device} port {port.port}",
-        "rate": f"{port.rate}, {port.layer}",
-        "state": port.state,
-    }
+def _of(port: InfiniBand, *, off: bool, in_place: bool) -> Finding:
     seen = f"{port.state}, {port.rate}, {port.layer}"
     if not _active(port):
-        return Finding(
-            NAME, "warning", DOWN.filled(**values), node=port.node, seen=seen, fix=FIX_DOWN
-        )
-    if off:
-        return Finding(NAME, "ok", OFF.filled(**values), node=port.node, seen=seen)
-    if not port.handed_in:
-        return Finding(
-            NAME, "warning", UNUSED.filled(**values), node=port.node, seen=seen, fix=FIX_ON
-        )
-    return Finding(NAME, "ok", USED.filled(**values), node=port.node, seen=seen)
+        finding = Finding(NAME, "warning", DOWN, port.node, seen=seen, fix=FIX_DOWN)
+    elif off:
+        finding = Finding(NAME, "ok", OFF, port.node, seen=seen)
+    elif not port.handed_in:
+        fix = FIX_ON.of(in_place=in_place)
+        finding = Finding(NAME, "warning", UNUSED, port.node, seen=seen, fix=fix)
+    else:
+        finding = Finding(NAME, "ok", USED, port.node, seen=seen)
+    device, rate = f"{port.device} port {port.port}", f"{port.rate}, {port.layer}"
+    return finding.filled(device=device, rate=rate, state=port.state)
+
+
+CHECK = Check(NAME, judging(check), ("network",), "port", each=False)

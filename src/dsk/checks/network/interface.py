@@ -4,68 +4,42 @@ from __future__ import annotations
 
 import re
 
-from dsk.checks.model import Finding, State
-from dsk.checks.network.facts import Network
+from dsk.checks.model import Check, Finding, State
+from dsk.checks.network.facts import Network, judging
 from dsk.cluster.model import Cluster, Node
 from dsk.text import Text
-from dsk.wire.measure import Choice, Interface
+from dsk.wire.measure import Choice, Interface, Route
+from dsk.wire.remedies import Remedy
 
 NAME = "interface"
 DOCKER_BRIDGE = re.compile(r"docker\d+|br-[0-9a-f]{12}")
-OK = Text("{interface}, {addresses}", "{interface}，{addresses}")
-NO_ADDRESS = Text(
-    "{host} is on no interface of this node; it has {all}",
-    "本节点没有任何接口使用 {host}；现有 {all}",
-)
-MISSING = Text(
-    "{interface} does not exist; this node has {all}", "接口 {interface} 不存在；本节点有 {all}"
-)
-DOCKER = Text(
-    "{interface} is Docker's bridge, which no other node can reach; {host} is on {owner}",
-    "{interface} 是 Docker 的网桥，其他节点无法到达；{host} 在 {owner} 上",
-)
-LOOPBACK = Text(
-    "{interface} leads to this node alone; {host} is on {owner}",
-    "{interface} 只能到达本机；{host} 在 {owner} 上",
-)
-DOWN = Text("{interface} is down", "接口 {interface} 未启用")
-NO_CARRIER = Text(
-    "{interface} has no link: the cable, or the other end's port",
-    "{interface} 没有连接：请检查网线或对端端口",
-)
-EMPTY = Text(
-    "{interface} has no IPv4 address; {host} is on {owner}",
-    "{interface} 没有 IPv4 地址；{host} 在 {owner} 上",
-)
+OK = Text("{interface}, {addresses}")
+NO_ADDRESS = Text("{host} is on no interface of this node; it has {all}")
+MISSING = Text("{interface} does not exist; this node has {all}")
+DOCKER = Text("{interface} is Docker's bridge, which no other node can reach; {host} is on {owner}")
+LOOPBACK = Text("{interface} leads to this node alone; {host} is on {owner}")
+DOWN = Text("{interface} is down")
+NO_CARRIER = Text("{interface} has no link: the cable, or the other end's port")
+EMPTY = Text("{interface} has no IPv4 address; {host} is on {owner}")
 ELSEWHERE = Text(
     "NCCL uses {interface} ({addresses}), and from there no other node is reached; {host} is on "
-    "{owner}",
-    "NCCL 使用 {interface}（{addresses}），从那里到不了其他节点；{host} 在 {owner} 上",
+    "{owner}"
 )
-APART = Text(
-    "NCCL uses {interface} ({addresses}), which reaches the others; {host} is on {owner}",
-    "NCCL 使用 {interface}（{addresses}），可到达其他节点；{host} 在 {owner} 上",
+APART = Text("NCCL uses {interface} ({addresses}), which reaches the others; {host} is on {owner}")
+ROUTE = Text("packets to {peer} leave by {via}, not by {interface}, which NCCL is told to use")
+FIX_NAME = Remedy(
+    engine=Text("in dsk.yaml: network: {{interface: auto}} (or {owner}), then dsk up"),
+    in_place=Text("start that container's worker again with DSK_INTERFACE={owner}"),
 )
-ROUTE = Text(
-    "packets to {peer} leave by {via}, not by {interface}, which NCCL is told to use",
-    "发往 {peer} 的数据包走 {via}，而不是 NCCL 应使用的 {interface}",
+FIX_HOST = Remedy(
+    engine=Text("write the node's LAN address into dsk.yaml, then dsk up"),
+    in_place=Text("write the container's address on the private network into dsk.yaml"),
 )
-FIX_NAME = Text(
-    "in dsk.yaml: network: {{interface: auto}} (or {owner}), then dsk up",
-    "在 dsk.yaml 中设置 network: {{interface: auto}}（或 {owner}），然后运行 dsk up",
-)
-FIX_HOST = Text(
-    "write the node's LAN address into dsk.yaml, then dsk up",
-    "请在 dsk.yaml 中写入该节点的内网地址，然后运行 dsk up",
-)
-FIX_UP = Text(
-    "on {host}, as root: ip link set dev {interface} up",
-    "在 {host} 上以 root 运行：ip link set dev {interface} up",
-)
+_LINK_UP = Text("on {host}, as root: ip link set dev {interface} up")
+FIX_UP = Remedy(engine=_LINK_UP, in_place=_LINK_UP)
 FIX_ROUTE = Text(
-    "give both nodes addresses of one network in dsk.yaml, or mend the route on {host}: "
-    "ip route get {to}",
-    "请在 dsk.yaml 中为两个节点写同一网络的地址，或修正 {host} 上的路由：ip route get {to}",
+    "give both nodes addresses of one network in dsk.yaml, or correct the route on {host}: "
+    "ip route get {to}"
 )
 
 
@@ -83,32 +57,22 @@ def _choice(cluster: Cluster, network: Network, node: Node, choice: Choice) -> F
     interfaces = network.interfaces.get(node.index, {})
     chosen = interfaces.get(choice.interface)
     owner = next((each.name for each in interfaces.values() if _has(each, node.host)), "")
-    state, text, fix = _verdict(cluster, network, node, chosen, owner)
-    values = {
-        "interface": choice.interface,
-        "addresses": " ".join(chosen.addresses) if chosen else "",
-        "host": node.host,
-        "owner": owner,
-        "all": ", ".join(
-            f"{each.name} {' '.join(each.addresses)}"
-            for each in interfaces.values()
-            if each.addresses
-        ),
-    }
-    return Finding(
-        NAME,
-        state,
-        text.filled(**values),
-        node=node.index,
-        seen=choice.interface,
-        expected=owner,
-        fix=fix and fix.filled(**values),
+    state, text, remedy = _verdict(cluster, network, node, chosen, owner)
+    fix = remedy.of(in_place=cluster.in_place) if remedy else None
+    finding = Finding(NAME, state, text, node.index, None, choice.interface, owner, fix)
+    known = [each for each in interfaces.values() if each.addresses]
+    return finding.filled(
+        interface=choice.interface,
+        addresses=" ".join(chosen.addresses) if chosen else "",
+        host=node.host,
+        owner=owner,
+        all=", ".join(f"{each.name} {' '.join(each.addresses)}" for each in known),
     )
 
 
 def _verdict(
     cluster: Cluster, network: Network, node: Node, chosen: Interface | None, owner: str
-) -> tuple[State, Text, Text | None]:
+) -> tuple[State, Text, Remedy | None]:
     if not owner:
         return "failed", NO_ADDRESS, FIX_HOST
     if chosen is None:
@@ -117,7 +81,7 @@ def _verdict(
     # Another network for the data alone is a sound thing to have, where it leads to the others.
     through = any(network.gets_through(pair) for pair in network.reaches if node.index in pair)
     other = chosen.name != owner
-    causes: tuple[tuple[bool, Text, Text | None], ...] = (
+    causes: tuple[tuple[bool, Text, Remedy | None], ...] = (
         (other and docker, DOCKER, FIX_NAME),
         (other and chosen.kind == "loopback", LOOPBACK, FIX_NAME),
         (not chosen.up, DOWN, FIX_UP),
@@ -137,29 +101,17 @@ def _has(interface: Interface, address: str) -> bool:
 
 def _routes(cluster: Cluster, network: Network, node: Node, choice: Choice) -> list[Finding]:
     found = []
-    for (from_, to), route in network.routes.items():
+    for (from_, to), route in network.by_pair(Route).items():
         if from_ != node.index or route.problem or route.interface == choice.interface:
             continue
         if route.interface == "lo":  # both nodes are this machine
             continue
         peer = cluster.nodes[to]
-        values = {
-            "peer": str(peer),
-            "via": route.interface,
-            "interface": choice.interface,
-            "host": node.host,
-            "to": peer.host,
-        }
-        found.append(
-            Finding(
-                NAME,
-                "warning",
-                ROUTE.filled(**values),
-                node=node.index,
-                peer=to,
-                seen=route.interface,
-                expected=choice.interface,
-                fix=FIX_ROUTE.filled(**values),
-            )
-        )
+        seen, expected = route.interface, choice.interface
+        finding = Finding(NAME, "warning", ROUTE, node.index, to, seen, expected, FIX_ROUTE)
+        values = {"peer": str(peer), "to": peer.host, "host": node.host}
+        found.append(finding.filled(via=seen, interface=expected, **values))
     return found
+
+
+CHECK = Check(NAME, judging(check), ("network",), "login")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dsk.checks.model import Finding
-from dsk.checks.network.facts import Network
+from dsk.checks.model import Check, Finding
+from dsk.checks.network.facts import Network, between
 from dsk.checks.network.groups import group
 from dsk.checks.network.traffic import waits
 from dsk.cluster.model import Cluster
@@ -12,26 +12,14 @@ from dsk.text import Text
 NAME = "latency"
 MUCH_S = 5e-3
 """There and back. One site has tenths of a millisecond; a busy machine's scheduler adds some."""
-OK = Text("{rtt} there and back at most", "往返最多 {rtt}")
-MEANS = Text(
-    "ZeRO-3 of a 7 B model waits {waits} s a step for packets alone",
-    "7B 模型的 ZeRO-3 每步仅等待数据包就要 {waits} 秒",
-)
-EVERYWHERE = Text(
-    f"{{rtt}} there and back between the nodes: {MEANS.en}", f"节点之间往返 {{rtt}}：{MEANS.zh}"
-)
-NODE = Text(
-    f"{{rtt}} there and back to every other node: {MEANS.en}",
-    f"到其他每个节点往返 {{rtt}}：{MEANS.zh}",
-)
-PAIR = Text(
-    f"{{rtt}} there and back to {{peer}}: {MEANS.en}", f"到 {{peer}} 往返 {{rtt}}：{MEANS.zh}"
-)
+OK = Text("{rtt} there and back at most")
+MEANS = Text("ZeRO-3 of a 7 B model waits {waits} s a step for packets alone")
+EVERYWHERE = Text("{rtt} there and back between the nodes: {means}")
+NODE = Text("{rtt} there and back to every other node: {means}")
+PAIR = Text("{rtt} there and back to {peer}: {means}")
 FIX = Text(
     "are all nodes at one site, and are the addresses in dsk.yaml those of its own network, not of "
-    "a VPN? Otherwise use deepspeed: z2 and a larger gradient_accumulation_steps",
-    "所有节点是否在同一机房？dsk.yaml 中的地址是否为机房内网地址而非 VPN 地址？"
-    "否则请用 deepspeed: z2 并增大 gradient_accumulation_steps",
+    "a VPN? Otherwise use deepspeed: z2 and a larger gradient_accumulation_steps"
 )
 
 
@@ -47,23 +35,11 @@ def check(cluster: Cluster, network: Network) -> list[Finding]:
     found = []
 
     def warning(text: Text, rtt: float, node: int | None, peer: int | None = None) -> None:
-        values = {
-            "rtt": written(rtt),
-            "waits": f"{waits(rtt, len(cluster.nodes)):.1f}",
-            "peer": str(cluster.nodes[peer]) if peer is not None else "",
-        }
-        found.append(
-            Finding(
-                NAME,
-                "warning",
-                text.filled(**values),
-                node=node,
-                peer=peer,
-                seen=written(rtt),
-                expected=f"< {written(MUCH_S)}",
-                fix=FIX,
-            )
-        )
+        seen, expected = written(rtt), f"< {written(MUCH_S)}"
+        finding = Finding(NAME, "warning", text, node, peer, seen, expected, FIX)
+        means = MEANS.filled(waits=f"{waits(rtt, len(cluster.nodes)):.1f}")
+        other = str(cluster.nodes[peer]) if peer is not None else ""
+        found.append(finding.filled(rtt=seen, means=means, peer=other))
 
     if groups.everywhere:
         warning(EVERYWHERE, max(times.values()), None)
@@ -79,3 +55,6 @@ def check(cluster: Cluster, network: Network) -> list[Finding]:
 
 def written(seconds: float) -> str:
     return f"{seconds * 1e3:.3g} ms"
+
+
+CHECK = Check(NAME, between(NAME, check), ("network",), "bandwidth", each=False)

@@ -2,60 +2,43 @@
 
 from __future__ import annotations
 
-from dsk.checks.model import Finding
-from dsk.checks.network.facts import Network, Pair
+from dsk.checks.model import Check, Finding, State
+from dsk.checks.network.facts import Network, Pair, between
 from dsk.checks.network.groups import group
 from dsk.cluster.model import Cluster
 from dsk.text import Text
 from dsk.wire.measure import Packet
 
 NAME = "mtu"
-OK = Text(
-    "packets of {mtu} bytes reach {count} others whole",
-    "{mtu} 字节的数据包可完整到达其他 {count} 个节点",
-)
+OK = Text("packets of {mtu} bytes reach {count} others whole")
 HOLE = Text(
     "packets of more than {passed} bytes vanish on the way to {peer}, but {interface} sends up to "
-    "{mtu}: connections open, and hang once there is data",
-    "发往 {peer} 的数据包超过 {passed} 字节就会丢失，而 {interface} 会发送最大 {mtu} 字节："
-    "连接能建立，一传数据就卡住",
+    "{mtu}: connections open, and hang once there is data"
 )
 HOLE_OUT = Text(
     "packets of more than {passed} bytes vanish on the way to every other node, but {interface} "
-    "sends up to {mtu}: connections open, and hang once there is data",
-    "发往其他所有节点的数据包超过 {passed} 字节就会丢失，而 {interface} 会发送最大 {mtu} 字节："
-    "连接能建立，一传数据就卡住",
+    "sends up to {mtu}: connections open, and hang once there is data"
 )
 UNEQUAL = Text(
     "{interface} sends packets of up to {mtu} bytes, {peer} takes {passed}: TCP agrees on the "
-    "smaller size, but what sits between them may not",
-    "{interface} 发送最大 {mtu} 字节的数据包，{peer} 只接收 {passed} 字节：TCP 会协商较小的值，"
-    "但中间设备未必如此",
+    "smaller size, but what sits between them may not"
 )
 ADAPTS = Text(
     "packets of more than {passed} bytes do not reach {peer}, {interface} sends up to {mtu}; TCP "
-    "finds out and adapts",
-    "超过 {passed} 字节的数据包到不了 {peer}，而 {interface} 会发送最大 {mtu} 字节；TCP 能自行适应",
+    "finds out and adapts"
 )
-UNSEEN = Text(
-    "no UDP gets through to {peer}, so packet sizes cannot be tried; data over TCP does",
-    "UDP 到不了 {peer}，无法测试数据包大小；TCP 数据可以通过",
-)
-UNSEEN_OPEN = Text(
-    "no UDP gets through to {peer}, so packet sizes cannot be tried",
-    "UDP 到不了 {peer}，无法测试数据包大小",
-)
+UNSEEN = Text("no UDP gets through to {peer}, so packet sizes cannot be tried; data over TCP does")
+UNSEEN_OPEN = Text("no UDP gets through to {peer}, so packet sizes cannot be tried")
 FIX = Text(
     "on every node, as root: ip link set dev {interface} mtu {passed} (and in the network's "
-    "configuration, to keep it), or raise the MTU of what lies between the nodes",
-    "在每个节点上以 root 运行：ip link set dev {interface} mtu {passed}（并写入网络配置以便保留），"
-    "或者调大节点之间设备的 MTU",
+    "configuration, to keep it), or raise the MTU of what lies between the nodes"
 )
 
 
 def check(cluster: Cluster, network: Network) -> list[Finding]:
-    bad = {pair: each for pair, each in network.packets.items() if each.passed < each.mtu}
-    groups = group([pair for pair, each in bad.items() if each.passed], list(network.packets))
+    packets = network.by_pair(Packet)
+    bad = {pair: each for pair, each in packets.items() if each.passed < each.mtu}
+    groups = group([pair for pair, each in bad.items() if each.passed], list(packets))
     found = [_hole_of_all(network, node, bad) for node in groups.senders]
     told = set(groups.senders)
     for pair, packet in sorted(bad.items()):
@@ -63,7 +46,7 @@ def check(cluster: Cluster, network: Network) -> list[Finding]:
             found.append(_of_pair(cluster, network, pair, packet))
     troubled = {pair[0] for pair in bad}
     for node in cluster.nodes:
-        mine = [each for pair, each in network.packets.items() if pair[0] == node.index]
+        mine = [each for pair, each in packets.items() if pair[0] == node.index]
         if mine and node.index not in troubled:
             text = OK.filled(mtu=mine[0].mtu, count=len(mine))
             found.append(Finding(NAME, "ok", text, node=node.index))
@@ -102,19 +85,11 @@ def _failed(
     only_warn: bool = False,
 ) -> Finding:
     chosen = network.chosen(packet.node)
-    values = {
-        "passed": packet.passed,
-        "mtu": packet.mtu,
-        "peer": peer,
-        "interface": chosen.name if chosen else "?",
-    }
-    return Finding(
-        NAME,
-        "warning" if only_warn else "failed",
-        text.filled(**values),
-        node=packet.node,
-        peer=about,
-        seen=str(packet.passed),
-        expected=str(packet.mtu),
-        fix=FIX.filled(**values),
-    )
+    state: State = "warning" if only_warn else "failed"
+    seen, expected = str(packet.passed), str(packet.mtu)
+    finding = Finding(NAME, state, text, packet.node, about, seen, expected, FIX)
+    name = chosen.name if chosen else "?"
+    return finding.filled(passed=seen, mtu=expected, peer=peer, interface=name)
+
+
+CHECK = Check(NAME, between(NAME, check), ("network",), "reach")

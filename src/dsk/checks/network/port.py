@@ -3,111 +3,78 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
-from dsk.checks.facts import Facts, Listener
-from dsk.checks.model import Finding
-from dsk.checks.network.facts import Network, gather
+from dsk.checks.facts import Facts
+from dsk.checks.model import Check, Finding
+from dsk.checks.network.facts import Network
 from dsk.checks.workerport import ANY, holder
 from dsk.cluster.model import Cluster
+from dsk.survey.server import ServerFacts
 from dsk.text import Text
-from dsk.wire.measure import Port
+from dsk.wire.measure import Port, Ports
 
 NAME = "port"
 MASTER = 0
-OK = Text("port {free} is free for the rendezvous", "端口 {free} 可用于会合（rendezvous）")
-JOB = Text(
-    "port {port} is held by job {job} ({holder}): only one job at a time runs in a worker",
-    "端口 {port} 被任务 {job} 占用（{holder}）：一个 worker 同时只能运行一个任务",
-)
+OK = Text("port {free} is free for the rendezvous")
+JOB = Text("port {port} is held by job {job} ({holder}): only one job at a time runs in a worker")
 PROCESS = Text(
-    "port {port} is held by {holder} (process {pid}) in the worker; dsk takes {free} instead",
-    "端口 {port} 被 worker 中的 {holder}（进程 {pid}）占用；dsk 将改用 {free}",
+    "port {port} is held by {holder} (process {pid}) in the worker; dsk takes {free} instead"
 )
-OUTSIDE = Text(
-    "port {port} is held by something outside the worker; dsk takes {free} instead",
-    "端口 {port} 被 worker 之外的程序占用；dsk 将改用 {free}",
-)
-ON_SERVER = Text(
-    "port {port} is held by {holder} outside the worker; dsk takes {free} instead",
-    "端口 {port} 被 worker 之外的 {holder} 占用；dsk 将改用 {free}",
-)
-NONE = Text(
-    "ports {first} to {last} are all taken: no job can start",
-    "端口 {first} 到 {last} 全部被占用：无法启动任务",
-)
-FIX_JOB = Text(
-    "wait for it (dsk logs -f {job}) or end it (dsk stop {job})",
-    "等待其结束（dsk logs -f {job}）或停止它（dsk stop {job}）",
-)
-FIX_PROCESS = Text(
-    "if it is not meant to run: dsk exec --node {host} -- kill {pid}",
-    "若不应运行：dsk exec --node {host} -- kill {pid}",
-)
-FIX_OUTSIDE = Text(
-    "to see which program it is, on {host} as root: ss -ltnp 'sport = :{port}'",
-    "要查看是哪个程序，请在 {host} 上以 root 运行：ss -ltnp 'sport = :{port}'",
-)
-FIX_ON_SERVER = Text(
-    "if it is not meant to run, on {host} as root: kill {pid}",
-    "若不应运行，请在 {host} 上以 root 运行：kill {pid}",
-)
-FIX_NONE = Text(
-    "stop what listens there, on {host}: ss -ltnp", "请在 {host} 上停止占用端口的程序：ss -ltnp"
-)
+OUTSIDE = Text("port {port} is held by something outside the worker; dsk takes {free} instead")
+ON_SERVER = Text("port {port} is held by {holder} outside the worker; dsk takes {free} instead")
+NONE = Text("ports {first} to {last} are all taken: no job can start")
+FIX_JOB = Text("wait for it (dsk logs -f {job}) or end it (dsk stop {job})")
+FIX_PROCESS = Text("if it is not meant to run: dsk exec --node {host} -- kill {pid}")
+FIX_OUTSIDE = Text("to see which program it is, on {host} as root: ss -ltnp 'sport = :{port}'")
+FIX_ON_SERVER = Text("if it is not meant to run, on {host} as root: kill {pid}")
+FIX_NONE = Text("stop what listens there, on {host}: ss -ltnp")
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A program outside the workers that listens on a port of the master's server."""
+
+    pid: int
+    name: str
 
 
 def judge(facts: Facts) -> list[Finding]:
-    return check(facts.cluster, gather(facts.network), _on_server(facts))
-
-
-def _on_server(facts: Facts) -> Mapping[int, Listener]:
-    """What listens on the master's server, where that told which program it is."""
-    server, host = facts.servers.get(MASTER), facts.cluster.master.host
-    return {
-        each.port: each
-        for each in (server.listeners if server else ())
-        if each.pid and each.address in (host, *ANY)
-    }
+    server, host = facts.servers.get(MASTER, ServerFacts()), facts.cluster.master.host
+    listeners = [each for each in server.listeners if each.address in (host, *ANY)]
+    holders = {each.port: Holder(each.pid, holder(each, server)) for each in listeners if each.pid}
+    return check(facts.cluster, Network(facts.network), holders)
 
 
 def check(
-    cluster: Cluster, network: Network, on_server: Mapping[int, Listener] = MappingProxyType({})
+    cluster: Cluster, network: Network, on_server: Mapping[int, Holder] = MappingProxyType({})
 ) -> list[Finding]:
-    ports = network.ports
-    if ports is None:
+    if not (found := network.of(Ports)):
         return []
+    ports = found[-1]
     host = cluster.master.host
     if ports.free is None:
         text = NONE.filled(first=ports.first, last=ports.last)
         return [Finding(NAME, "failed", text, node=MASTER, fix=FIX_NONE.filled(host=host))]
-    held = [_held(each, ports.free, host, on_server.get(each.port)) for each in network.held]
+    held = [_held(each, ports.free, host, on_server.get(each.port)) for each in network.of(Port)]
     return [*held, Finding(NAME, "ok", OK.filled(free=ports.free), node=MASTER)]
 
 
-def _held(port: Port, free: int, host: str, listener: Listener | None) -> Finding:
-    values: dict[str, object] = {
-        "port": port.port,
-        "job": port.job,
-        "holder": port.holder,
-        "pid": port.pid,
-        "free": free,
-        "host": host,
-    }
+def _held(port: Port, free: int, host: str, outside: Holder | None) -> Finding:
+    name, pid = port.holder, port.pid
     if port.job:
         text, fix = JOB, FIX_JOB
     elif port.holder:
         text, fix = PROCESS, FIX_PROCESS
-    elif listener:
+    elif outside:
         text, fix = ON_SERVER, FIX_ON_SERVER
-        values |= {"holder": holder(listener), "pid": listener.pid}
+        name, pid = outside.name, outside.pid
     else:
         text, fix = OUTSIDE, FIX_OUTSIDE
-    return Finding(
-        NAME,
-        "warning",
-        text.filled(**values),
-        node=MASTER,
-        seen=str(values["holder"]) or "outside the worker",
-        fix=fix.filled(**values),
-    )
+    seen = name or "outside the worker"
+    finding = Finding(NAME, "warning", text, MASTER, seen=seen, fix=fix)
+    return finding.filled(port=port.port, job=port.job, holder=name, pid=pid, free=free, host=host)
+
+
+CHECK = Check(NAME, judge, ("network",), "latency", each=False, facts=("listeners", "owners"))

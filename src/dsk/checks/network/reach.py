@@ -2,48 +2,33 @@
 
 from __future__ import annotations
 
-from dsk.checks.model import Finding
-from dsk.checks.network.facts import Network, Pair
+from dsk.checks.model import Check, Finding
+from dsk.checks.network.facts import Network, Pair, between
 from dsk.checks.network.groups import group
 from dsk.cluster.model import Cluster
 from dsk.text import Text
+from dsk.wire.measure import Knock, Silent
 
 NAME = "reach"
 HOW = {
-    "timeout": Text("no answer: packets are dropped", "没有应答：数据包被丢弃"),
-    "refused": Text("refused", "连接被拒绝"),
-    "no route": Text("no route, or the other end is down", "没有路由，或对端已关机"),
-    "error": Text("{problem}", "{problem}"),
+    "timeout": Text("no answer: packets are dropped"),
+    "refused": Text("refused"),
+    "no route": Text("no route, or the other end is down"),
+    "error": Text("{problem}"),
 }
-OK = Text("connects to {count} others", "可连接其他 {count} 个节点")
-SILENT = Text("not measured: {problem}", "未测量：{problem}")
-KNOCK = Text(
-    "the master cannot connect to its worker's port {port} ({how})",
-    "主节点无法连接其 worker 的端口 {port}（{how}）",
-)
+OK = Text("connects to {count} others")
+SILENT = Text("not measured: {problem}")
+KNOCK = Text("the master cannot connect to its worker's port {port} ({how})")
 FIX_KNOCK = Text(
-    "dsk status (is its worker up?); if it is, let {master} through to TCP port {port} of {host}",
-    "dsk status（其 worker 是否在运行？）；若在运行，请在 {host} 上对 {master} 放行 "
-    "TCP 端口 {port}",
+    "dsk status (is its worker up?); if it is, let {master} through to TCP port {port} of {host}"
 )
-PAIR = Text(
-    "cannot connect to {peer} on a free port ({how}){other}",
-    "无法连接 {peer} 的空闲端口（{how}）{other}",
-)
-ONE_WAY = Text("; the other direction works", "；反方向正常")
-OUT = Text(
-    "cannot connect to any other node on a free port ({how})",
-    "无法连接任何其他节点的空闲端口（{how}）",
-)
-IN = Text(
-    "no other node can connect to a free port here ({how})",
-    "其他节点都无法连接本节点的空闲端口（{how}）",
-)
+PAIR = Text("cannot connect to {peer} on a free port ({how}){other}")
+ONE_WAY = Text("; the other direction works")
+OUT = Text("cannot connect to any other node on a free port ({how})")
+IN = Text("no other node can connect to a free port here ({how})")
 FIX = Text(
     "NCCL and Gloo listen on free ports (32768-60999): let the nodes through to each other. On "
-    "{host}, as root: iptables -I INPUT -s {source} -p tcp -j ACCEPT. Also look at security groups",
-    "NCCL 和 Gloo 监听空闲端口（32768-60999）：请放行节点之间的连接。在 {host} 上以 root 运行："
-    "iptables -I INPUT -s {source} -p tcp -j ACCEPT。同时检查云平台的安全组",
+    "{host}, as root: iptables -I INPUT -s {source} -p tcp -j ACCEPT. Also look at security groups"
 )
 
 
@@ -69,27 +54,18 @@ def check(cluster: Cluster, network: Network) -> list[Finding]:
 
 
 def _not_measured(cluster: Cluster, network: Network, node: int) -> list[Finding]:
-    knock, silent = network.knocks.get(node), network.silent.get(node)
+    knock, silent = network.by_node(Knock).get(node), network.by_node(Silent).get(node)
     if knock is None or knock.outcome == "ok":
         text = SILENT.filled(problem=silent.problem) if silent else None
         return [Finding(NAME, "skipped", text, node=node)] if text else []
-    how = HOW[knock.outcome].filled(problem=knock.problem)
-    values = {
-        "port": cluster.worker_port,
-        "host": cluster.nodes[node].host,
-        "master": cluster.master.host,
-        "how": how,
-    }
-    finding = Finding(
-        NAME,
-        "failed",
-        KNOCK.filled(**values),
-        node=node,
-        seen=knock.outcome,
-        expected="ok",
-        fix=FIX_KNOCK.filled(**values),
+    finding = Finding(NAME, "failed", KNOCK, node, None, knock.outcome, "ok", FIX_KNOCK)
+    filled = finding.filled(
+        port=cluster.worker_port,
+        host=cluster.nodes[node].host,
+        master=cluster.master.host,
+        how=HOW[knock.outcome].filled(problem=knock.problem),
     )
-    return [finding]
+    return [filled]
 
 
 def _finding(
@@ -102,21 +78,15 @@ def _finding(
     peer: int | None = None,
 ) -> Finding:
     reach = network.reaches[pair]
-    how = HOW[reach.outcome].filled(problem=reach.problem)
-    one_way = network.gets_through((pair[1], pair[0]))
     from_, to = cluster.nodes[pair[0]], cluster.nodes[pair[1]]
-    text = text.filled(
+    one_way = network.gets_through((pair[1], pair[0]))
+    return Finding(NAME, "failed", text, node, peer, reach.outcome, "ok", FIX).filled(
         peer=str(to),
-        how=how,
+        how=HOW[reach.outcome].filled(problem=reach.problem),
         other=ONE_WAY if one_way else "",
+        host=to.host,
+        source=from_.host,
     )
-    return Finding(
-        NAME,
-        "failed",
-        text,
-        node=node,
-        peer=peer,
-        seen=reach.outcome,
-        expected="ok",
-        fix=FIX.filled(host=to.host, source=from_.host),
-    )
+
+
+CHECK = Check(NAME, between(NAME, check), ("network",), "interface")

@@ -9,6 +9,7 @@ import click
 from dsk.cli.context import Context, pass_context
 from dsk.cli.nodes import node_option
 from dsk.cli.printing import echo
+from dsk.text import Text
 
 
 @click.command()
@@ -30,7 +31,7 @@ def command(context: Context, file: Path, *, named: tuple[str, ...]) -> None:
     if not named:
         with Progress() as progress:
             done = load_here(file, progress)
-        echo(f"this machine: {done}; next: dsk up")
+        echo(Text("this machine: {done}; next: dsk up").filled(done=done))
         return
     cluster = context.cluster_with_engines()
     nodes = find_nodes(cluster, named)

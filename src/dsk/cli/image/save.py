@@ -8,6 +8,7 @@ import click
 
 from dsk.cli.context import Context, pass_context
 from dsk.cli.printing import echo
+from dsk.text import Text
 
 GB = 1e9
 
@@ -29,8 +30,11 @@ def command(context: Context, file: Path, *, reference: str | None, force: bool)
 
     with Progress() as progress:
         saved = save(reference or context.image(), file, progress, force=force)
+    text = Text("wrote {file}: {reference}, {packed:.2f} GB ({tar:.2f} GB unpacked)")
+    sizes = {"packed": saved.packed / GB, "tar": saved.tar / GB}
+    echo(text.filled(file=file, reference=saved.reference, **sizes))
     echo(
-        f"wrote {file}: {saved.reference}, {saved.packed / GB:.2f} GB "
-        f"({saved.tar / GB:.2f} GB unpacked)"
+        Text("next: copy it to the other machine, and there: dsk image load {file}").filled(
+            file=file.name
+        )
     )
-    echo(f"next: carry it over, and there: dsk image load {file.name}")

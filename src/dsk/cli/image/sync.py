@@ -7,6 +7,7 @@ import click
 from dsk.cli.context import Context, pass_context
 from dsk.cli.nodes import node_option
 from dsk.cli.printing import echo
+from dsk.text import Text
 
 
 @click.command()
@@ -30,4 +31,5 @@ def command(context: Context, *, named: tuple[str, ...]) -> None:
         errors = sync(cluster, chosen, tell)
     finish(errors)
     count = len({node.index for node in chosen})
-    echo(f"{count} of {count} nodes have the image {cluster.image}")
+    text = Text("{count} of {count} nodes have the image {image}")
+    echo(text.filled(count=count, image=cluster.image))

@@ -10,6 +10,7 @@ import click
 from dsk.cli.context import Context, pass_context
 from dsk.cli.nodes import node_option
 from dsk.cli.printing import echo, echo_json
+from dsk.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +53,7 @@ def command(
     if reference and not here:
         raise click.UsageError("--image needs --here; the nodes' image is named in dsk.yaml")
     if not as_json:
-        echo("running the image to look into it: half a minute, on a busy server more", err=True)
+        echo(Text("running the image to inspect it; this takes half a minute or more"), err=True)
     if here:
         verdicts = [verify_here(reference or context.image(), deep=deep)]
     else:
@@ -69,7 +70,7 @@ def command(
     for error in errors:
         show(error)
     if not good:
-        differ = [JobFailed("differs") for verdict in verdicts if verdict.findings]
+        differ = [JobFailed(Text("differs")) for verdict in verdicts if verdict.findings]
         sys.exit(exit_code([*errors, *differ]))
 
 

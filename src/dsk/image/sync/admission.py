@@ -9,6 +9,7 @@ import tarfile
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
 from dsk.errors import DskError
+from dsk.text import Text
 from dsk.wire.registry import Opened
 
 LIMIT_S = 60.0
@@ -46,9 +47,11 @@ def admit(server: Server, cluster: Cluster, node: Node, opened: Opened) -> None:
     # It becomes a folder's name there, and comes from a container on another server.
     if not ADDRESS.fullmatch(opened.address):
         raise DskError(
-            f"the registry gives its address as {opened.address[:80]!r}, not as HOST:PORT",
+            Text("the registry gives its address as {address!r}, not as HOST:PORT").filled(
+                address=opened.address[:80]
+            ),
             where=str(cluster.master),
-            fix="is its image dsk's own? dsk image verify",
+            fix=Text("is its image dsk's own? dsk image verify"),
         )
     argv = ["sh", "-c", ADMIT, "dsk", opened.address]
     done = server.run(argv, input=_archive(cluster, opened), timeout=LIMIT_S)
@@ -64,15 +67,17 @@ def forget(server: Server, cluster: Cluster, node: Node) -> None:
 
 
 def _error(stderr: str, node: Node) -> DskError:
-    what = "the registry's certificate cannot be put into /etc/docker/certs.d there"
+    what = Text("the registry's certificate cannot be put into /etc/docker/certs.d there")
     if "sudo" in stderr:
         return DskError(
-            f"{what}: this login is not root, and `sudo -n` does not make it so",
+            Text("{what}: this login is not root, and `sudo -n` does not work").filled(what=what),
             where=str(node),
-            fix="use root (ssh.user in dsk.yaml), or let the login use sudo without a password "
-            "(NOPASSWD in /etc/sudoers.d)",
+            fix=Text(
+                "use root (ssh.user in dsk.yaml), or let the login use sudo without a "
+                "password (NOPASSWD in /etc/sudoers.d)"
+            ),
         )
-    return DskError(f"{what}: {stderr}", where=str(node))
+    return DskError(Text("{what}: {why}").filled(what=what, why=stderr), where=str(node))
 
 
 def _archive(cluster: Cluster, opened: Opened) -> bytes:

@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from dsk.checks import transfer
 from dsk.cluster.model import Cluster, Node
 from dsk.connect import Server
 from dsk.errors import DskError, UserError
 from dsk.image import holders
-from dsk.image.sync import admission, fit, hop, public
-from dsk.image.sync.look import There, look
+from dsk.image.sync import admission, hop, public
 from dsk.image.sync.receive import receive
 from dsk.image.sync.registry import Registry, remove
 from dsk.servers.contact import Fleet, open_fleet
-from dsk.servers.probe import Image
 from dsk.servers.progress import NodeDone, Said, Tell, packing
+from dsk.servers.survey import survey, with_engine
+from dsk.survey.server import ServerFacts
+from dsk.survey.values import Image
+from dsk.text import Text
+
+FACTS = (*transfer.FACTS, "proxy", "layers")
+BY_DIGEST = Text(
+    "only its registry can give a node an image by digest: let the node reach it (docker login "
+    "there), or name the image by a tag"
+)
 
 
 def distribute(cluster: Cluster, fleet: Fleet, nodes: Sequence[Node], tell: Tell) -> frozenset[int]:
@@ -42,7 +51,7 @@ def _withdraw(cluster: Cluster, node: Node, server: Server) -> None:
 def _distribute(
     cluster: Cluster, fleet: Fleet, nodes: Sequence[Node], tell: Tell
 ) -> frozenset[int]:
-    there = fleet.each(lambda node, server: look(server, cluster, str(node)))
+    there = fleet.each(lambda node, server: look(server, cluster, node))
     master = cluster.master
     try:
         if failed := fleet.error(master):
@@ -57,19 +66,26 @@ def _distribute(
     others = [
         node
         for node in nodes
-        if node in fleet.good and node != master and not there[node.index].has_content(found.image)
+        if node in fleet.good
+        and node != master
+        and not found.image.same_as(there[node.index].image)
     ]
     for node in others:
-        if unfit := fit.problem(cluster, node, found.image, there[node.index]):
+        if unfit := transfer.to_receive(cluster, node, found.image, there[node.index]):
             fleet.fail(node, unfit)
     lacking = _good(fleet, others)
     if found.exact:
         lacking = _pull_themselves(cluster, fleet, found, lacking, tell)
     if lacking:
-        proxies = {node: there[node.index].proxy_to(master.host) for node in lacking}
+        proxies = {node: there[node.index].proxy.to(master.host) for node in lacking}
         _over_the_lan(cluster, fleet, found, proxies, tell)
     new = {node.index for node in _good(fleet, others)}
     return frozenset(new if there[master.index].image else new | {master.index})
+
+
+def look(server: Server, cluster: Cluster, node: Node) -> ServerFacts:
+    """Raises Unreachable, also where the engine does not answer."""
+    return with_engine(survey(server, cluster, node, FACTS), str(node))
 
 
 @dataclass(frozen=True)
@@ -78,10 +94,10 @@ class AtMaster:
 
     image: Image
     exact: str | None
-    there: There
+    there: ServerFacts
 
 
-def _at_master(cluster: Cluster, server: Server, there: There, tell: Tell) -> AtMaster:
+def _at_master(cluster: Cluster, server: Server, there: ServerFacts, tell: Tell) -> AtMaster:
     """The master's image, fetched where it lacks it. Raises DskError."""
     master = cluster.master
     exact = cluster.image if holders.by_digest(cluster.image) else None
@@ -90,26 +106,27 @@ def _at_master(cluster: Cluster, server: Server, there: There, tell: Tell) -> At
     except UserError:
         if not public.in_a_registry(cluster.image):
             raise
-        tell(Said(f"pulling {cluster.image}", master))
+        tell(Said(Text("pulling {image}").filled(image=cluster.image), master))
         exact = public.resolve(server, cluster, master)
         found = holders.inspect(server, cluster.image)
         if found is None:
             raise DskError(
-                f"{cluster.image} was pulled and is not there", where=str(master)
+                Text("{image} was pulled but is missing").filled(image=cluster.image),
+                where=str(master),
             ) from None
-        if unfit := fit.mismatch(cluster, master, found, there):
+        if unfit := transfer.mismatch(found, cluster.image, there, cluster.devices, str(master)):
             public.remove(server, cluster)
             raise unfit from None
-        tell(NodeDone(master, f"pulled {exact}"))
-        return AtMaster(found, exact, look(server, cluster, str(master)))
+        tell(NodeDone(master, Text("pulled {exact}").filled(exact=exact)))
+        return AtMaster(found, exact, look(server, cluster, master))
     if source.server is server:
         if text := holders.hint(cluster, source.image):
             tell(Said(text))
     else:
-        if unfit := fit.problem(cluster, master, source.image, there):
+        if unfit := transfer.to_receive(cluster, master, source.image, there):
             raise unfit
         hop.to_master(cluster, server, there, source, tell)
-        there = look(server, cluster, str(master))
+        there = look(server, cluster, master)
     return AtMaster(source.image, exact, there)
 
 
@@ -125,7 +142,7 @@ def _pull_themselves(
         except DskError as error:
             return error
         holders.compare(server, cluster.image, found.image, str(node), exact)
-        tell(NodeDone(node, f"pulled {exact}"))
+        tell(NodeDone(node, Text("pulled {exact}").filled(exact=exact)))
         return None
 
     refused: Mapping[int, DskError | None] = fleet.each(take, nodes)
@@ -133,11 +150,17 @@ def _pull_themselves(
     for node in _good(fleet, nodes):
         if error := refused[node.index]:
             if holders.by_digest(cluster.image):
-                error.fix = "only its registry can give a node an image by digest: let the node "
-                error.fix += "reach it (docker login there), or name the image by a tag"
+                error.remedy = BY_DIGEST
                 fleet.fail(node, error)
             else:
-                tell(Said(f"does not get {exact} itself: {error.message}", node))
+                tell(
+                    Said(
+                        Text("cannot pull {exact} itself: {why}").filled(
+                            exact=exact, why=error.told
+                        ),
+                        node,
+                    )
+                )
                 left.append(node)
     return left
 
@@ -149,9 +172,15 @@ def _over_the_lan(
     master, nodes = cluster.master, list(proxies)
     names = ", ".join(node.name for node in nodes)
     try:
-        if error := fit.cannot_serve(master, found.image, found.there):
+        if error := transfer.to_serve(master, found.image, found.there):
             raise error
-        tell(Said(f"sending {cluster.image} from {master.name} to {names}"))
+        tell(
+            Said(
+                Text("sending {image} from {sender} to {names}").filled(
+                    image=cluster.image, sender=master.name, names=names
+                )
+            )
+        )
         tell(packing(master.name))
         with Registry(fleet.servers[master.index], cluster, found.image) as registry:
             fleet.each(

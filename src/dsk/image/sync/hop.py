@@ -13,8 +13,9 @@ from dsk.errors import DskError
 from dsk.image import holders, stall
 from dsk.image.holders import Source
 from dsk.image.sync import thin
-from dsk.image.sync.look import There
 from dsk.servers.progress import Said, Tell, Transferred, known_total, packing, unpacking
+from dsk.survey.server import ServerFacts
+from dsk.text import Text
 
 TELL_EVERY_S = 0.5
 
@@ -23,22 +24,29 @@ class NotLoaded(DskError):
     """The master's engine refused what was sent."""
 
 
-def to_master(cluster: Cluster, master: Server, there: There, source: Source, tell: Tell) -> None:
+def to_master(
+    cluster: Cluster, master: Server, there: ServerFacts, source: Source, tell: Tell
+) -> None:
     """`docker save` into the master's `docker load`, without the layers that it has; compared.
 
     Raises DskError.
     """
     layers = source.image.layers
-    left_out = thin.files(layers, there.shared(layers))
-    way = f"{cluster.image} from {source.name} to {cluster.master.name}"
-    tell(Said(f"sending {way}{', without the layers that are there' if left_out else ''}"))
+    left_out = thin.files(layers, source.image.shared_with(there.layers))
+    text = (
+        Text("sending {image} from {sender} to {names}, without the layers that are there")
+        if left_out
+        else Text("sending {image} from {sender} to {names}")
+    )
+    to = cluster.master.name
+    tell(Said(text.filled(image=cluster.image, sender=source.name, names=to)))
     try:
         _send(cluster, master, source, left_out, tell)
     except NotLoaded as error:
         if not left_out:
             raise
-        text = f"its engine did not load the missing layers alone ({error.message}); sending all"
-        tell(Said(text, cluster.master))
+        text = Text("its engine did not load the missing layers alone ({why}); sending all")
+        tell(Said(text.filled(why=error.told), cluster.master))
         _send(cluster, master, source, frozenset(), tell)
     holders.compare(master, cluster.image, source.image, str(cluster.master), source.name)
 
@@ -59,7 +67,9 @@ def _send(
         _finish(loader, "docker load", where)
     except tarfile.ReadError as error:
         _finish(saver, "docker save", source.name)
-        raise DskError(f"docker save gave a damaged tar: {error}", where=source.name) from error
+        raise DskError(
+            Text("docker save gave a damaged tar: {error}").filled(error=error), where=source.name
+        ) from error
     finally:
         processes.end(saver)
         processes.end(loader)
@@ -75,7 +85,12 @@ class _Saved:
 
     def read(self, size: int, /) -> bytes:
         if not select.select([self._file], [], [], stall.LIMIT_S)[0]:
-            raise stall.stalled("docker save has sent", self._name)
+            raise stall.stalled(
+                Text("docker save has sent nothing for {minutes:.0f} min").filled(
+                    minutes=stall.LIMIT_S / 60
+                ),
+                self._name,
+            )
         return os.read(self._file, size)
 
 
@@ -113,7 +128,12 @@ class _Loaded:
 
     def _some(self, data: memoryview) -> int:
         if not select.select([], [self._pipe], [], stall.LIMIT_S)[1]:
-            raise stall.stalled("docker load has taken", str(self._master))
+            raise stall.stalled(
+                Text("docker load has read nothing for {minutes:.0f} min").filled(
+                    minutes=stall.LIMIT_S / 60
+                ),
+                str(self._master),
+            )
         try:
             return os.write(self._pipe.fileno(), data)
         except BlockingIOError:
@@ -142,10 +162,11 @@ def _finish(process: processes.Popen[bytes], what: str, where: str) -> None:
     try:
         code = process.wait(stall.LIMIT_S)
     except processes.TimeoutExpired:
-        raise stall.stalled(what, where) from None
+        late = Text("{command} has not ended for {minutes:.0f} min")
+        raise stall.stalled(late.filled(command=what, minutes=stall.LIMIT_S / 60), where) from None
     if code and process.stderr:
         said = process.stderr.read().decode(errors="replace").strip()
-        text = f"{what} failed: {said}"
+        text = Text("{command} failed: {said}").filled(command=what, said=said)
         if "no space left" in said:
-            raise DskError(text, where=where, fix="make room on its disk")
+            raise DskError(text, where=where, fix=Text("free space on its disk"))
         raise (NotLoaded if what == "docker load" else DskError)(text, where=where)

@@ -18,6 +18,7 @@ from dsk.image import holders, stall
 from dsk.image.sync import admission
 from dsk.image.sync.registry import Registry, repository
 from dsk.servers.progress import NodeDone, Tell, Transferred, unpacking
+from dsk.text import Text
 from dsk.wire.registry import Ready
 
 if TYPE_CHECKING:
@@ -68,7 +69,9 @@ def clean(server: Server, cluster: Cluster, node: Node) -> None:
     argv = ["sh", "-c", REMOVE, "dsk", repository(cluster)]
     done = server.run(argv, timeout=TAG_LIMIT_S)
     if done.returncode:
-        raise DskError(f"docker image rm failed: {done.error}", where=str(node))
+        raise DskError(
+            Text("docker image rm failed: {error}").filled(error=done.error), where=str(node)
+        )
 
 
 @contextlib.contextmanager
@@ -121,7 +124,10 @@ def _pull(engine: _Engine, registry: Registry, ready: Ready, progress: _Progress
             if event is not None:
                 progress.take(event)
             elif progress.silent_s > stall.LIMIT_S:
-                raise stall.stalled("docker pull has said", engine.where)
+                text = Text("docker pull has reported nothing for {minutes:.0f} min").filled(
+                    minutes=stall.LIMIT_S / 60
+                )
+                raise stall.stalled(text, engine.where)
     except OSError as error:
         registry.check()
         raise pull_error(str(error), engine.where, registry.cluster.image, engine.proxy) from None
@@ -131,7 +137,7 @@ def _name(server: Server, node: Node, registry: Registry, ready: Ready) -> None:
     argv = ["docker", "tag", f"{_source(registry)}@{ready.digest}", registry.cluster.image]
     done = server.run(argv, timeout=TAG_LIMIT_S)
     if done.returncode:
-        raise DskError(f"docker tag failed: {done.error}", where=str(node))
+        raise DskError(Text("docker tag failed: {error}").filled(error=done.error), where=str(node))
 
 
 def pull_error(said: str, where: str, reference: str, proxy: str = "") -> DskError:
@@ -139,32 +145,45 @@ def pull_error(said: str, where: str, reference: str, proxy: str = "") -> DskErr
     text = said.lower()
     if "no space left" in text or "disk quota exceeded" in text:
         return NoRoom(
-            f"the disk is full, the image {reference} was not installed",
+            Text("the disk is full; the image {reference} was not installed").filled(
+                reference=reference
+            ),
             where=where,
-            fix="make room on the disk of the engine (there: docker system df; docker image prune)",
+            fix=Text(
+                "free space on the engine's disk (there: docker system df; docker image prune)"
+            ),
         )
     if "not yet valid" in text or "has expired" in text:
         return DskError(
-            f"the certificate of the sync is not valid by this server's clock: {said}",
+            Text("the certificate of the sync is not valid by this server's clock: {said}").filled(
+                said=said
+            ),
             where=where,
-            fix="set the clocks of all servers (there: timedatectl set-ntp true)",
+            fix=Text("set the clocks of all servers (there: timedatectl set-ntp true)"),
         )
     if proxy:
         return Unreachable(
-            f"its engine asks the proxy {proxy} for the master, and got nothing: {said}",
+            Text(
+                "its engine uses the proxy {proxy} to reach the master and gets no answer: {said}"
+            ).filled(proxy=proxy, said=said),
             where=where,
-            fix="put the LAN's addresses into NO_PROXY of that engine (no-proxy under proxies in "
-            "/etc/docker/daemon.json, or its service's environment), and restart it",
+            fix=Text(
+                "put the LAN's addresses into NO_PROXY of that engine (no-proxy under "
+                "proxies in /etc/docker/daemon.json, or its service's environment), and "
+                "restart it"
+            ),
         )
     if "unauthorized" in text or "denied" in text or "no basic auth" in text:
         return DskError(
-            f"the registry refuses {reference}: {said}",
+            Text("the registry refuses {reference}: {said}").filled(reference=reference, said=said),
             where=where,
-            fix="there, as the same login: docker login",
+            fix=Text("there, as the same login: docker login"),
         )
     if any(word in text for word in ("timeout", "refused", "no such host", "no route", "eof")):
-        return Unreachable(f"the registry does not answer: {said}", where=where)
-    return DskError(f"docker pull failed: {said}", where=where)
+        return Unreachable(
+            Text("the registry does not answer: {said}").filled(said=said), where=where
+        )
+    return DskError(Text("docker pull failed: {said}").filled(said=said), where=where)
 
 
 class _Progress:
@@ -233,10 +252,12 @@ class _Progress:
         return Transferred(self._node, done, max(done, sum(missing)))
 
     @property
-    def summary(self) -> str:
-        """In words; the last report is made here, so that a bar ends full."""
+    def summary(self) -> Text:
+        """The last report is made here, so that a bar ends full."""
         last = self._transferred()
         if last.done:
             self._tell(Transferred(self._node, last.done, last.done))
         took = time.monotonic() - self._begin
-        return f"has the image: {last.done / 1e6:.1f} MB in {took:.0f} s"
+        return Text("has the image: {size:.1f} MB in {seconds:.0f} s").filled(
+            size=last.done / 1e6, seconds=took
+        )

@@ -13,7 +13,8 @@ from dsk.cluster.model import Cluster
 from dsk.connect import Server, processes
 from dsk.errors import DskError
 from dsk.servers import containers
-from dsk.servers.probe import Image
+from dsk.survey.values import Image
+from dsk.text import Text
 from dsk.wire.registry import Broken, Opened, Ready, decode
 
 ROLE = "dsk.role=registry"
@@ -43,6 +44,10 @@ docker run --rm --interactive --pull never --no-healthcheck --network host --log
 
 def repository(cluster: Cluster) -> str:
     return f"dsk-sync/{cluster.name}"
+
+
+NO_START = Text("the registry there does not start: {why}")
+NO_LAYERS = Text("the registry there reads no more layers: {why}")
 
 
 class Registry:
@@ -75,7 +80,7 @@ class Registry:
     def __enter__(self) -> Registry:
         try:
             with self._news:
-                self._wait_for(lambda: hasattr(self, "opened"), OPEN_LIMIT_S, "does not start")
+                self._wait_for(lambda: hasattr(self, "opened"), OPEN_LIMIT_S, NO_START)
         except BaseException:
             self.close()
             raise
@@ -98,7 +103,7 @@ class Registry:
             return next((ready for ready in self._ready if ready.layers > layers), None)
 
         with self._news:
-            self._wait_for(lambda: next_one() is not None, READY_LIMIT_S, "reads no more layers")
+            self._wait_for(lambda: next_one() is not None, READY_LIMIT_S, NO_LAYERS)
             found = next_one()
         assert found  # noqa: S101 - waited for
         return found
@@ -118,7 +123,7 @@ class Registry:
         """Raises DskError where it has ended."""
         with self._news:
             if self._ended:
-                raise self._error("ended")
+                raise self._error(Text("the registry there ended: {why}"))
 
     def close(self) -> None:
         """Ends it and its data. Raises DskError where the master does not say that it is gone."""
@@ -130,26 +135,28 @@ class Registry:
         remove(self._server, self.cluster)
         processes.end(self._process)
 
-    def _wait_for(self, true: Callable[[], bool], limit: float, what: str) -> None:
+    def _wait_for(self, true: Callable[[], bool], limit: float, what: Text) -> None:
         self._news.wait_for(lambda: true() or self._ended, limit)
         if not true():
             raise self._error(what)
 
-    def _error(self, what: str) -> DskError:
+    def _error(self, what: Text) -> DskError:
         """One for all nodes that wait, so that it is shown once."""
         self._failure = self._failure or self._why(what)
         return self._failure
 
-    def _why(self, what: str) -> DskError:
+    def _why(self, what: Text) -> DskError:
         said = "; ".join(filter(None, (self._cause, *self._stderr)))
         if "invalid choice" in said or "dsk-agent: no such file" in said.lower():
             return DskError(
-                f"the image {self.cluster.image} is of an older dsk and cannot serve itself",
+                Text(
+                    "the image {image} was built by an older dsk and cannot distribute itself"
+                ).filled(image=self.cluster.image),
                 where=str(self.cluster.master),
-                fix="build it again: make image",
+                fix=Text("build it again: make image"),
             )
         return DskError(
-            f"the registry there {what}: {said or 'no reason was given'}",
+            what.filled(why=said or Text("no reason was given")),
             where=str(self.cluster.master),
         )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from dsk.supervisor.measure.party import Party
 from dsk.supervisor.measure.rounds import rounds
-from dsk.wire.measure import Complete, Knock, Measured, Order
+from dsk.wire.measure import Complete, Knock, Measured, Order, decode
 from dsk.wire.measuring import (
     Connect,
     FindRoutes,
@@ -60,7 +60,7 @@ class Mesh:
                 answering.add(each.peer)
         looks |= self._party.join([node for node in others if node.index in answering], Look())
         for look in looks.values():
-            self._tell_all((*look.interfaces, *look.infiniband, look.choice))
+            self._tell_all((*map(decode, look.measured), look.choice))
         self._open({node: look.choice.address for node, look in looks.items()})
         for found in self._party.ask({master.index: LookAtPorts()}).values():
             self._tell_all((*found.held, found.ports))

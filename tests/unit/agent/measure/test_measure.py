@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Iterator
@@ -10,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from dsk.agent.measure import infiniband, interfaces, packets, ports, reach, transfer
+from dsk.agent.measure.__main__ import Measure
 from dsk.agent.measure.listener import Listener
-from dsk.wire.measure import InfiniBand, Packet
+from dsk.wire.measure import InfiniBand, Interface, Packet, decode
+from dsk.wire.measuring import Look
+from dsk.wire.request import plain
 
 HOST = "127.0.0.1"
 
@@ -135,3 +139,11 @@ def test_infiniband_as_the_kernel_shows_it(tmp_path: Path) -> None:
     assert found == InfiniBand(
         2, "mlx5_0", 1, "4: ACTIVE", "100 Gb/sec (4X EDR)", "Ethernet", handed_in=False
     )
+
+
+def test_what_a_worker_measures_of_itself_is_read_by_the_supervisor() -> None:
+    looked = Measure(HOST, 2).look(Look())
+    answer = Look.read_answer(json.loads(json.dumps(plain(looked))))
+    found = [each for each in map(decode, answer.measured) if isinstance(each, Interface)]
+    assert "127.0.0.1/8" in next(each for each in found if each.name == "lo").addresses
+    assert {each.node for each in found} == {2} and answer.choice == looked.choice

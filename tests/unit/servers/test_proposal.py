@@ -5,15 +5,16 @@ from __future__ import annotations
 import pytest
 
 from dsk.cluster.values import workspace
-from dsk.servers.discover import Found, Proposal, propose_workspace
+from dsk.servers.proposal import Proposal, propose_workspace
+from dsk.survey.server import ServerFacts
 
 GB = 10**9
 
 
-def found(**disks: int) -> Found:
+def found(**disks: int) -> ServerFacts:
     """`usr=900`: /usr with 900 GB free."""
     mounts = {f"/{name.strip('_').replace('_', '/')}": free * GB for name, free in disks.items()}
-    return Found(1, "eth0", mounts)
+    return ServerFacts(disks=mounts)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,7 @@ def found(**disks: int) -> Found:
     ],
 )
 def test_the_roomiest_place_that_the_cluster_file_allows(
-    nodes: list[Found], path: str, refused: str | None
+    nodes: list[ServerFacts], path: str, refused: str | None
 ) -> None:
     proposal = propose_workspace(nodes)
     assert (str(proposal.workspace), proposal.refused) == (path, refused)

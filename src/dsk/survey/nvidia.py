@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
-from dsk.checks.facts import Gpu, GpuProcess, Xid
+from dsk.survey.values import Gpu, GpuProcess, Xid
 
 MIB = 1 << 20
 # Idle, the user's own settings and the configured power limit are how GPUs are run; the rest is
