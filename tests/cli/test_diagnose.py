@@ -30,7 +30,7 @@ def test_cause_evidence_and_fix(dsk: Dsk) -> None:
         "train.yaml",
         "not proved: which disk: look at the folder of the path, the caches and /tmp. A file "
         "system out of inodes says the same (df -i).",
-        "came of it: peer-closed",
+        "caused by it: peer-closed",
     ]
 
 

@@ -139,9 +139,9 @@ def test_faults_of_servers_and_logins_and_their_mending(lab: Lab, up: Cluster) -
         assert "left-over" in found["worker", 1]["text"]
 
         up.change(nodes=before)
-        mended = up.dsk("check", "--fix", *SERVERS, code=1).out
-        assert "mended: node1" in mended and "removed the container left-over" in mended
-        assert "took the workers' host keys from the bundle again" in mended
+        fixed = up.dsk("check", "--fix", *SERVERS, code=1).out
+        assert "fixed: node1" in fixed and "removed the container left-over" in fixed
+        assert "took the workers' host keys from the bundle again" in fixed
         assert complaints(check(up, *SERVERS, code=1)) == {("clock", 1)}
     finally:
         up.change(nodes=before)

@@ -23,7 +23,7 @@ DEAD = {48, 64, 79, 95, 110, 119, 120, 136, 140}
 """Nothing computes on the GPU before a reset."""
 PENDING = Text("GPU {index}: broken memory waits for a reset to be taken out of use")
 ECC = Text("GPU {index}: {count} uncorrected memory errors (ECC) since the driver was loaded")
-XID = Text("the kernel's log tells Xid {number} of GPU {bus}: {said}")
+XID = Text("the kernel's log shows Xid {number} of GPU {bus}: {said}")
 SLOW = Text(
     "GPU {index} runs slower than it can ({reasons}; {temperature} °C): all ranks wait for it"
 )
@@ -37,7 +37,7 @@ RESET = Remedy(
 )
 REBOOT = Remedy(
     engine=Text(
-        "reboot the server; if it comes again, the GPU has to be replaced "
+        "reboot the server; if it happens again, the GPU has to be replaced "
         "(docs.nvidia.com/deploy/xid-errors)"
     ),
     in_place=_OTHER_SERVER,

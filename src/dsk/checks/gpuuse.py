@@ -24,7 +24,7 @@ def _judge(_: Facts, node: Node, server: ServerFacts) -> Iterator[Finding]:
     used = [gpu for gpu in server.gpus[: node.slots] if gpu.used > IDLE_BYTES]
     yield from (_used(node.index, server, gpu) for gpu in used)
     if not used:
-        text = Text("nobody else computes on the GPUs")
+        text = Text("no other program uses the GPUs")
         yield Finding("gpu-use", "ok", text, node.index)
 
 

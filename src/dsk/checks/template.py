@@ -72,8 +72,8 @@ def _of_another_family(job: JobFacts) -> list[Finding]:
     if not isinstance(name, str) or not (fitting := others_for(kind, name)):
         return []
     text = Text(
-        "template {name} was made for other models than {kind}: what it marks turns and ends with, "
-        "this model has not learned"
+        "template {name} was made for other models than {kind}: this model has not learned "
+        "the marks that it puts around turns"
     ).filled(name=name, kind=kind)
     fix = Text("write template: {fitting}").filled(fitting=" | ".join(fitting))
     return [Finding("template", "warning", text, None, None, name, ", ".join(fitting), fix)]
@@ -98,7 +98,7 @@ def _cutoff(job: JobFacts) -> Iterator[Finding]:
         return
     text = Text(
         "cutoff_len is {cutoff}, but the model was made for {window} positions "
-        "(max_position_embeddings): what is behind is learned badly"
+        "(max_position_embeddings): tokens after that are learned badly"
     ).filled(cutoff=cutoff, window=window)
     fix = Text("write cutoff_len: {window}, or a rope_scaling").filled(window=window)
     yield Finding("template", "warning", text, None, None, str(cutoff), str(window), fix)

@@ -51,7 +51,7 @@ def smoke(facts: Facts) -> Iterator[Finding]:
     for trial in facts.smoke:
         node = trial.nodes[0]
         if trial.works:
-            text = Text("alone it does a step ({seconds:.0f} s)")
+            text = Text("it does a step on its own ({seconds:.0f} s)")
             yield Finding("smoke", "ok", text.filled(seconds=trial.seconds), node)
         else:
             yield _alone("smoke", node, trial)

@@ -43,9 +43,9 @@ def _of(facts: Facts, node: int, server: ServerFacts) -> Finding:
 
 MISSES = Text("there is no worker")
 IS = Text("the worker is {state}")
-NO_LOGIN = Text("one cannot log in to the worker: {said}")
+NO_LOGIN = Text("the worker accepts no login: {said}")
 SILENT = Text("the worker runs, but does not answer: {said}")
-OTHER_IMAGE = Text("the worker runs another image than the one that is there under that name")
+OTHER_IMAGE = Text("the worker runs another image than the one that has that name now")
 BUNDLE = Text("its bundle differs from dsk.yaml: {files}")
 LEFT_OVER = Text("container {name} ({state}) is left over from an earlier job or dsk.yaml")
 FIX_LEFT_OVER = Text("dsk check --fix, or there: docker rm --force {name}")

@@ -47,7 +47,7 @@ def command(
     from dsk.cli import findings
     from dsk.errors import JobFailed, Unreachable
     from dsk.jobs.planning import Request
-    from dsk.preflight.fix import mend
+    from dsk.preflight.fix import apply_fixes
     from dsk.preflight.measure import Measuring, unreachable
     from dsk.recipe import load_train_file
 
@@ -59,7 +59,7 @@ def command(
     needs = {need for check in checks for need in check.needs}
     begun = time.monotonic()
     facts = Measuring(cluster, request, deep=deep).run(needs)
-    done = mend(cluster, facts) if fix else ()
+    done = apply_fixes(cluster, facts) if fix else ()
     if done:
         facts = Measuring(cluster, request, deep=deep).run(needs)
     found = judge_all(facts, checks)

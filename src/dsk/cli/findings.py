@@ -14,7 +14,7 @@ from dsk.cluster.model import Cluster, Node
 from dsk.text import Language, Text
 
 if TYPE_CHECKING:
-    from dsk.preflight.fix import Mended
+    from dsk.preflight.fix import Fixed
 
 VERSION = 1
 WORDS: Mapping[str, Text] = {
@@ -25,7 +25,7 @@ WORDS: Mapping[str, Text] = {
 }
 COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "bright_black"}
 FIX = Text("fix: {fix}")
-MENDED = Text("mended")
+FIXED = Text("fixed")
 SUMMARY = Text("{failed} failed, {warning} warning(s), {ok} ok, {skipped} skipped")
 GRAVITY = ("failed", "warning", "ok", "skipped")
 
@@ -33,7 +33,7 @@ GRAVITY = ("failed", "warning", "ok", "skipped")
 def to_json(
     cluster: Cluster,
     found: Sequence[Finding],
-    done: Sequence[Mended],
+    done: Sequence[Fixed],
     language: Language,
     seconds: float,
 ) -> dict[str, Any]:
@@ -65,11 +65,11 @@ def _as_json(cluster: Cluster, finding: Finding, language: Language) -> dict[str
 
 
 def show(
-    cluster: Cluster, found: Sequence[Finding], done: Sequence[Mended], language: Language
+    cluster: Cluster, found: Sequence[Finding], done: Sequence[Fixed], language: Language
 ) -> None:
     """A table by node on a terminal and then what is wrong; in a pipe a line a finding."""
     for each in done:
-        echo(f"{MENDED.in_language(language)}: {each.node}: {each.text.in_language(language)}")
+        echo(f"{FIXED.in_language(language)}: {each.node}: {each.text.in_language(language)}")
     if sys.stdout.isatty():
         _table(cluster, found)
         complaints = [finding for finding in found if finding.state in ("failed", "warning")]

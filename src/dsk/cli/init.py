@@ -122,7 +122,7 @@ def _slots(hosts: Sequence[str], hostfile: Path | None) -> dict[str, int | None]
             echo(Text("{name} is {address}").filled(name=name, address=address))
         if address in found:
             raise UserError(
-                Text("{name} is {address}, and so is another of the names").filled(
+                Text("{name} is {address}, the same address as another name's").filled(
                     name=name, address=address
                 ),
                 where=name,

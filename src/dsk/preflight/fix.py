@@ -1,4 +1,4 @@
-"""`dsk check --fix`: what can be mended without losing anything, and only that."""
+"""`dsk check --fix`: what can be fixed without losing anything, and only that."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ cd "$HOME/.dsk/$1/$2" && find . -perm /077 ! -name compose.yaml -exec chmod go= 
 
 
 @dataclass(frozen=True)
-class Mended:
+class Fixed:
     """What was done on a node, or why it was not."""
 
     node: Node
     text: Text
 
 
-def mend(cluster: Cluster, facts: Facts) -> tuple[Mended, ...]:
+def apply_fixes(cluster: Cluster, facts: Facts) -> tuple[Fixed, ...]:
     """Raises nothing for a node where something fails: that is said."""
     nodes = [node for node in cluster.nodes if node.index in facts.servers]
     with open_fleet(cluster, nodes) as fleet:
-        done = fleet.each(lambda node, server: list(_mend(cluster, node, server, facts)))
+        done = fleet.each(lambda node, server: list(_fix(cluster, node, server, facts)))
         failed = [(node, fleet.error(node)) for node in nodes]
-    said = [Mended(cluster.nodes[index], text) for index, texts in done.items() for text in texts]
-    said += [Mended(node, _failed(error)) for node, error in failed if error]
+    said = [Fixed(cluster.nodes[index], text) for index, texts in done.items() for text in texts]
+    said += [Fixed(node, _failed(error)) for node, error in failed if error]
     return tuple(said)
 
 
-def _mend(cluster: Cluster, node: Node, server: Server, facts: Facts) -> Iterator[Text]:
+def _fix(cluster: Cluster, node: Node, server: Server, facts: Facts) -> Iterator[Text]:
     here = facts.servers[node.index]
     if here.open_files:
         _run(server, ["sh", "-c", CLOSE, "dsk", cluster.name, node.name])
@@ -61,14 +61,14 @@ def _mend(cluster: Cluster, node: Node, server: Server, facts: Facts) -> Iterato
         _run(server, ["docker", "rm", "--force", "--volumes", container.name])
         yield Text("removed the container {name}").filled(name=container.name)
     if here.worker.state == RUNNING:
-        yield from _mend_worker(cluster, node, server)
+        yield from _fix_in_worker(cluster, node, server)
 
 
-def _mend_worker(cluster: Cluster, node: Node, server: Server) -> Iterator[Text]:
+def _fix_in_worker(cluster: Cluster, node: Node, server: Server) -> Iterator[Text]:
     with Inside(server, cluster, node) as inside:
-        if files := inside.ask("mend_modes"):
+        if files := inside.ask("fix_modes"):
             yield Text("made private: {files}").filled(files=", ".join(files))
-        if node == cluster.master and inside.ask("mend_known_hosts"):
+        if node == cluster.master and inside.ask("fix_known_hosts"):
             yield Text("took the workers' host keys from the bundle again")
 
 
@@ -82,4 +82,4 @@ def _run(server: Server, argv: list[str]) -> None:
 
 
 def _failed(error: DskError) -> Text:
-    return Text("not mended: {problem}").filled(problem=error.told)
+    return Text("not fixed: {problem}").filled(problem=error.told)

@@ -104,7 +104,7 @@ def test_the_kernels_log(facts: Facts) -> None:
     """A program's own errors (13, 45) are not the GPU's."""
     (gpu,) = nvidia.gpus(recorded("a100.xml"))
     found = of_node(list(gpuhealth.judge(seen(facts, gpu, log=recorded("xid.log")))))
-    assert [(state, text.split(": ")[0].split("tells ")[1]) for state, text in found] == [
+    assert [(state, text.split(": ")[0].split("shows ")[1]) for state, text in found] == [
         ("warning", "Xid 109 of GPU 0000:cb:00"),
         ("warning", "Xid 94 of GPU 0000:9b:00"),
         ("failed", "Xid 79 of GPU 0000:44:00"),

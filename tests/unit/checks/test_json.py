@@ -13,7 +13,7 @@ from dsk.checks.facts import Facts, Need
 from dsk.checks.model import Finding
 from dsk.checks.registry import CHECKS, judge_all
 from dsk.cli import findings
-from dsk.preflight.fix import Mended
+from dsk.preflight.fix import Fixed
 from dsk.text import Text
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "schema/check.schema.json").read_text())
@@ -57,7 +57,7 @@ def test_the_schema_holds(facts: Facts, language: Any) -> None:
         *judge_all(full, CHECKS),
         Finding("x", "failed", Text("failed"), 0, 1, fix=Text("dsk up")),
     ]
-    done = [Mended(facts.cluster.nodes[0], Text("made the folder /w"))]
+    done = [Fixed(facts.cluster.nodes[0], Text("made the folder /w"))]
     said = findings.to_json(facts.cluster, found, done, language, 1.26)
     validate(json.loads(json.dumps(said)), SCHEMA)
     assert said["state"] == "failed" and said["seconds"] == 1.3

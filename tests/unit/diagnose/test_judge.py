@@ -141,7 +141,7 @@ def test_a_rank_that_is_killed_after_another_has_crashed_was_ended_by_the_launch
     assert pasted(f"[rank0]: {CRASH[0]}", f"[rank0]: {CLOSED}", killed).id == "host-memory"
 
 
-def test_a_failure_that_the_supervisor_can_mend_by_itself_is_its_own_cause() -> None:
+def test_a_failure_that_the_supervisor_repairs_by_itself_is_its_own_cause() -> None:
     said = Failure(5.0, "node1 (10.0.0.2): the images differ", fix="dsk up")
     found = job(Phase(1.0, "starting", "connecting"), said)
     assert (found.found, found.id) == (True, "supervisor")

@@ -12,7 +12,7 @@ import pytest
 
 from dsk.checks.facts import Facts
 from dsk.cluster.model import Cluster, Local, Node
-from dsk.preflight.fix import mend
+from dsk.preflight.fix import apply_fixes
 from dsk.survey.server import ServerFacts
 from dsk.survey.values import Clock, Container, Worker
 from dsk.text import Language
@@ -51,7 +51,7 @@ class Site:
 
     def run(self, *, language: Language = "en", **measured: Any) -> list[str]:
         facts = Facts(self.cluster, servers={0: ServerFacts(Clock(0.0, 0.01), **measured)})
-        return [each.text.in_language(language) for each in mend(self.cluster, facts)]
+        return [each.text.in_language(language) for each in apply_fixes(self.cluster, facts)]
 
 
 @pytest.fixture
@@ -122,5 +122,5 @@ def test_a_node_where_nothing_is_wrong(site: Site) -> None:
 def test_what_fails_is_said_with_its_reason(site: Site) -> None:
     site.engine.add_program("docker", "echo 'no space left on device' >&2; exit 1")
     [said] = site.run(containers=(STALE,))
-    assert said.startswith("not mended: ")
+    assert said.startswith("not fixed: ")
     assert "no space left on device" in said

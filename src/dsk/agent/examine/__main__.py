@@ -29,8 +29,8 @@ def main() -> None:
         "read": model.read,
         "recipe_keys": model.recipe_keys,
         "model": model.describe,
-        "mend_modes": private.mend,
-        "mend_known_hosts": private.mend_known_hosts,
+        "fix_modes": private.fix_modes,
+        "fix_known_hosts": private.fix_known_hosts,
     }
     try:
         for line in sys.stdin.buffer:

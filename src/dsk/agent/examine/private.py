@@ -22,7 +22,7 @@ def modes() -> dict[str, str]:
     }
 
 
-def mend() -> list[str]:
+def fix_modes() -> list[str]:
     """Makes them private again; which were not."""
     open_files = list(modes())
     for name in open_files:
@@ -30,7 +30,7 @@ def mend() -> list[str]:
     return open_files
 
 
-def mend_known_hosts() -> bool:
+def fix_known_hosts() -> bool:
     """Takes the master's known hosts from the bundle again; whether they had been others."""
     source = Path(paths.BUNDLE) / "ssh/known_hosts"
     target = Path.home() / ".ssh/known_hosts"

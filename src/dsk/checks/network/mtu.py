@@ -10,7 +10,7 @@ from dsk.text import Text
 from dsk.wire.measure import Packet
 
 NAME = "mtu"
-OK = Text("packets of {mtu} bytes reach {count} others whole")
+OK = Text("packets of {mtu} bytes reach {count} other nodes")
 HOLE = Text(
     "packets of more than {passed} bytes vanish on the way to {peer}, but {interface} sends up to "
     "{mtu}: connections open, and hang once there is data"
