@@ -38,8 +38,14 @@ class WarmStarter(Starter):
         self._ready_limit = ready_limit
 
     def start(self, command: RankCommand) -> RankProcess:
-        if command.env.get(VARIABLE) == "false" or not self._is_on():
+        if command.env.get(VARIABLE) == "false":
             return self._cold.start(command)
+        state = self._state_when_ready()
+        if state is None or state.state == "off":
+            process = self._cold.start(command)
+            # What dsk.yaml asks for, and cannot be had, as where forks cannot use the GPU.
+            process.cold = state.reason if state and state.asked == "true" else ""
+            return process
         try:
             return self._fork(command)
         except (_Refused, OSError, ValueError) as error:
@@ -48,14 +54,14 @@ class WarmStarter(Starter):
             process.cold = str(reason)
             return process
 
-    def _is_on(self) -> bool:
-        """Whether there is, or is soon, a warm process. Only a job's first rank waits for it."""
+    def _state_when_ready(self) -> WarmState | None:
+        """How the warm process is, after its imports. Only a job's first rank waits for them."""
         deadline, self._ready_limit = time.monotonic() + self._ready_limit, 0.0
         while (state := read_state(self._state)) and state.state == "importing":
             if time.monotonic() > deadline or not Path(f"/proc/{state.pid}").exists():
                 break
             time.sleep(0.05)
-        return state is not None and state.state != "off"
+        return state
 
     def _fork(self, command: RankCommand) -> RankProcess:
         """Raises _Refused with the warm process's reason, OSError, ValueError."""

@@ -39,6 +39,12 @@ def test_without_a_warm_process_nothing_is_said(tmp_path: Path, state: WarmState
     assert start(tmp_path, state).cold == ""
 
 
+def test_a_warm_process_that_was_asked_for_and_cannot_be_had(tmp_path: Path) -> None:
+    assert start(tmp_path, WarmState("off", "true", GONE, "no GPU in a fork")).cold == (
+        "no GPU in a fork"
+    )
+
+
 def test_a_rank_can_ask_for_a_cold_start(tmp_path: Path) -> None:
     assert start(tmp_path, WarmState("ready", "auto", GONE), DSK_WARM="false").cold == ""
     assert start(tmp_path, WarmState("ready", "auto", GONE)).cold != ""
@@ -58,7 +64,7 @@ def test_only_the_first_rank_waits_for_imports(tmp_path: Path) -> None:
     times = []
     for _ in range(2):
         begin = time.monotonic()
-        starter._is_on()
+        starter._state_when_ready()
         times.append(time.monotonic() - begin)
     assert times[0] >= 0.15 > times[1]
 
