@@ -20,7 +20,8 @@ _FIXES = {
     "step": Text("deepspeed=z3 (or z2_offload, z3_offload), more GPUs, or finetuning_type=lora"),
 }
 _SMALLER_BATCH = Text(
-    "lower per_device_train_batch_size (a larger gradient_accumulation_steps keeps the global batch) or cutoff_len"
+    "lower per_device_train_batch_size (a larger gradient_accumulation_steps keeps the global "
+    "batch) or cutoff_len"
 )
 
 
