@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from dsk.agent import aftermath, figures, jobfolder, lock, processes, stacks, threads
+from dsk.agent import aftermath, figures, jobfolder, lock, processes, stacktraces, threads
 from dsk.agent.figures import Figures
 from dsk.agent.ranks import Ranks
 from dsk.agent.starter import ExecStarter, RankCommand
@@ -180,7 +180,7 @@ class Job:
         return {}
 
     def read_stacks(self, _: ReadStacks) -> tuple[RankStack, ...]:
-        return stacks.stacks(self._pids())
+        return stacktraces.stacks(self._pids())
 
     def _pids(self) -> dict[int, int | None]:
         if self._ranks:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from types import FrameType
 
-from dsk.supervisor import place
+from dsk.supervisor import runtime
 from dsk.supervisor.interrupts import StopRequested, Terminated
 from dsk.supervisor.job import Job
 from dsk.supervisor.record import Record
@@ -21,7 +21,7 @@ STDOUT = 1
 
 def main() -> int:
     folder = sys.argv[1:]
-    here = place.beside_worker(Path(folder[0])) if folder else place.in_master_container()
+    here = runtime.in_place(Path(folder[0])) if folder else runtime.in_master_container()
     text = here.spec.read_text(encoding="utf-8")
     here.spec.unlink()
     try:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from dsk.supervisor import prepare, stacks
+from dsk.supervisor import prepare, stacktraces
 from dsk.supervisor.heard import Heard
 from dsk.supervisor.inbox import Inbox
 from dsk.supervisor.launcher import Launcher
@@ -123,10 +123,10 @@ class Attempt:
         self._phase("stopping", f"no progress for {stall.seconds:.0f} s; reading the ranks' stacks")
         folder = paths.job_folder(self._spec.workspace, self._spec.job)
         place = paths.stacks(folder, self._number)
-        found = stacks.gather(self._workers)
-        if problem := stacks.keep(found, Path(place)):
+        found = stacktraces.gather(self._workers)
+        if problem := stacktraces.keep(found, Path(place)):
             self._record.tell(Notice(time.time(), "not_written", problem))
-        return stacks.failure(stall, found, at=at, folder=str(place))
+        return stacktraces.failure(stall, found, at=at, folder=str(place))
 
     def _phase(self, state: State, text: str) -> None:
         self._record.tell(Phase(time.time(), state, text))

@@ -19,9 +19,9 @@ from dsk.supervisor.heard import Heard
 from dsk.supervisor.interrupts import Interrupted, Interrupts, StopRequested, Terminated
 from dsk.supervisor.launcher import Direct, Launcher
 from dsk.supervisor.listener import KEPT_LINES
-from dsk.supervisor.place import Place
 from dsk.supervisor.record import Record
 from dsk.supervisor.runner import Runner
+from dsk.supervisor.runtime import Runtime
 from dsk.supervisor.watch import Watch
 from dsk.supervisor.worker import Worker, agent_command
 from dsk.supervisor.workers import Workers
@@ -49,10 +49,10 @@ class _End:
 class Job:
     """Owns what all attempts share: connections, locks, the job's folder and files, signals."""
 
-    def __init__(self, spec: JobSpec, record: Record, place: Place) -> None:
+    def __init__(self, spec: JobSpec, record: Record, runtime: Runtime) -> None:
         self._spec = spec
         self._record = record
-        self._place = place
+        self._runtime = runtime
         self._began = time.monotonic()
         self._interrupts = Interrupts()
         self._watches: list[Watch] = []
@@ -105,7 +105,7 @@ class Job:
         self._write_ssh_configs()
         self._phase("starting", f"connecting to {count(len(spec.nodes), 'worker')}")
         workers = self._connect(started)
-        prepare.check_workers(spec, workers, self._place.remedies)
+        prepare.check_workers(spec, workers, self._runtime.remedies)
         prepare.take_locks(workers)
         self._record.open(Path(paths.job_folder(spec.workspace, spec.job)))
         self._link_folder(started)
@@ -123,15 +123,15 @@ class Job:
         return self._attempts(started, workers, files, resume_from)
 
     def _connect(self, stack: ExitStack) -> Workers:
-        place = self._place
+        runtime = self._runtime
         workers = Workers(
             [
                 Worker(
                     node,
-                    place.agent_config,
+                    runtime.agent_config,
                     self._agent("job", "--start"),
                     again=self._agent("job"),
-                    remedies=place.remedies,
+                    remedies=runtime.remedies,
                 )
                 for node in self._spec.nodes
             ]
@@ -152,9 +152,9 @@ class Job:
             master = next((each for each in workers if each.node.host == needs.master), None)
             if master is None:  # it has no part in the job
                 node = JobNode(MASTER_INDEX, needs.master, (), 0)
-                place = self._place
+                runtime = self._runtime
                 master = Worker(
-                    node, place.agent_config, self._agent("session"), remedies=place.remedies
+                    node, runtime.agent_config, self._agent("session"), remedies=runtime.remedies
                 )
                 stack.callback(master.close)
             others = [each for each in workers if each is not master]
@@ -164,8 +164,8 @@ class Job:
                 master,
                 [] if shared and master in workers else others,
                 self._record,
-                rank_config=self._place.rank_config,
-                agent_config=self._place.agent_config,
+                rank_config=self._runtime.rank_config,
+                agent_config=self._runtime.agent_config,
             )
         self._write_rank_config()
 
@@ -199,21 +199,25 @@ class Job:
         if self._spec.launcher == "direct":
             return Direct(self._spec, workers, master_port=port)
         return Runner(
-            self._spec, workers, tell, master_port=port, ssh_config=self._place.rank_config
+            self._spec, workers, tell, master_port=port, ssh_config=self._runtime.rank_config
         )
 
     def _write_ssh_configs(self) -> None:
-        place, port = self._place, self._spec.worker_port
-        text = ssh_config(str(place.keys), port, place.login, source=place.address)
-        write_atomic(place.agent_config, text.encode(), 0o600)
+        runtime, port = self._runtime, self._spec.worker_port
+        text = ssh_config(str(runtime.keys), port, runtime.login, source=runtime.address)
+        write_atomic(runtime.agent_config, text.encode(), 0o600)
         self._write_rank_config()
 
     def _write_rank_config(self) -> None:
-        place, env = self._place, deepspeed.rank_env(self._spec)
+        runtime, env = self._runtime, deepspeed.rank_env(self._spec)
         text = ssh_config(
-            str(place.keys), self._spec.worker_port, place.login, env=env, source=place.address
+            str(runtime.keys),
+            self._spec.worker_port,
+            runtime.login,
+            env=env,
+            source=runtime.address,
         )
-        write_atomic(place.rank_config, text.encode(), 0o600)
+        write_atomic(runtime.rank_config, text.encode(), 0o600)
 
     def _write_hostfile(self) -> None:
         path = Path(paths.job_link(self._spec.job)) / deepspeed.HOSTFILE

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dsk.errors import DskError, JobFailed, UserError
 from dsk.plan import deepspeed
 from dsk.supervisor.agree import disagreements
-from dsk.supervisor.place import Remedies
 from dsk.supervisor.record import Record
+from dsk.supervisor.runtime import Remedies
 from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import Workers
 from dsk.wire import agreement

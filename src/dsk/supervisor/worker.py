@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from dsk.errors import DskError, JobFailed, Unreachable
 from dsk.supervisor.connection import Connection, Ended, NoAnswer
-from dsk.supervisor.place import Remedies
+from dsk.supervisor.runtime import Remedies
 from dsk.wire.jobspec import JobNode
 from dsk.wire.operations import Close
 from dsk.wire.request import Request

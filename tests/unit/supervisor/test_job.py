@@ -18,8 +18,8 @@ from dsk.supervisor.heard import Heard, Lines, RankEnded
 from dsk.supervisor.interrupts import StopRequested
 from dsk.supervisor.job import Job
 from dsk.supervisor.launcher import Launcher
-from dsk.supervisor.place import MADE_BY_UP, Place
 from dsk.supervisor.record import Record
+from dsk.supervisor.runtime import MADE_BY_UP, Runtime
 from dsk.supervisor.watch import Watch
 from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import Workers
@@ -110,7 +110,7 @@ class Small(Job):
 
     def __init__(self, told: Told, folder: Path, *heard: Heard, last: Heard | None = None) -> None:
         spec = replace(SPEC, workspace=str(folder))
-        super().__init__(spec, told.record, Place(folder, MADE_BY_UP))
+        super().__init__(spec, told.record, Runtime(folder, MADE_BY_UP))
         first, *others = SPEC.nodes
         self._nodes = [Node(first, heard, [last] if last else []), *map(Node, others)]
         self._watches = cast("list[Watch]", self._nodes)

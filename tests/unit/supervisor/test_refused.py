@@ -12,8 +12,8 @@ import pytest
 from dsk.errors import DskError, JobFailed, Unreachable
 from dsk.supervisor.interrupts import StopRequested
 from dsk.supervisor.job import Job
-from dsk.supervisor.place import MADE_BY_UP, Place
 from dsk.supervisor.record import Record
+from dsk.supervisor.runtime import MADE_BY_UP, Runtime
 from dsk.wire import paths
 from dsk.wire.events import Failure, Finished, Phase, decode
 from dsk.wire.jobspec import JobNode, JobSpec, RecipeText
@@ -50,7 +50,7 @@ def refused(tmp_path: Path, why: BaseException, monkeypatch: pytest.MonkeyPatch)
     status = JobStatus("j2", "lab", "starting", ("10.0.0.11",), 1, 5.0, 5.0, spec.output_dir)
     status = replace(status, ran=False)
     record = Record(status, out)
-    code = Job(spec, record, Place(tmp_path / "run", MADE_BY_UP)).run()
+    code = Job(spec, record, Runtime(tmp_path / "run", MADE_BY_UP)).run()
     record.close()
     return code, out.getvalue().decode()
 

@@ -19,7 +19,7 @@ import pytest
 from dsk.agent import aftermath, processes
 from dsk.supervisor import watch
 from dsk.supervisor.heard import Heard, Lines, Lost, RankEnded, Reach, Reported
-from dsk.supervisor.place import MADE_BY_UP
+from dsk.supervisor.runtime import MADE_BY_UP
 from dsk.supervisor.watch import Watch
 from dsk.supervisor.worker import Worker
 from dsk.text import Text
@@ -265,7 +265,7 @@ from dsk.agent import aftermath, processes
 from dsk.supervisor import watch
 from dsk.supervisor.inbox import Inbox
 from dsk.supervisor.listener import Listener
-from dsk.supervisor.place import MADE_BY_UP
+from dsk.supervisor.runtime import MADE_BY_UP
 from dsk.supervisor.record import Record
 from dsk.supervisor.watch import Watch
 from dsk.supervisor.worker import Worker

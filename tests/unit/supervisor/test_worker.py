@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dsk.errors import DskError, JobFailed, Unreachable
-from dsk.supervisor.place import MADE_BY_UP
+from dsk.supervisor.runtime import MADE_BY_UP
 from dsk.supervisor.worker import Worker
 from dsk.wire import session
 from dsk.wire.jobspec import JobNode

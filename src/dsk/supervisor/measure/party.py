@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from dsk.errors import DskError
-from dsk.supervisor.place import MADE_BY_UP
+from dsk.supervisor.runtime import MADE_BY_UP
 from dsk.supervisor.worker import Worker
 from dsk.wire import paths
 from dsk.wire.jobspec import JobNode

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dsk.errors import DskError, JobFailed
-from dsk.supervisor.place import MADE_BY_UP, STARTED_BY_PLATFORM, Remedies
 from dsk.supervisor.prepare import is_shared
+from dsk.supervisor.runtime import MADE_BY_UP, STARTED_BY_PLATFORM, Remedies
 from dsk.supervisor.transfer.party import Party, failed
 from dsk.supervisor.transfer.pull import pull
 from dsk.supervisor.transfer.push import push

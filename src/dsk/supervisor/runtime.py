@@ -1,4 +1,4 @@
-"""Where a supervisor runs: in a master container, or beside the worker in a rented container."""
+"""How a supervisor runs: in a master container, or in place, beside the first worker."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STARTED_BY_PLATFORM = Remedies.of(in_place=True)
 
 
 @dataclass(frozen=True)
-class Place:
+class Runtime:
     """`folder` is one supervisor's own; others, on the same machine, have another."""
 
     folder: Path
@@ -70,16 +70,16 @@ class Place:
         return self.folder / "rank_ssh_config"
 
 
-def in_master_container() -> Place:
+def in_master_container() -> Runtime:
     """With the keys of the bundle that is mounted there."""
-    place = Place(Path(paths.RUN), MADE_BY_UP)
+    runtime = Runtime(Path(paths.RUN), MADE_BY_UP)
     # ssh refuses a key that others could read, and a bundle copied by hand may have any mode.
-    place.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
+    runtime.keys.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in paths.SSH_MATERIAL:
-        write_atomic(place.keys / name, Path(paths.BUNDLE / "ssh" / name).read_bytes(), 0o600)
-    return place
+        write_atomic(runtime.keys / name, Path(paths.BUNDLE / "ssh" / name).read_bytes(), 0o600)
+    return runtime
 
 
-def beside_worker(folder: Path) -> Place:
+def in_place(folder: Path) -> Runtime:
     """`dsk launch` has put the specification and the keys there."""
-    return Place(folder, STARTED_BY_PLATFORM)
+    return Runtime(folder, STARTED_BY_PLATFORM)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dsk.supervisor.stacks import Stack, astray, failure, keep
+from dsk.supervisor.stacktraces import Stack, astray, failure, keep
 from dsk.supervisor.stalls import Stall
 from tests.unit.conftest import FrozenDisk
 from tests.unit.wire.test_messages import SPEC
