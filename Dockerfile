@@ -179,6 +179,7 @@ COPY --from=sources /opt/llamafactory /opt/llamafactory
 RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     --mount=type=bind,source=scripts/image/compile_pyc.py,target=/build/compile_pyc.py \
     --mount=type=bind,source=scripts/image/describe.py,target=/build/describe.py \
+    --mount=type=bind,source=scripts/image/prove_no_cuda_at_import.py,target=/build/prove_no_cuda_at_import.py \
     --mount=type=bind,source=scripts/image/prove_read_args.py,target=/build/prove_read_args.py \
     --mount=type=bind,from=stack-files,target=/stack \
     --mount=type=bind,from=trim-lists,source=/trim,target=/trim \
@@ -187,7 +188,9 @@ RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     && python /build/compile_pyc.py /opt/venv /opt/llamafactory/src \
     && cat /trim/* >/etc/dsk/trim \
     && DS_ACCELERATOR=cpu python /build/describe.py /stack/stack.env /etc/dsk "$DSK_STACK" \
-    && python /build/prove_read_args.py
+    && python /build/prove_read_args.py \
+    # A stack without a list starts ranks cold, and needs no such patch.
+    && if [ -e /stack/warm-modules.txt ]; then DS_ACCELERATOR=cpu python /build/prove_no_cuda_at_import.py; fi
 
 FROM venv AS no-stack
 ENV DSK_STACK=none
@@ -207,10 +210,13 @@ RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     --mount=type=bind,source=scripts/image/dsk-supervisor,target=/build/dsk-supervisor \
     --mount=type=bind,source=scripts/image/prove_read_args.py,target=/build/prove/read_args.py \
     --mount=type=bind,source=scripts/prove/ops.py,target=/build/prove/ops.py \
+    --mount=type=bind,from=stack-files,target=/stack \
     /opt/build/bin/uv pip install --python /opt/venv --no-cache --no-index --no-deps /wheels/dsk-*.whl \
     && python /build/compile_pyc.py /opt/venv/lib/python3*/site-packages/dsk \
     && install -m 0755 /build/dsk-agent /build/dsk-supervisor /usr/local/bin/ \
     && install -d -m 1777 /var/lib/dsk/home \
+    && if [ "$DSK_STACK" != none ]; then for list in /stack/warm-*.txt; do \
+        [ ! -e "$list" ] || install -m 0644 "$list" "/etc/dsk/$(basename "$list" .txt)"; done; fi \
     && install -D -m 0644 -t /usr/local/lib/dsk/prove /build/prove/*.py \
     && dsk-agent content-id --files >/etc/dsk/content-files \
     && dsk-agent content-id >/etc/dsk/content-id

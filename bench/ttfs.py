@@ -1,8 +1,9 @@
 """From launch to the first optimizer step over two nodes, in the lab, on CPU (as root).
 
-`dsk launch` with either launcher, and torchrun: llamafactory-cli over ssh in each worker, as by
-hand. The same image and recipe, and the number of threads that each way chooses; the job may take
-0.5 of DeepSpeed's time with dsk's own launcher. Usage: ttfs.py [IMAGE [ROUNDS]]
+`dsk launch` with either launcher, `direct` cold and warm (docs/warm-starts.md), and torchrun:
+llamafactory-cli over ssh in each worker, as by hand. The same image and recipe, and the number of
+threads that each way chooses. What the warm processes cost is printed too: their imports, once, and
+their memory. Usage: ttfs.py [IMAGE [ROUNDS]]
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import json
 import shlex
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from first_step import Way, compare, show
 
@@ -25,6 +28,7 @@ from hosts.record import machine_lock  # noqa: E402
 from tests.lab.cluster import MODEL, Cluster  # noqa: E402
 
 LOCK_WAIT_S = 3600
+WARM_LIMIT_S = 300
 NAME = "ttfs"
 OUTPUT_DIR = "outputs/ttfs"
 RECIPE = "ttfs.yaml"
@@ -37,7 +41,14 @@ def main(image: str = "dsk:cu128", rounds: str = "5") -> None:
         try:
             cluster = prepare(lab, Path(folder), image)
             output_dir = lab.nodes[0].workspace / OUTPUT_DIR
+            warm = wait_until_warm(cluster)
             show(compare(ways(lab, cluster), output_dir, int(rounds)), "deepspeed")
+            for node in warm:
+                state = node["warm"]
+                print(
+                    f"node{node['node']}: warm process ready after {state['seconds']} s, "
+                    f"{state['memory'] / 1e9:.2f} GB"
+                )
         finally:
             lab.down()
 
@@ -51,11 +62,24 @@ def prepare(lab: Lab, folder: Path, image: str) -> Cluster:
     return cluster
 
 
+def wait_until_warm(cluster: Cluster) -> list[dict[str, Any]]:
+    """The nodes of `dsk status --json`. Raises SystemExit where a warm process does not come."""
+    deadline = time.monotonic() + WARM_LIMIT_S
+    while True:
+        nodes: list[dict[str, Any]] = json.loads(cluster.dsk("status", "--json").out)["nodes"]
+        states = [node["warm"] or {} for node in nodes]
+        if all(state.get("state") == "ready" for state in states):
+            return nodes
+        if time.monotonic() > deadline or any(state.get("state") == "off" for state in states):
+            raise SystemExit(f"no warm process: {states}")
+        time.sleep(1)
+
+
 def ways(lab: Lab, cluster: Cluster) -> dict[str, Callable[[], Way]]:
     train = cluster.train(max_steps=1, finetuning_type="full", output_dir=OUTPUT_DIR)
 
-    def launch(launcher: str) -> Way:
-        return Way([cluster.argv("launch", f"--launcher={launcher}", train)])
+    def launch(*options: str) -> Way:
+        return Way([cluster.argv("launch", *options, train)])
 
     # What dsk makes of train.yaml, so that all train the same.
     shown = cluster.dsk("launch", "--dry-run", "--json", train).out
@@ -68,9 +92,10 @@ def ways(lab: Lab, cluster: Cluster) -> dict[str, Callable[[], Way]]:
         return Way([by_ssh(lab, rank, port) for rank in range(len(lab.nodes))])
 
     return {
-        "deepspeed": lambda: launch("deepspeed"),
+        "deepspeed": lambda: launch("--launcher=deepspeed"),
         "torchrun": torchrun,
-        "direct": lambda: launch("direct"),
+        "direct cold": lambda: launch("--cold"),
+        "direct warm": launch,
     }
 
 

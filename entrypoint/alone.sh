@@ -86,6 +86,8 @@ DSK_WORKER_PORT=${DSK_WORKER_PORT:-2222}
 # Nobody has said which one is the master: the interface is the one that has this address.
 DSK_MASTER=${DSK_MASTER:-$DSK_HOST}
 DSK_WORKSPACE=${DSK_WORKSPACE:-/workspace}
+DSK_WARM=${DSK_WARM:-auto}
+[[ $DSK_WARM =~ ^(auto|true|false)$ ]] || err "DSK_WARM is '$DSK_WARM'; it may be auto, true or false"
 DSK_ACCELERATOR=${DSK_ACCELERATOR:-${DS_ACCELERATOR:-}}
 if [[ -z $DSK_ACCELERATOR ]]; then
     DSK_ACCELERATOR="$(accelerator)"
@@ -96,7 +98,7 @@ fi
 # shellcheck source=/dev/null
 DS_ACCELERATOR="$(source "$KINDS/$DSK_ACCELERATOR.env" && echo "$DEEPSPEED")"
 DSK_ROLE=worker
-export DSK_ROLE DSK_HOST DSK_WORKER_PORT DSK_MASTER DSK_WORKSPACE DSK_ACCELERATOR DS_ACCELERATOR
+export DSK_ROLE DSK_HOST DSK_WORKER_PORT DSK_MASTER DSK_WORKSPACE DSK_WARM DSK_ACCELERATOR DS_ACCELERATOR
 # It may hold several lines, which a session's environment cannot.
 unset DSK_AUTHORIZED_KEY
 mkdir -p "$DSK_WORKSPACE" || err "the workspace $DSK_WORKSPACE (DSK_WORKSPACE) cannot be made"

@@ -13,7 +13,7 @@ fi
 
 mkdir -p "$RUN"
 # What the jobs of a worker that was killed have left.
-rm -rf "${RUN:?}/jobs" "${RUN:?}/agents"
+rm -rf "${RUN:?}/jobs" "${RUN:?}/agents" "${RUN:?}/warm"
 # compose.yaml of a bundle sets it.
 if [[ -z ${DSK_ROLE:-} ]]; then
     # shellcheck source=entrypoint/alone.sh
@@ -29,4 +29,7 @@ done
 note "sshd on $DSK_HOST:$DSK_WORKER_PORT"
 # shellcheck source=entrypoint/serve.sh
 source "$here/serve.sh"
+# shellcheck source=entrypoint/warm.sh
+source "$here/warm.sh"
+keep_warm &
 serve_sshd

@@ -43,7 +43,7 @@ SMOKE: dict[str, tuple[list[str], str]] = {
     ),
     "start_up": ([IMAGE, f"{IMAGE}-devel", "1"], r"\d+\.\d\d +times as long without"),
     "threads": ([IMAGE, "5", "1"], r"5 steps:"),
-    "ttfs": ([IMAGE, "1"], r"of deepspeed  direct"),
+    "ttfs": ([IMAGE, "1"], r"of deepspeed  direct warm"),
 }
 """The arguments by program, and what of its output holds a figure."""
 IN_THE_LAB = {"flood", "image_sync", "threads", "ttfs"}

@@ -20,7 +20,7 @@ FILES = {
     *("sources.txt", "data-sources.txt", "overrides.txt"),
     *("stack.env", "trim.txt", "recipe-keys.json", "known-wrong.yaml"),
 }
-OPTIONAL = {"refusals.yaml"}
+OPTIONAL = {"refusals.yaml", "warm-modules.txt", "warm-variables.txt"}
 SETTINGS = {
     *("ACCELERATOR", "REVISION", "INSTALLED_PATCHES"),
     *("LLAMAFACTORY_VERSION", "LLAMAFACTORY_PATCH", "LLAMAFACTORY_DATA_VERSION"),

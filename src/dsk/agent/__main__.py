@@ -76,6 +76,13 @@ def _end(args: argparse.Namespace) -> None:
     sys.exit(1 if left else 0)
 
 
+def _warm(_: argparse.Namespace) -> None:
+    from dsk.agent import warmstart
+
+    if state := warmstart.look():
+        sys.stdout.buffer.write(state.encode() + b"\n")
+
+
 def _jobs(args: argparse.Namespace) -> None:
     print(json.dumps(jobfolder.statuses(args.workspace), ensure_ascii=False))
 
@@ -103,9 +110,19 @@ def _registry(args: argparse.Namespace) -> None:
     sys.exit(serve(args.host, args.repository, args.platform, args.layers, args.image))
 
 
+WITHOUT_OPTIONS = (
+    ("host-key", _host_key, "print this worker's line for known_hosts"),
+    ("holder", _holder, "print the job that has this worker, if one has"),
+    ("warm", _warm, "print how the warm process is, as JSON"),
+)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="dsk-agent", description=__doc__)
     commands = parser.add_subparsers(required=True)
+
+    for name, run, text in WITHOUT_OPTIONS:
+        commands.add_parser(name, help=text).set_defaults(run=run)
 
     command = commands.add_parser("session", help="serve one supervisor on stdin and stdout")
     command.add_argument("--workspace", required=True)
@@ -131,12 +148,6 @@ def main() -> None:
     command = commands.add_parser("verify", help="print what this image holds, as JSON")
     command.add_argument("--deep", action="store_true", help="read every file of every package")
     command.set_defaults(run=_verify)
-    command = commands.add_parser("host-key", help="print this worker's line for known_hosts")
-    command.set_defaults(run=_host_key)
-
-    command = commands.add_parser("holder", help="print the job that has this worker, if one has")
-    command.set_defaults(run=_holder)
-
     command = commands.add_parser("end", help="end every process that carries this job's label")
     command.add_argument("--with-agent", action="store_true", help="first the agent, which hangs")
     command.set_defaults(run=_end)

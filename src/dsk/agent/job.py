@@ -18,11 +18,13 @@ from dsk.agent.figures import Figures
 from dsk.agent.ranks import Ranks
 from dsk.agent.starter import ExecStarter, RankCommand
 from dsk.agent.tail import RankLogs, Reader
+from dsk.agent.warmstart import WarmStarter
 from dsk.wire import paths, session
 from dsk.wire.news import BEFORE_ATTEMPTS, News, RankLines
 from dsk.wire.operations import (
     AskNews,
     Close,
+    ColdStart,
     EndRanks,
     RankStack,
     ReadStacks,
@@ -50,7 +52,7 @@ class Job:
         self._ranks: Ranks | None = None
         self._logs: RankLogs | None = None
         self._ended = False
-        self._starter = ExecStarter()
+        self._starter = WarmStarter(ExecStarter())
         self._starting = threading.Lock()
         self._attempt = BEFORE_ATTEMPTS
         self._refused = BEFORE_ATTEMPTS
@@ -97,7 +99,7 @@ class Job:
         self._begin(asked.attempt)
         self._logs = RankLogs(self._folder(asked.attempt))
 
-    def start_ranks(self, asked: StartRanks) -> None:
+    def start_ranks(self, asked: StartRanks) -> tuple[ColdStart, ...]:
         """All or none: raises OSError."""
         attempt, ranks = asked.attempt, asked.ranks
         self._begin(attempt)
@@ -107,20 +109,23 @@ class Job:
         # This agent's own environment is the session's, with the node's network interface.
         base = {**os.environ, **threads.default(os.environ, len(ranks))}
         folder = Path(paths.LINKS)
+        cold = []
         try:
             for each in ranks:
                 command = RankCommand(each.rank, each.argv, {**base, **each.env}, folder)
-                self._start_one(started, attempt, command)
+                if reason := self._start_one(started, attempt, command):
+                    cold.append(ColdStart(each.rank, reason))
         except OSError:
             self._end(attempt)
             raise
+        return tuple(cold)
 
-    def _start_one(self, ranks: Ranks, attempt: int, command: RankCommand) -> None:
+    def _start_one(self, ranks: Ranks, attempt: int, command: RankCommand) -> str:
         # An end that comes meanwhile finds the rank, or keeps it from being started.
         with self._starting:
             if attempt <= self._refused:
                 raise InterruptedError("the job was ended while its ranks were being started")
-            ranks.start(command)
+            return ranks.start(command)
 
     def _begin(self, attempt: int) -> None:
         self._forget_progress()

@@ -49,14 +49,16 @@ class Ranks:
         self._ended: dict[int, _Ended] = {}
         self._oom_kills = memory.oom_kills()
 
-    def start(self, command: RankCommand) -> None:
-        """Raises OSError where the rank cannot be started."""
+    def start(self, command: RankCommand) -> str:
+        """Why the rank is no fork of the warm process, as RankProcess has it. Raises OSError where
+        the rank cannot be started."""
         rank, process = command.rank, self._starter.start(command)
         # A rank is known by its process: whoever asks meanwhile must find the rest of it.
         self._outputs[rank] = RankOutput(rank, process.output, self._folder)
         self._processes[rank] = process
         # A thread a rank: its end is known at once, and the order of several as it was.
         threading.Thread(target=self._wait, args=(rank,), daemon=True).start()
+        return process.cold
 
     def pids(self) -> dict[int, int | None]:
         return {

@@ -22,10 +22,12 @@ class RankCommand:
 
 class RankProcess(ABC):
     """A rank that was started. `pid` is its process, `output` the reading end of the pipe that has
-    both its standard output and its standard error."""
+    both its standard output and its standard error. `cold` says why it is no fork of the warm
+    process, where it could have been one."""
 
     pid: int
     output: BinaryIO
+    cold: str = ""
 
     @abstractmethod
     def wait(self) -> int:

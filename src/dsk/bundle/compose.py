@@ -69,6 +69,7 @@ def _values(cluster: Cluster, node: Node, config: str, owner: str = "") -> dict[
         "DSK_INFINIBAND": cluster.network.infiniband,
         "DSK_WORKSPACE": str(cluster.workspace),
         "DSK_WORKSPACE_SOURCE": str(cluster.workspace_source(node)),
+        "DSK_WARM": cluster.warm,
         "DSK_ACCELERATOR": cluster.accelerator,
         "DS_ACCELERATOR": cluster.devices.deepspeed,
         "DSK_DEMO_NETWORK": cluster.demo.network if cluster.demo else "",

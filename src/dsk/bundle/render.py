@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 from dsk.bundle import accounts, compose, deepspeed, ssh
 from dsk.bundle.model import Bundle, BundleFile, Keys, digest
+from dsk.cluster.caches import job_env
 from dsk.cluster.model import Cluster, Node
+from dsk.cluster.secretnames import is_secret
 
 
 def render(cluster: Cluster, keys: Keys) -> dict[int, Bundle]:
@@ -12,10 +16,18 @@ def render(cluster: Cluster, keys: Keys) -> dict[int, Bundle]:
     return {node.index: _node(cluster, node, keys) for node in cluster.nodes}
 
 
+def _job_env(cluster: Cluster) -> str:
+    """What a worker's warm process starts with. Secrets decide nothing while the stack is imported,
+    and not every server needs them in a file."""
+    env = {name: value for name, value in job_env(cluster).items() if not is_secret(name)}
+    return json.dumps(env)
+
+
 def _node(cluster: Cluster, node: Node, keys: Keys) -> Bundle:
     texts = {
         "hostfile": deepspeed.hostfile(cluster),
         "deepspeed_env": deepspeed.deepspeed_env(cluster.env),
+        "job_env.json": _job_env(cluster),
         "ssh/host_ed25519_key": keys.hosts[node.index].private,
         "ssh/authorized_keys": ssh.authorized_keys(cluster, keys),
     }

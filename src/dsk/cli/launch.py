@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from queue import Empty
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from dsk.cli.nodes import node_option
 from dsk.cli.printing import ReaderGone, echo, echo_json
 from dsk.text import Text
 from dsk.wire.jobspec import LAUNCHERS, LauncherName
+from dsk.wire.warm import VARIABLE as WARM_VARIABLE
 
 if TYPE_CHECKING:
     from dsk.cli.listen import Shows
@@ -64,6 +66,7 @@ ANSWERS = {
     help="End the job when no rank makes progress for so long: training=120, saving=1h, "
     "evaluating=off.",
 )
+@click.option("--cold", is_flag=True, help="Start ranks as new programs, not from warm processes.")
 @click.option("--no-check", is_flag=True, help="Do not look at the servers first.")
 @in_place_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line (docs/events.md).")
@@ -79,6 +82,7 @@ def command(
     exclude: str | None,
     launcher: LauncherName,
     limits: tuple[str, ...],
+    cold: bool,
     no_check: bool,
     as_json: bool,
 ) -> None:
@@ -93,8 +97,11 @@ def command(
     from dsk.jobs.stacks import stack_for
     from dsk.recipe import load_train_file
 
+    cluster = context.cluster()
+    if cold:
+        cluster = replace(cluster, env={**cluster.env, WARM_VARIABLE: "false"})
     request = Request(
-        context.cluster(),
+        cluster,
         load_train_file(train_file),
         overrides,
         "@".join(named) or None,

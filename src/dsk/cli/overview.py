@@ -14,6 +14,7 @@ from dsk.text import Text
 from dsk.wire.events import FINAL_STATES
 from dsk.wire.report import GpuReport, HostReport, NodeReport, RankReport
 from dsk.wire.status import NodeStatus, UnreadableStatus
+from dsk.wire.warm import WarmState
 
 GB = 1e9
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -42,7 +43,19 @@ def _worker(worker: WorkerState) -> str:
     state = f"{worker.state}, {worker.health}" if worker.health else worker.state
     text = Text("{name}  {host}  slots {slots}  worker {state}")
     line = in_words(text.filled(name=node.name, host=node.host, slots=node.slots, state=state))
+    if worker.warm:
+        line += f"  {in_words(_warm(worker.warm))}"
     return f"{line}\n  {worker.problem}" if worker.problem else line
+
+
+def _warm(warm: WarmState) -> Text:
+    """How ranks start there."""
+    if warm.state == "off":
+        return Text("starts cold: {reason}").filled(reason=warm.reason)
+    if warm.memory is None:
+        return Text("warm process: {state}").filled(state=warm.state)
+    text = Text("warm process: {state}, {memory} GB")
+    return text.filled(state=warm.state, memory=f"{warm.memory / GB:.1f}")
 
 
 def _title(job: str) -> str:

@@ -10,6 +10,7 @@ from typing import Literal
 from dsk.accelerators import Accelerator, accelerator
 
 InfiniBand = Literal["auto", "on", "off"]
+Warm = Literal["auto", "true", "false"]
 
 DEFAULT_IMAGE = "dsk:cu128"
 DEFAULT_ACCELERATOR = "cuda"
@@ -103,7 +104,8 @@ class Cluster:
     """The nodes of one dsk.yaml and what they share. `workspace` is the same path on every node.
 
     `in_place`: the servers are themselves containers of the image, without an engine, and dsk runs
-    in the first one. `user` None: the workers run as root.
+    in the first one. `user` None: the workers run as root. `warm`: whether each worker keeps a
+    process that ranks are forked from.
     """
 
     name: str
@@ -116,6 +118,7 @@ class Cluster:
     accelerator: str = DEFAULT_ACCELERATOR
     shm_size: str = DEFAULT_SHM_SIZE
     network: Network = Network()
+    warm: Warm = "auto"
     env: Mapping[str, str] = field(default_factory=dict)
     demo: Demo | None = None
     in_place: bool = False

@@ -67,11 +67,13 @@ def _shown(file: Path) -> str:
 
 
 def _as_written(read: Document) -> dict[str, Any]:
-    """Variables are text, `on` is a word and `1000:1000` two numbers: YAML 1.1 would read numbers,
-    True and 61000 (sixty to the unit)."""
+    """Variables are text, `on` and `true` words, and `1000:1000` two numbers: YAML 1.1 would read
+    numbers, True and 61000 (sixty to the unit)."""
     values = dict(read.values)
     if values.get("user") is not None:
         values["user"] = read.texts.get(("user",), values["user"])
+    if isinstance(values.get("warm"), bool):
+        values["warm"] = str(values["warm"]).lower()
     if isinstance(env := values.get("env"), dict):
         values["env"] = {
             name: read.texts.get(("env", name), value) if value is not None else ""
@@ -217,6 +219,7 @@ def _cluster(model: ClusterModel, file: Path) -> Cluster:
         accelerator=model.accelerator,
         shm_size=model.shm_size,
         network=Network(model.network.interface, model.network.infiniband),
+        warm=model.warm,
         env=model.env,
     )
     return cluster.supervised_in_place() if model.in_place else cluster

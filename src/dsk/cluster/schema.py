@@ -15,6 +15,7 @@ from dsk.cluster.model import (
     DEFAULT_WORKER_PORT,
     DEFAULT_WORKSPACE,
     InfiniBand,
+    Warm,
 )
 
 MOST_SLOTS = 64
@@ -127,6 +128,14 @@ class ClusterModel(_Model):
         Field(description="Shared memory of a worker, for data loaders and NCCL."),
     ] = DEFAULT_SHM_SIZE
     network: Annotated[NetworkModel, Field(description=NetworkModel.__doc__)] = NetworkModel()
+    warm: Annotated[
+        Warm,
+        WithJsonSchema({"enum": ["auto", True, False]}),
+        Field(
+            description="Each worker keeps a process that has the training stack imported, and "
+            "forks ranks from it; auto: with accelerator cpu, where 4 GB of memory are free."
+        ),
+    ] = "auto"
     env: Annotated[
         dict[
             Annotated[str, AfterValidator(values.variable)],

@@ -13,12 +13,13 @@ from dsk.connect import Server, execution, open_server
 from dsk.errors import DskError, JobFailed, Unreachable
 from dsk.jobs import history, master
 from dsk.jobs.follow import events
-from dsk.jobs.runtime import STOP_LIMIT_S, Runtime, Supervisor, out_of_hearing
+from dsk.jobs.runtime import STOP_LIMIT_S, WARM, Runtime, Supervisor, out_of_hearing, warm_state
 from dsk.jobs.states import MISSING, RUNNING, JobState, WorkerState
 from dsk.text import Text
 from dsk.wire.events import Event, Finished
 from dsk.wire.jobspec import JobSpec
 from dsk.wire.signals import STOP
+from dsk.wire.warm import WarmState
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -145,6 +146,16 @@ def _is_timeout(error: Exception) -> bool:
     return isinstance(error, ReadTimeout) or isinstance(cause, ReadTimeoutError)
 
 
+def _warm(worker: Container, node: Node) -> WarmState | None:
+    """None where it cannot be asked: nothing else that is known of the worker depends on it."""
+    try:
+        with asking(str(node)):
+            said = execution.execute(worker, WARM)
+    except DskError:
+        return None
+    return warm_state(said.code, said.stdout)
+
+
 def _with_jobs_on_disk(
     state: WorkerState, runtime: EngineRuntime, server: Server
 ) -> tuple[WorkerState, Sequence[JobState]]:
@@ -184,7 +195,7 @@ class EngineRuntime(Runtime):
                 return _with_jobs_on_disk(state, cls(engine, cluster), server)
             health = worker.attrs["State"].get("Health", {}).get("Status")
             jobs = history.states(cls(engine, cluster)) if node == cluster.master else ()
-            return WorkerState(node, RUNNING, health), jobs
+            return WorkerState(node, RUNNING, health, warm=_warm(worker, node)), jobs
 
     def _asking(self) -> AbstractContextManager[None]:
         return asking(str(self.cluster.master))

@@ -17,7 +17,7 @@ from dsk.errors import JobFailed, Unreachable
 from dsk.files import write_atomic
 from dsk.jobs import history
 from dsk.jobs.follow import events
-from dsk.jobs.runtime import STOP_LIMIT_S, Runtime, Supervisor
+from dsk.jobs.runtime import STOP_LIMIT_S, WARM, Runtime, Supervisor, warm_state
 from dsk.jobs.states import RUNNING, UNREACHABLE, JobState, WorkerState
 from dsk.servers import in_place, workerkeys
 from dsk.text import Text
@@ -82,10 +82,13 @@ class InPlaceRuntime(Runtime):
             with cls.open(cluster) as runtime:
                 jobs = history.states(runtime)
         try:
-            open_server(node.server, cluster.state_dir / "known_hosts", where=str(node)).close()
+            with open_server(
+                node.server, cluster.state_dir / "known_hosts", where=str(node)
+            ) as server:
+                said = server.run(WARM, timeout=LIMIT_S)
         except Unreachable as error:
             return WorkerState(node, UNREACHABLE, problem=error.message), jobs
-        return WorkerState(node, RUNNING), jobs
+        return WorkerState(node, RUNNING, warm=warm_state(said.returncode, said.stdout)), jobs
 
     def output_of(self, argv: Sequence[str]) -> str:
         done = self._server.run(argv, timeout=LIMIT_S)

@@ -31,6 +31,7 @@ class Overview:
                     "worker": worker.state,
                     "health": worker.health,
                     "problem": worker.problem,
+                    "warm": worker.warm and asdict(worker.warm),
                 }
                 for worker in self.workers
             ],

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from dsk.cluster.caches import job_env, modelscope_folder
 from dsk.cluster.model import Cluster
 from dsk.cluster.selection import select
-from dsk.jobs.spec import job_env, job_id, job_spec
+from dsk.jobs.spec import job_id, job_spec
 from dsk.jobs.stacks import stack_for
-from dsk.recipe import KnownKeys, Recipe, Site, TrainFile, modelscope_folder, resolve
+from dsk.recipe import KnownKeys, Recipe, Site, TrainFile, resolve
 from dsk.wire.jobspec import JobSpec, LauncherName
 
 

@@ -13,12 +13,23 @@ from dsk.jobs.states import JobState, WorkerState
 from dsk.text import Text
 from dsk.wire.events import Event
 from dsk.wire.jobspec import JobSpec
+from dsk.wire.warm import WarmState
 
 STOP_LIMIT_S = 60.0
 """For the supervisor to end all ranks and itself; the agents need 10 s of them at most."""
 
+WARM = ["dsk-agent", "warm"]
 READ_BYTES = 1 << 20
 """More than any configuration has."""
+
+
+def warm_state(code: int, output: bytes) -> WarmState | None:
+    """What WARM in a worker says; None where that worker's image has no such command, or no warm
+    process."""
+    try:
+        return None if code else WarmState.decode(output)
+    except ValueError:
+        return None
 
 
 class Supervisor(ABC):

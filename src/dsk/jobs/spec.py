@@ -6,8 +6,9 @@ import secrets
 import time
 from collections.abc import Mapping
 
+from dsk.cluster.caches import job_env, modelscope_folder
 from dsk.cluster.model import Cluster
-from dsk.recipe import Recipe, cache_env, modelscope_folder
+from dsk.recipe import Recipe
 from dsk.recipe.describe import change_line
 from dsk.recipe.model import SHIPPED_DIR
 from dsk.wire.hub import HubNeeds
@@ -49,11 +50,6 @@ def job_spec(
         hub=_hub(cluster, shared),
         resumes=shared.resumes,
     )
-
-
-def job_env(cluster: Cluster) -> dict[str, str]:
-    """What every rank gets: caches in the workspace, and dsk.yaml's `env`, which comes first."""
-    return {**cache_env(str(cluster.workspace)), **cluster.env}
 
 
 def _hub(cluster: Cluster, recipe: Recipe) -> HubNeeds | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dsk.cluster.model import Node
 from dsk.wire.status import JobStatus
+from dsk.wire.warm import WarmState
 
 RUNNING, MISSING, UNREACHABLE, LOST = "running", "missing", "unreachable", "lost"
 UNREADABLE = "unreadable"
@@ -17,12 +18,14 @@ STOPPED = "stopped"
 @dataclass(frozen=True)
 class WorkerState:
     """`state` is the container's own ("running", "exited", …), "missing", or "unreachable" because
-    of `problem`; `health` is Docker's word for a running one."""
+    of `problem`; `health` is Docker's word for a running one; `warm` is how its warm process is,
+    None where that is not known."""
 
     node: Node
     state: str
     health: str | None = None
     problem: str | None = None
+    warm: WarmState | None = None
 
 
 @dataclass(frozen=True)

@@ -53,8 +53,8 @@ def collect_again() -> None:
 
 
 def tell_tokenizing(reporter: Reporter) -> None:
-    """LLaMA-Factory's `get_dataset` reads, converts and tokenizes. Must come before its workflows
-    are imported: they take the function from this package by name."""
+    """LLaMA-Factory's `get_dataset` reads, converts and tokenizes. Its workflows take the function
+    from the package by name: in a rank that was forked they have it already."""
     import llamafactory.data
 
     get_dataset = llamafactory.data.get_dataset
@@ -69,4 +69,6 @@ def tell_tokenizing(reporter: Reporter) -> None:
         reporter.enter(before)
         return dataset
 
-    llamafactory.data.get_dataset = told
+    for module in list(sys.modules.values()):
+        if vars(module).get("get_dataset") is get_dataset:
+            module.get_dataset = told  # type: ignore[attr-defined]

@@ -22,8 +22,8 @@ printf '%s\n' "$folders" | sort -u | while IFS= read -r folder; do
   case $folder in '' | "$HOME/.dsk/$1"/*) continue ;; esac
   grep -Eqsx " *dsk.cluster: '?$1'?" "$folder/compose.yaml" || continue
   cd "$folder"
-  rm -f -- compose.yaml hostfile deepspeed_env passwd group train.yaml ssh/host_ed25519_key \
-    ssh/authorized_keys ssh/id_ed25519 ssh/known_hosts ssh/config
+  rm -f -- compose.yaml hostfile deepspeed_env job_env.json passwd group train.yaml \
+    ssh/host_ed25519_key ssh/authorized_keys ssh/id_ed25519 ssh/known_hosts ssh/config
   cd /
   rmdir -- "$folder/ssh" "$folder" 2>/dev/null || true
 done

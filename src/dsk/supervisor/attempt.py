@@ -77,7 +77,9 @@ class Attempt:
         self._record.tell(events.Attempt(time.time(), self._number, nodes, self._resume_from))
         # Known before the first rank is started: a signal may come at any moment.
         self._launcher = launcher
-        launcher.start(self._number)
+        for node, cold in launcher.start(self._number):
+            text = f"rank {cold.rank} starts cold: {cold.reason}"
+            self._record.tell(Notice(time.time(), "cold_start", text, node))
 
     def watch(self) -> Failure | Stall | None:
         """Wait until it is known how the attempt ends: None once every rank has ended with 0."""

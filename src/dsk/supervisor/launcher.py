@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from dsk.plan import direct
 from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import Workers
 from dsk.wire.jobspec import JobSpec
-from dsk.wire.operations import StartRanks
+from dsk.wire.operations import ColdStart, StartRanks
 
 
 class Launcher(ABC):
     """What becomes of the ranks is heard from the nodes' Watches, or from the launcher itself."""
 
     @abstractmethod
-    def start(self, attempt: int) -> None:
-        """Raises DskError where a rank cannot be started."""
+    def start(self, attempt: int) -> Sequence[tuple[int, ColdStart]]:
+        """The ranks that could not be forked, with the index of their node. Raises DskError where a
+        rank cannot be started."""
 
     @abstractmethod
     def end(self) -> None:
@@ -31,13 +33,14 @@ class Direct(Launcher):
         self._workers = workers
         self._port = master_port
 
-    def start(self, attempt: int) -> None:
-        def start(worker: Worker) -> None:
+    def start(self, attempt: int) -> Sequence[tuple[int, ColdStart]]:
+        def start(worker: Worker) -> tuple[ColdStart, ...]:
             ranks = direct.ranks_of(self._spec, worker.node, master_port=self._port)
             # In the connection, and on no command line: the environment may hold secrets.
-            worker.ask(StartRanks(attempt, ranks))
+            return worker.ask(StartRanks(attempt, ranks))
 
-        self._workers.each(start)
+        started = self._workers.each(start)
+        return [(worker.node.index, cold) for worker, colds in started for cold in colds]
 
     def end(self) -> None:
         pass

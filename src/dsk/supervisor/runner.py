@@ -19,7 +19,7 @@ from dsk.supervisor.launcher import Launcher
 from dsk.supervisor.workers import Workers
 from dsk.wire import paths
 from dsk.wire.jobspec import JobSpec
-from dsk.wire.operations import WatchRanks
+from dsk.wire.operations import ColdStart, WatchRanks
 
 
 class Runner(Launcher):
@@ -46,11 +46,13 @@ class Runner(Launcher):
         )
         self._process: subprocess.Popen[str] | None = None
 
-    def start(self, attempt: int) -> None:
+    def start(self, attempt: int) -> Sequence[tuple[int, ColdStart]]:
+        """Nothing: DeepSpeed's runner starts every rank as a program."""
         self._workers.ask_all(WatchRanks(attempt))
         argv = deepspeed.command(self._spec, master_port=self._port, attempt=attempt)
         self._process = _popen(argv, self._env)
         threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
+        return ()
 
     def end(self) -> None:
         """Kills the runner with its pdsh and ssh, which would take 5 s to see that the ranks ended.

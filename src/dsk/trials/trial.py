@@ -10,12 +10,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from dsk.checks.facts import Trial
+from dsk.cluster.caches import job_env
 from dsk.cluster.model import Cluster, Node
 from dsk.errors import DskError, JobFailed, UserError
 from dsk.jobs.launch import image_keys
 from dsk.jobs.planning import Request, plan
 from dsk.jobs.runtime import Runtime, Supervisor
-from dsk.jobs.spec import job_env, job_id
+from dsk.jobs.spec import job_id
 from dsk.text import Text
 from dsk.wire import paths
 from dsk.wire.collectives import PROGRAM, Measured, Probe

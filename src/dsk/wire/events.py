@@ -23,6 +23,7 @@ NoticeKind = Literal[
     "not_written",
     "lines_left_out",
     "cleanup",
+    "cold_start",
     "detached",
     "unparsed",
     "untyped",

@@ -142,8 +142,16 @@ class RankSpec:
 
 
 @dataclass(frozen=True)
-class StartRanks(Request[None], op="start_ranks", limit_s=START_LIMIT_S):
-    """All or none."""
+class ColdStart:
+    """A rank that could not be forked from the worker's warm process, and why."""
+
+    rank: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class StartRanks(Request[tuple[ColdStart, ...]], op="start_ranks", limit_s=START_LIMIT_S):
+    """All or none. The answer has those that were to be forked, and are not."""
 
     attempt: int
     ranks: tuple[RankSpec, ...]

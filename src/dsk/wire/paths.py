@@ -17,6 +17,16 @@ LOCK = RUN / "lock"
 LINKS = RUN / "jobs"
 """One symbolic link a job to its folder: a path without blanks, as pdsh and DeepSpeed need."""
 
+WARM = RUN / "warm"
+WARM_SOCKET = WARM / "socket"
+"""Of the process from which ranks are forked (wire.warm)."""
+WARM_STATE = WARM / "state.json"
+WARM_MODULES = PurePosixPath("/etc/dsk/warm-modules")
+"""What that process imports, in this order: a module a line."""
+WARM_VARIABLES = PurePosixPath("/etc/dsk/warm-variables")
+"""Environment variables that decide something during these imports: a name a line, or a beginning
+of names and `*`."""
+
 AGENTS = RUN / "agents"
 """A socket for each job that has an agent here, and what that said."""
 PROGRESS = PurePosixPath("/dev/shm/dsk-progress")  # noqa: S108 - a container's own

@@ -44,6 +44,11 @@ def test_gpus(cluster: Cluster) -> None:
     assert "deploy" not in worker(replace(cluster, accelerator="cpu"))
 
 
+def test_the_warm_process_is_told_what_dsk_yaml_says(cluster: Cluster) -> None:
+    environment = worker(replace(cluster, warm="true"))["environment"]
+    assert (environment["DSK_WARM"], environment["DSK_SLOTS"]) == ("true", 2)
+
+
 def test_other_accelerators(cluster: Cluster) -> None:
     rocm = worker(replace(cluster, accelerator="rocm"))
     assert rocm["devices"] == ["/dev/kfd", "/dev/dri"] and "deploy" not in rocm

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Mapping
@@ -12,12 +13,14 @@ import yaml
 from dsk.bundle import RECIPE, Keys, digest, render
 from dsk.bundle.deepspeed import deepspeed_env
 from dsk.cluster.model import Cluster, User
+from dsk.cluster.secretnames import is_secret
 from dsk.servers.containers import REMOVE
 
 COMMON = {
     "compose.yaml",
     "hostfile",
     "deepspeed_env",
+    "job_env.json",
     "ssh/host_ed25519_key",
     "ssh/authorized_keys",
 }
@@ -94,6 +97,14 @@ def test_deepspeed_env_reaches_the_ranks_unchanged(cluster: Cluster) -> None:
         shell = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
         got[name] = shell.stdout.removesuffix("\n")
     assert got == {name: cluster.env[name] for name in ("NCCL_DEBUG", "AWKWARD", "EMPTY")}
+
+
+def test_a_warm_process_starts_with_what_every_rank_gets(cluster: Cluster, keys: Keys) -> None:
+    for bundle in render(cluster, keys).values():
+        env = json.loads(bundle["job_env.json"].text)
+        assert env.pop("HF_HOME").startswith(str(cluster.workspace))
+        assert env.pop("MODELSCOPE_CACHE").startswith(str(cluster.workspace))
+        assert env == {n: v for n, v in cluster.env.items() if not is_secret(n)} != {}
 
 
 def test_secrets_are_on_no_command_line(cluster: Cluster, keys: Keys) -> None:

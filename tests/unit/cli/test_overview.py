@@ -9,11 +9,13 @@ import pytest
 
 from dsk.cli.overview import duration, text
 from dsk.cli.printing import echo
+from dsk.cluster.model import Local, Node
 from dsk.jobs.overview import Overview
-from dsk.jobs.states import JobState
+from dsk.jobs.states import JobState, WorkerState
 from dsk.wire.progress import Progress
 from dsk.wire.report import GpuReport, HostReport, NodeReport, RankReport
 from dsk.wire.status import JobStatus, NodeStatus
+from dsk.wire.warm import WarmState
 
 TRAINS = Progress("training", 7, 1.0, 40, 100)
 RANKS = (
@@ -51,6 +53,24 @@ def test_a_running_job_and_its_nodes() -> None:
         "memory 112 of 512 GB, load 12.3, 2000 GB of disk free"
     )
     assert second == "  node1 10.0.0.2"
+
+
+@pytest.mark.parametrize(
+    ("warm", "shown"),
+    [
+        (
+            WarmState("ready", "auto", 9, seconds=7.1, memory=int(0.93e9)),
+            "warm process: ready, 0.9 GB",
+        ),
+        (WarmState("importing", "auto", 9), "warm process: importing"),
+        (WarmState("off", "false", 9, "warm is false"), "starts cold: warm is false"),
+    ],
+)
+def test_how_a_nodes_ranks_start(warm: WarmState, shown: str) -> None:
+    node = Node(0, "10.0.0.1", 2, Local())
+    found = Overview((WorkerState(node, "running", "healthy", warm=warm),), ())
+    line = text(found, 5).splitlines()[0]
+    assert line == f"node0  10.0.0.1  slots 2  worker running, healthy  {shown}"
 
 
 def test_every_age_counts_from_now_and_an_old_status_says_so() -> None:

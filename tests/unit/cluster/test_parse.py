@@ -145,7 +145,12 @@ def test_env_is_text_as_it_is_written() -> None:
     }
 
 
-@pytest.mark.parametrize("word", ["auto", "on", "off"])
+@pytest.mark.parametrize("word", ["auto", "true", "false"])
+def test_warm_is_a_word(word: str) -> None:
+    assert parse(f"{GOOD}warm: {word}\n", FILE).warm == word
+
+
+@pytest.mark.parametrize("word", ["on", "off", "auto"])
 def test_infiniband_is_a_word(word: str) -> None:
     assert parse(f"{GOOD}network: {{infiniband: {word}}}", FILE).network.infiniband == word
 
@@ -227,6 +232,7 @@ def test_whom_the_workers_run_as(text: str, user: User | None) -> None:
         (GOOD + "accelerator: tpu\n", ["'tpu' should be one of cpu, cuda, npu, rocm"]),
         (GOOD + "shm_size: big\n", ["'big' is not a size"]),
         (GOOD + 'network: {interface: "eth0;rm"}\n', ["not an interface's name"]),
+        (GOOD + "warm: maybe\n", ["warm: 'maybe'", "'auto', 'true' or 'false'"]),
         (GOOD + "network: {infiniband: maybe}\n", ["infiniband: 'maybe'", "'auto', 'on' or 'off'"]),
         (GOOD + "env: {RANK: 1}\n", ["dsk.yaml:5: env.RANK", "DeepSpeed's launcher"]),
         (GOOD + "env: {NCCL_SOCKET_IFNAME: eth0}\n", ["network: {interface"]),

@@ -25,7 +25,7 @@ from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import Workers
 from dsk.wire.events import Event, Failure, Finished, Notice, Phase, decode
 from dsk.wire.jobspec import JobNode
-from dsk.wire.operations import EndRanks, FindChanged, ReservePort
+from dsk.wire.operations import ColdStart, EndRanks, FindChanged, ReservePort
 from dsk.wire.request import Request
 from dsk.wire.status import JobStatus
 from tests.unit.wire.test_messages import SPEC
@@ -97,8 +97,9 @@ class Ranks(Launcher):
     def __init__(self, at_start: Callable[[], object], at_end: Callable[[], object]) -> None:
         self._at_start, self._at_end = at_start, at_end
 
-    def start(self, attempt: int) -> None:
+    def start(self, attempt: int) -> Sequence[tuple[int, ColdStart]]:
         self._at_start()
+        return [(1, ColdStart(3, "a reason"))]
 
     def end(self) -> None:
         self._at_end()
@@ -142,6 +143,13 @@ def test_why_it_failed_is_told_before_anything_is_ended(told: Told, tmp_path: Pa
     assert found.cause.endswith("exited with 3: ValueError: no")
     assert told.at(Failure) < told.at(Phase, ENDING)
     assert told.end == ("failed", 1)
+
+
+def test_a_rank_that_could_not_be_forked_is_a_notice(told: Told, tmp_path: Path) -> None:
+    assert Small(told, tmp_path, BAD).run() == 1
+    notices = [each for each in told.events if isinstance(each, Notice)]
+    (cold,) = [each for each in notices if each.kind == "cold_start"]
+    assert (cold.node, cold.text) == (1, "rank 3 starts cold: a reason")
 
 
 def stops_again(job: Small, ended: list[str]) -> Callable[[], None]:

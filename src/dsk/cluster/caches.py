@@ -1,9 +1,11 @@
-"""Where downloads go."""
+"""The environment of every rank, and where downloads go by it."""
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
+
+from dsk.cluster.model import Cluster
 
 MODELSCOPE = "MODELSCOPE_CACHE"
 
@@ -17,6 +19,11 @@ def cache_env(workspace: str) -> dict[str, str]:
         "HF_HOME": posixpath.join(workspace, ".cache", "huggingface"),
         MODELSCOPE: posixpath.join(workspace, ".cache", "modelscope"),
     }
+
+
+def job_env(cluster: Cluster) -> dict[str, str]:
+    """What every rank gets: caches in the workspace; dsk.yaml's `env` takes precedence."""
+    return {**cache_env(str(cluster.workspace)), **cluster.env}
 
 
 def modelscope_folder(env: Mapping[str, str]) -> str | None:

@@ -1,0 +1,81 @@
+"""When a rank is asked of the warm process at all, and what happens where none answers.
+
+Real forks: tests/image/test_warm.py.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dsk.agent import warmstart
+from dsk.agent.starter import ExecStarter, RankCommand, RankProcess
+from dsk.agent.warmstart import WarmStarter
+from dsk.wire.warm import WarmState
+
+GONE = 2**22 + 1
+"""Above the highest process id."""
+
+
+def start(folder: Path, state: WarmState | None, wait_s: float = 0.0, **env: str) -> RankProcess:
+    file = folder / "state.json"
+    if state:
+        file.write_bytes(state.encode())
+    starter = WarmStarter(ExecStarter(), state=file, address=folder / "socket", ready_limit=wait_s)
+    process = starter.start(RankCommand(0, [sys.executable, "-c", "print(1)"], env, folder))
+    assert process.output.read() == b"1\n" and process.wait() == 0
+    process.output.close()
+    return process
+
+
+@pytest.mark.parametrize(
+    "state", [None, WarmState("off", "false", GONE, "warm is false in dsk.yaml")]
+)
+def test_without_a_warm_process_nothing_is_said(tmp_path: Path, state: WarmState | None) -> None:
+    assert start(tmp_path, state).cold == ""
+
+
+def test_a_warm_process_that_was_asked_for_and_cannot_be_had(tmp_path: Path) -> None:
+    assert start(tmp_path, WarmState("off", "true", GONE, "no GPU in a fork")).cold == (
+        "no GPU in a fork"
+    )
+
+
+def test_a_rank_can_ask_for_a_cold_start(tmp_path: Path) -> None:
+    assert start(tmp_path, WarmState("ready", "auto", GONE), DSK_WARM="false").cold == ""
+    assert start(tmp_path, WarmState("ready", "auto", GONE)).cold != ""
+
+
+def test_a_warm_process_that_has_ended_is_not_waited_for(tmp_path: Path) -> None:
+    begin = time.monotonic()
+    process = start(tmp_path, WarmState("importing", "auto", GONE), 60.0)
+    assert "no warm process answers" in process.cold
+    assert time.monotonic() - begin < 30
+
+
+def test_only_the_first_rank_waits_for_imports(tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    file.write_bytes(WarmState("importing", "auto", os.getpid()).encode())
+    starter = WarmStarter(ExecStarter(), state=file, address=tmp_path / "no", ready_limit=0.15)
+    times = []
+    for _ in range(2):
+        begin = time.monotonic()
+        starter._state_when_ready()
+        times.append(time.monotonic() - begin)
+    assert times[0] >= 0.15 > times[1]
+
+
+def test_how_the_warm_process_is(tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    assert warmstart.look(file) is None
+    file.write_bytes(WarmState("ready", "auto", os.getpid(), seconds=7.0).encode())
+    found = warmstart.look(file)
+    assert found and found.state == "ready" and (found.memory or 0) > 1_000_000
+    file.write_bytes(WarmState("ready", "auto", GONE).encode())
+    assert (gone := warmstart.look(file)) and (gone.state, gone.memory) == ("gone", None)
+    file.write_bytes(WarmState("off", "true", GONE, "why").encode())
+    assert (off := warmstart.look(file)) and (off.state, off.reason) == ("off", "why")

@@ -1,0 +1,37 @@
+"""What a process hands on, compared with what another one does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from dsk.warm import inherited
+
+WAITS = "import sys; print(flush=True); sys.stdin.read()"
+
+
+def differing(prepare: str) -> list[str]:
+    with subprocess.Popen(
+        [sys.executable, "-c", f"import os, resource, signal\n{prepare}\n{WAITS}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        assert other.stdout
+        other.stdout.readline()
+        return inherited.differing(other.pid)
+
+
+def test_a_child_hands_on_the_same() -> None:
+    assert differing("") == []
+
+
+def test_every_difference_is_named() -> None:
+    limit = "resource.setrlimit(resource.RLIMIT_NOFILE, (77, 77))"
+    ignored = "signal.signal(signal.SIGHUP, signal.SIG_IGN)"
+    found = differing(f"os.umask(0o27); os.nice(3); {limit}; {ignored}")
+    assert found == ["RLIMIT_NOFILE", "SigIgn", "Umask", "nice"]
+    if len(os.sched_getaffinity(0)) > 1:
+        assert differing("os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])") == [
+            "Cpus_allowed"
+        ]
