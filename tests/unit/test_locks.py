@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PYTHON_LOCKS = sorted([*ROOT.glob("stacks/*/*.txt"), *ROOT.glob("requirements/*.txt")])
-NOT_LOCKS = {"overrides.txt", "trim.txt"}
+NOT_LOCKS = {"overrides.txt", "trim.txt", "warm-modules.txt", "warm-variables.txt"}
 MADE = {"accelerator.txt", "torch.txt", "requirements.txt", "build.txt", "sources.txt"}
 LINE = re.compile(r"(?P<name>[\w.-]+)==\S+( ; [^\\]+)?(?P<hashes>( --hash=sha256:[0-9a-f]{64})+)")
 
