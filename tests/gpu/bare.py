@@ -11,7 +11,7 @@ import contextlib
 import os
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from dsk.connect import keygen
@@ -61,11 +61,15 @@ NAMESPACES = ("--mount", "--pid", "--net", "--uts", "--ipc", "--fork", "--kill-c
 
 
 @contextlib.contextmanager
-def running(folder: Path, gpus: Sequence[Sequence[int]]) -> Iterator[Servers]:
-    """A server for each, with these GPUs; one or two of them."""
+def running(
+    folder: Path, gpus: Sequence[Sequence[int]], settings: Mapping[str, str]
+) -> Iterator[Servers]:
+    """A server for each, with these GPUs; one or two of them. `settings` as a platform starts the
+    image with them."""
     key = folder / "key"
     keygen.generate(key, "made before renting")
     variables = [f"DSK_AUTHORIZED_KEY={keygen.public_half(key)}"]
+    variables += [f"{name}={value}" for name, value in settings.items()]
     with contextlib.ExitStack() as stack:
         pids = []
         for index, own in enumerate(gpus):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.gpu import bare
 from tests.gpu.conftest import IMAGE, TREE
 from tests.image import servers as containers
 from tests.image.servers import Servers
 from tests.training.places import gpu_count
+
+NONE: Mapping[str, str] = MappingProxyType({})
 
 
 def two_servers() -> list[list[int]]:
@@ -23,15 +26,16 @@ def two_servers() -> list[list[int]]:
 
 
 def running(
-    folder: Path, each: Sequence[Sequence[int]]
+    folder: Path, each: Sequence[Sequence[int]], settings: Mapping[str, str] = NONE
 ) -> contextlib.AbstractContextManager[Servers]:
-    """A server for each, with these GPUs."""
+    """A server for each, with these GPUs; `settings` are variables of the worker (DSK_…)."""
     if TREE is not None:
-        return bare.running(folder, each)
+        return bare.running(folder, each, settings)
     options = [
         [
             f'--gpus="device={",".join(map(str, own))}"',
             "--env=NVIDIA_DRIVER_CAPABILITIES=compute,utility",
+            *(f"--env={name}={value}" for name, value in settings.items()),
         ]
         for own in each
     ]

@@ -96,6 +96,11 @@ dpkg-query -W -f '${Package} ${Version}\n' >/etc/dsk/debian-packages
 cp "$repository/stacks/$stack/trim.txt" /etc/dsk/trim
 dsk-agent content-id --files >/etc/dsk/content-files
 dsk-agent content-id >/etc/dsk/content-id
+# As the warm process imports them: on a GPU, without asking CUDA.
+install -m 0644 "$repository/stacks/$stack/warm-modules.txt" /etc/dsk/warm-modules
+install -m 0644 "$repository/stacks/$stack/warm-variables.txt" /etc/dsk/warm-variables
+DS_ACCELERATOR=cuda PYTORCH_NVML_BASED_CUDA_CHECK=1 \
+    /opt/venv/bin/python -W ignore "$repository/tests/gpu/importable.py" /etc/dsk/warm-modules
 # Last: by this file the next call sees that all is done.
 DS_ACCELERATOR=cpu /opt/venv/bin/python "$repository/scripts/image/describe.py" \
     "$repository/stacks/$stack/stack.env" /etc/dsk "$stack"
