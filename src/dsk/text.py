@@ -5,7 +5,7 @@ from __future__ import annotations
 import gettext
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,6 +37,9 @@ class Text:
         return (_chinese(self.en) if language == "zh" else self.en).format(**values)
 
 
+_OR = Text("{one} or {other}")
+
+
 def verbatim(said: str) -> Text:
     """What a program said, or a command: the same in every language."""
     return Text("{said}", {"said": said})
@@ -46,6 +49,11 @@ def joined(texts: Iterable[Text], separator: str = ", ") -> Text:
     """Several texts as one."""
     values = {f"text{n}": text for n, text in enumerate(texts)}
     return Text(separator.join(f"{{{name}}}" for name in values), values)
+
+
+def alternatives(texts: Iterable[Text]) -> Text:
+    """Return the texts, of which there is at least one, with `or` between them."""
+    return reduce(lambda one, other: _OR.filled(one=one, other=other), texts)
 
 
 def language_of(locale: str) -> Language:

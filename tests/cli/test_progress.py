@@ -15,6 +15,7 @@ from dsk import cli
 from dsk.cli.progress import Progress
 from dsk.cli.transfer import Printer
 from dsk.cluster import load
+from dsk.text import Text
 from dsk.wire.transfer import Done, Moved, Planned
 from tests.cli.conftest import Dsk
 
@@ -56,6 +57,17 @@ def test_a_total_that_is_not_known_is_not_shown(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out.splitlines() == [
         "node1: 0.0 MB",
         "node1: 10.0 MB, 1 MB/s",
+    ]
+
+
+def test_in_chinese(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    with Progress(clock=ticking(6.0)) as progress:
+        for done in (0, 10):
+            progress.update(Text("sent to {where}").filled(where="node1"), done * MB, 10 * MB)
+    assert capsys.readouterr().out.splitlines() == [
+        "已发送到 node1: 0.0 MB，共 10.0 MB",
+        "已发送到 node1: 10.0 MB，共 10.0 MB, 1 MB/s",
     ]
 
 

@@ -31,11 +31,13 @@ ENGLISH = {
 """Modules with errors in English."""
 IN_ENGLISH_ROOMS = ("agent", "hub", "probe", "rank", "supervisor")
 """They run in the workers, and send their messages in English."""
-PRINTED_ENGLISH = {"cli.progress"}
-"""Modules that print words which are the same in Chinese, here MB/s."""
+PRINTED_ENGLISH = {"cli.keys", "cli.progress"}
+"""Modules that print words which are the same in Chinese: the name of a variable, MB/s."""
 MADE_OF_TEXT = {"of", "Text", "verbatim", "filled", "joined"}
 PRINTERS = {"echo": 0, "confirm": 0, "say": 0, "Said": 0, "NodeDone": 1}
 """What shows a message, and which argument that is."""
+COLLECTORS = ("append", "extend", "join")
+"""Functions whose arguments are in what is printed."""
 WORD = re.compile(r"[A-Za-z]{2}")
 
 
@@ -59,7 +61,7 @@ def english(name: str) -> Iterator[str]:
     for call in ast.walk(tree):
         if not isinstance(call, ast.Call):
             continue
-        called = getattr(call.func, "id", "") or getattr(call.func, "attr", "")
+        called = name_of(call)
         if called not in errors() and not (called == "ValueError" and name == "cluster.values"):
             continue
         around = [each for each in functions if call in ast.walk(each)]
@@ -75,7 +77,7 @@ def is_text(said: ast.expr, around: list[ast.FunctionDef], module: ModuleType) -
     if isinstance(said, ast.Constant):
         return said.value is None
     if isinstance(said, ast.Call):
-        called = getattr(said.func, "id", "") or getattr(said.func, "attr", "")
+        called = name_of(said)
         return called in MADE_OF_TEXT or declared(getattr(module, called, None), "return")
     if isinstance(said, ast.Attribute):
         classes = [each for each in vars(module).values() if isinstance(each, type)]
@@ -110,16 +112,50 @@ def declared(owner: object, name: str) -> bool:
 
 
 def printed(source: str) -> Iterator[str]:
-    """The literals with words in them that are printed without a Text."""
-    for call in ast.walk(ast.parse(source)):
+    """The literals with words in them that are printed without a Text, also by way of the module's
+    functions that return a str."""
+    tree = ast.parse(source)
+    functions = {each.name: each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef)}
+    asked: list[str] = []
+    for call in ast.walk(tree):
         if not isinstance(call, ast.Call):
             continue
-        called = getattr(call.func, "id", "") or getattr(call.func, "attr", "")
+        called = name_of(call)
         if called not in PRINTERS or len(call.args) <= PRINTERS[called]:
             continue
-        for part in parts_of(call.args[PRINTERS[called]]):
-            if WORD.search(part):
-                yield f"{call.lineno}: {part}"
+        said = call.args[PRINTERS[called]]
+        asked += calls_in(said)
+        yield from (f"{call.lineno}: {part}" for part in parts_of(said) if WORD.search(part))
+    for name in asked:  # grows on the way
+        function = functions.pop(name, None)
+        if function and function.returns and "str" in ast.unparse(function.returns):
+            asked += calls_in(function)
+            yield from (f"{name}: {part}" for part in literals(function) if WORD.search(part))
+
+
+def name_of(call: ast.Call) -> str:
+    return getattr(call.func, "id", "") or getattr(call.func, "attr", "")
+
+
+def calls_in(node: ast.AST) -> list[str]:
+    return [name_of(each) for each in ast.walk(node) if isinstance(each, ast.Call)]
+
+
+def literals(function: ast.FunctionDef) -> Iterator[str]:
+    """What of a function's text can be in what it returns: without arguments of calls, such as
+    Text, keys and what it compares with."""
+    unprinted = (ast.Call, ast.Compare, ast.Subscript)
+    left: list[ast.AST] = list(function.body[bool(ast.get_docstring(function)) :])
+    while left:
+        node = left.pop()
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+        elif isinstance(node, ast.FormattedValue):
+            left.append(node.value)
+        elif isinstance(node, ast.Call) and name_of(node) in COLLECTORS:
+            left += node.args
+        elif not isinstance(node, unprinted):
+            left += ast.iter_child_nodes(node)
 
 
 def parts_of(said: ast.expr) -> Iterator[str]:
@@ -173,6 +209,14 @@ def test_what_is_printed_is_in_both_languages(name: str) -> None:
         ('echo(f"{name}: {text}")', False),
         ('echo(Text("wrote {file}").filled(file=file))', False),
         ("echo(text)", False),
+        ('def shown() -> str:\n    return f"{n} nodes"\necho(shown())', True),
+        ('def shown() -> str:\n    """Return it."""\n    return in_words(x)\necho(shown())', False),
+        (
+            'def a() -> str:\n    return "\\n".join(b())\n'
+            'def b() -> list[str]:\n    lines = []\n    lines.append("done")\necho(a())',
+            True,
+        ),
+        ('def shown() -> Text:\n    return Text("nodes")\necho(shown())', False),
     ],
 )
 def test_what_bypasses_the_catalogue(source: str, *, wrong: bool) -> None:

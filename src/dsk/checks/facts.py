@@ -88,7 +88,7 @@ class GpuNeed:
 
     peak: int = 0
     when: str = ""
-    problem: str = ""
+    problem: Text | None = None
 
 
 @dataclass(frozen=True)

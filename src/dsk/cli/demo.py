@@ -8,7 +8,7 @@ import click
 
 from dsk.cli.printing import echo
 from dsk.cluster.model import DEFAULT_IMAGE
-from dsk.text import Text
+from dsk.text import Text, joined
 
 if TYPE_CHECKING:
     from dsk.demo.run import Demo
@@ -41,7 +41,7 @@ def command(*, image: str, gpus: bool, keep: bool, only_clean: bool, verbose: bo
             return
         try:
             demo = run(image, "cuda" if gpus else "cpu", tell, show)
-            echo(_summary(demo))
+            echo(summary(demo))
             echo(_kept(demo) if keep else Text("all of it is removed again; --keep keeps it"))
         finally:
             if not keep:
@@ -55,14 +55,17 @@ def _is_news(event: Event) -> bool:
     return not isinstance(event, Output) or (event.rank == 0 and "'loss'" in event.line)
 
 
-def _summary(demo: Demo) -> str:
-    lines = [f"{len(demo.cluster.nodes)} nodes trained together, {len(demo.losses)} steps"]
-    lines.append(
-        f"  loss     {demo.losses[0]:.3f} at the first step, {demo.losses[-1]:.3f} at the last"
-    )
-    lines.append(f"  adapter  {demo.adapter}")
-    lines += [f"  {seconds:5.1f} s  {part}" for part, seconds in demo.seconds.items()]
-    return "\n".join(lines)
+def summary(demo: Demo) -> Text:
+    line = Text("{nodes} nodes trained together, {steps} steps")
+    loss = Text("  loss     {first:.3f} at the first step, {last:.3f} at the last")
+    part = Text("  {seconds:5.1f} s  {part}")
+    lines = [
+        line.filled(nodes=len(demo.cluster.nodes), steps=len(demo.losses)),
+        loss.filled(first=demo.losses[0], last=demo.losses[-1]),
+        Text("  adapter  {path}").filled(path=demo.adapter),
+        *(part.filled(part=name, seconds=seconds) for name, seconds in demo.parts),
+    ]
+    return joined(lines, "\n")
 
 
 def _kept(demo: Demo) -> Text:

@@ -3,58 +3,76 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from dsk.cluster import secretnames
 from dsk.jobs.planning import Plan
 from dsk.plan import deepspeed, direct
-from dsk.recipe.describe import describe
+from dsk.recipe.describe import block, describe
+from dsk.text import Text, joined, verbatim
+
+if TYPE_CHECKING:
+    from dsk.recipe import Change
 
 NOT_CHECKED = (
-    "nothing was contacted: whether the workers are up and alike, their GPUs, free ports,",
-    "whether the model and the data are there on every node",
+    Text("nothing was contacted: whether the workers are up and alike, their GPUs, free ports,"),
+    Text("whether the model and the data are there on every node"),
 )
 
 CHOSEN_ON_THE_NODE = {
-    "OMP_NUM_THREADS": "<cores of the worker / ranks of the node, so that ranks do not compete>"
+    "OMP_NUM_THREADS": Text(
+        "<cores of the worker / ranks of the node, so that ranks do not compete>"
+    )
 }
 """Unless the user sets them (agent.threads)."""
 
 
-def as_text(plan: Plan) -> str:
-    return "\n\n".join(
+def as_text(plan: Plan) -> Text:
+    hosts = deepspeed.hostfile(plan.spec.nodes).splitlines()
+    env = (joined([verbatim(name), value], "=") for name, value in _env(plan).items())
+    return joined(
         [
             describe(plan.recipe),
-            "hostfile:\n" + _indented(deepspeed.hostfile(plan.spec.nodes)),
-            "environment of every rank:\n"
-            + _indented("\n".join(f"{name}={value}" for name, value in _env(plan).items())),
+            block(Text("hostfile"), map(verbatim, hosts)),
+            block(Text("environment of every rank"), env),
             _started(plan),
-            "\n  ".join(["not checked:", *NOT_CHECKED]),
-        ]
+            block(Text("not checked"), NOT_CHECKED),
+        ],
+        "\n\n",
     )
 
 
-def as_json(plan: Plan, note: str | None) -> dict[str, Any]:
+def as_json(plan: Plan, note: Text | None) -> dict[str, Any]:
+    """In English, whatever the user's language is."""
     recipe = plan.recipe
+    unchecked = [*recipe.unchecked, joined(NOT_CHECKED, " "), *([note] if note else [])]
     return {
         "recipe": recipe.redacted(),
-        "changes": [vars(change.redacted()) for change in recipe.changes],
-        "notices": recipe.notices,
-        "unchecked": [*recipe.unchecked, " ".join(NOT_CHECKED), *([note] if note else [])],
+        "changes": [_change(change.redacted()) for change in recipe.changes],
+        "notices": _english(recipe.notices),
+        "unchecked": _english(unchecked),
         "hostfile": deepspeed.hostfile(plan.spec.nodes),
-        "env": _env(plan),
+        "env": dict(zip(_env(plan), _english(_env(plan).values()), strict=True)),
         "launcher": plan.spec.launcher,
         "command": _command(plan),
     }
 
 
-def _started(plan: Plan) -> str:
-    command = shlex.join(_command(plan))
+def _change(change: Change) -> dict[str, Any]:
+    return {**vars(change), "reason": change.reason.in_language("en")}
+
+
+def _english(texts: Iterable[Text]) -> list[str]:
+    return [text.in_language("en") for text in texts]
+
+
+def _started(plan: Plan) -> Text:
+    command = [verbatim(shlex.join(_command(plan)))]
     if plan.spec.launcher == "deepspeed":
-        return f"command in the master container:\n  {command}"
-    lines = [f"every rank is started on its node, under {_contract(plan)}, as", command]
-    return "\n  ".join(lines)
+        return block(Text("command in the master's container"), command)
+    title = Text("every rank is started on its node, with its own values of {names}, by")
+    return block(title.filled(names=_contract(plan)), command)
 
 
 def _contract(plan: Plan) -> str:
@@ -69,10 +87,7 @@ def _command(plan: Plan) -> list[str]:
     return deepspeed.command(plan.spec, master_port="<free port>", attempt=0)
 
 
-def _env(plan: Plan) -> Mapping[str, str]:
-    env = {**CHOSEN_ON_THE_NODE, **deepspeed.rank_env(plan.spec)}
-    return {name: secretnames.shown(name, env[name]) for name in sorted(env)}
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.splitlines())
+def _env(plan: Plan) -> Mapping[str, Text]:
+    env = deepspeed.rank_env(plan.spec)
+    shown = {name: verbatim(secretnames.shown(name, value)) for name, value in env.items()}
+    return dict(sorted({**CHOSEN_ON_THE_NODE, **shown}.items()))

@@ -12,8 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 from dsk.cli.controls import printable
-from dsk.cli.language import preferred
-from dsk.cli.printing import draws, echo
+from dsk.cli.printing import draws, echo, in_words
 from dsk.text import Text
 
 if TYPE_CHECKING:
@@ -48,17 +47,18 @@ class Progress:
         self._tasks: dict[str, TaskID] = {}
         self._printed: dict[str, _Printed] = {}
 
-    def update(self, name: str, done: int, total: int | None) -> None:
+    def update(self, name: str | Text, done: int, total: int | None) -> None:
         """`done` of `total` bytes; None where the total is not known yet."""
+        shown = in_words(name) if isinstance(name, Text) else name
         with self._lock:
             if draws():
-                self._draw(name, done, total)
+                self._draw(shown, done, total)
             else:
-                self._print_line(name, done, total)
+                self._print_line(shown, done, total)
 
     def say(self, line: str | Text) -> None:
         """Above the bars, where there are some."""
-        said = line.in_language(preferred()) if isinstance(line, Text) else line
+        said = in_words(line) if isinstance(line, Text) else line
         with self._lock:
             if self._bars is None:
                 echo(said)
@@ -116,5 +116,7 @@ class Progress:
 
 def _size(done: int, total: int | None) -> str:
     unit, word = (GB, "GB") if (total or done) >= GB else (MB, "MB")
-    of = "" if total is None else f" of {total / unit:.1f}"
-    return f"{done / unit:.1f}{of} {word}"
+    if total is None:
+        return f"{done / unit:.1f} {word}"
+    text = Text("{done:.1f} of {total:.1f} {unit}")
+    return in_words(text.filled(done=done / unit, total=total / unit, unit=word))

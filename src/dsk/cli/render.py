@@ -11,12 +11,12 @@ import click
 from dsk.bundle.model import RECIPE
 from dsk.cli.context import Context, pass_context
 from dsk.cli.printing import echo
-from dsk.text import Text
+from dsk.text import Text, joined, verbatim
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from dsk.cluster.model import Cluster
+    from dsk.cluster.model import Cluster, Node
     from dsk.jobs.stacks import Stack
 
 BY_HAND_PORT = 29500
@@ -24,14 +24,15 @@ BY_HAND_PORT = 29500
 
 RECIPE_PLACE = f"/run/dsk/bundle/{RECIPE}"
 """In every worker."""
-TO_WRITE = (
+TO_WRITE = Text(
     "That file must be on every node, with absolute paths for model, output_dir and dataset_dir "
     "(unless the model is a hub's), and deepspeed as the path of a JSON file, such as "
     "/opt/llamafactory/examples/deepspeed/ds_z2_config.json; `dsk render train.yaml` writes such a "
-    "file"
+    "file."
 )
-NOT_LOOKED_UP = (
-    "By hand, nothing looks these up later: write the absolute path of what is in the workspace"
+WRITTEN = Text("{file} is your train.yaml as dsk launch resolves it.")
+NOT_LOOKED_UP = Text(
+    "By hand, nothing looks these up later: write the absolute path of what is in the workspace."
 )
 
 
@@ -75,66 +76,82 @@ def command(
         text = BundleFile(recipe.to_yaml())
         bundles = {index: {**bundle, RECIPE: text} for index, bundle in bundles.items()}
     paths = write_bundles(output or cluster.state_dir / "bundle", bundles)
+    parts = [_instructions(cluster, paths, stack, resolved=recipe is not None)]
+    if recipe and recipe.unchecked:
+        parts = [describe_unchecked(recipe), NOT_LOOKED_UP, *parts]
     if recipe:
-        echo(f"{describe_changes(recipe)}\n")
-        if recipe.unchecked:
-            echo(f"{describe_unchecked(recipe)}\n\n{NOT_LOOKED_UP}.\n")
-    echo(_instructions(cluster, paths, stack, resolved=recipe is not None))
+        parts = [describe_changes(recipe), *parts]
+    echo(joined(parts, "\n\n"))
     if note:
         echo(Text("note: {note}").filled(note=note), err=True)
 
 
 def _instructions(
     cluster: Cluster, paths: Mapping[int, Path], stack: Stack, *, resolved: bool
-) -> str:
+) -> Text:
     parent = f".dsk/{cluster.name}"
-    lines = [
-        "1. Copy each folder to its node, to the path shown, by any way that keeps the modes:",
-        "",
-    ]
-    for node in cluster.nodes:
-        source = shlex.quote(str(paths[node.index]))
-        target = f"~/{parent}/{node.name}"
-        master = "  (master)" if node == cluster.master else ""
-        lines.append(f"   {node.name}  {node.host}{master}  {source}  ->  {target}")
     last = cluster.nodes[-1]
     source = shlex.quote(str(paths[last.index]))
-    lines += [
-        "",
-        f"   such as: ssh {last.host} mkdir -p -m 700 .dsk {parent}",
-        f"            scp -rp {source} {last.host}:{parent}/",
-        "",
-        f"2. There, {_as_root(cluster)}with the image {cluster.image} in the node's engine:",
-        "",
-        *(
-            f"   {node.name}  cd ~/{parent}/{node.name} && {_owned(cluster)}docker compose up -d"
-            for node in cluster.nodes
-        ),
-        "",
-        "3. On the master, in the folder of your dsk.yaml: dsk launch train.yaml",
-        "   or without dsk, as DeepSpeed is started everywhere:",
-        "",
-        f"   docker exec -it dsk-{cluster.name}-{cluster.master.name} "
-        f"{by_hand(cluster, stack, resolved=resolved)}",
-        "",
-        f"   {RECIPE_PLACE} is your train.yaml as dsk launch resolves it."
-        if resolved
-        else f"   {TO_WRITE}.",
-        "",
-        "4. To stop the workers and remove their keys: dsk down, where dsk reaches the servers; "
-        "or on each node:",
-        "",
-        *(
-            f"   {node.name}  cd ~/{parent}/{node.name} && docker compose down && cd && "
-            f"rm -r {parent}/{node.name}"
-            for node in cluster.nodes
-        ),
+    example = [
+        Text("such as:"),
+        verbatim(f"ssh {last.host} mkdir -p -m 700 .dsk {parent}"),
+        verbatim(f"scp -rp {source} {last.host}:{parent}/"),
     ]
-    return "\n".join(lines)
+    started = verbatim(
+        f"docker exec -it dsk-{cluster.name}-{cluster.master.name} "
+        f"{by_hand(cluster, stack, resolved=resolved)}"
+    )
+    ups = [f"{_owned(cluster)}docker compose up -d"] * len(cluster.nodes)
+    downs = [f"docker compose down && cd && rm -r {parent}/{node.name}" for node in cluster.nodes]
+    steps = [
+        Text(
+            "1. Copy each folder to its node, to the path shown, by any way that keeps the modes:"
+        ),
+        _lines(_copied(cluster, node, paths[node.index]) for node in cluster.nodes),
+        _lines(example),
+        _started_as(cluster),
+        _lines(_in_folders(cluster, ups)),
+        Text(
+            "3. On the master, in the folder of your dsk.yaml: dsk launch train.yaml\n"
+            "   or without dsk, as DeepSpeed is started everywhere:"
+        ),
+        _lines([started]),
+        _lines([WRITTEN.filled(file=RECIPE_PLACE) if resolved else TO_WRITE]),
+        Text(
+            "4. To stop the workers and remove their keys: dsk down, where dsk reaches the servers;"
+            " or on each node:"
+        ),
+        _lines(_in_folders(cluster, downs)),
+    ]
+    return joined(steps, "\n\n")
 
 
-def _as_root(cluster: Cluster) -> str:
-    return f"as root (the workers run as {cluster.user}), " if cluster.user else ""
+def _lines(texts: Iterable[Text]) -> Text:
+    """Return the texts below each other, indented."""
+    return joined((Text("   {text}").filled(text=text) for text in texts), "\n")
+
+
+def _copied(cluster: Cluster, node: Node, source: Path) -> Text:
+    master = "  (master)" if node == cluster.master else ""
+    way = f"{shlex.quote(str(source))}  ->  ~/.dsk/{cluster.name}/{node.name}"
+    return verbatim(f"{node.name}  {node.host}{master}  {way}")
+
+
+def _started_as(cluster: Cluster) -> Text:
+    if not cluster.user:
+        text = Text("2. There, with the image {image} in the node's engine:")
+        return text.filled(image=cluster.image)
+    text = Text(
+        "2. There, as root (the workers run as {user}), with the image {image} in the node's"
+        " engine:"
+    )
+    return text.filled(user=cluster.user, image=cluster.image)
+
+
+def _in_folders(cluster: Cluster, commands: Iterable[str]) -> Iterator[Text]:
+    """Yield each node's command, in the node's folder of its bundle."""
+    for node, command in zip(cluster.nodes, commands, strict=True):
+        yield verbatim(f"{node.name}  cd ~/.dsk/{cluster.name}/{node.name} && {command}")
 
 
 def _owned(cluster: Cluster) -> str:

@@ -33,11 +33,11 @@ TRAINER_LOG = "trainer_log.jsonl"
 
 @dataclass
 class Demo:
-    """What came of it. `seconds` of each part, in order; `losses` of each step."""
+    """What came of it. `parts` with their seconds, in order; `losses` of each step."""
 
     cluster: Cluster
     losses: list[float] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
+    parts: list[tuple[Text, float]] = field(default_factory=list)
     job: str = ""
 
     @property
@@ -46,10 +46,10 @@ class Demo:
         return Path(self.cluster.workspace_source(self.cluster.master)) / training.OUTPUT
 
     @contextmanager
-    def part(self, name: str) -> Iterator[None]:
+    def part(self, name: Text) -> Iterator[None]:
         begin = time.monotonic()
         yield
-        self.seconds[name] = time.monotonic() - begin
+        self.parts.append((name, time.monotonic() - begin))
 
 
 def run(image: str, accelerator: str, tell: Tell, show: Callable[[Event], None]) -> Demo:
@@ -59,12 +59,12 @@ def run(image: str, accelerator: str, tell: Tell, show: Callable[[Event], None])
         _check_image(engine, image)
         demo = Demo(_cluster(engine, image, accelerator))
         site.make_folders(demo.cluster)
-        with demo.part("two workers up"):
+        with demo.part(Text("two workers up")):
             for error in up(demo.cluster, tell):
                 raise error
-        with demo.part("model and tokenizer made"):
+        with demo.part(Text("model and tokenizer made")):
             _make_model(engine, demo.cluster)
-        with demo.part("training"):
+        with demo.part(Text("training")):
             _train(engine, demo, show)
         worker = _workers(engine, demo.cluster)[0]
         log = output_of(

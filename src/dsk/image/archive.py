@@ -43,7 +43,7 @@ Tick = Callable[[int], None]
 class Progress(Protocol):
     """What dsk.cli.progress.Progress does."""
 
-    def update(self, name: str, done: int, total: int | None) -> None:
+    def update(self, name: Text, done: int, total: int | None) -> None:
         """What is being done, how many bytes are done and of how many (None: not known)."""
 
     def say(self, line: str | Text) -> None:

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from dsk.image.stacklock import Lock, is_version
+from dsk.text import Text, verbatim
 from dsk.wire.imagefacts import ImageFacts
 
 Kind = Literal["stack", "package", "debian", "file", "proof", "altered", "content", "worker"]
 
-LOCKED = "locked"
-AT_BUILD = "when the image was built"
+LOCKED = Text("locked")
+AT_BUILD = Text("when the image was built")
+SUBJECTS: Mapping[Kind, Text] = {
+    "stack": Text("stack name"),
+    "package": Text("package {subject}"),
+    "debian": Text("Debian package {subject}"),
+    "file": Text("file {subject}"),
+    "content": Text("content id"),
+    "worker": Text("worker image"),
+}
 SHORT = 12
+_NOT_HERE = Text("not here")
 
 
 @dataclass(frozen=True)
@@ -28,17 +38,25 @@ class Finding:
     subject: str
     here: str | None
     wanted: str | None
-    by: str
+    by: Text
 
-    def __str__(self) -> str:
+    @property
+    def text(self) -> Text:
         if self.kind in ("proof", "altered"):
-            return f"{self.subject}: {self.here}"
-        here = f"{_shown(self.here)} here" if self.here else "not here"
-        wanted = _shown(self.wanted) if self.wanted else "not"
-        return f"{self.kind} {self.subject}: {here}, {wanted} {self.by}"
+            return verbatim(f"{self.subject}: {self.here}")
+        here = Text("{value} here").filled(value=_shown(self.here)) if self.here else _NOT_HERE
+        text = Text("{subject}: {here}, {wanted} {by}")
+        if not self.wanted:
+            text = Text("{subject}: {here}, not {by}")
+        return text.filled(
+            subject=SUBJECTS[self.kind].filled(subject=self.subject),
+            here=here,
+            wanted=_shown(self.wanted or ""),
+            by=self.by,
+        )
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**vars(self), "by": self.by.in_language("en")}
 
 
 def _shown(value: str) -> str:
@@ -62,16 +80,16 @@ def against_build(facts: ImageFacts) -> list[Finding]:
         here, built = facts.content_id, facts.recorded_content_id
         found.append(Finding("content", "id", here, built, AT_BUILD))
     for path, wrong in sorted((facts.altered or {}).items()):
-        found.append(Finding("altered", path, wrong, None, "RECORD"))
+        found.append(Finding("altered", path, wrong, None, verbatim("RECORD")))
     for proof, problem in facts.proofs.items():
         if problem:
-            found.append(Finding("proof", proof, problem, None, "proof"))
+            found.append(Finding("proof", proof, problem, None, verbatim("proof")))
     return found
 
 
 def against_node(facts: ImageFacts, other: ImageFacts, node: str) -> list[Finding]:
     """What differs from another node's image; nothing where the content is the same."""
-    by = f"on {node}"
+    by = Text("on {node}").filled(node=node)
     if facts.stack != other.stack:
         return [Finding("stack", "name", facts.stack, other.stack, by)]
     found = [
@@ -88,7 +106,7 @@ def _differences(
     kind: Kind,
     here: Mapping[str, str],
     wanted: Mapping[str, str],
-    by: str,
+    by: Text,
     equal: Callable[[str, str], bool] = str.__eq__,
 ) -> Iterator[Finding]:
     for subject in sorted({*here, *wanted}):

@@ -28,7 +28,7 @@ LOAD_LIMIT_S = 3600.0
 ANY = Accelerator("")
 
 
-def load_here(file: Path, progress: Progress) -> str:
+def load_here(file: Path, progress: Progress) -> Text:
     """Gives the archive to this machine's engine; what came of it, in words. Raises DskError."""
     manifest = archive.read_manifest(file)
     with open_server(Local(), Path()) as server:
@@ -41,7 +41,7 @@ def load_here(file: Path, progress: Progress) -> str:
 
 def load_nodes(
     cluster: Cluster, nodes: Sequence[Node], file: Path, progress: Progress
-) -> tuple[dict[int, str], list[DskError]]:
+) -> tuple[dict[int, Text], list[DskError]]:
     """Gives the archive to the nodes' engines side by side.
 
     What came of it by node index, and the errors of the nodes where it failed. Raises UserError
@@ -56,7 +56,7 @@ def load_nodes(
         if lacking:
             _check(file, manifest, progress)
 
-        def give(node: Node, server: Server) -> str:
+        def give(node: Node, server: Server) -> Text:
             if node not in lacking:
                 return _there(manifest)
             return _load(server, file, manifest, engines[node.index], progress)
@@ -64,12 +64,12 @@ def load_nodes(
         return fleet.each(give), fleet.errors
 
 
-def _there(manifest: Manifest) -> str:
-    return f"has {manifest.reference} already"
+def _there(manifest: Manifest) -> Text:
+    return Text("has {reference} already").filled(reference=manifest.reference)
 
 
 def _check(file: Path, manifest: Manifest, progress: Progress) -> None:
-    archive.check(file, manifest, lambda done: progress.update("checked", done, manifest.tar))
+    archive.check(file, manifest, lambda done: progress.update(Text("checked"), done, manifest.tar))
 
 
 def _look(server: Server, manifest: Manifest, devices: Accelerator) -> ServerFacts:
@@ -102,12 +102,14 @@ def unfit(
 
 def _load(
     server: Server, file: Path, manifest: Manifest, there: ServerFacts, progress: Progress
-) -> str:
+) -> Text:
     """Raises DskError, with the image as it was before."""
     where = server.where
 
+    name = Text("sent to {where}").filled(where=where)
+
     def tick(done: int) -> None:
-        progress.update(f"sent to {where}", done, manifest.tar)
+        progress.update(name, done, manifest.tar)
 
     loader = server.popen(["docker", "load", "--quiet"], stdin=processes.PIPE)
     assert loader.stdin  # noqa: S101 - PIPE above
@@ -138,7 +140,9 @@ def _load(
                 reference=manifest.reference
             ),
         )
-    return f"loaded {manifest.reference}" + (", in place of another" if there.image else "")
+    replaced = Text("loaded {reference}, in place of another")
+    text = replaced if there.image else Text("loaded {reference}")
+    return text.filled(reference=manifest.reference)
 
 
 def _put(pipe: IO[bytes], chunk: bytes, where: str) -> None:

@@ -41,7 +41,7 @@ def save(reference: str, file: Path, progress: Progress, *, force: bool) -> Mani
         progress.say(text)
 
         def tick(done: int) -> None:
-            progress.update("packed", done, known_total(done, manifest.size))
+            progress.update(Text("packed"), done, known_total(done, manifest.size))
 
         try:
             return archive.write(file, manifest, _saved(server, reference), tick)

@@ -137,10 +137,10 @@ def judge(seen: Look) -> list[Finding]:
             found += against_lock(facts, lock)
         else:
             known = " or ".join(known_stacks())
-            found.append(Finding("stack", "name", facts.stack, known, "known to this dsk"))
+            found.append(Finding("stack", "name", facts.stack, known, Text("known to this dsk")))
     found += against_build(facts)
     if seen.running and seen.running != seen.id:
-        by = "under the image's name (dsk up)"
+        by = Text("under the image's name (dsk up)")
         found.append(Finding("worker", "image", seen.running, seen.id, by))
     return found
 

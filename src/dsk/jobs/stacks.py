@@ -38,7 +38,7 @@ class Stack:
     refusals: tuple[Refusal, ...] = ()
 
 
-def stack_for(image: str) -> tuple[Stack, str | None]:
+def stack_for(image: str) -> tuple[Stack, Text | None]:
     """The image's own stack. An image that is none of dsk's has the default one and a note that
     says so: only the image itself knows better."""
     own = _OWN.fullmatch(image)
@@ -47,9 +47,10 @@ def stack_for(image: str) -> tuple[Stack, str | None]:
     if names:
         return _read(max(names, key=len)), None
     default = replace(_read(DEFAULT_IMAGE.partition(":")[2]), refusals=())
-    return default, (
-        f"what {image} holds is not known here: keys and command are those of stack {default.name}"
+    note = Text(
+        "what {image} contains is not known here: keys and command are those of stack {stack}"
     )
+    return default, note.filled(image=image, stack=default.name)
 
 
 def shipped_stacks() -> list[str]:

@@ -14,8 +14,9 @@ from dsk.jobs.planning import Plan, Request, plan
 from dsk.jobs.stacks import keys_of_image, stack_for
 from dsk.preflight.worker import Inside
 from dsk.recipe import KnownKeys, Recipe
-from dsk.recipe.memory import Unknown, estimate_for
-from dsk.recipe.shape import ModelShape, UnknownShape
+from dsk.recipe.memory import estimate_for
+from dsk.recipe.shape import ModelShape, NoEstimate
+from dsk.text import Text
 from dsk.wire import checkpoints
 from dsk.wire.checkpoints import Saved
 from dsk.wire.hub import Fetch, or_a_folder
@@ -89,12 +90,12 @@ def _saved(worker: Inside, planned: Plan) -> Saved:
 
 def _gpu_need(recipe: Recipe, config: Mapping[str, Any]) -> GpuNeed:
     if not config:
-        return GpuNeed(problem="the model's config.json is not in the workspace yet")
+        return GpuNeed(problem=Text("the model's config.json is not in the workspace yet"))
     try:
         shape = ModelShape.from_config(config)
         estimate = estimate_for(recipe.values, shape, world_size=recipe.world_size)
-    except (UnknownShape, Unknown) as unknown:
-        return GpuNeed(problem=str(unknown))
+    except NoEstimate as error:
+        return GpuNeed(problem=error.text)
     return GpuNeed(estimate.peak, estimate.when)
 
 

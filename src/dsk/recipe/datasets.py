@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from dsk.recipe.commas import split_commas
 from dsk.recipe.draft import Draft
 from dsk.recipe.keys import KnownKeys, or_meant
-from dsk.recipe.paths import absolute_input, beside, input_path, path_text
-from dsk.text import Text
+from dsk.recipe.paths import BESIDE, absolute_input, beside, input_path, path_text
+from dsk.text import Text, verbatim
 
 INFO = "dataset_info.json"
 NAME_KEYS = ("dataset", "eval_dataset")
@@ -17,6 +17,10 @@ NAME_KEYS = ("dataset", "eval_dataset")
 # What LLaMA-Factory's default, and many of its users, write: the folder of its own tree.
 _UPSTREAM_DEFAULT = "data"
 
+_NAMES_SHIPPED = Text("all data sets are shipped ones: shipped data is used")
+_NAMES_NOT_SHIPPED = Text("some data sets are not shipped ones: the workspace data is used")
+_OWN_EXISTS = Text("{file} exists: the workspace data is used")
+_OWN_IS_MISSING = Text("{file} does not exist: shipped data is used")
 
 # Keys of a description that lead to a hub (data/parser.py). Anything else is a file in dataset_dir.
 _OF_A_HUB = ("hf_hub_url", "ms_hub_url", "om_hub_url", "cloud_file_name")
@@ -31,12 +35,13 @@ def resolve_datasets(draft: Draft, known: KnownKeys) -> None:
         return
     value = draft.get("dataset_dir")
     if isinstance(value, dict):  # upstream takes the content of a dataset_info.json in its place
-        _check_names(draft, {str(name) for name in value}, "dataset_dir")
+        _check_names(draft, {str(name) for name in value}, verbatim("dataset_dir"))
         _check_inline(draft, value)
         draft.ask_hub("dataset_dir describes data sets of a hub")
         return
     if isinstance(value, str) and (value == "ONLINE" or value.startswith("REMOTE:")):
-        draft.leave_unchecked(f"dataset: whether the hub has it (dataset_dir: {value})")
+        text = Text("dataset: whether the hub has it (dataset_dir: {value})")
+        draft.leave_unchecked(text.filled(value=value))
         draft.ask_hub(f"dataset_dir is {value}")
         return
     shipped = posixpath.join(draft.site.shipped_dir, "data")
@@ -44,9 +49,12 @@ def resolve_datasets(draft: Draft, known: KnownKeys) -> None:
     draft.read_datasets_in(folder)
     if folder == shipped:
         if draft.get("tokenized_path") is None or draft.site.exists is not None:
-            _check_names(draft, known.datasets, f"LLaMA-Factory's shipped {INFO}")
+            _check_names(
+                draft, known.datasets, Text("LLaMA-Factory's shipped {info}").filled(info=INFO)
+            )
     elif names := _names(draft):
-        draft.leave_unchecked(f"dataset: whether {', '.join(names)} are in {folder}/{INFO}")
+        line = Text("dataset: whether {names} are in {file}")
+        draft.leave_unchecked(line.filled(names=", ".join(names), file=f"{folder}/{INFO}"))
 
 
 def _is_tokenized(draft: Draft) -> bool:
@@ -56,12 +64,14 @@ def _is_tokenized(draft: Draft) -> bool:
         return False
     path = posixpath.normpath(posixpath.join(draft.site.workspace, text))
     if draft.site.exists is None:
-        draft.leave_unchecked(f"tokenized_path: whether {path} exists; if so, no raw data is read")
+        line = Text("tokenized_path: whether {path} exists; if so, no raw data is read")
+        draft.leave_unchecked(line.filled(path=path))
         return False
     if not any(draft.site.exists(posixpath.join(path, name)) for name in _TOKENIZED):
         return False
     draft.need(path)
-    draft.notice(f"tokenized_path: {path} exists, so its data is used, and no raw data is read")
+    notice = Text("tokenized_path: {path} exists, so its data is used, and no raw data is read")
+    draft.notice(notice.filled(path=path))
     return True
 
 
@@ -92,7 +102,7 @@ def _folder(draft: Draft, known: KnownKeys, shipped: str) -> str:
     if text is not None and (neighbour := beside(draft, posixpath.join(text, INFO))) is not None:
         path = posixpath.dirname(neighbour)
         draft.need(path)
-        draft.set("dataset_dir", path, f"it is in the folder of {draft.file}; ranks run elsewhere")
+        draft.set("dataset_dir", path, BESIDE.filled(file=draft.file))
         return path
     return _default_folder(draft, known, shipped)
 
@@ -104,19 +114,16 @@ def _default_folder(draft: Draft, known: KnownKeys, shipped: str) -> str:
     if draft.site.exists is None:
         # A name that is not shipped can only be in the workspace.
         use_own = not set(_names(draft)) <= set(known.datasets)
-        reason = (
-            f"{'some' if use_own else 'all'} data sets are {'not ' if use_own else ''}shipped ones"
-        )
-        draft.leave_unchecked(f"dataset_dir: whether {own_info} exists; if so, launch uses {own}")
+        reason = _NAMES_NOT_SHIPPED if use_own else _NAMES_SHIPPED
+        line = Text("dataset_dir: whether {file} exists; if so, launch uses {folder}")
+        draft.leave_unchecked(line.filled(file=own_info, folder=own))
     else:
         use_own = draft.site.exists(own_info)
-        reason = f"{own_info} {'exists' if use_own else 'does not exist'}"
+        reason = _OWN_EXISTS if use_own else _OWN_IS_MISSING
     chosen = own if use_own else shipped
     if use_own:
         draft.need(own_info)
-    draft.set(
-        "dataset_dir", chosen, f"{reason}: {'the workspace' if use_own else 'shipped'} data is used"
-    )
+    draft.set("dataset_dir", chosen, reason.filled(file=own_info))
     return chosen
 
 
@@ -124,7 +131,7 @@ def _names(draft: Draft) -> list[str]:
     return [name for key in NAME_KEYS for name in split_commas(draft.get(key))]
 
 
-def _check_names(draft: Draft, known: Collection[str], holder: str) -> None:
+def _check_names(draft: Draft, known: Collection[str], holder: Text) -> None:
     for key in NAME_KEYS:
         for name in split_commas(draft.get(key)):
             if name not in known:

@@ -53,7 +53,7 @@ def judge_deepspeed(draft: Draft) -> Mapping[str, Any] | None:
     else:
         content = draft.site.read(text) if draft.site.read is not None else None
         if content is None:
-            draft.leave_unchecked(f"deepspeed: what {text} says")
+            draft.leave_unchecked(Text("deepspeed: what {file} says").filled(file=text))
             return None
         name, config = posixpath.basename(text), _parse(draft, content, text)
     _Judge(draft, name, config).run()

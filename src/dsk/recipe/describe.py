@@ -7,31 +7,39 @@ from collections.abc import Iterable
 
 from dsk.recipe.model import Change, Recipe
 from dsk.recipe.render import to_yaml
-from dsk.text import Text
+from dsk.text import Text, joined, verbatim
+
+_NOT_SET = Text("not set")
+_INDENTED = Text("  {line}")
 
 
-def describe(recipe: Recipe) -> str:
+def describe(recipe: Recipe) -> Text:
     """Everything, for --dry-run. Secrets are `***`."""
-    blocks = [
-        _block("recipe", to_yaml(recipe.redacted()).splitlines()),
-        describe_changes(recipe),
-        describe_unchecked(recipe),
-    ]
-    return "\n\n".join(block for block in blocks if block)
+    values = map(verbatim, to_yaml(recipe.redacted()).splitlines())
+    blocks = [block(Text("recipe"), values), describe_changes(recipe)]
+    if recipe.unchecked:
+        blocks.append(describe_unchecked(recipe))
+    return joined(blocks, "\n\n")
 
 
-def describe_changes(recipe: Recipe) -> str:
+def describe_changes(recipe: Recipe) -> Text:
     """What a launch prints before it starts: batch, changes with their reasons, notices."""
-    blocks = [
-        summary(recipe).in_language("en"),
-        _block("changed by dsk", map(_change, recipe.changes)),
-        _block("notes", recipe.notices),
-    ]
-    return "\n\n".join(block for block in blocks if block)
+    blocks = [summary(recipe)]
+    if recipe.changes:
+        blocks.append(block(Text("changed by dsk"), map(_change, recipe.changes)))
+    if recipe.notices:
+        blocks.append(block(Text("notes"), recipe.notices))
+    return joined(blocks, "\n\n")
 
 
-def describe_unchecked(recipe: Recipe) -> str:
-    return _block("not checked from here", recipe.unchecked)
+def describe_unchecked(recipe: Recipe) -> Text:
+    return block(Text("not checked from here"), recipe.unchecked)
+
+
+def block(title: Text, lines: Iterable[Text]) -> Text:
+    """Return the title and, indented below it, the lines."""
+    body = joined([_INDENTED.filled(line=line) for line in lines], "\n")
+    return Text("{title}:\n{body}").filled(title=title, body=body)
 
 
 def summary(recipe: Recipe) -> Text:
@@ -54,23 +62,22 @@ def summary(recipe: Recipe) -> Text:
 
 
 def change_line(change: Change) -> str:
-    return f"{_what(change)} ({change.redacted().reason})"
+    """Return the change in English, as a job's specification has it."""
+    return f"{_what(change).in_language('en')} ({change.reason.in_language('en')})"
 
 
-def _change(change: Change) -> str:
-    return f"{_what(change)}\n    {change.redacted().reason}"
+def _change(change: Change) -> Text:
+    return joined([_what(change), change.reason], "\n    ")
 
 
-def _what(change: Change) -> str:
+def _what(change: Change) -> Text:
     shown = change.redacted()
-    before = "not set" if shown.before is None else _value(shown.before)
-    return f"{shown.key}: {before} -> {_value(shown.after)}"
+    return Text("{key}: {before} -> {after}").filled(
+        key=shown.key,
+        before=_NOT_SET if shown.before is None else _value(shown.before),
+        after=_value(shown.after),
+    )
 
 
 def _value(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _block(title: str, lines: Iterable[str]) -> str:
-    body = "\n".join(f"  {line}" for line in lines)
-    return f"{title}:\n{body}" if body else ""

@@ -23,8 +23,8 @@ class Draft:
         self._texts = parsed.texts
         self._overridden = parsed.overridden
         self._changes: list[Change] = []
-        self._notices: list[str] = []
-        self._unchecked: list[str] = []
+        self._notices: list[Text] = []
+        self._unchecked: list[Text] = []
         self._inputs: list[str] = []
         self._repos: dict[str, str] = {}
         self._looked: dict[str, tuple[str, ...]] = {}
@@ -46,16 +46,16 @@ class Draft:
     def given_on_command_line(self, key: str) -> bool:
         return key in self._overridden
 
-    def set(self, key: str, value: object, reason: str) -> None:
+    def set(self, key: str, value: object, reason: Text) -> None:
         before = self._values.get(key)
         if value != before or type(value) is not type(before):
             self._changes.append(Change(key, before, value, reason))
             self._values[key] = value
 
-    def notice(self, line: str) -> None:
+    def notice(self, line: Text) -> None:
         self._notices.append(line)
 
-    def leave_unchecked(self, line: str) -> None:
+    def leave_unchecked(self, line: Text) -> None:
         self._unchecked.append(line)
 
     def need(self, path: str) -> None:
@@ -86,7 +86,8 @@ class Draft:
 
     def finish(self) -> Recipe:
         if self._inputs and (self.site.exists is None or self._is_spread()):
-            self.leave_unchecked(f"whether every node has {', '.join(self._inputs)}")
+            text = Text("whether every node has {paths}")
+            self.leave_unchecked(text.filled(paths=", ".join(self._inputs)))
         return Recipe(
             values=self._values,
             changes=tuple(self._changes),

@@ -9,7 +9,7 @@ from dsk.recipe.draft import Draft
 from dsk.recipe.model import KnownWrong
 from dsk.recipe.paths import inside
 from dsk.recipe.presets import short_name
-from dsk.text import Text
+from dsk.text import Text, alternatives, verbatim
 
 
 def refuse_known_wrong(
@@ -28,11 +28,12 @@ def refuse_known_wrong(
         if isinstance(accumulation, int) and accumulation < entry.min_accumulation:
             continue
         if preset is None:
-            draft.notice(
-                f"deepspeed: this image trains wrongly with a configuration like"
-                f" {' or '.join(entry.presets)} ({entry.source}); whether your file is one was not"
-                f" checked"
+            notice = Text(
+                "deepspeed: this image trains wrongly with a configuration like {presets} "
+                "({source}); whether your file is one was not checked"
             )
+            presets = alternatives(map(verbatim, entry.presets))
+            draft.notice(notice.filled(presets=presets, source=entry.source))
         elif not entry.presets or preset in entry.presets:
             raise draft.error(
                 "deepspeed",

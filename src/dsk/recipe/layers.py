@@ -22,9 +22,11 @@ def check_layers(draft: Draft) -> None:
     trained = _TRAINED if given is None else given
     layers = _layers(draft)
     if layers is None:
-        draft.leave_unchecked(
-            f"freeze_trainable_layers: whether the model's layers / {trained} is whole"
+        line = Text(
+            "freeze_trainable_layers: whether the model's number of layers can be divided by "
+            "{trained}"
         )
+        draft.leave_unchecked(line.filled(trained=trained))
     elif isinstance(trained, int) and (trained == 0 or layers % trained):
         raise draft.error(
             "freeze_trainable_layers" if given is not None else "use_llama_pro",

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dsk.recipe.batch import DEFAULT_MICRO
-from dsk.recipe.shape import ModelShape
+from dsk.recipe.shape import ModelShape, NoEstimate
+from dsk.text import Text, verbatim
 
 HALF, FULL = 2, 4
 """Bytes of a number in bf16 or fp16, and in fp32."""
@@ -68,8 +69,8 @@ def estimate_for(recipe: Mapping[str, object], shape: ModelShape, *, world_size:
     return estimate(read_setting(recipe, world_size), shape)
 
 
-class Unknown(ValueError):
-    """The recipe asks for something whose memory is not estimated; the text says what."""
+class Unknown(NoEstimate):
+    """The recipe asks for something whose memory is not estimated."""
 
 
 # LLaMA-Factory's keys that make a rank need other memory than the terms below count.
@@ -94,21 +95,21 @@ def read_setting(recipe: Mapping[str, object], world_size: int) -> Setting:
     stage, offload_optimizer, offload_params = _zero(recipe.get("deepspeed"))
     finetuning = recipe.get("finetuning_type", "lora")
     if finetuning not in ("full", "lora"):
-        raise Unknown(f"finetuning_type: {finetuning}")
+        raise Unknown(verbatim(f"finetuning_type: {finetuning}"))
     if recipe.get("stage", "sft") not in ("pt", "sft"):
-        raise Unknown(f"stage: {recipe['stage']}")
+        raise Unknown(verbatim(f"stage: {recipe['stage']}"))
     bits = recipe.get("quantization_bit")
     if bits not in (None, 4):
-        raise Unknown(f"quantization_bit: {bits}")
+        raise Unknown(verbatim(f"quantization_bit: {bits}"))
     for key in NOT_MODELLED:
         if recipe.get(key):
-            raise Unknown(f"{key}: {recipe[key]}")
+            raise Unknown(verbatim(f"{key}: {recipe[key]}"))
     if (optimizer := recipe.get("optim") or ADAM_W[0]) not in ADAM_W:
-        raise Unknown(f"optim: {optimizer}")
+        raise Unknown(verbatim(f"optim: {optimizer}"))
     if bits and recipe.get("quantization_method", "bnb") not in (None, "bnb"):
-        raise Unknown(f"quantization_method: {recipe['quantization_method']}")
+        raise Unknown(verbatim(f"quantization_method: {recipe['quantization_method']}"))
     if recipe.get("pure_bf16") or not (recipe.get("bf16") or recipe.get("fp16")):
-        raise Unknown("neither bf16 nor fp16, or pure_bf16")
+        raise Unknown(Text("neither bf16 nor fp16, or pure_bf16"))
     return Setting(
         stage=stage,
         offload_optimizer=offload_optimizer,
@@ -130,9 +131,9 @@ def _zero(value: object) -> tuple[int | None, bool, bool]:
         zero = value.get("zero_optimization") or {}
         stage = zero.get("stage", 0) if isinstance(zero, Mapping) else None
         if not isinstance(stage, int) or stage not in range(4):
-            raise Unknown(f"deepspeed: zero_optimization.stage: {stage}")
+            raise Unknown(verbatim(f"deepspeed: zero_optimization.stage: {stage}"))
         if "optimizer" in value or "tensor_parallel" in value:
-            raise Unknown("deepspeed: an optimizer or tensor_parallel of its own")
+            raise Unknown(Text("deepspeed: an optimizer or tensor_parallel of its own"))
         off = [
             isinstance(part, Mapping) and part.get("device", "none") != "none"
             for part in (zero.get("offload_optimizer"), zero.get("offload_param"))
@@ -141,7 +142,7 @@ def _zero(value: object) -> tuple[int | None, bool, bool]:
     name = posixpath.basename(str(value)).removeprefix("ds_").removesuffix("_config.json")
     stages = {"z0": 0, "z2": 2, "z3": 3, "z2_offload": 2, "z3_offload": 3}
     if name not in stages:
-        raise Unknown(f"deepspeed: {value}")
+        raise Unknown(verbatim(f"deepspeed: {value}"))
     offload = name.endswith("_offload")
     return stages[name], offload, offload and stages[name] == 3
 
@@ -149,7 +150,7 @@ def _zero(value: object) -> tuple[int | None, bool, bool]:
 def _number(recipe: Mapping[str, object], key: str, default: int) -> int:
     value = recipe.get(key, default)
     if not isinstance(value, int):
-        raise Unknown(f"{key}: {value!r}")
+        raise Unknown(verbatim(f"{key}: {value!r}"))
     return value
 
 

@@ -80,7 +80,7 @@ class Change:
     key: str
     before: object
     after: object
-    reason: str
+    reason: Text
 
     def redacted(self) -> Change:
         """The same change, fit to be shown."""
@@ -104,8 +104,8 @@ class Recipe:
 
     values: Mapping[str, object]
     changes: tuple[Change, ...]
-    notices: tuple[str, ...]
-    unchecked: tuple[str, ...]
+    notices: tuple[Text, ...]
+    unchecked: tuple[Text, ...]
     inputs: tuple[str, ...]
     world_size: int
     repos: Mapping[str, str] = field(default_factory=dict)

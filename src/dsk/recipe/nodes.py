@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from dsk.recipe.draft import Draft
 from dsk.recipe.keys import KnownKeys
+from dsk.text import Text
 
 # Long enough for the slowest sane collective (a first preprocessing pass), short enough that a job
 # with a dead rank ends. LLaMA-Factory's examples say 180000000 s, so theirs hang for ever.
 MAX_DDP_TIMEOUT_S = 7200
+
+_NOT_SHARED = Text("the nodes do not share the workspace, and each needs its own part to resume")
+_NOT_KNOWN_AS_SHARED = Text(
+    "no shared workspace is known, and each node needs its own part to resume"
+)
 
 
 def limit_timeout(draft: Draft) -> None:
@@ -21,7 +27,9 @@ def limit_timeout(draft: Draft) -> None:
         draft.set(
             "ddp_timeout",
             MAX_DDP_TIMEOUT_S,
-            f"seconds until a hang ends; ddp_timeout={timeout} on the command line keeps yours",
+            Text(
+                "seconds until a hang ends; ddp_timeout={timeout} on the command line keeps yours"
+            ).filled(timeout=timeout),
         )
 
 
@@ -49,7 +57,7 @@ def fit_to_data_parallel(draft: Draft, known: KnownKeys) -> None:
         draft.set(
             "ddp_find_unused_parameters",
             False,
-            "OFT fails on several ranks without DeepSpeed otherwise; LoRA has it by default",
+            Text("OFT fails on several ranks without DeepSpeed otherwise; LoRA has it by default"),
         )
     elif (
         draft.get("stage") == "rm"
@@ -59,7 +67,7 @@ def fit_to_data_parallel(draft: Draft, known: KnownKeys) -> None:
         draft.set(
             "use_reentrant_gc",
             False,
-            "a fully trained reward model fails on several ranks without DeepSpeed otherwise",
+            Text("a fully trained reward model fails on several ranks without DeepSpeed otherwise"),
         )
 
 
@@ -91,7 +99,7 @@ def fit_to_disks(draft: Draft) -> None:
                 draft,
                 "data_shared_file_system",
                 False,
-                "the nodes do not share the workspace, so each preprocesses for itself",
+                Text("the nodes do not share the workspace, so each preprocesses for itself"),
             )
 
 
@@ -101,29 +109,33 @@ def _save_once(draft: Draft) -> None:
             draft,
             "save_on_each_node",
             False,
-            "the nodes share the workspace and would write the same files at once",
+            Text("the nodes share the workspace and would write the same files at once"),
         )
 
 
 def _save_on_each_node(draft: Draft, *, known: bool) -> None:
     if draft.get("save_on_each_node") is False:
         draft.notice(
-            "save_on_each_node: false, as you wrote, so the first node alone keeps whole"
-            " checkpoints; on disks that are not shared such a job cannot resume, and with"
-            " DeepSpeed it may fail at the first save"
+            Text(
+                "save_on_each_node: false, as you wrote, so the first node alone keeps complete"
+                " checkpoints; on disks that are not shared such a job cannot resume, and with"
+                " DeepSpeed it may fail at the first save"
+            )
         )
     elif draft.get("save_on_each_node") is None:
-        reason = "the nodes do not share the workspace" if known else "no shared workspace is known"
-        draft.set("save_on_each_node", True, f"{reason}, and each needs its own part to resume")
+        draft.set("save_on_each_node", True, _NOT_SHARED if known else _NOT_KNOWN_AS_SHARED)
     if not known:
         draft.leave_unchecked(
-            "save_on_each_node: whether the nodes share the workspace; if they do,"
-            " write data_shared_file_system: true"
+            Text(
+                "save_on_each_node: whether the nodes share the workspace; if they do,"
+                " write data_shared_file_system: true"
+            )
         )
 
 
-def _set_unless_overridden(draft: Draft, key: str, value: object, reason: str) -> None:
+def _set_unless_overridden(draft: Draft, key: str, value: object, reason: Text) -> None:
     if draft.given_on_command_line(key):
-        draft.notice(f"{key}: kept as given on the command line, though {reason}")
+        notice = Text("{key}: kept as given on the command line, though {reason}")
+        draft.notice(notice.filled(key=key, reason=reason))
     else:
         draft.set(key, value, reason)

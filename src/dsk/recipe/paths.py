@@ -38,6 +38,11 @@ INPUTS = (
     "accelerator_config",
 )
 
+BESIDE = Text("it is in the folder of {file}; ranks run in another folder")
+_IN_WORKSPACE = Text("relative paths start in the workspace")
+_UNCHANGED = Text("absolute")
+"""Never shown: the path stays as it is."""
+
 _UNEXPANDED = re.compile(r"^~|\$\{|\$[A-Za-z_]")
 
 
@@ -48,11 +53,11 @@ def resolve_outputs(draft: Draft) -> None:
         draft.set(
             "output_dir",
             posixpath.join(draft.site.workspace, "saves", stem),
-            "not set: LLaMA-Factory would write to trainer_output inside the container",
+            Text("not set: LLaMA-Factory would write to trainer_output inside the container"),
         )
     for key in OUTPUTS:
         if (text := path_text(draft, key)) is not None:
-            draft.set(key, _output(draft, key, text), "relative paths lie in the workspace")
+            draft.set(key, _output(draft, key, text), _IN_WORKSPACE)
 
 
 def resolve_inputs(draft: Draft) -> None:
@@ -168,13 +173,13 @@ def place_beside(draft: Draft, value: str) -> str | None:
     return path if inside(path, draft.site.workspace) else None
 
 
-def input_path(draft: Draft, key: str, value: str) -> tuple[str, str]:
+def input_path(draft: Draft, key: str, value: str) -> tuple[str, Text]:
     """An absolute path for what the job reads, and the reason to show."""
     if posixpath.isabs(value):
-        return absolute_input(draft, key, value), "absolute"
+        return absolute_input(draft, key, value), _UNCHANGED
     if (neighbour := beside(draft, value)) is not None:
         draft.need(neighbour)
-        return neighbour, f"it is in the folder of {draft.file}; ranks run elsewhere"
+        return neighbour, BESIDE.filled(file=draft.file)
     path = posixpath.normpath(posixpath.join(draft.site.workspace, value))
     if not inside(path, draft.site.workspace):
         raise _leads_out(draft, key, value)
@@ -193,7 +198,7 @@ def input_path(draft: Draft, key: str, value: str) -> tuple[str, str]:
             fix=Text("copy it to {path}, or write its absolute path").filled(path=path),
         )
     draft.need(path)
-    return path, "relative paths lie in the workspace"
+    return path, _IN_WORKSPACE
 
 
 def _output(draft: Draft, key: str, value: str) -> str:

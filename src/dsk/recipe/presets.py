@@ -21,8 +21,10 @@ def resolve_deepspeed(draft: Draft, known: KnownKeys) -> None:
     value = draft.get("deepspeed")
     if value is None or value is False:
         draft.notice(
-            "deepspeed: not set, so plain data parallel: every rank holds the whole model and its"
-            " optimizer (deepspeed=z2 or deepspeed=z3 share them out)"
+            Text(
+                "deepspeed: not set, so plain data parallel: every rank holds the complete model"
+                " and its optimizer (deepspeed=z2 or deepspeed=z3 split them between the ranks)"
+            )
         )
         return
     if isinstance(value, dict) or (isinstance(value, str) and value.lstrip().startswith("{")):
@@ -33,7 +35,8 @@ def resolve_deepspeed(draft: Draft, known: KnownKeys) -> None:
     shipped = _shipped_name(text, known)
     if shipped is not None and beside(draft, text) is None:
         path = posixpath.join(draft.site.shipped_dir, _SHIPPED, shipped)
-        draft.set("deepspeed", path, "LLaMA-Factory's own configuration, shipped in the image")
+        reason = Text("LLaMA-Factory's own configuration, shipped in the image")
+        draft.set("deepspeed", path, reason)
         return
     _refuse_unknown_preset(draft, text, known)
     _offer_preset(draft, text, known)

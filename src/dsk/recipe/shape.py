@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dsk.text import Text
+
 KNOWN = ("llama", "mistral", "qwen2", "qwen3")
 """model_types whose layers are attention with rotary positions and a gated MLP (transformers)."""
 
 
-class UnknownShape(ValueError):
+class NoEstimate(ValueError):
+    """The model's or the recipe's need of memory is not estimated; `text` says why."""
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(text.in_language("en"))
+        self.text = text
+
+
+class UnknownShape(NoEstimate):
     """The config.json is of a kind whose parameters are not counted here."""
 
 
@@ -36,13 +46,15 @@ class ModelShape:
         """Raises UnknownShape."""
         kind = config.get("model_type")
         if kind not in KNOWN:
-            raise UnknownShape(f"model_type {kind}: known are {', '.join(KNOWN)}")
+            text = Text("model_type {kind}: known are {known}")
+            raise UnknownShape(text.filled(kind=kind, known=", ".join(KNOWN)))
 
         def number(key: str, default: int | None = None) -> int:
             value = config.get(key)
             value = default if value is None else value
             if not isinstance(value, int) or value < 1:
-                raise UnknownShape(f"{key}: {value!r} is no size")
+                text = Text("{key}: {value!r} is not a size")
+                raise UnknownShape(text.filled(key=key, value=value))
             return value
 
         heads, hidden = number("num_attention_heads"), number("hidden_size")

@@ -23,7 +23,9 @@ def check_task(draft: Draft) -> None:
             )
         return
     if draft.get("do_eval") is True or draft.get("do_predict") is True:
-        draft.notice("do_train: not true, so the job evaluates or predicts and trains nothing")
+        draft.notice(
+            Text("do_train: not true, so the job evaluates or predicts and trains nothing")
+        )
         return
     if (command := _other_command(draft)) is not None:
         raise draft.error(
@@ -69,4 +71,5 @@ def fit_to_accelerator(draft: Draft) -> None:
     if draft.site.accelerator == "cpu" and draft.get("use_cpu") is None:
         for key in ("bf16", "bf16_full_eval"):
             if draft.get(key) is True:
-                draft.set("use_cpu", True, f"the cluster trains on CPU, where {key} needs it")
+                reason = Text("the cluster trains on CPU, where {key} needs it")
+                draft.set("use_cpu", True, reason.filled(key=key))

@@ -10,12 +10,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache, reduce
+from functools import cache
 
 from dsk.recipe.draft import Draft
 from dsk.recipe.keys import KnownKeys
 from dsk.recipe.redaction import redact
-from dsk.text import Text, verbatim
+from dsk.text import Text, alternatives, verbatim
 
 ANYTHING = "Any"
 
@@ -41,7 +41,6 @@ _TRUE = ("true", "yes", "on", "y", "t", "1")
 """Any text counts as true in LLaMA-Factory; only here does it also mean that."""
 
 _BOOLEAN = Text("a boolean")
-_OR = Text("{one} or {other}")
 
 _KINDS: Mapping[str, Text] = {
     "bool": Text("true or false"),
@@ -117,7 +116,8 @@ def fit_types(draft: Draft, known: KnownKeys) -> None:
                 ),
                 fix=_fix(key, value, found, draft.text_of(key)),
             ) from None
-        draft.set(key, fitting, f"LLaMA-Factory expects {_expected(found).in_language('en')}")
+        reason = Text("LLaMA-Factory expects {expected}")
+        draft.set(key, fitting, reason.filled(expected=_expected(found)))
 
 
 def fit(value: object, found: Accepted, text: str | None = None) -> object:
@@ -159,7 +159,7 @@ def _expected(found: Accepted) -> Text:
     parts += [verbatim(_shown("", choice)) for choice in found.choices]
     if not parts:
         return Text("")
-    return reduce(lambda one, other: _OR.filled(one=one, other=other), parts)
+    return alternatives(parts)
 
 
 def _fix(key: str, value: object, found: Accepted, text: str | None) -> Text:

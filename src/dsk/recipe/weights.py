@@ -19,8 +19,10 @@ SEVERAL = ("adapter_name_or_path", "ref_model_adapters", "reward_model_adapters"
 # What LLaMA-Factory takes from ModelScope (try_download_model_from_other_hub in extras/misc.py).
 ON_MODELSCOPE = ("model_name_or_path", "ref_model", "reward_model")
 
-_REASON = "made absolute: ranks run in another folder"
-_FROM_MODELSCOPE = "downloaded there once by dsk, as LLaMA-Factory would on every rank"
+_REASON = Text("made absolute: ranks run in another folder")
+_FROM_MODELSCOPE = Text(
+    "dsk downloads it to that folder once; LLaMA-Factory would download it on every rank"
+)
 
 # LLaMA-Factory's default, and what it makes of it for ModelScope.
 _DEFAULT_REVISIONS = ("main", "master")
@@ -100,12 +102,15 @@ def _one(draft: Draft, key: str, value: str) -> str:
         if site.exists is not None:
             places = (place_beside(draft, value), in_workspace)
             draft.found_no_folder(value, tuple(dict.fromkeys(filter(None, places))))
-        download = f"whether the master can download '{value}' from the hub"
-        draft.leave_unchecked(
-            f"{key}: {download}"
+        line = (
+            Text("{key}: whether the master can download '{name}' from the hub")
             if site.exists is not None
-            else f"{key}: whether {in_workspace} exists, and is used; if not, {download}"
+            else Text(
+                "{key}: whether {folder} exists, and is used; if not, whether the master can "
+                "download '{name}' from the hub"
+            )
         )
+        draft.leave_unchecked(line.filled(key=key, name=value, folder=in_workspace))
         return value
     # No hub has such a name, so it can only be a path: most often the output_dir of an earlier job.
     if may_exist and site.exists is None:

@@ -10,6 +10,7 @@ from dsk.checks.memory import judge
 from dsk.cluster.parse import parse
 from dsk.survey.server import ServerFacts
 from dsk.survey.values import Clock, Gpu
+from dsk.text import Text
 
 GIB = 1 << 30
 CLUSTER = parse(
@@ -58,6 +59,8 @@ def test_what_cannot_be_judged_is_skipped_with_the_reason() -> None:
 
     known = facts(GpuNeed(GIB, "step"), server())
     assert "not known" in only(known)
-    assert "mamba" in only(replace(known, job=JobFacts(gpu=GpuNeed(problem="model_type mamba"))))
+    assert "mamba" in only(
+        replace(known, job=JobFacts(gpu=GpuNeed(problem=Text("model_type mamba"))))
+    )
     assert "CPU" in only(replace(known, job=JobFacts()))
     assert "no recipe" in only(replace(known, job=None))

@@ -32,7 +32,7 @@ LOCK = Lock("cu128", {"torch": "2.9.1", "numpy": "2.4.6"})
 
 
 def texts(findings: list[Finding]) -> list[str]:
-    return [str(finding) for finding in findings]
+    return [finding.text.in_language("en") for finding in findings]
 
 
 def test_an_image_as_it_was_built() -> None:
@@ -61,7 +61,7 @@ def test_what_changed_since_the_build() -> None:
     )
     built = "when the image was built"
     assert texts(against_build(changed)) == [
-        f"debian pdsh: 2.35 here, 2.34 {built}",
+        f"Debian package pdsh: 2.35 here, 2.34 {built}",
         f"file /opt/llamafactory/new.py: 111111111111 here, not {built}",
         f"file /opt/llamafactory/src/train.py: 222222222222 here, 111111111111 {built}",
         f"content id: 222222222222 here, 111111111111 {built}",
@@ -84,11 +84,22 @@ def test_a_stack_that_this_dsk_does_not_know() -> None:
     assert texts(found)[0].startswith("stack name: ../cu128 here, cu128 or seed known to this dsk")
 
 
+def test_the_same_in_chinese() -> None:
+    changed = replace(FACTS, python={"torch": "2.9.0", "gradio": "5.0"}, content_id="sha256:0")
+    found = [*against_lock(changed, LOCK), *against_node(changed, FACTS, "node0")[-1:]]
+    assert [finding.text.in_language("zh") for finding in found] == [
+        "Python 包 gradio：这里是 5.0，锁定文件中没有",
+        "Python 包 numpy：这里没有，锁定文件中为 2.4.6",
+        "Python 包 torch：这里是 2.9.0，锁定文件中为 2.9.1",
+        "内容 ID：这里是 sha256:0，node0 上为 111111111111",
+    ]
+
+
 def test_a_worker_that_still_runs_the_old_image() -> None:
     facts = replace(FACTS, stack="none")
     assert judge(Look("sha256:1", "sha256:1", facts)) == []
     (found,) = judge(Look("sha256:1", "sha256:0", facts))
-    assert str(found).startswith("worker image: sha256:0 here, sha256:1")
+    assert texts([found])[0].startswith("worker image: sha256:0 here, sha256:1")
 
 
 @pytest.mark.parametrize(

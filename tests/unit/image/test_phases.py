@@ -55,10 +55,11 @@ class Heard:
         self.said: list[str] = []
         self.totals: dict[str, list[int | None]] = {}
 
-    def update(self, name: str, done: int, total: int | None) -> None:
-        if not self.said or self.said[-1] != name:
-            self.said.append(name)
-        self.totals.setdefault(name, []).append(total)
+    def update(self, name: Text, done: int, total: int | None) -> None:
+        said = name.in_language("en")
+        if not self.said or self.said[-1] != said:
+            self.said.append(said)
+        self.totals.setdefault(said, []).append(total)
 
     def say(self, line: str | Text) -> None:
         self.said.append(line.in_language("en") if isinstance(line, Text) else line)
@@ -107,7 +108,7 @@ def test_into_a_file_and_out_of_it(docker: Path, tmp_path: Path) -> None:
     assert set(heard.totals["packed"]) == {SIZE, None}
     docker.with_name("docker.lacks").touch()
     heard = Heard()
-    assert load_here(file, heard) == "loaded dsk:x"
+    assert load_here(file, heard).in_language("en") == "loaded dsk:x"
     assert heard.said == [
         "checked",
         "sent to this machine",

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from dsk.recipe import KnownKeys, Recipe, Site, TrainFile, resolve
+from dsk.text import Text
 
 WORKSPACE = "/workspace"
 
@@ -107,5 +108,9 @@ def changed(recipe: Recipe) -> dict[str, tuple[object, object]]:
     """key -> (before, after), and no key twice."""
     result = {change.key: (change.before, change.after) for change in recipe.changes}
     assert len(result) == len(recipe.changes)
-    assert all(change.reason for change in recipe.changes)
+    assert all(change.reason.en for change in recipe.changes)
     return result
+
+
+def english(texts: Iterable[Text]) -> list[str]:
+    return [text.in_language("en") for text in texts]

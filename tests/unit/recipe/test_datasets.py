@@ -6,7 +6,7 @@ import pytest
 
 from dsk.errors import UserError
 
-from .conftest import MINIMAL, Run, changed
+from .conftest import MINIMAL, Run, changed, english
 
 OWN = "/workspace/data"
 INFO = f"{OWN}/dataset_info.json"
@@ -28,7 +28,7 @@ def test_the_default_is_the_workspaces_data_if_set_up(
 def test_unseen_the_names_decide_and_it_is_said(run: Run, text: str, folder: str) -> None:
     recipe = run(text=text)
     assert recipe.values["dataset_dir"] == folder
-    assert any(INFO in line for line in recipe.unchecked)
+    assert any(INFO in line for line in english(recipe.unchecked))
 
 
 def test_data_beside_the_file_comes_first(run: Run) -> None:
@@ -55,7 +55,9 @@ def test_names_may_be_a_list(run: Run) -> None:
 def test_names_in_ones_own_folder_are_left_to_the_nodes(run: Run) -> None:
     recipe = run("dataset_dir: my data\n", "dataset=mine", present=["/workspace/my data"])
     assert recipe.values["dataset_dir"] == "/workspace/my data"
-    assert "dataset: whether mine are in /workspace/my data/dataset_info.json" in (recipe.unchecked)
+    assert "dataset: whether mine are in /workspace/my data/dataset_info.json" in english(
+        recipe.unchecked
+    )
 
 
 @pytest.mark.parametrize("value", ["ONLINE", "REMOTE:llamafactory/demo_data"])
@@ -83,10 +85,10 @@ def test_tokenized_data_needs_no_raw_data(run: Run, file: str) -> None:
     recipe = run(line, "dataset=mine", present=[f"/workspace/tok/{file}"])
     assert recipe.data_folder == ""
     assert "/workspace/tok" in recipe.inputs
-    assert any("no raw data is read" in notice for notice in recipe.notices)
+    assert any("no raw data is read" in notice for notice in english(recipe.notices))
     # It is made by this job, from raw data.
     with pytest.raises(UserError, match="'mine' is not in"):
         run(line, "dataset=mine", present=[])
     # Nobody has looked.
     unseen = run(line + f"dataset_dir: {SHIPPED}\n", "dataset=mine")
-    assert any("/workspace/tok exists" in text for text in unseen.unchecked)
+    assert any("/workspace/tok exists" in text for text in english(unseen.unchecked))

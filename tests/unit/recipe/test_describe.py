@@ -10,17 +10,32 @@ import pytest
 from dsk.cluster.secretnames import is_secret
 from dsk.errors import DskError
 from dsk.recipe import KnownKeys, cache_env
-from dsk.recipe.describe import describe, describe_changes, summary
+from dsk.recipe.describe import change_line, describe, describe_changes, summary
 from dsk.recipe.redaction import redact, redact_override
 
 from .conftest import Run
 
 
 def test_changes_have_before_after_and_reason(run: Run) -> None:
-    text = describe_changes(run("ddp_timeout: 180000000\n", "deepspeed=z3", present=[]))
+    recipe = run("ddp_timeout: 180000000\n", "deepspeed=z3", present=[])
+    text = describe_changes(recipe).in_language("en")
     assert "  ddp_timeout: 180000000 -> 7200\n    " in text
     assert "  dataset_dir: not set -> /opt/llamafactory/data\n    " in text
     assert "  save_on_each_node: not set -> true\n    " in text
+
+
+def test_the_same_in_chinese(run: Run) -> None:
+    recipe = run("ddp_timeout: 180000000\n", "deepspeed=z3", present=[])
+    text = describe_changes(recipe).in_language("zh")
+    assert "\n\ndsk 的改动：\n" in text
+    assert "  dataset_dir: 未设置 -> /opt/llamafactory/data\n    " in text
+    assert "  save_on_each_node: 未设置 -> true\n    不确定各节点是否共享工作区，" in text
+
+
+def test_a_jobs_specification_has_the_changes_in_english(run: Run) -> None:
+    lines = list(map(change_line, run("learning_rate: 1\n", present=[]).changes))
+    reason = "no shared workspace is known, and each node needs its own part to resume"
+    assert f"save_on_each_node: not set -> true ({reason})" in lines
 
 
 def test_secrets_are_nowhere(run: Run) -> None:
@@ -28,7 +43,7 @@ def test_secrets_are_nowhere(run: Run) -> None:
     recipe = run(lines, "max_new_tokens=5")
     assert recipe.values["hf_hub_token"] == "s3cr3t"
     assert "s3cr3t" in recipe.to_yaml()
-    assert "s3cr3t" not in describe(recipe)
+    assert "s3cr3t" not in describe(recipe).in_language("en")
     assert recipe.redacted()["hf_hub_token"] == "***"
     assert recipe.redacted()["max_new_tokens"] == 5
 
@@ -56,7 +71,7 @@ def test_which_keys_are_secret(key: str, secret: bool) -> None:
 
 def test_logins_in_addresses_are_nowhere(run: Run) -> None:
     recipe = run("fsdp_config: {a: ['https://me:s3cr3t@h/x', 'http://h/?api_key=s3cr3t']}\n")
-    assert "s3cr3t" not in describe(recipe)
+    assert "s3cr3t" not in describe(recipe).in_language("en")
     assert redact_override("run_name=ftp://me:s3cr3t@h/x") == "run_name=ftp://***@h/x"
 
 

@@ -11,7 +11,7 @@ import pytest
 from dsk.errors import UserError
 from dsk.recipe import KnownWrong, Recipe, Site, TrainFile, resolve
 from dsk.text import Text
-from tests.unit.recipe.conftest import KNOWN, MINIMAL, SITE
+from tests.unit.recipe.conftest import KNOWN, MINIMAL, SITE, english
 
 SOURCE = "https://example.org/7967"
 WRONG = KnownWrong(
@@ -64,12 +64,12 @@ def test_it_is_refused_however_it_is_written(deepspeed: str) -> None:
     ],
 )
 def test_what_is_near_it_is_not(text: str) -> None:
-    assert not any("trains wrongly" in notice for notice in run(text).notices)
+    assert not any("trains wrongly" in notice for notice in english(run(text).notices))
 
 
 def test_a_file_of_the_users_own_gets_a_notice() -> None:
     text = "bf16: true\ngradient_accumulation_steps: 4\ndeepspeed: /workspace/mine.json\n"
-    assert any("z2_offload" in notice for notice in run(text).notices)
+    assert any("z2_offload" in notice for notice in english(run(text).notices))
 
 
 @pytest.mark.parametrize(("stage", "refused"), [(OFFLOAD, True), ({}, False)])
@@ -80,7 +80,7 @@ def test_a_file_of_the_users_own_that_can_be_read(stage: dict[str, object], refu
         with pytest.raises(UserError, match="drops micro-batches"):
             run(text, site=site)
     else:
-        assert not any("z2_offload" in notice for notice in run(text, site=site).notices)
+        assert not any("z2_offload" in notice for notice in english(run(text, site=site).notices))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dsk.recipe.memory import Unknown, estimate_for
-from dsk.recipe.shape import ModelShape, UnknownShape
+from dsk.recipe.shape import ModelShape, NoEstimate, UnknownShape
 
 MEASURED = json.loads((Path(__file__).parent / "measured_memory.json").read_text())
 RUNS = {run["name"]: run for run in MEASURED["runs"]}
@@ -90,6 +90,25 @@ def test_what_is_no_known_shape_says_so(config: dict[str, Any]) -> None:
 def test_what_is_not_modelled_says_so(change: dict[str, Any]) -> None:
     with pytest.raises(Unknown):
         estimate_for({**RECIPE, **change}, QWEN2_1_5B, world_size=1)
+
+
+@pytest.mark.parametrize(
+    ("change", "config", "said", "chinese"),
+    [
+        ({}, {"model_type": "mamba"}, "model_type mamba: known are llama, ", "已知的有 llama"),
+        ({}, {"model_type": "llama"}, "num_attention_heads: None is not a size", "不是有效的大小"),
+        ({"bf16": False}, None, "neither bf16 nor fp16, or pure_bf16", "既没有"),
+        ({"stage": "dpo"}, None, "stage: dpo", "stage: dpo"),
+    ],
+)
+def test_why_there_is_no_estimate(
+    change: dict[str, Any], config: dict[str, Any] | None, said: str, chinese: str
+) -> None:
+    with pytest.raises(NoEstimate) as raised:
+        shape = ModelShape.from_config(config) if config else QWEN2_1_5B
+        estimate_for({**RECIPE, **change}, shape, world_size=1)
+    assert str(raised.value).startswith(said)
+    assert chinese in raised.value.text.in_language("zh")
 
 
 def test_what_lowers_the_peak() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from dsk.errors import UserError
 
-from .conftest import MINIMAL, Run, changed
+from .conftest import MINIMAL, Run, changed, english
 
 
 @pytest.mark.parametrize(
@@ -56,16 +56,16 @@ def test_one_node_needs_no_change(run: Run) -> None:
 def test_the_command_line_is_kept_with_a_notice(run: Run) -> None:
     recipe = run("", "data_shared_file_system=true", shared_workspace=False)
     assert recipe.values["data_shared_file_system"] is True
-    assert any(line.startswith("data_shared_file_system: kept") for line in recipe.notices)
+    assert any(line.startswith("data_shared_file_system: kept") for line in english(recipe.notices))
 
 
 def test_saving_on_the_first_node_only_is_warned_of(run: Run) -> None:
     recipe = run("save_on_each_node: false\n", shared_workspace=False)
-    assert any("cannot resume" in line for line in recipe.notices)
+    assert any("cannot resume" in line for line in english(recipe.notices))
 
 
 def test_an_unknown_disk_is_said(run: Run) -> None:
-    assert any("share the workspace" in line for line in run().unchecked)
+    assert any("share the workspace" in line for line in english(run().unchecked))
 
 
 @pytest.mark.parametrize("line", ["", "do_train: false\n", "do_train: null\n"])
@@ -78,7 +78,7 @@ def test_a_job_that_does_nothing_is_refused(run: Run, line: str) -> None:
 @pytest.mark.parametrize("key", ["do_eval", "do_predict"])
 def test_evaluation_alone_is_said(run: Run, key: str) -> None:
     recipe = run("", "do_train=false", f"{key}=true")
-    assert any("trains nothing" in line for line in recipe.notices)
+    assert any("trains nothing" in line for line in english(recipe.notices))
 
 
 def test_training_without_data(run: Run) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from dsk.errors import UserError
 
-from .conftest import MINIMAL, Run, changed
+from .conftest import MINIMAL, Run, changed, english
 
 NO_OUTPUT = MINIMAL.replace("output_dir: saves/x\n", "")
 BESIDE = "/workspace/p/train.yaml"
@@ -79,7 +79,7 @@ def test_an_input_beside_a_file_outside_the_workspace_does_not_count(run: Run) -
 def test_an_input_that_nobody_can_look_for_is_left_unchecked(run: Run) -> None:
     recipe = run("resume_from_checkpoint: saves/x/checkpoint-5\n")
     assert recipe.values["resume_from_checkpoint"] == "/workspace/saves/x/checkpoint-5"
-    assert "whether every node has /workspace/saves/x/checkpoint-5" in recipe.unchecked
+    assert "whether every node has /workspace/saves/x/checkpoint-5" in english(recipe.unchecked)
 
 
 def test_a_missing_input_names_both_readings(run: Run) -> None:
@@ -118,6 +118,6 @@ def test_a_shared_or_single_workspace_needs_no_look_at_every_node(run: Run) -> N
     line = "media_dir: /workspace/images\n"
     for site in ({"nodes": 1}, {"shared_workspace": True}):
         recipe = run(line, present=["/workspace/images"], **site)
-        assert not any("every node has" in item for item in recipe.unchecked)
+        assert not any("every node has" in item for item in english(recipe.unchecked))
     recipe = run(line, present=["/workspace/images"], shared_workspace=False)
-    assert "whether every node has /workspace/images" in recipe.unchecked
+    assert "whether every node has /workspace/images" in english(recipe.unchecked)

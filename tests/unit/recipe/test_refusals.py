@@ -12,7 +12,7 @@ from dsk.errors import UserError
 from dsk.recipe import KnownKeys, Recipe, TrainFile, resolve
 from dsk.recipe.refusals import read_refusals
 
-from .conftest import MINIMAL, SITE, changed
+from .conftest import MINIMAL, SITE, changed, english
 
 STACK = Path(__file__).parents[3] / "stacks/cu128"
 REFUSALS = read_refusals((STACK / "refusals.yaml").read_text())
@@ -124,7 +124,7 @@ def test_llama_pro_needs_layers_that_divide(
     source = TrainFile(file, file.name, text + "finetuning_type: freeze\n")
     if says is None:
         recipe = resolve(source, (), site, KNOWN, REFUSALS)
-        assert any("layers /" in line for line in recipe.unchecked) is (not config)
+        assert any("number of layers" in line for line in english(recipe.unchecked)) is (not config)
         return
     with pytest.raises(UserError) as caught:
         resolve(source, (), site, KNOWN, REFUSALS)

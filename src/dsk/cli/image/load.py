@@ -39,5 +39,6 @@ def command(context: Context, file: Path, *, named: tuple[str, ...]) -> None:
         results, errors = load_nodes(cluster, nodes, file, progress)
     for node in nodes:
         if node.index in results:
-            echo(f"{node}: {results[node.index]}")
+            text = Text("{node}: {done}")
+            echo(text.filled(node=node, done=results[node.index]))
     finish(errors)

@@ -10,12 +10,13 @@ import click
 from dsk.cli.context import Context, pass_context
 from dsk.cli.nodes import node_option
 from dsk.cli.printing import echo, echo_json
-from dsk.text import Text
+from dsk.text import Text, joined, verbatim
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from dsk.image.verify import Verdict
+    from dsk.wire.imagefacts import ImageFacts
 
 SHOWN = 20
 """Findings of one node on a terminal: another build differs in hundreds of files."""
@@ -65,7 +66,7 @@ def command(
         report = {"equal": good, "places": [verdict.to_json() for verdict in verdicts]}
         echo_json(report)
     else:
-        echo(_text(verdicts))
+        echo(describe(verdicts))
     errors = [verdict.error for verdict in verdicts if verdict.error]
     for error in errors:
         show(error)
@@ -74,23 +75,38 @@ def command(
         sys.exit(exit_code([*errors, *differ]))
 
 
-def _text(verdicts: Sequence[Verdict]) -> str:
-    return "\n".join(line for verdict in verdicts for line in _lines(verdict))
+def describe(verdicts: Sequence[Verdict]) -> Text:
+    return joined((line for verdict in verdicts for line in _lines(verdict)), "\n")
 
 
-def _lines(verdict: Verdict) -> list[str]:
+def _lines(verdict: Verdict) -> list[Text]:
+    place = verbatim(verdict.place) if verdict.node else Text("this machine")
     facts = verdict.facts
     if facts is None:
-        return [f"{verdict.place}: not seen"]
+        return [Text("{place}: not seen").filled(place=place)]
     if not verdict.findings:
-        proofs = f", {', '.join(facts.proofs)} proved" if facts.proofs else ""
-        return [
-            f"{verdict.place}: as locked: stack {facts.stack}, {len(facts.python)} Python and "
-            f"{len(facts.debian)} Debian packages{proofs}; {facts.content_id}"
-        ]
+        return [_as_locked(place, facts)]
     found = len(verdict.findings)
-    lines = [f"{verdict.place}: found in the image of stack {facts.stack}: {found}"]
-    lines += [f"  {finding}" for finding in verdict.findings[:SHOWN]]
+    title = Text("{place}: found in the image of stack {stack}: {count}")
+    lines = [title.filled(place=place, stack=facts.stack, count=found)]
+    lines += [
+        Text("  {finding}").filled(finding=finding.text) for finding in verdict.findings[:SHOWN]
+    ]
     if found > SHOWN:
-        lines.append(f"  … and {found - SHOWN} more: --json has all")
+        lines.append(Text("  … and {count} more: --json has all").filled(count=found - SHOWN))
     return lines
+
+
+def _as_locked(place: Text, facts: ImageFacts) -> Text:
+    proofs = Text(", {names} proved").filled(names=", ".join(facts.proofs))
+    return Text(
+        "{place}: as locked: stack {stack}, {python} Python and {debian} Debian packages{proofs}; "
+        "{content_id}"
+    ).filled(
+        place=place,
+        stack=facts.stack,
+        python=len(facts.python),
+        debian=len(facts.debian),
+        proofs=proofs if facts.proofs else "",
+        content_id=facts.content_id,
+    )
