@@ -117,7 +117,7 @@ def test_what_cannot_be_saved(small: str, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     for words, text in (
         (("--image", "dsk:never-built", "a"), "has no image dsk:never-built"),
-        (("--image", small, "a"), "is no tag"),
+        (("--image", small, "a"), "is not a tag"),
         (("--image", NAME, "no/a"), "the folder no"),
         (("--image", NAME, "folder"), "is a folder"),
     ):

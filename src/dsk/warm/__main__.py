@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dsk.files import write_atomic
-from dsk.warm import cuda, fresh, memory, room, stack
+from dsk.warm import cuda, fresh, inherited, memory, room, stack
 from dsk.warm.room import Room
 from dsk.warm.rules import Rules
 from dsk.warm.server import Rank, Replace, Server
@@ -34,6 +34,7 @@ JOB_ENV = Path(paths.BUNDLE / "job_env.json")
 
 def main() -> None:
     if room.VARIABLE not in os.environ:
+        inherited.take_groups()
         _start({**os.environ, **_of_login(), **_of_bundle()})
     place = Room.here()
     room.leave()

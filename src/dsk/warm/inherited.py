@@ -4,7 +4,9 @@ where the agent would hand on the same."""
 from __future__ import annotations
 
 import os
+import pwd
 import resource
+from contextlib import suppress
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -18,6 +20,15 @@ ALIAS = "RLIMIT_OFILE"
 IGNORED_BY_PYTHON = (13, 25)
 """SIGPIPE and SIGXFSZ, which every Python ignores, and lets no child inherit."""
 LIMITS = tuple(name for name in dir(resource) if name.startswith("RLIMIT_") and name != ALIAS)
+
+
+def take_groups() -> None:
+    """Those that sshd gives a login of this user (sshd(8)): whoever started the container may have
+    given it others, and a rank with other groups cannot be forked."""
+    user = pwd.getpwuid(os.geteuid())
+    # Without the right to change them they are those of the container, in a login too.
+    with suppress(PermissionError):
+        os.initgroups(user.pw_name, user.pw_gid)
 
 
 def of(pid: int) -> dict[str, str]:
