@@ -318,7 +318,7 @@ def test_another_port(servers: Servers) -> None:
     with servers.changed(0, f"{FOLDER}/dsk.yaml", text):
         said = servers.dsk("keys", "--add", "node1-key", code=2)
         assert "(port 2200)" in servers.dsk("launch", "train.yaml", code=2)
-    assert "port 2222, dsk.yaml says worker_port 2200" in said and "DSK_WORKER_PORT" in said
+    assert "port 2222, but dsk.yaml has worker_port 2200" in said and "DSK_WORKER_PORT" in said
 
 
 def test_another_accelerator(servers: Servers) -> None:

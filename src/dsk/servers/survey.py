@@ -43,7 +43,10 @@ def survey(
         "sums": checksums(bundle or {}),
     }
     found = ask(server, names, variables, cluster.devices)
-    return replace(found, engine=Engine(), worker=Worker(RUNNING)) if cluster.in_place else found
+    if not cluster.in_place:
+        return found
+    # No engine can be asked there, and the worker is where these answers come from.
+    return replace(found, engine=Engine(), worker=Worker(RUNNING), health=None)
 
 
 def ask(

@@ -68,6 +68,21 @@ def test_a_bundle_is_compared_file_by_file(tmp_path: Path, monkeypatch: pytest.M
     assert survey(server, cluster, NODE, ["files"]).files is None
 
 
+def test_a_container_has_no_engine_that_could_be_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for program in Path("/usr/bin").iterdir():
+        if program.name != "docker":
+            (tmp_path / program.name).symlink_to(program)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    names = ["engine", "worker", "health", "image", "containers", "login"]
+    cluster = Cluster("lab", (NODE,), tmp_path / "dsk.yaml", in_place=True)
+    found = survey(LocalServer("node0"), cluster, NODE, names)
+    assert (found.engine.problem, found.worker.state) == (None, RUNNING)
+    assert (found.health, found.image, found.containers) == (None, None, ())
+    assert found.login
+
+
 @pytest.mark.parametrize(
     "said", ["", "This account is not available.\n", "\ndsk-fact cpus 0 OA==\n"]
 )
