@@ -151,6 +151,16 @@ def test_an_agent_gets_forks_from_the_process_that_its_worker_keeps(
             assert found["code"] == 1 and "/no/recipe.yaml" in found["output"]
 
 
+def test_a_list_that_cannot_be_imported_turns_it_off(image: Image) -> None:
+    """The entrypoint does not start it again after 64, EXIT_OFF."""
+    assert script(image, "warm_broken.py") == {
+        "code": 64,
+        "state": "off",
+        "reason": "an import of the stack failed: ModuleNotFoundError: No module named "
+        "'no_such_module'",
+    }
+
+
 @pytest.fixture(scope="module")
 def trained(image: Image) -> dict[str, Any]:
     asked = {"runs": RUNS, "ranks": 2, "again": 0}

@@ -50,7 +50,10 @@ def main() -> None:
         os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     _say("importing")
     begin = time.monotonic()
-    stack.import_all(stack.modules())
+    try:
+        stack.import_all(stack.modules())
+    except Exception as error:  # whatever a module raises, as after an update of it
+        _off(f"an import of the stack failed: {type(error).__name__}: {error}")
     if os.environ.get("DS_ACCELERATOR") == "cuda" and (reason := cuda.problem_of_a_fork()):
         _off(reason)
     written = {name: os.environ[name] for name in os.environ if name not in before}
