@@ -70,9 +70,9 @@ def each_server(
 class Check:
     """`judge` is asked only where there is something to judge: its findings' `check` is `name`.
 
-    What stands first in `needs` is what there has to be a measurement of. `each`: so of every node,
-    and a finding as well. `named`: only where it is asked for by name. `after` is the check that
-    this one follows.
+    Without a measurement of the first of `needs` the check is skipped. `each`: that measurement and
+    a finding are expected of every node. `named`: the check runs only where it is asked for by
+    name. `after` is the check that this one follows.
 
     `facts` of servers are what it judges; of `more` it says more where `dsk check` asks for them.
     `asked_by`: the other commands that ask it. `in_place` False: it has nothing to say of servers

@@ -1,4 +1,4 @@
-"""Which engine has the cluster's image; its way to the others is fleet.sync."""
+"""Which engine has the cluster's image; its way to the others is image.sync."""
 
 from __future__ import annotations
 

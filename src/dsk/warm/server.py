@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dsk.agent import processes
 from dsk.warm import keeper
 from dsk.warm.fresh import tie_to_parent
 from dsk.warm.rules import Rules
@@ -38,7 +39,7 @@ class Replace:
     reason: str
     env: Mapping[str, str]
     agent: int
-    started: bytes | None
+    started: int | None
 
     def may_begin(self) -> bool:
         return self.started is None or _started(self.agent) != self.started
@@ -160,10 +161,7 @@ def _reap() -> None:
         pass
 
 
-def _started(pid: int) -> bytes | None:
-    """When the process was started, which with its id names it; None where it has ended."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] in (b"Z", b"X") else fields[19]
+def _started(pid: int) -> int | None:
+    """None where the process has ended; with its id, the time names it."""
+    found = processes.stat(pid)
+    return found.started if found else None
