@@ -26,6 +26,12 @@ FRESH_S = 15.0
 """An older answer is left out of reports."""
 COLUMNS = 6
 MIB = 1 << 20
+INTERFACE = "GLOO_SOCKET_IFNAME"
+"""In the environment of every login to a worker (entrypoint/hooks.d/10-network.sh)."""
+NETWORK = Path("/sys/class/net")
+RDMA = Path("/sys/class/infiniband")
+RDMA_WORD = 4
+"""Bytes that the data counters of an RDMA port count in."""
 
 T = TypeVar("T")
 
@@ -103,9 +109,26 @@ def _disk_free(workspace: str) -> int | None:
 
 def _host(disk_free: int | None) -> HostReport:
     memory = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+    interface = os.environ.get(INTERFACE) or "-"
     return HostReport(
-        _bytes(memory["MemTotal"]), _bytes(memory["MemAvailable"]), disk_free, os.getloadavg()[0]
+        _bytes(memory["MemTotal"]),
+        _bytes(memory["MemAvailable"]),
+        disk_free,
+        os.getloadavg()[0],
+        network_received=_counted(NETWORK, f"{interface}/statistics/rx_bytes"),
+        network_sent=_counted(NETWORK, f"{interface}/statistics/tx_bytes"),
+        rdma_received=_counted(RDMA, "*/ports/*/counters/port_rcv_data", RDMA_WORD),
+        rdma_sent=_counted(RDMA, "*/ports/*/counters/port_xmit_data", RDMA_WORD),
     )
+
+
+def _counted(folder: Path, pattern: str, unit: int = 1) -> int | None:
+    """The sum of the counters in these files, in bytes; None where none can be read."""
+    found = []
+    for path in folder.glob(pattern):
+        with contextlib.suppress(OSError, ValueError):
+            found.append(int(path.read_text()) * unit)
+    return sum(found) if found else None
 
 
 def _bytes(kibibytes: str) -> int:

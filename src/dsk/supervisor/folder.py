@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from dsk.errors import JobFailed
 from dsk.files import write_atomic
 from dsk.rotated import MIB, RotatedFile, append_whole
+from dsk.supervisor.figurelog import FigureLog
 from dsk.wire import paths
 from dsk.wire.events import Event, Output, encode
 from dsk.wire.status import JobStatus
@@ -27,8 +30,9 @@ class JobFolder:
     supervisor lives.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Raises JobFailed where there can be no such folder."""
+    def __init__(self, folder: Path, trainer_log: Path) -> None:
+        """`trainer_log` is LLaMA-Factory's own, which may be there from an earlier job. Raises
+        JobFailed where there can be no such folder."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._events = (folder / paths.EVENTS).open("ab", buffering=0)
@@ -42,6 +46,7 @@ class JobFolder:
         # A file system without locks: only the last event then shows that the supervisor has ended.
         with contextlib.suppress(OSError):
             fcntl.flock(self._events, fcntl.LOCK_EX)
+        self._figures = FigureLog(folder, trainer_log)
         self._status = folder / paths.STATUS
         self._unwritten: list[bytes] = []
         self._status_fails = False
@@ -66,8 +71,14 @@ class JobFolder:
         self._status_fails = False
         return []
 
+    def keep_figures(self, status: JobStatus) -> Mapping[str, Any]:
+        """What is new since the last call. Returns LLaMA-Factory's last line of this job, {} where
+        there is none yet."""
+        return self._figures.add(status)
+
     def close(self) -> None:
         self._write_events()
+        self._figures.close()
         self._stream.close()
         self._events.close()
 

@@ -9,6 +9,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from dsk import __version__
 from dsk.errors import DskError, JobFailed
 from dsk.files import write_atomic
 from dsk.plan import deepspeed
@@ -25,10 +26,11 @@ from dsk.supervisor.runtime import Runtime
 from dsk.supervisor.watch import Watch
 from dsk.supervisor.worker import Worker, agent_command
 from dsk.supervisor.workers import Workers
-from dsk.wire import paths
+from dsk.wire import figures, paths
 from dsk.wire.events import Accepted, Failure, Finished, Notice, Phase, State
 from dsk.wire.hub import HubNeeds
 from dsk.wire.jobspec import JobNode, JobSpec
+from dsk.wire.operations import Identity
 from dsk.wire.sshconfig import ssh_config
 
 INTERRUPTED = 130
@@ -105,7 +107,7 @@ class Job:
         self._write_ssh_configs()
         self._phase("starting", f"connecting to {count(len(spec.nodes), 'worker')}")
         workers = self._connect(started)
-        prepare.check_workers(spec, workers, self._runtime.remedies)
+        image = prepare.check_workers(spec, workers, self._runtime.remedies)
         prepare.take_locks(workers)
         self._record.open(Path(paths.job_folder(spec.workspace, spec.job)))
         self._link_folder(started)
@@ -120,6 +122,7 @@ class Job:
         # The runner reads it here, also where this node has no part in the job; without one it
         # would go on alone.
         self._write_hostfile()
+        self._write_versions(image)
         return self._attempts(started, workers, files, resume_from)
 
     def _connect(self, stack: ExitStack) -> Workers:
@@ -222,6 +225,11 @@ class Job:
     def _write_hostfile(self) -> None:
         path = Path(paths.job_link(self._spec.job)) / deepspeed.HOSTFILE
         write_atomic(path, deepspeed.hostfile(self._spec.nodes).encode())
+
+    def _write_versions(self, image: Identity) -> None:
+        path = Path(paths.job_link(self._spec.job)) / figures.VERSIONS
+        versions = figures.Versions(__version__, image.content_id, image.stack or {})
+        write_atomic(path, figures.encode(versions).encode())
 
     def _link_folder(self, stack: ExitStack) -> None:
         link = Path(paths.job_link(self._spec.job))

@@ -22,6 +22,7 @@ from dsk.wire.operations import (
     CountDevices,
     FindChanged,
     FindMissing,
+    Identity,
     ListCheckpoints,
     Marker,
     PutFile,
@@ -29,8 +30,9 @@ from dsk.wire.operations import (
 )
 
 
-def check_workers(spec: JobSpec, workers: Workers, remedies: Remedies) -> None:
-    """Raises JobFailed unless they are the same and have what the ranks use."""
+def check_workers(spec: JobSpec, workers: Workers, remedies: Remedies) -> Identity:
+    """What every worker is. Raises JobFailed unless they are the same and have what the ranks
+    use."""
     identities = workers.ask_all(AskIdentity())
     named = {worker.name: identity for worker, identity in identities}
     if problems := disagreements(named, spec):
@@ -45,6 +47,7 @@ def check_workers(spec: JobSpec, workers: Workers, remedies: Remedies) -> None:
             raise JobFailed(text, where=worker.name, fix=remedies.gpus)
 
     workers.each(check_slots)
+    return next(identity for _, identity in identities)
 
 
 def take_locks(workers: Workers) -> None:

@@ -6,7 +6,6 @@ Neither a disk nor a reader can delay the supervisor: threads of their own write
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -53,7 +52,7 @@ class Record:
         """Raises JobFailed where there can be no such folder. Once is enough."""
         if self._folder is not None:
             return
-        self._folder = JobFolder(folder)
+        self._folder = JobFolder(folder, Path(self.status.output_dir) / TRAINER_LOG)
         self._written = Writer(
             partial(_write, self._folder, self._complain),
             partial(_save, self._folder, self._complain),
@@ -137,12 +136,19 @@ class Record:
             self._tell_step(behind.phase, last=last)
 
     def _tell_step(self, phase: str, *, last: bool) -> None:
-        """Now and then, and at once where it is the first or the last step."""
+        """Now and then, and at once where it is the first or the last step, or another phase has
+        begun."""
         now, told = self.status, self._step_told
         step = Step(time.time(), phase, now.step, now.steps, now.loss, now.samples_per_s)
         first = now.step is not None and (told is None or told.step is None)
+        entered = told is None or told.phase != phase
         changed = now.step is not None and (told is None or replace(told, at=step.at) != step)
-        if first or (last and changed) or time.monotonic() - self._step_told_at > STEP_EVERY_S:
+        if (
+            first
+            or entered
+            or (last and changed)
+            or time.monotonic() - self._step_told_at > STEP_EVERY_S
+        ):
             self._step_told, self._step_told_at = step, time.monotonic()
             self.tell(step)
 
@@ -158,7 +164,7 @@ def _write(folder: JobFolder, complain: Callable[[Sequence[str]], None], event: 
 
 def _save(folder: JobFolder, complain: Callable[[Sequence[str]], None], status: JobStatus) -> None:
     """With what LLaMA-Factory logged last where no rank has reported it."""
-    last = _last_object(Path(status.output_dir) / TRAINER_LOG, since=status.started)
+    last = folder.keep_figures(status)
     status = replace(
         status,
         step=_first(status.step, last.get("current_steps")),
@@ -174,18 +180,3 @@ def _how_far(progress: Progress) -> tuple[int, int]:
 
 def _first(*values: Any) -> Any:
     return next((value for value in values if value is not None), None)
-
-
-def _last_object(path: Path, *, since: float) -> dict[str, Any]:
-    """The last whole JSON line of a file, {} where there is none, or none written `since` then: an
-    earlier job's."""
-    try:
-        if path.stat().st_mtime < since:
-            return {}
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - 4096))
-            lines = file.read().splitlines(keepends=True)
-        found = json.loads(next(line for line in reversed(lines) if line.endswith(b"\n")))
-    except (OSError, ValueError, StopIteration):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -22,12 +22,18 @@ class RankReport:
 @dataclass(frozen=True)
 class HostReport:
     """Bytes of memory and of the workspace's disk (None: it could not be asked); `load` is the mean
-    number of runnable processes over one minute."""
+    number of runnable processes over one minute. `network_…`: bytes since the node's start over the
+    interface that the ranks use; `rdma_…`: over all InfiniBand and RoCE ports, whose traffic the
+    interface does not count. None: not known, or there are none."""
 
     memory_total: int
     memory_available: int
     disk_free: int | None
     load: float
+    network_received: int | None = None
+    network_sent: int | None = None
+    rdma_received: int | None = None
+    rdma_sent: int | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import json
 import math
 from typing import Any
 
-FIGURES = ("loss", "samples_per_s", "seconds_left")
+FIGURES = ("loss", "samples_per_s", "seconds_left", "eval_loss", "learning_rate", "epoch")
 """The keys whose values come from a training's arithmetic."""
 _READ = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 

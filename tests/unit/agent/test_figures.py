@@ -106,3 +106,26 @@ def test_a_report_that_fails_is_not_the_last(
     monkeypatch.setattr(figures, "EVERY_S", 0.1)
     broken = figures.Sample(ask, 0, closed)
     wait_until(lambda: broken.newest() == 7)
+
+
+def test_the_bytes_of_the_interface_and_of_all_rdma_ports_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: threading.Event
+) -> None:
+    def counter(path: str, value: str) -> None:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(value)
+
+    counter("net/eth1/statistics/rx_bytes", "500\n")
+    counter("net/eth1/statistics/tx_bytes", "700\n")
+    counter("net/lo/statistics/rx_bytes", "9\n")
+    counter("rdma/mlx5_0/ports/1/counters/port_rcv_data", "10\n")
+    counter("rdma/mlx5_1/ports/1/counters/port_rcv_data", "20\n")
+    counter("rdma/mlx5_1/ports/2/counters/port_rcv_data", "N/A\n")
+    monkeypatch.setattr(figures, "NETWORK", tmp_path / "net")
+    monkeypatch.setattr(figures, "RDMA", tmp_path / "rdma")
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "eth1")
+    host = Figures(str(tmp_path), closed).report(1, "j", {}).host
+    assert (host.network_received, host.network_sent) == (500, 700)
+    assert (host.rdma_received, host.rdma_sent) == (120, None)
+    monkeypatch.delenv("GLOO_SOCKET_IFNAME")
+    assert Figures(str(tmp_path), closed).report(1, "j", {}).host.network_received is None

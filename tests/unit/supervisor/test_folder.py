@@ -107,7 +107,7 @@ def test_a_full_disk_is_told_and_no_event_is_lost(small_disk: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "j1").write_text("a file in the way")
     with pytest.raises(JobFailed, match="cannot be made") as raised:
-        folder.JobFolder(tmp_path / "j1")
+        folder.JobFolder(tmp_path / "j1", tmp_path / "trainer_log.jsonl")
     assert raised.value.where == str(tmp_path / "j1")
 
 

@@ -206,11 +206,11 @@ def test_a_ranks_last_word_counts_more_than_the_report_before_it(
 def test_what_was_told_before_the_folder_was_there_is_in_it_afterwards(
     record: Record, tmp_path: Path
 ) -> None:
+    record.tell(events.Phase(1.0, "starting", "connecting"))
+    record.open(tmp_path / "job")
     (tmp_path / "trainer_log.jsonl").write_text(
         '{"current_steps": 1, "total_steps": 9, "loss": 2.5}\n{"current_steps": 2, "total'
     )
-    record.tell(events.Phase(1.0, "starting", "connecting"))
-    record.open(tmp_path / "job")
     record.tell(events.Output(2.0, 0, 0, "hello"))
     record.tell(events.Failure(3.0, "rank 0 exited with 1"))
     record.progress()

@@ -34,9 +34,15 @@ class Job:
         """The steps that were told; `step` and `loss` are the rank's last."""
         self.record.rank_ended(0, Progress("ending", 1, 1.0, step, 300, loss))
         self.record.progress(last=True)
+        return [(each.step, each.loss) for each in self._told()]
+
+    def phases(self) -> list[tuple[str, int | None]]:
+        return [(each.phase, each.step) for each in self._told()]
+
+    def _told(self) -> list[Step]:
         self.record.close()
         events = [decode(line) for line in self._out.getvalue().decode().splitlines()]
-        return [(each.step, each.loss) for each in events if isinstance(each, Step)]
+        return [each for each in events if isinstance(each, Step)]
 
 
 def test_a_short_job_tells_its_first_and_its_last_step() -> None:
@@ -59,7 +65,20 @@ def test_a_job_that_took_no_step_tells_none(monkeypatch: pytest.MonkeyPatch) -> 
     job = Job()
     job.reports("loading")
     monkeypatch.setattr(record, "STEP_EVERY_S", 1e9)
-    assert job.ends(None, None) == [(None, None)]
+    assert job.ends(None, None) == [(None, None)] * 2, "one for each phase"
+
+
+def test_a_new_phase_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`dsk report` counts the time of each phase by these events."""
+    monkeypatch.setattr(record, "STEP_EVERY_S", 1e9)
+    job = Job()
+    job.reports("loading")
+    job.reports("training", 1)
+    job.reports("training", 2)
+    job.reports("saving", 2)
+    job.reports("training", 2)
+    job.reports("training", 3)
+    assert job.phases() == [("loading", None), ("training", 1), ("saving", 2), ("training", 2)]
 
 
 def test_nothing_is_told_twice() -> None:
