@@ -6,8 +6,8 @@ import time
 
 import click
 
-from dsk.cli.overview import duration
 from dsk.diagnose import Diagnosis, Line, Place
+from dsk.report.units import duration
 from dsk.text import Language, Text
 from dsk.wire.status import JobStatus
 

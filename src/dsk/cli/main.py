@@ -27,6 +27,7 @@ COMMANDS = {
     "status": "Show the worker on every node, and the jobs.",
     "logs": "Show the output and events of JOB, or of the newest one.",
     "diagnose": "Tell why JOB failed, by default the newest that did, or why LOGFILE's run did.",
+    "report": "Write what is known of JOB, by default the newest one, as one HTML page.",
     "stop": "End JOB, or the one that runs, on all nodes.",
     "push": "Copy PATH in the master's workspace to the other nodes' workspaces.",
     "pull": "Copy what the other nodes have at PATH in their workspaces to the master's.",

@@ -10,6 +10,7 @@ from dsk.cli.fold import numbers
 from dsk.cli.printing import in_words
 from dsk.jobs.overview import Overview
 from dsk.jobs.states import LOST, NO_RESULT, JobState, WorkerState
+from dsk.report.units import duration
 from dsk.text import Text
 from dsk.wire.events import FINAL_STATES
 from dsk.wire.report import GpuReport, HostReport, NodeReport, RankReport
@@ -17,7 +18,6 @@ from dsk.wire.status import NodeStatus, UnreadableStatus
 from dsk.wire.warm import WarmState
 
 GB = 1e9
-MINUTE, HOUR, DAY = 60, 3600, 86400
 OLD_S = 10.0
 """A supervisor writes its status every 2 s."""
 
@@ -182,15 +182,3 @@ def _host(host: HostReport) -> str:
     if host.disk_free is not None:
         parts.append(Text("{free:.0f} GB of disk free").filled(free=host.disk_free / GB))
     return ", ".join(map(in_words, parts))
-
-
-def duration(seconds: float) -> str:
-    """In the two largest units: `42 s`, `3 min 20 s`, `2 h 5 min`, `1 d 4 h`."""
-    whole = round(seconds)
-    if whole < MINUTE:
-        return f"{whole} s"
-    if whole < HOUR:
-        return f"{whole // MINUTE} min {whole % MINUTE} s"
-    if whole < DAY:
-        return f"{whole // HOUR} h {whole % HOUR // MINUTE} min"
-    return f"{whole // DAY} d {whole % DAY // HOUR} h"

@@ -41,9 +41,10 @@ class FigureLog:
                 report = node.report
                 found = NodeFigures(node.heard, status.attempt, node.node, report.host, report.gpus)
                 self._nodes.write(node.node, figures.encode(found))
+        now = time.time()
         for raw in self._log.read():
             self._last = raw
-            if line := TrainerFigures.of_log(raw, at=time.time(), attempt=status.attempt):
+            if line := TrainerFigures.of_log(raw, at=now, attempt=status.attempt):
                 self._trainer.write(ONE_KEY, figures.encode(line))
         return self._last
 

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from dsk.cli.overview import duration, text
+from dsk.cli.overview import text
 from dsk.cli.printing import echo
 from dsk.cluster.model import Local, Node
 from dsk.jobs.overview import Overview
 from dsk.jobs.states import JobState, WorkerState
+from dsk.report.units import duration
 from dsk.wire.progress import Progress
 from dsk.wire.report import GpuReport, HostReport, NodeReport, RankReport
 from dsk.wire.status import JobStatus, NodeStatus

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -104,7 +105,7 @@ def test_a_full_file_is_thinned_out_and_still_begins_at_the_beginning(tmp_path: 
     lines = [json.loads(line) for line in (tmp_path / "f").read_text().splitlines()]
     for node in (0, 1):
         numbers = [line["number"] for line in lines if line["node"] == node]
-        apart = {after - before for before, after in zip(numbers, numbers[1:], strict=False)}
+        apart = {after - before for before, after in pairwise(numbers)}
         assert numbers[0] == 0 and len(numbers) >= 8
         [distance] = apart
         assert 4000 - numbers[-1] <= distance
