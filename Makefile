@@ -20,6 +20,7 @@ test: environment lint ## Lint, and all tests but those marked `full`
 
 test-full: venv lint image image-seed ## Lint, and all tests; those of the image on both stacks
 	scripts/engine.sh --lab
+	scripts/browser.sh
 	$(PYTEST)
 	DSK_IMAGE=dsk:seed $(PYTEST) tests/image
 

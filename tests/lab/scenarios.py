@@ -93,6 +93,14 @@ def _a_job(reader: Reader) -> None:
     reader.train(output_dir="outputs/guide")
 
 
+def _two_jobs(reader: Reader) -> None:
+    _a_job(reader)
+    for _ in range(2):
+        reader.dsk("launch", "train.yaml")
+    first, second = json.loads(reader.dsk("status", "--json"))["jobs"]
+    reader.instead |= {r"\bJOB\b": first["job"], r"\bOTHER\b": second["job"]}
+
+
 def _a_failed_job(reader: Reader) -> None:
     """Its model's weights are cut off. What it printed is in train.log."""
     _model(reader)
@@ -168,6 +176,7 @@ SCENARIOS = (
         },
     ),
     Scenario("docs/guide/limits.md", prepare=_a_job),
+    Scenario("docs/guide/report.md", prepare=_two_jobs),
     Scenario(
         "docs/guide/operations.md",
         image=SMALL,

@@ -36,6 +36,8 @@ def test_an_installed_dsk_needs_no_checkout(wheel: zipfile.ZipFile) -> None:
         "stacks/cu128/recipe-keys.json",
     ):
         assert f"dsk/assets/{asset}" in names
+    for asset in ("uPlot.iife.min.js", "uPlot.min.css", "uPlot.LICENSE", "page.js", "page.css"):
+        assert f"dsk/report/assets/{asset}" in names
     assert "dsk/py.typed" in names
 
 

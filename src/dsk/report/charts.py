@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from dsk.report.series import Point, Series
@@ -17,6 +18,9 @@ MOST_VALUES = 90_000
 MOST_PLACES = 600
 MOST_GPUS = 8
 """Of more, a curve is a node's mean."""
+
+GAP = 2.5
+"""A gap is longer than so many times the usual distance of two points."""
 
 Group = Literal["training", "gpus", "hosts", "network"]
 
@@ -225,6 +229,8 @@ def _on_places(
     """The places of a chart, and each curve's mean there. Where there are few points, the places
     are theirs."""
     exact = sorted({x for each in raw for x, _ in each.points})
+    if len(raw) == 1 and not whole:
+        exact = _with_gaps(exact)
     if (whole or len(raw) == 1) and len(exact) <= most:
         index = {x: n for n, x in enumerate(exact)}
         return tuple(exact), [_means_at(each, index.__getitem__, len(exact)) for each in raw]
@@ -237,6 +243,18 @@ def _on_places(
 
     xs = tuple(low + (n + 0.5) * width for n in range(count))
     return xs, [_bridged(_means_at(each, place, count)) for each in raw]
+
+
+def _with_gaps(xs: list[float]) -> list[float]:
+    """With a place that stays empty wherever nothing came for much longer than usual."""
+    apart = sorted(after - before for before, after in pairwise(xs))
+    usual = apart[len(apart) // 2] if apart else 0.0
+    empty = [
+        (before + after) / 2
+        for before, after in pairwise(xs)
+        if usual and after - before > GAP * usual
+    ]
+    return sorted([*xs, *empty])
 
 
 def _means_at(raw: _Raw, place: Callable[[float], int], count: int) -> tuple[float | None, ...]:

@@ -20,6 +20,7 @@ from dsk.wire.events import Failure, Notice
 MOST_ROWS = 24
 """Of the values of one plot."""
 MOST_COLUMNS = 8
+MOST_UNFOLDED = 16
 MOST_ENTRIES = 400
 MOST_MARKS = 150
 MOST_RECIPE = 100_000
@@ -410,10 +411,10 @@ def _gpu_table(w: Writer, content: Content) -> Markup | None:
         w.el(
             "tr",
             w.el("th", f"node{gpu.node} GPU {gpu.gpu}", scope="row"),
-            w.el("td", _value(gpu.used)),
+            w.el("td", _whole(gpu.used)),
             w.el("td", _of(gpu.memory, gpu.memory_total)),
-            w.el("td", _value(gpu.temperature)),
-            w.el("td", _value(gpu.power)),
+            w.el("td", _whole(gpu.temperature)),
+            w.el("td", _whole(gpu.power)),
         )
         for gpu in content.gpus
     ]
@@ -425,7 +426,12 @@ def _gpu_table(w: Writer, content: Content) -> Markup | None:
         Text("power, mean, W"),
     )
     table = _table(w, columns, rows)
-    return w.el("details", w.el("summary", Text("Each GPU")), table, open="")
+    unfolded = "" if len(rows) <= MOST_UNFOLDED else None
+    return w.el("details", w.el("summary", Text("Each GPU")), table, id="each-gpu", open=unfolded)
+
+
+def _whole(value: float | None) -> str:
+    return _NOT_KNOWN if value is None else f"{value:.0f}"
 
 
 def _of(value: float | None, total: float | None) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import cast
 
 import pytest
@@ -23,8 +22,8 @@ NAMES = ("events.jsonl", "status.json", "recipe.yaml")
 def runtime(tmp_path: Path) -> Runtime:
     """A worker whose workspace is the test's folder: programs run on this machine."""
     node = Node(0, "10.0.0.11", 1, Local())
-    cluster = Cluster(tmp_path / "dsk.yaml", "lab", (node,))
-    cluster = dataclasses.replace(cluster, workspace=tmp_path / "work space")
+    workspace = PurePosixPath(tmp_path / "work space")
+    cluster = Cluster("lab", (node,), tmp_path / "dsk.yaml", workspace=workspace)
     return InPlaceRuntime(cluster, LocalServer("node0"))
 
 

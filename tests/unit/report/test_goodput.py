@@ -286,7 +286,7 @@ def test_a_recorded_job() -> None:
     text = (Path(__file__).parent / "recorded/killed/events.jsonl").read_text("utf-8")
     found = account([decode(line) for line in text.splitlines()], until=0)
     expected = {
-        "steps": 37.18, "start": 31.91, "load": 91.78, "evaluation": 0.38, "save": 2.01, "end": 1.27
+        "steps": 37.19, "start": 31.91, "load": 91.78, "evaluation": 0.38, "save": 2.01, "end": 1.27
     }  # fmt: skip
     assert {part: round(seconds, 2) for part, seconds in parts(found).items()} == expected
     assert (found.counted, found.lost) == (360, 0)

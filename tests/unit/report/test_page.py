@@ -8,10 +8,12 @@ import hashlib
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dsk import report
 from dsk.report.content import Content, content
 from dsk.report.export import COLUMNS, as_csv, as_json
 from dsk.report.goodput import PARTS
@@ -22,7 +24,7 @@ from dsk.report.timeline import ticks, visible_spans
 from dsk.report.units import clock, duration, figure, size
 from dsk.text import Language
 from dsk.wire import strictjson
-from dsk.wire.events import Attempt, Failure, Finished, Notice, Phase, Step
+from dsk.wire.events import Attempt, Event, Failure, Finished, Notice, Phase, Step
 from tests.unit.report import jobs
 
 MOST_BYTES = 2_000_000
@@ -72,7 +74,7 @@ def html(found: Content, language: Language = "en", *, live: bool = False) -> st
 
 
 def hostile() -> JobRecord:
-    told = [
+    told: list[Event] = [
         Phase(jobs.BEGIN, "starting", HOSTILE),
         Notice(jobs.BEGIN, "change", HOSTILE),
         Notice(jobs.BEGIN, "left_over", HOSTILE, 1),
@@ -200,6 +202,14 @@ def test_a_live_page_asks_only_where_it_came_from() -> None:
     assert "connect-src 'self'" in policy and parsed.data["live"] > 0
     ended = Parsed(html(content(record()), live=True))
     assert ended.data["live"] == 0
+
+
+def test_the_plotting_library_is_the_one_that_its_source_names() -> None:
+    assets = Path(report.__file__).parent / "assets"
+    named = re.findall(r"^([0-9a-f]{64})  (\S+)$", (assets / "SOURCE").read_text("utf-8"), re.M)
+    assert len(named) == 3
+    for digest, name in named:
+        assert hashlib.sha256((assets / name).read_bytes()).hexdigest() == digest
 
 
 # ---- its size ---------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 
 from dsk.report.record import FILES, JobRecord, read_record
 from dsk.wire import figures, paths
-from dsk.wire.events import Failure, Finished, Phase
+from dsk.wire.events import Event, Failure, Finished, Phase
 from dsk.wire.status import JobStatus
 from tests.unit.report import jobs
 
@@ -119,7 +119,7 @@ def test_a_job_that_runs_is_known_until_now() -> None:
 
 
 def test_a_job_that_was_refused() -> None:
-    told = [
+    told: list[Event] = [
         Phase(1.0, "starting", ""),
         Failure(2.0, "no model"),
         Finished(3.0, "failed", 2, 2.0, "/f", "/o"),

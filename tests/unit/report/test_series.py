@@ -164,3 +164,10 @@ def test_two_jobs_are_laid_over_each_other() -> None:
     assert names(found["lr"]) == ["j attempt 1", "j attempt 2", "second"]
     assert [curve.other for curve in found["lr"].curves] == [False, False, True]
     assert len(found["gpu"].curves) == 4, "the figures of its nodes are not shown"
+
+
+def test_between_two_attempts_no_line_is_drawn() -> None:
+    chart = drawn(record())["tokens"]
+    [curve] = chart.curves
+    [gap] = [n for n, y in enumerate(curve.ys) if y is None]
+    assert 150 < chart.xs[gap] < 180 and len(chart.xs) == 119

@@ -72,7 +72,7 @@
       },
       focus: {alpha: 0.35},
       legend: {live: true},
-      scales: {x: {time: false}, y: {range: (_, low, high) => around(low, high)}},
+      scales: {x: {time: false}, y: {range: (_, low, high) => chart.unit === "%" ? [0, 100] : around(low, high)}},
       series: [
         {label: data.words[chart.x], value: (_, x) => x === null ? "–" : time ? clock(x) : String(x)},
         ...chart.curves.map(curve),
