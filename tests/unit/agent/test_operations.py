@@ -13,7 +13,7 @@ import pytest
 from dsk.agent.job import Job
 from dsk.agent.measure.__main__ import Measure
 from dsk.agent.node import Node
-from dsk.text import Text
+from dsk.text import Text, verbatim
 from dsk.wire import measuring, operations
 from dsk.wire.jobspec import Needed
 from dsk.wire.news import News, RankExit, RankLines
@@ -93,7 +93,7 @@ NEWS = News(
         (HashFiles(("a", "b")), ("0" * 64, None)),
         (
             StartRanks(1, (RankSpec(0, ("python", "-m", "x"), {"A": "b c"}),)),
-            (ColdStart(1, "why"),),
+            (ColdStart(1, verbatim("why")),),
         ),
         (AskNews(1, ((0, 7), (1, 0)), 1, 2, 2.0), NEWS),
         (AskNews(1, (), 0, 0, 0.0), News()),
