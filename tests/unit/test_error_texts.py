@@ -80,15 +80,20 @@ def is_text(said: ast.expr, around: list[ast.FunctionDef], module: ModuleType) -
         called = name_of(said)
         return called in MADE_OF_TEXT or returned(said, module) in ("Text", "Text | None")
     if isinstance(said, ast.Attribute):
-        owner = getattr(module, getattr(said.value, "id", ""), None)
-        if isinstance(owner, ModuleType):
-            return isinstance(getattr(owner, said.attr, None), Text)
-        classes = [each for each in vars(module).values() if isinstance(each, type)]
-        fields = [each for each in classes if said.attr in getattr(each, "__annotations__", {})]
-        return bool(fields) and all(declared(each, said.attr) for each in fields)
+        return is_text_attribute(said, module)
     if isinstance(said, ast.Name):
         return is_text_name(said.id, around, module)
     return False
+
+
+def is_text_attribute(said: ast.Attribute, module: ModuleType) -> bool:
+    """A constant of another module, or a field that every class which has it declares a Text."""
+    owner = getattr(module, getattr(said.value, "id", ""), None)
+    if isinstance(owner, ModuleType):
+        return isinstance(getattr(owner, said.attr, None), Text)
+    classes = [each for each in vars(module).values() if isinstance(each, type)]
+    fields = [each for each in classes if said.attr in getattr(each, "__annotations__", {})]
+    return bool(fields) and all(declared(each, said.attr) for each in fields)
 
 
 def is_text_name(name: str, around: list[ast.FunctionDef], module: ModuleType) -> bool:

@@ -126,8 +126,8 @@ def _newest_alive(statuses: list[JobStatus], running: set[str]) -> str | None:
 
 def _is_trial(supervisor: Supervisor) -> bool:
     """One that dsk starts to try the nodes is no job that anybody asks for: its folder is among
-    the probes, and no status is looked for there."""
-    return supervisor.job.startswith(paths.PROBE)
+    the trials, and no status is looked for there."""
+    return paths.is_trial(supervisor.job)
 
 
 def find_or_await(runtime: Runtime, job: str | None) -> JobStatus:

@@ -57,7 +57,7 @@ def collectives(cluster: Cluster) -> Make:
 
     def make(nodes: Sequence[Node]) -> JobSpec:
         now = time.time()
-        job = paths.PROBE + job_id(now)
+        job = paths.TRIAL + job_id(now)
         recipe = RecipeText(probe.to_json())
         return JobSpec(
             job=job,
@@ -83,7 +83,7 @@ def one_step(request: Request, runtime: Runtime) -> Make:
     known = image_keys(runtime)
 
     def make(nodes: Sequence[Node]) -> JobSpec:
-        job = paths.PROBE + job_id(time.time())
+        job = paths.TRIAL + job_id(time.time())
         folder = paths.job_folder(str(request.cluster.workspace), job)
         keys = {**ONE_STEP_KEYS, "max_samples": str(SAMPLES), "output_dir": f"{folder}/output"}
         overrides = tuple(f"{key}={value}" for key, value in keys.items() if key in known.keys)

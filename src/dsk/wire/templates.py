@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, fields
 from functools import cache
 from typing import Any
@@ -41,9 +42,16 @@ def restored(kind: type[Any], raw: dict[str, Any]) -> dict[str, Any]:
         if raw.get(name) is not None:
             text = read_text(raw[name], name)
             template = sent.get(name) if isinstance(sent, dict) else None
-            filled = read_text(template, name) if template else text
-            found[name] = filled if filled.in_language("en") == text.in_language("en") else text
+            found[name] = _filled(template, text)
     return {**raw, **found}
+
+
+def _filled(template: Any, said: Text) -> Text:
+    with suppress(ValueError):
+        text = read_text(template, KEY)
+        if text.in_language("en") == said.in_language("en"):
+            return text
+    return said
 
 
 def read_text(raw: Any, where: str) -> Text:
