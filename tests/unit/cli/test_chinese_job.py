@@ -19,7 +19,7 @@ from dsk.diagnose import Judge, load, of_events
 from dsk.errors import Unreachable
 from dsk.jobs.overview import Overview
 from dsk.jobs.states import JobState, WorkerState
-from dsk.supervisor.heard import Lost, RankEnded, Reach
+from dsk.supervisor.heard import Heard, Lost, RankEnded, Reach
 from dsk.supervisor.stacktraces import failure
 from dsk.supervisor.stalls import Stall
 from dsk.text import Text
@@ -103,8 +103,8 @@ def test_nodes_that_are_lost(
 ) -> None:
     silent = Text("{node} was not heard for {limit:.0f} s ({error})")
     why = silent.filled(node="node1 (10.0.0.12)", limit=15, error=Text("the connection was closed"))
-    done = [RankEnded(SPEC.nodes[1], 2, 0, 0.0), Lost(SPEC.nodes[1], why, None)]
-    heard = [*done, RankEnded(SPEC.nodes[0], 0, -9, time.monotonic(), oom=True)]
+    done: list[Heard] = [RankEnded(SPEC.nodes[1], 2, 0, 0.0), Lost(SPEC.nodes[1], why, None)]
+    heard: list[Heard] = [*done, RankEnded(SPEC.nodes[0], 0, -9, time.monotonic(), oom=True)]
     assert Small(told, tmp_path, *heard).run() == 1
     said = shown(told, capsys)
     assert "已有 15 秒没有收到 node1 (10.0.0.12) 的消息（连接已关闭）；它的 rank 已成功结束" in said
