@@ -22,6 +22,7 @@ from dsk.agent.tail import RankLogs, Reader
 from dsk.agent.warmstart import WarmStarter
 from dsk.text import Text
 from dsk.wire import paths, session
+from dsk.wire.figures import NodeFigures
 from dsk.wire.news import BEFORE_ATTEMPTS, News, RankLines
 from dsk.wire.operations import (
     AskNews,
@@ -34,7 +35,6 @@ from dsk.wire.operations import (
     TakeLock,
     WatchRanks,
 )
-from dsk.wire.report import NodeReport
 from dsk.wire.request import Handlers
 
 POLL_S = 0.1
@@ -59,7 +59,7 @@ class Job:
         self._attempt = BEFORE_ATTEMPTS
         self._refused = BEFORE_ATTEMPTS
         """Ranks of this attempt, and of those before it, are no longer started."""
-        self._report: tuple[int, NodeReport] | None = None
+        self._report: tuple[int, NodeFigures] | None = None
         self._reports = 0
         self._reporting = threading.Lock()
         self._closing = threading.Lock()

@@ -13,8 +13,8 @@ from dsk.jobs.overview import Overview
 from dsk.jobs.states import LOST, NO_RESULT, JobState, WorkerState
 from dsk.text import Text, joined
 from dsk.wire.events import FINAL_STATES
+from dsk.wire.figures import GpuFigures, HostFigures, NodeFigures, RankFigures
 from dsk.wire.progress import doing
-from dsk.wire.report import GpuReport, HostReport, NodeReport, RankReport
 from dsk.wire.status import JobStatus, NodeStatus, UnreadableStatus
 from dsk.wire.warm import WarmState
 
@@ -126,14 +126,14 @@ def _node(node: NodeStatus, now: float) -> str:
     return "  ".join(parts)
 
 
-def _report(report: NodeReport) -> list[str]:
+def _report(report: NodeFigures) -> list[str]:
     parts = [_ranks(report.ranks)] if report.ranks else []
     if report.gpus:
         parts.append(_gpus(report.gpus))
     return [*parts, _host(report.host)]
 
 
-def _ranks(ranks: Iterable[RankReport]) -> str:
+def _ranks(ranks: Iterable[RankFigures]) -> str:
     """Those that do the same together: `ranks 0-2 training, rank 3 stopped`."""
     alike: defaultdict[str, list[int]] = defaultdict(list)
     for rank in ranks:
@@ -145,7 +145,7 @@ def _ranks(ranks: Iterable[RankReport]) -> str:
     )
 
 
-def _does(rank: RankReport) -> str:
+def _does(rank: RankFigures) -> str:
     if rank.pid is None:
         return in_words(state("exited"))
     if rank.state == "T":
@@ -153,7 +153,7 @@ def _does(rank: RankReport) -> str:
     return in_words(doing(rank.progress.phase) if rank.progress else state("starting"))
 
 
-def _gpus(gpus: Sequence[GpuReport]) -> str:
+def _gpus(gpus: Sequence[GpuFigures]) -> str:
     """The least and the most of them."""
     number = Text("1 GPU") if len(gpus) == 1 else Text("{number} GPUs").filled(number=len(gpus))
     parts = [in_words(number)]
@@ -179,7 +179,7 @@ def _span(values: Iterable[float | None]) -> str:
     return str(low) if low == high else f"{low}-{high}"
 
 
-def _host(host: HostReport) -> str:
+def _host(host: HostFigures) -> str:
     used = host.memory_total - host.memory_available
     parts = [
         Text("memory {used:.0f} of {total:.0f} GB").filled(

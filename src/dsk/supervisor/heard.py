@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dsk.text import Text
+from dsk.wire.figures import NodeFigures
 from dsk.wire.jobspec import JobNode
 from dsk.wire.progress import Progress
-from dsk.wire.report import NodeReport
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Reported:
 
     node: JobNode
     at: float
-    report: NodeReport
+    report: NodeFigures
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any
 from dsk.text import Text
 from dsk.wire import strictjson, templates
 from dsk.wire.events import State
+from dsk.wire.figures import NodeFigures
 from dsk.wire.reading import read
-from dsk.wire.report import NodeReport
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class NodeStatus:
     node: int
     host: str
     heard: float | None = None
-    report: NodeReport | None = None
+    report: NodeFigures | None = None
 
 
 @dataclass(frozen=True)

@@ -13,24 +13,24 @@ from dsk.cluster.model import Local, Node
 from dsk.jobs.overview import Overview
 from dsk.jobs.states import JobState, WorkerState
 from dsk.text import verbatim
+from dsk.wire.figures import GpuFigures, HostFigures, NodeFigures, RankFigures
 from dsk.wire.progress import Progress
-from dsk.wire.report import GpuReport, HostReport, NodeReport, RankReport
 from dsk.wire.status import JobStatus, NodeStatus
 from dsk.wire.warm import WarmState
 from tests.texts import en
 
 TRAINS = Progress("training", 7, 1.0, 40, 100)
 RANKS = (
-    *(RankReport(rank, 100 + rank, "R", TRAINS) for rank in range(2)),
-    RankReport(2, 102, "T", TRAINS),
-    RankReport(3, None, None, TRAINS),
-    RankReport(4, 104, "S", None),
+    *(RankFigures(rank, 100 + rank, "R", TRAINS) for rank in range(2)),
+    RankFigures(2, 102, "T", TRAINS),
+    RankFigures(3, None, None, TRAINS),
+    RankFigures(4, 104, "S", None),
 )
 GPUS = (
-    GpuReport(0, 97.0, 60e9, 80e9, 71.0, 650.0),
-    GpuReport(1, 99.0, 61e9, 80e9, 64.0, None),
+    GpuFigures(0, 97.0, 60e9, 80e9, 71.0, 650.0),
+    GpuFigures(1, 99.0, 61e9, 80e9, 64.0, None),
 )
-REPORT = NodeReport(3, RANKS, HostReport(int(512e9), int(400e9), int(2e12), 12.34), GPUS)
+REPORT = NodeFigures(3, RANKS, HostFigures(int(512e9), int(400e9), int(2e12), 12.34), GPUS)
 STATUS = JobStatus(
     "j1", "lab", "running", ("10.0.0.1",), 5, 1000.0, 1200.0, "/out", launcher="direct",
     step=40, steps=100, loss=1.23456, phase="training", samples_per_s=12.345, seconds_left=301.0,

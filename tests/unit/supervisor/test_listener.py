@@ -24,15 +24,15 @@ from dsk.supervisor.stalls import Stall
 from dsk.text import verbatim
 from dsk.wire import PROTOCOL, events
 from dsk.wire.events import Failure
+from dsk.wire.figures import HostFigures, NodeFigures, RankFigures
 from dsk.wire.operations import Identity
 from dsk.wire.progress import Progress, RankPhase
-from dsk.wire.report import HostReport, NodeReport, RankReport
 from dsk.wire.status import JobStatus
 from tests.texts import en
 from tests.unit.conftest import FrozenDisk
 from tests.unit.wire.test_messages import SPEC
 
-HOST = HostReport(2, 1, 3, 0.5)
+HOST = HostFigures(2, 1, 3, 0.5)
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +63,7 @@ def _ended(rank: int | None, code: int = 0, ago: float = 0.0, *, oom: bool = Fal
 def _trains(rank: int, step: int, *, steps: int = 9) -> Reported:
     progress = Progress("training", step, 1.0, step, steps)
     node = SPEC.nodes[1] if rank == 2 else SPEC.nodes[0]
-    report = NodeReport(1, (RankReport(rank, 7, "S", progress),), HOST)
+    report = NodeFigures(1, (RankFigures(rank, 7, "S", progress),), HOST)
     return Reported(node, 1.0, report)
 
 
@@ -279,7 +279,7 @@ def test_a_node_that_is_lost_after_its_ranks_have_succeeded_ends_nothing(record:
     saves = Reported(
         SPEC.nodes[0],
         1.0,
-        NodeReport(1, (RankReport(0, 7, "S", Progress("saving", 9, 1.0, 9, 9)),), HOST),
+        NodeFigures(1, (RankFigures(0, 7, "S", Progress("saving", 9, 1.0, 9, 9)),), HOST),
     )
     heard: list[Heard] = [
         _succeeded(2),

@@ -11,10 +11,10 @@ import pytest
 
 from dsk.text import verbatim
 from dsk.wire import PROTOCOL, events, session
+from dsk.wire.figures import HostFigures, NodeFigures, RankFigures
 from dsk.wire.hub import HubNeeds
 from dsk.wire.jobspec import JobNode, JobSpec, Needed, ProtocolMismatch, RecipeText
 from dsk.wire.progress import Progress
-from dsk.wire.report import HostReport, NodeReport, RankReport
 from dsk.wire.status import JobStatus, NodeStatus
 from dsk.wire.tagged import UnknownKind
 
@@ -101,8 +101,8 @@ def test_a_loss_that_is_no_number_is_json_and_reads_back(loss: float, word: str)
     back = events.decode(line)
     assert isinstance(back, events.Step)
     assert repr((back.loss, back.samples_per_s)) == repr((loss, loss))
-    rank = RankReport(0, 7, "R", Progress("training", 1, 1.0, loss=loss))
-    node = NodeReport(1, (rank,), HostReport(2, 1, None, 0.5))
+    rank = RankFigures(0, 7, "R", Progress("training", 1, 1.0, loss=loss))
+    node = NodeFigures(1, (rank,), HostFigures(2, 1, None, 0.5))
     status = JobStatus(
         "j", "lab", "running", ("10.0.0.11",), 2, 1.0, 2.0, "/w/out", step=3, loss=loss,
         node_states=(NodeStatus(0, "10.0.0.11", 1.0, node),),
@@ -116,8 +116,8 @@ def test_a_loss_that_is_no_number_is_json_and_reads_back(loss: float, word: str)
 
 def test_the_status_of_a_large_cluster_is_written_without_blanks() -> None:
     progress = Progress("training", 123456, 1764379000.123, 1234, 100000, 1.2345678, 12.34567)
-    ranks = tuple(RankReport(rank, 12345, "R", progress) for rank in range(8))
-    report = NodeReport(3, ranks, HostReport(512 << 30, 400 << 30, 2 << 40, 12.34))
+    ranks = tuple(RankFigures(rank, 12345, "R", progress) for rank in range(8))
+    report = NodeFigures(3, ranks, HostFigures(512 << 30, 400 << 30, 2 << 40, 12.34))
     nodes = tuple(NodeStatus(n, f"10.0.0.{n}", 1764379000.123, report) for n in range(64))
     status = JobStatus("j", "lab", "running", (), 512, 1.0, 2.0, "/w/out", node_states=nodes)
     text = status.to_json()
