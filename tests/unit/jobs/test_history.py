@@ -253,11 +253,19 @@ def test_a_running_job_goes_before_a_newer_one_that_was_refused() -> None:
     assert found(None, ([], ["j1!", "j2!"])) == "j2"
 
 
-def test_trials_of_the_nodes_are_no_jobs() -> None:
-    assert found(None, (["probe-j3", "j1"], ["j1", "j2!"])) == "j1"
-    assert found(None, (["probe-j3"], ["j1!"])) == "j1"
-    with pytest.raises(UserError, match="there is no job probe-j3"):
-        found("probe-j3", (["probe-j3"], ["j1!"]))
+@pytest.mark.parametrize("trial", ["trial-j3", "probe-j3"])
+def test_trials_of_the_nodes_are_no_jobs(trial: str) -> None:
+    """The second one is an older version's."""
+    assert found(None, ([trial, "j1"], ["j1", "j2!"])) == "j1"
+    assert found(None, ([trial], ["j1!"])) == "j1"
+    with pytest.raises(UserError, match=f"there is no job {trial}"):
+        found(trial, ([trial], ["j1!"]))
+
+
+def test_where_trials_are() -> None:
+    assert str(paths.job_folder("/w", "trial-j3")) == "/w/.dsk/trials/trial-j3"
+    assert str(paths.job_folder("/w", "probe-j3")) == "/w/.dsk/probes/probe-j3", "an older one's"
+    assert str(paths.job_folder("/w", "j3")) == "/w/.dsk/jobs/j3"
 
 
 def test_a_job_that_came_to_nothing_is_told() -> None:

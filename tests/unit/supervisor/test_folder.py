@@ -87,7 +87,7 @@ def test_a_full_disk_is_told_and_no_event_is_lost(small_disk: Path) -> None:
     for number in range(100):
         written.tell(Output(number, 0, 0, "x" * 200))
         written.tell(Phase(number, "running", verbatim(f"phase {number} {'x' * 200}")))
-    wait_until(lambda: out.getvalue().count(b"No space left on device") == 2)
+    wait_until(lambda: out.getvalue().count(b'"not_written"') == 2)
     wait_until(lambda: b'"phase 99 ' in out.getvalue())
     told = [decode(line) for line in out.getvalue().decode().splitlines()]
     notices = [en(event.text) for event in told if isinstance(event, Notice)]
