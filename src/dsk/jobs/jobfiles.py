@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+import queue
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from dsk.errors import DskError, UserError
+from dsk.connect.listening import listen
+from dsk.errors import DskError, Unreachable, UserError
 from dsk.jobs.runtime import Runtime
 from dsk.text import Text
 from dsk.wire import paths
+
+SILENT_S = 60.0
 
 # A file that grows meanwhile comes as long as it was when tar began with it.
 READ = r"""
@@ -27,7 +31,7 @@ def read(runtime: Runtime, job: str, names: Sequence[str]) -> dict[str, bytes]:
     the master cannot be asked."""
     folder = paths.job_folder(runtime.cluster.workspace, job)
     argv = ["sh", "-c", READ, "sh", str(folder), *names]
-    data = b"".join(runtime.stream(argv))
+    data = b"".join(_in_time(runtime.stream(argv), where=str(runtime.cluster.master)))
     if not data:
         return {}
     try:
@@ -42,6 +46,27 @@ def read(runtime: Runtime, job: str, names: Sequence[str]) -> dict[str, bytes]:
             where=str(runtime.cluster.master),
             fix=Text("dsk status"),
         ) from error
+
+
+def _in_time(chunks: Iterable[bytes], *, where: str) -> Iterator[bytes]:
+    """Raises Unreachable where nothing comes for SILENT_S, as from a network disk that hangs."""
+    heard = listen(chunks)
+    while True:
+        try:
+            found = heard.get(timeout=SILENT_S)
+        except queue.Empty:
+            raise Unreachable(
+                Text("the job's folder was not sent: nothing came for {limit:.0f} s").filled(
+                    limit=SILENT_S
+                ),
+                where=where,
+                fix=Text("does the workspace's disk answer? dsk status"),
+            ) from None
+        if found is None:
+            return
+        if isinstance(found, Exception):
+            raise found
+        yield found
 
 
 def read_copy(folder: Path, names: Sequence[str]) -> dict[str, bytes]:

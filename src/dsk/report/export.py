@@ -113,7 +113,7 @@ def _job(record: JobRecord, account: Account, found: Sequence[Series]) -> dict[s
             for each in record.attempts
         ],
         "changes": [
-            each.text
+            each.text.in_language("en")
             for each in record.events
             if isinstance(each, Notice) and each.kind == "change"
         ],

@@ -11,10 +11,10 @@ import yaml
 
 from dsk.recipe.redaction import redact
 from dsk.text import Text
-from dsk.wire import figures, paths
+from dsk.wire import paths, samples
 from dsk.wire.events import FINAL_STATES, Attempt, Event, Finished, decode
-from dsk.wire.figures import NodeFigures, TrainerFigures, Versions
 from dsk.wire.reading import read
+from dsk.wire.samples import NodeSample, TrainerSample, Versions
 from dsk.wire.status import JobStatus
 from dsk.wire.tagged import UnknownKind
 
@@ -22,9 +22,9 @@ RECIPE = "recipe.yaml"
 FILES = (
     paths.EVENTS,
     paths.STATUS,
-    figures.FIGURES,
-    figures.TRAINER,
-    figures.VERSIONS,
+    samples.FIGURES,
+    samples.TRAINER,
+    samples.VERSIONS,
     RECIPE,
 )
 """Of a job's folder, what a report is made of."""
@@ -34,15 +34,15 @@ MOST = 1 << 53
 T = TypeVar("T")
 _NOT_THERE = {
     paths.EVENTS: Text("{name} is not there: phases, attempts and events are not known"),
-    figures.FIGURES: Text(
+    samples.FIGURES: Text(
         "{name} is not there: the figures of GPUs, hosts and network are not known (jobs of older "
         "versions of dsk do not have them)"
     ),
-    figures.TRAINER: Text(
+    samples.TRAINER: Text(
         "{name} is not there: LLaMA-Factory has logged nothing yet, or not on the master; the loss "
         "is from the events, the learning rate is not known"
     ),
-    figures.VERSIONS: Text("{name} is not there: versions are not known"),
+    samples.VERSIONS: Text("{name} is not there: versions are not known"),
     RECIPE: Text("{name} is not there: the recipe is not known"),
 }
 _UNREADABLE = Text("{name}: lines that cannot be read and are left out: {count}")
@@ -63,8 +63,8 @@ class JobRecord:
     until: float
     status: JobStatus | None = None
     events: tuple[Event, ...] = ()
-    figures: tuple[NodeFigures, ...] = ()
-    trainer: tuple[TrainerFigures, ...] = ()
+    figures: tuple[NodeSample, ...] = ()
+    trainer: tuple[TrainerSample, ...] = ()
     recipe: Mapping[str, Any] | None = None
     versions: Versions | None = None
     missing: tuple[Text, ...] = ()
@@ -105,20 +105,21 @@ def read_record(
         status=status,
         events=events,
         figures=reader.lines(
-            figures.FIGURES, lambda line: _possible(figures.decode(NodeFigures, line))
+            samples.FIGURES, lambda line: _possible(samples.decode(NodeSample, line))
         ),
         trainer=reader.lines(
-            figures.TRAINER, lambda line: _possible(figures.decode(TrainerFigures, line))
+            samples.TRAINER, lambda line: _possible(samples.decode(TrainerSample, line))
         ),
         recipe=reader.document(RECIPE, _recipe),
-        versions=reader.document(figures.VERSIONS, lambda line: figures.decode(Versions, line)),
+        versions=reader.document(samples.VERSIONS, lambda line: samples.decode(Versions, line)),
     )
     return _complete(record, reader.missing, age)
 
 
 def _event(line: str) -> Event:
     event = decode(line)
-    return _possible(read(type(event), asdict(event)))
+    read(type(event), asdict(event))
+    return _possible(event)
 
 
 def _possible(found: T) -> T:

@@ -118,7 +118,7 @@ def failure(w: Writer, content: Content) -> Markup | None:
     return w.el(
         "section",
         w.el("h2", Text("Failed")),
-        w.el("p", w.foreign(last.cause)),
+        w.el("p", w.foreign(w.said(last.cause))),
         w.el("p", w.foreign(w.said(Text("fix: {fix}").filled(fix=last.fix)))) if last.fix else None,
         w.el("pre", w.foreign(lines)) if lines else None,
         w.el("p", Text("{command} looks for the cause").filled(
@@ -196,7 +196,7 @@ def _compared_bar(w: Writer, content: Content) -> Markup | None:
 
 def numbers(w: Writer, content: Content) -> Markup:
     record, status, account = content.record, content.record.status, content.account
-    found: list[tuple[Text, str]] = []
+    found: list[tuple[Text, str | Text]] = []
     if status and status.step is not None:
         of = "" if status.steps is None else f" / {status.steps:,}"
         found.append((Text("step"), f"{status.step:,}{of}"))
@@ -484,7 +484,7 @@ def recipe(w: Writer, content: Content) -> Markup | None:
         return None
     text = yaml.safe_dump(_plain(record.recipe), allow_unicode=True, sort_keys=False)
     cut = text[:MOST_RECIPE]
-    items = [w.el("li", w.foreign(change)) for change in changes]
+    items = [w.el("li", w.foreign(w.said(change))) for change in changes]
     return w.el(
         "section",
         w.el("h2", Text("Recipe")),

@@ -10,8 +10,8 @@ from itertools import groupby
 
 from dsk.report.record import JobRecord
 from dsk.wire.events import Attempt, Step
-from dsk.wire.figures import NodeFigures, TrainerFigures
-from dsk.wire.report import GpuReport, HostReport
+from dsk.wire.figures import GpuFigures, HostFigures
+from dsk.wire.samples import NodeSample, TrainerSample
 
 UNITS = {
     "loss": "",
@@ -122,12 +122,12 @@ def _changes(steps: Iterable[tuple[int, Step]]) -> Iterator[Point]:
         yield Point(step.at, step.loss, step.step, attempt)
 
 
-def _tokens(trainer: Sequence[TrainerFigures]) -> Iterator[Point]:
+def _tokens(trainer: Sequence[TrainerSample]) -> Iterator[Point]:
     """From the last line of one moment to the last of the next: several lines may have been read
     at once."""
     counted = [each for each in trainer if each.tokens is not None]
     for attempt, own in groupby(counted, key=lambda each: each.attempt):
-        last: TrainerFigures | None = None
+        last: TrainerSample | None = None
         for at, lines in groupby(own, key=lambda each: each.at):
             *_, newest = lines
             if last and at > last.at:
@@ -137,20 +137,20 @@ def _tokens(trainer: Sequence[TrainerFigures]) -> Iterator[Point]:
             last = newest
 
 
-_OF_GPU: dict[str, Callable[[GpuReport], float | None]] = {
+_OF_GPU: dict[str, Callable[[GpuFigures], float | None]] = {
     "gpu_used": lambda gpu: gpu.used,
     "gpu_memory_used": lambda gpu: gpu.memory_used,
     "gpu_memory_total": lambda gpu: gpu.memory_total,
     "gpu_temperature": lambda gpu: gpu.temperature,
     "gpu_power": lambda gpu: gpu.power,
 }
-_OF_HOST: dict[str, Callable[[HostReport], float | None]] = {
+_OF_HOST: dict[str, Callable[[HostFigures], float | None]] = {
     "memory_used": lambda host: host.memory_total - host.memory_available,
     "memory_total": lambda host: host.memory_total,
     "load": lambda host: host.load,
     "disk_free": lambda host: host.disk_free,
 }
-_COUNTERS: dict[str, Callable[[HostReport], int | None]] = {
+_COUNTERS: dict[str, Callable[[HostFigures], int | None]] = {
     "network_received": lambda host: host.network_received,
     "network_sent": lambda host: host.network_sent,
     "rdma_received": lambda host: host.rdma_received,
@@ -158,8 +158,8 @@ _COUNTERS: dict[str, Callable[[HostReport], int | None]] = {
 }
 
 
-def _nodes(figures: Sequence[NodeFigures]) -> Iterator[Series]:
-    by_node: defaultdict[int, list[NodeFigures]] = defaultdict(list)
+def _nodes(figures: Sequence[NodeSample]) -> Iterator[Series]:
+    by_node: defaultdict[int, list[NodeSample]] = defaultdict(list)
     for each in figures:
         by_node[each.node].append(each)
     for node, own in by_node.items():
@@ -167,7 +167,7 @@ def _nodes(figures: Sequence[NodeFigures]) -> Iterator[Series]:
             yield Series(figure, _points((e, of_host(e.host)) for e in own), node)
         for figure, counter in _COUNTERS.items():
             yield Series(figure, tuple(_rates(own, counter)), node)
-        gpus: defaultdict[int, list[tuple[NodeFigures, GpuReport]]] = defaultdict(list)
+        gpus: defaultdict[int, list[tuple[NodeSample, GpuFigures]]] = defaultdict(list)
         for each in own:
             for gpu in each.gpus:
                 gpus[gpu.index].append((each, gpu))
@@ -177,17 +177,17 @@ def _nodes(figures: Sequence[NodeFigures]) -> Iterator[Series]:
                 yield Series(figure, points, node, index)
 
 
-def _points(values: Iterable[tuple[NodeFigures, float | None]]) -> tuple[Point, ...]:
+def _points(values: Iterable[tuple[NodeSample, float | None]]) -> tuple[Point, ...]:
     return tuple(
         Point(each.at, value, attempt=each.attempt) for each, value in values if value is not None
     )
 
 
 def _rates(
-    figures: Sequence[NodeFigures], counter: Callable[[HostReport], int | None]
+    figures: Sequence[NodeSample], counter: Callable[[HostFigures], int | None]
 ) -> Iterator[Point]:
     """Per second, from one report to the next. A counter that goes back began again."""
-    last: NodeFigures | None = None
+    last: NodeSample | None = None
     for each in figures:
         now = counter(each.host)
         if now is None:
@@ -198,7 +198,7 @@ def _rates(
         last = each
 
 
-def transferred(figures: Sequence[NodeFigures], name: str) -> int:
+def transferred(figures: Sequence[NodeSample], name: str) -> int:
     """Bytes over the job on all nodes, of one of the counters."""
     counter = _COUNTERS[name]
     last: dict[int, int] = {}

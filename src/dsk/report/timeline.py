@@ -79,14 +79,14 @@ def _entry(event: Event) -> Entry | None:
     elif isinstance(event, Attempt):
         text, marked = _attempt(event), True
     elif isinstance(event, Notice):
-        text, node = verbatim(event.text), event.node
+        text, node = event.text, event.node
         marked = event.kind not in ("change", "workspace", "cold_start", "models")
     elif isinstance(event, Exited):
         text = _exited(event)
         node, rank, marked = event.node, event.rank, event.code != 0
         serious = marked
     elif isinstance(event, Failure):
-        text, node, rank = verbatim(event.cause), event.node, event.rank
+        text, node, rank = event.cause, event.node, event.rank
         serious = marked = True
     elif isinstance(event, Finished):
         state = STATES.get(event.state, verbatim(event.state))

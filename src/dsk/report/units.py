@@ -5,20 +5,26 @@ from __future__ import annotations
 import math
 from datetime import datetime
 
+from dsk.text import Text
+
 MINUTE, HOUR, DAY = 60, 3600, 86400
 _BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float) -> Text:
     """In the two largest units: `42 s`, `3 min 20 s`, `2 h 5 min`, `1 d 4 h`."""
-    whole = round(seconds)
-    if whole < MINUTE:
-        return f"{whole} s"
-    if whole < HOUR:
-        return f"{whole // MINUTE} min {whole % MINUTE} s"
-    if whole < DAY:
-        return f"{whole // HOUR} h {whole % HOUR // MINUTE} min"
-    return f"{whole // DAY} d {whole % DAY // HOUR} h"
+    full = round(seconds)
+    if full < MINUTE:
+        return Text("{seconds} s").filled(seconds=full)
+    if full < HOUR:
+        return Text("{minutes} min {seconds} s").filled(
+            minutes=full // MINUTE, seconds=full % MINUTE
+        )
+    if full < DAY:
+        return Text("{hours} h {minutes} min").filled(
+            hours=full // HOUR, minutes=full % HOUR // MINUTE
+        )
+    return Text("{days} d {hours} h").filled(days=full // DAY, hours=full % DAY // HOUR)
 
 
 def clock(seconds: float) -> str:

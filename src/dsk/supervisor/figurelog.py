@@ -15,8 +15,8 @@ from typing import Any, BinaryIO
 
 from dsk.rotated import MIB
 from dsk.supervisor.thinned import ThinnedFile
-from dsk.wire import figures
-from dsk.wire.figures import NodeFigures, TrainerFigures
+from dsk.wire import samples
+from dsk.wire.samples import NodeSample, TrainerSample
 from dsk.wire.status import JobStatus
 
 NODES_BYTES = 16 * MIB
@@ -26,8 +26,8 @@ ONE_KEY = None
 
 class FigureLog:
     def __init__(self, folder: Path, trainer_log: Path) -> None:
-        self._nodes = ThinnedFile(folder / figures.FIGURES, NODES_BYTES)
-        self._trainer = ThinnedFile(folder / figures.TRAINER, TRAINER_BYTES)
+        self._nodes = ThinnedFile(folder / samples.FIGURES, NODES_BYTES)
+        self._trainer = ThinnedFile(folder / samples.TRAINER, TRAINER_BYTES)
         self._log = TrainerLog(trainer_log)
         self._last: Mapping[str, Any] = {}
         self._heard: dict[int, float | None] = {}
@@ -39,13 +39,13 @@ class FigureLog:
             if node.report and node.heard is not None and self._heard.get(node.node) != node.heard:
                 self._heard[node.node] = node.heard
                 report = node.report
-                found = NodeFigures(node.heard, status.attempt, node.node, report.host, report.gpus)
-                self._nodes.write(node.node, figures.encode(found))
+                found = NodeSample(node.heard, status.attempt, node.node, report.host, report.gpus)
+                self._nodes.write(node.node, samples.encode(found))
         now = time.time()
         for raw in self._log.read():
             self._last = raw
-            if line := TrainerFigures.of_log(raw, at=now, attempt=status.attempt):
-                self._trainer.write(ONE_KEY, figures.encode(line))
+            if line := TrainerSample.of_log(raw, at=now, attempt=status.attempt):
+                self._trainer.write(ONE_KEY, samples.encode(line))
         return self._last
 
     def close(self) -> None:

@@ -1,90 +1,58 @@
-"""What a supervisor keeps of a running job for `dsk report`, one JSON object a line.
-
-FIGURES in the job's folder has the nodes' figures, TRAINER what LLaMA-Factory logged.
-"""
+"""What a job's agent reports of its node every few seconds: figures of ranks, memory and GPUs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass
 
-from dsk.wire import strictjson
-from dsk.wire.reading import read
-from dsk.wire.report import GpuReport, HostReport
+from dsk.wire.progress import Progress
 
-FIGURES = "figures.jsonl"
-TRAINER = "trainer.jsonl"
-VERSIONS = "versions.json"
 
-T = TypeVar("T", bound="NodeFigures | TrainerFigures | Versions")
+@dataclass(frozen=True)
+class RankFigures:
+    """`pid` in the worker, None where the rank's process is gone or not there yet. `state` is the
+    process's in proc(5): "R" runs, "S" waits, "D" waits for a disk, "T" is stopped. `progress` is
+    None until the rank has said something."""
+
+    rank: int
+    pid: int | None
+    state: str | None
+    progress: Progress | None
+
+
+@dataclass(frozen=True)
+class HostFigures:
+    """Bytes of memory and of the workspace's disk (None: it could not be asked); `load` is the mean
+    number of runnable processes over one minute. `network_…`: bytes since the node's start over the
+    interface that the ranks use; `rdma_…`: over all InfiniBand and RoCE ports, whose traffic the
+    interface does not count. None: not known, or there are none."""
+
+    memory_total: int
+    memory_available: int
+    disk_free: int | None
+    load: float
+    network_received: int | None = None
+    network_sent: int | None = None
+    rdma_received: int | None = None
+    rdma_sent: int | None = None
+
+
+@dataclass(frozen=True)
+class GpuFigures:
+    """`used` in percent of the time, memory in bytes, degrees Celsius, watts; None: not told."""
+
+    index: int
+    used: float | None
+    memory_used: float | None
+    memory_total: float | None
+    temperature: float | None
+    power: float | None
 
 
 @dataclass(frozen=True)
 class NodeFigures:
-    """One report of a node. `at` is the supervisor's clock, seconds since the epoch; `attempt`
-    counts from 0."""
+    """`number` counts the reports of one agent."""
 
-    at: float
-    attempt: int
-    node: int
-    host: HostReport
-    gpus: tuple[GpuReport, ...] = ()
-
-
-@dataclass(frozen=True)
-class TrainerFigures:
-    """One line of LLaMA-Factory's trainer_log.jsonl. `at`: when the supervisor read it, within 2 s
-    of its writing. `tokens` are all that the training has seen so far (None: it does not count
-    them)."""
-
-    at: float
-    attempt: int
-    step: int
-    loss: float | None = None
-    eval_loss: float | None = None
-    learning_rate: float | None = None
-    epoch: float | None = None
-    tokens: int | None = None
-
-    @classmethod
-    def of_log(cls, raw: Mapping[str, Any], *, at: float, attempt: int) -> TrainerFigures | None:
-        """None where the line names no step."""
-        step = raw.get("current_steps")
-        if type(step) is not int:
-            return None
-        tokens = raw.get("total_tokens")
-        return cls(
-            at,
-            attempt,
-            step,
-            loss=_number(raw.get("loss")),
-            eval_loss=_number(raw.get("eval_loss")),
-            learning_rate=_number(raw.get("lr")),
-            epoch=_number(raw.get("epoch")),
-            tokens=tokens if type(tokens) is int else None,
-        )
-
-
-@dataclass(frozen=True)
-class Versions:
-    """What the job's workers run: the version of dsk in their image, and the image's `stack`
-    (`dsk/stack.json`)."""
-
-    dsk: str
-    content_id: str
-    stack: Mapping[str, Any]
-
-
-def encode(figures: NodeFigures | TrainerFigures | Versions) -> str:
-    """One line, without its end."""
-    return strictjson.dumps(asdict(figures), compact=True)
-
-
-def decode(kind: type[T], line: str) -> T:
-    """Raises ValueError where the line is something else."""
-    return read(kind, strictjson.loads(line))
-
-
-def _number(value: Any) -> float | None:
-    return value if type(value) in (int, float) else None
+    number: int
+    ranks: tuple[RankFigures, ...]
+    host: HostFigures
+    gpus: tuple[GpuFigures, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import cast
@@ -10,7 +11,7 @@ import pytest
 
 from dsk.cluster.model import Cluster, Local, Node
 from dsk.connect.local import LocalServer
-from dsk.errors import DskError, UserError
+from dsk.errors import DskError, Unreachable, UserError
 from dsk.jobs import jobfiles
 from dsk.jobs.in_place import InPlaceRuntime
 from dsk.jobs.runtime import Runtime
@@ -62,6 +63,34 @@ def test_an_answer_that_is_cut_off(runtime: Runtime) -> None:
 
     with pytest.raises(DskError, match="cannot be read"):
         jobfiles.read(cast(Runtime, Cut()), "j1", NAMES)
+
+
+def test_a_disk_that_hangs(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobfiles, "SILENT_S", 0.1)
+    answered = threading.Event()
+
+    class Hangs:
+        cluster = runtime.cluster
+
+        def stream(self, _: Sequence[str]) -> Iterable[bytes]:
+            yield b"x"
+            answered.wait(30)
+
+    with pytest.raises(Unreachable, match="nothing came for 0 s"):
+        jobfiles.read(cast(Runtime, Hangs()), "j1", NAMES)
+    answered.set()
+
+
+def test_what_goes_wrong_on_the_way_is_raised(runtime: Runtime) -> None:
+    class Broken:
+        cluster = runtime.cluster
+
+        def stream(self, _: Sequence[str]) -> Iterable[bytes]:
+            yield b"x"
+            raise Unreachable("the connection is lost")
+
+    with pytest.raises(Unreachable, match="the connection is lost"):
+        jobfiles.read(cast(Runtime, Broken()), "j1", NAMES)
 
 
 def test_a_folder_that_is_no_jobs(tmp_path: Path) -> None:

@@ -6,10 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dsk.wire import events, figures, paths
+from dsk.text import verbatim
+from dsk.wire import events, paths, samples
 from dsk.wire.events import Attempt, Event, Failure, Finished, Notice, Phase, Step
-from dsk.wire.figures import NodeFigures, TrainerFigures, Versions
-from dsk.wire.report import GpuReport, HostReport
+from dsk.wire.figures import GpuFigures, HostFigures
+from dsk.wire.samples import NodeSample, TrainerSample, Versions
 from dsk.wire.status import JobStatus
 
 BEGIN = 1_795_900_000.0
@@ -33,8 +34,8 @@ def lines(items: Sequence[str]) -> bytes:
 
 def files(
     told: Sequence[Event] = (),
-    nodes: Sequence[NodeFigures] = (),
-    trainer: Sequence[TrainerFigures] = (),
+    nodes: Sequence[NodeSample] = (),
+    trainer: Sequence[TrainerSample] = (),
     *,
     status: JobStatus | None = STATUS,
     recipe: str = RECIPE,
@@ -42,9 +43,9 @@ def files(
 ) -> dict[str, bytes]:
     found = {
         paths.EVENTS: lines([events.encode(each) for each in told]),
-        figures.FIGURES: lines([figures.encode(each) for each in nodes]),
-        figures.TRAINER: lines([figures.encode(each) for each in trainer]),
-        figures.VERSIONS: figures.encode(versions).encode(),
+        samples.FIGURES: lines([samples.encode(each) for each in nodes]),
+        samples.TRAINER: lines([samples.encode(each) for each in trainer]),
+        samples.VERSIONS: samples.encode(versions).encode(),
         "recipe.yaml": recipe.encode(),
     }
     if status:
@@ -56,20 +57,27 @@ def restarted() -> list[Event]:
     """100 steps of 2 s; the second attempt begins again at step 40, where the first had 60."""
     at = BEGIN
     told: list[Event] = [
-        Phase(at, "starting", "connecting to 2 workers"),
-        Notice(at + 1, "change", "output_dir: outputs/x -> /workspace/outputs/x (…)"),
+        Phase(at, "starting", verbatim("connecting to 2 workers")),
+        Notice(at + 1, "change", verbatim("output_dir: outputs/x -> /workspace/outputs/x (…)")),
         Attempt(at + 5, 0, (0, 1)),
-        Phase(at + 8, "running", "the ranks are running"),
+        Phase(at + 8, "running", verbatim("the ranks are running")),
         Step(at + 8, "loading", None, None),
     ]
     told += [
         Step(at + 30 + 10 * n, "training", 5 * n, 100, 3 - 0.02 * 5 * n, 12.0) for n in range(13)
     ]
     told += [
-        Failure(at + 155, "rank 3 on node1 (10.0.0.12) was killed", 1, 3, -9, "dsk check"),
-        Phase(at + 155, "stopping", "ending what is left of the job on every node"),
+        Failure(
+            at + 155,
+            verbatim("rank 3 on node1 (10.0.0.12) was killed"),
+            1,
+            3,
+            -9,
+            verbatim("dsk check"),
+        ),
+        Phase(at + 155, "stopping", verbatim("ending what is left of the job on every node")),
         Attempt(at + 160, 1, (0, 1), "/workspace/outputs/x/checkpoint-40"),
-        Phase(at + 162, "running", "the ranks are running"),
+        Phase(at + 162, "running", verbatim("the ranks are running")),
     ]
     told += [
         Step(at + 180 + 10 * n, "training", 40 + 5 * n, 100, 2.2 - 0.02 * 5 * n, 12.0)
@@ -82,15 +90,15 @@ def restarted() -> list[Event]:
     return told
 
 
-def trained() -> list[TrainerFigures]:
+def trained() -> list[TrainerSample]:
     """What LLaMA-Factory logs of it, every step."""
     first = [_line(BEGIN + 30 + 2 * step, 0, step) for step in range(1, 61)]
     second = [_line(BEGIN + 180 + 2 * (step - 40), 1, step) for step in range(41, 101)]
     return [*first, *second]
 
 
-def _line(at: float, attempt: int, step: int) -> TrainerFigures:
-    line = TrainerFigures(
+def _line(at: float, attempt: int, step: int) -> TrainerSample:
+    line = TrainerSample(
         at, attempt, step, loss=3 - 0.02 * step + 0.1 * math.sin(step), learning_rate=1e-5,
         epoch=step / 50, tokens=step * 8192,
     )  # fmt: skip
@@ -99,19 +107,19 @@ def _line(at: float, attempt: int, step: int) -> TrainerFigures:
     return line
 
 
-def watched(nodes: int, gpus: int, reports: int, every: float = 2.0) -> list[NodeFigures]:
+def watched(nodes: int, gpus: int, reports: int, every: float = 2.0) -> list[NodeSample]:
     return [
-        NodeFigures(
+        NodeSample(
             BEGIN + 5 + every * n,
             0,
             node,
-            HostReport(
+            HostFigures(
                 512 * GB, 400 * GB - n % 7 * GB, 2000 * GB - n, 12.5,
                 network_received=n * 200_000_000, network_sent=n * 100_000_000,
                 rdma_received=None, rdma_sent=None,
             ),
             tuple(
-                GpuReport(gpu, 90.0 + n % 7, 60.5e9, 80e9, 60.0 + gpu, 600.0 + node)
+                GpuFigures(gpu, 90.0 + n % 7, 60.5e9, 80e9, 60.0 + gpu, 600.0 + node)
                 for gpu in range(gpus)
             ),
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dsk.report.goodput import PARTS, Account, account
+from dsk.text import verbatim
 from dsk.wire.events import (
     Accepted,
     Attempt,
@@ -37,11 +38,11 @@ def parts(found: Account) -> dict[str, float]:
 
 
 SIMPLE: list[Event] = [
-    Phase(100, "starting", "connecting"),
+    Phase(100, "starting", verbatim("connecting")),
     Accepted(101),
-    Phase(102, "starting", "starting 2 ranks"),
+    Phase(102, "starting", verbatim("starting 2 ranks")),
     Attempt(103, 0, (0, 1)),
-    Phase(105, "running", ""),
+    Phase(105, "running", verbatim("")),
     step(106, "loading"),
     step(112, "tokenizing"),
     step(115, "training", 0),
@@ -69,14 +70,14 @@ def test_a_job_that_succeeds() -> None:
 def test_what_says_nothing_of_the_time_changes_nothing() -> None:
     noise: list[Event] = []
     for event in SIMPLE:
-        noise += [Output(event.at, 0, 0, "x"), event, Notice(event.at, "change", "y")]
+        noise += [Output(event.at, 0, 0, "x"), event, Notice(event.at, "change", verbatim("y"))]
     assert account(noise, until=0) == account(SIMPLE, until=0)
 
 
 RESTARTED: list[Event] = [
-    Phase(0, "starting", ""),
+    Phase(0, "starting", verbatim("")),
     Attempt(10, 0, (0,)),
-    Phase(12, "running", ""),
+    Phase(12, "running", verbatim("")),
     step(12, "loading"),
     step(20, "training", 0),
     step(40, "training", 20),
@@ -86,12 +87,12 @@ RESTARTED: list[Event] = [
     step(56, "evaluating", 32),
     step(59, "training", 32),
     Exited(65, 0, 0, -9, "SIGKILL"),
-    Failure(66, "rank 0 was killed", 0, 0, -9),
-    Phase(66, "stopping", ""),
+    Failure(66, verbatim("rank 0 was killed"), 0, 0, -9),
+    Phase(66, "stopping", verbatim("")),
     step(67, "training", 38),
-    Phase(70, "starting", ""),
+    Phase(70, "starting", verbatim("")),
     Attempt(72, 1, (0,), "/workspace/outputs/x/checkpoint-20"),
-    Phase(73, "running", ""),
+    Phase(73, "running", verbatim("")),
     step(74, "loading"),
     step(84, "training", 20),
     step(104, "training", 40),
@@ -123,7 +124,7 @@ def test_an_interval_in_which_the_checkpoint_was_made_is_divided() -> None:
         Attempt(0, 0, (0,)),
         step(0, "training", 0),
         step(30, "training", 30),
-        Failure(30, "x"),
+        Failure(30, verbatim("x")),
         Attempt(30, 1, (0,), "/o/checkpoint-20/"),
         step(30, "training", 20),
         step(40, "training", 30),
@@ -148,11 +149,11 @@ def test_a_third_attempt_from_an_older_checkpoint_takes_from_both_before() -> No
         Attempt(0, 0, (0,)),
         step(0, "training", 0),
         step(10, "training", 10),
-        Failure(10, "x"),
+        Failure(10, verbatim("x")),
         Attempt(10, 1, (0,), "/o/checkpoint-10"),
         step(10, "training", 10),
         step(20, "training", 20),
-        Failure(20, "x"),
+        Failure(20, verbatim("x")),
         Attempt(20, 2, (0,), "/o/checkpoint-5"),
         step(20, "training", 5),
         step(35, "training", 20),
@@ -169,8 +170,8 @@ def test_a_hang_is_no_step() -> None:
         step(0, "training", 0),
         step(10, "training", 10),
         step(20, "training", 20),
-        Failure(320, "no progress"),
-        Phase(320, "stopping", ""),
+        Failure(320, verbatim("no progress")),
+        Phase(320, "stopping", verbatim("")),
         finished(330, "failed"),
     ]
     # The step that was under way takes its second, the rest is a stall.
@@ -205,7 +206,11 @@ def test_a_job_that_runs_is_counted_until_now() -> None:
 
 
 def test_a_job_that_is_refused_has_no_goodput() -> None:
-    events: list[Event] = [Phase(0, "starting", ""), Failure(3, "no model"), finished(4, "failed")]
+    events: list[Event] = [
+        Phase(0, "starting", verbatim("")),
+        Failure(3, verbatim("no model")),
+        finished(4, "failed"),
+    ]
     found = account(events, until=0)
     assert parts(found) == {"start": 3, "end": 1}
     assert found.goodput == 0
@@ -215,7 +220,7 @@ def test_a_first_step_that_is_never_done() -> None:
     events: list[Event] = [
         Attempt(0, 0, (0,)),
         step(0, "training", 0),
-        Failure(5, "out of memory"),
+        Failure(5, verbatim("out of memory")),
         finished(5, "failed"),
     ]
     assert parts(account(events, until=0)) == {"lost": 5}
@@ -248,7 +253,7 @@ def test_no_events() -> None:
 @pytest.mark.parametrize("seed", range(50))
 def test_the_parts_of_any_job_are_all_of_its_time(seed: int) -> None:
     chance = random.Random(seed)
-    now, done, events = 0.0, 0, [Phase(0, "starting", "")]
+    now, done, events = 0.0, 0, [Phase(0, "starting", verbatim(""))]
     made: list[Event] = list(events)
     attempt = 0
     for _ in range(chance.randrange(60)):
@@ -263,11 +268,13 @@ def test_the_parts_of_any_job_are_all_of_its_time(seed: int) -> None:
             made.append(Attempt(now, attempt, (0,), where))
             attempt += 1
         elif kind == 5:
-            made.append(Phase(now, chance.choice(("starting", "running", "stopping")), ""))
+            made.append(
+                Phase(now, chance.choice(("starting", "running", "stopping")), verbatim(""))
+            )
         elif kind == 6:
             made.append(Exited(now, 0, 0, chance.choice((0, 1))))
         else:
-            made.append(Failure(now, "x"))
+            made.append(Failure(now, verbatim("x")))
     if chance.randrange(2):
         made.append(finished(now))
     found = account(made, until=now)

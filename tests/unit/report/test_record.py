@@ -7,7 +7,8 @@ import dataclasses
 import pytest
 
 from dsk.report.record import FILES, JobRecord, read_record
-from dsk.wire import figures, paths
+from dsk.text import verbatim
+from dsk.wire import paths, samples
 from dsk.wire.events import Event, Failure, Finished, Phase
 from dsk.wire.status import JobStatus
 from tests.unit.report import jobs
@@ -44,7 +45,7 @@ def test_what_is_not_there_is_said(name: str) -> None:
     assert any(text.startswith(f"{name} is not there") for text in said(read_record("j", found)))
 
 
-@pytest.mark.parametrize("name", [paths.EVENTS, figures.FIGURES, figures.TRAINER])
+@pytest.mark.parametrize("name", [paths.EVENTS, samples.FIGURES, samples.TRAINER])
 def test_lines_that_cannot_be_read_and_a_last_one_that_is_cut_off(name: str) -> None:
     found = complete()
     whole = read_record("j", found)
@@ -120,8 +121,8 @@ def test_a_job_that_runs_is_known_until_now() -> None:
 
 def test_a_job_that_was_refused() -> None:
     told: list[Event] = [
-        Phase(1.0, "starting", ""),
-        Failure(2.0, "no model"),
+        Phase(1.0, "starting", verbatim("")),
+        Failure(2.0, verbatim("no model")),
         Finished(3.0, "failed", 2, 2.0, "/f", "/o"),
     ]
     status = JobStatus("j", "lab", "failed", ("10.0.0.11",), 1, 1.0, 3.0, "/o")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -10,8 +11,8 @@ from dsk.report import charts as report_charts
 from dsk.report.charts import Chart, Subject, charts
 from dsk.report.record import JobRecord, read_record
 from dsk.report.series import UNITS, Series, series, transferred
-from dsk.wire.figures import NodeFigures, TrainerFigures
-from dsk.wire.report import HostReport
+from dsk.wire.figures import HostFigures
+from dsk.wire.samples import NodeSample, TrainerSample
 from tests.unit.report import jobs
 
 
@@ -60,14 +61,14 @@ def test_the_figures_of_the_nodes() -> None:
     assert transferred(record().figures, "network_sent") == 2 * 99 * 100_000_000
 
 
-def host(sent: int | None) -> HostReport:
-    return HostReport(1, 1, None, 0.0, network_sent=sent)
+def host(sent: int | None) -> HostFigures:
+    return HostFigures(1, 1, None, 0.0, network_sent=sent)
 
 
 def test_a_counter_that_begins_again_is_no_burst() -> None:
     """A server that restarts, or whose interface does."""
     counted = [1000, 3000, None, 500, 1500]
-    figures = tuple(NodeFigures(float(n), 0, 0, host(sent)) for n, sent in enumerate(counted))
+    figures = tuple(NodeSample(float(n), 0, 0, host(sent)) for n, sent in enumerate(counted))
     found = series(JobRecord("j", "running", 9.0, figures=figures))
     assert [point.value for point in one(found, "network_sent", 0).points] == [2000, 1000]
     assert transferred(figures, "network_sent") == 3000
@@ -75,7 +76,7 @@ def test_a_counter_that_begins_again_is_no_burst() -> None:
 
 def test_several_lines_that_were_read_at_once() -> None:
     lines = [
-        TrainerFigures(at, 0, step, tokens=tokens)
+        TrainerSample(at, 0, step, tokens=tokens)
         for step, (at, tokens) in enumerate([(1.0, 10), (3.0, 20), (3.0, 30), (5.0, 70)])
     ]
     found = series(JobRecord("j", "running", 9.0, trainer=tuple(lines)))
@@ -127,7 +128,7 @@ def test_a_node_that_is_silent_for_a_while_leaves_a_gap() -> None:
 def test_a_loss_that_is_no_number_is_left_out_and_counted() -> None:
     values = [2.0, math.nan, math.inf, 1.0]
     lines = tuple(
-        TrainerFigures(float(step), 0, step, loss=loss) for step, loss in enumerate(values)
+        TrainerSample(float(step), 0, step, loss=loss) for step, loss in enumerate(values)
     )
     chart = drawn(JobRecord("j", "running", 9.0, trainer=lines))["loss"]
     assert (chart.not_finite, chart.curves[0].ys) == (2, (2.0, 1.0))
@@ -135,7 +136,7 @@ def test_a_loss_that_is_no_number_is_left_out_and_counted() -> None:
 
 
 def test_only_losses_that_are_no_numbers() -> None:
-    lines = (TrainerFigures(1.0, 0, 1, loss=math.nan),)
+    lines = (TrainerSample(1.0, 0, 1, loss=math.nan),)
     chart = drawn(JobRecord("j", "running", 9.0, trainer=lines))["loss"]
     assert (chart.curves, chart.xs, chart.not_finite) == ((), (), 1)
 
@@ -149,7 +150,7 @@ def test_a_page_can_hold_the_plots_of_many_nodes(monkeypatch: pytest.MonkeyPatch
 
 def test_a_long_training_is_shown_by_means() -> None:
     lines = tuple(
-        TrainerFigures(float(step), 0, step, loss=float(step % 10)) for step in range(50_000)
+        TrainerSample(float(step), 0, step, loss=float(step % 10)) for step in range(50_000)
     )
     chart = drawn(JobRecord("j", "running", 9.0, trainer=lines))["loss"]
     assert len(chart.xs) == 600 and chart.points_each == 84
@@ -171,3 +172,13 @@ def test_between_two_attempts_no_line_is_drawn() -> None:
     [curve] = chart.curves
     [gap] = [n for n, y in enumerate(curve.ys) if y is None]
     assert 150 < chart.xs[gap] < 180 and len(chart.xs) == 119
+
+
+def test_reports_that_come_a_little_early_or_late_leave_no_gap() -> None:
+    nodes = [
+        dataclasses.replace(each, at=each.at + 0.9 * math.sin(7 * each.at + each.node))
+        for each in jobs.watched(2, 0, 60)
+    ]
+    chart = drawn(read_record("j", jobs.files(jobs.restarted(), nodes)))["load"]
+    assert len(chart.xs) == 60
+    assert [curve.ys.count(None) for curve in chart.curves] == [0, 0]

@@ -12,24 +12,24 @@ import pytest
 from dsk.supervisor import figurelog
 from dsk.supervisor.figurelog import FigureLog, TrainerLog
 from dsk.supervisor.thinned import ThinnedFile
-from dsk.wire import figures
-from dsk.wire.figures import NodeFigures, TrainerFigures
-from dsk.wire.report import GpuReport, HostReport, NodeReport
+from dsk.wire import samples
+from dsk.wire.figures import GpuFigures, HostFigures, NodeFigures
+from dsk.wire.samples import NodeSample, TrainerSample
 from dsk.wire.status import JobStatus, NodeStatus
 
-HOST = HostReport(4, 3, 2, 0.5, network_received=10, network_sent=20)
-GPU = GpuReport(0, 90.0, 1e9, 2e9, 50.0, 300.0)
+HOST = HostFigures(4, 3, 2, 0.5, network_received=10, network_sent=20)
+GPU = GpuFigures(0, 90.0, 1e9, 2e9, 50.0, 300.0)
 STATUS = JobStatus("j", "lab", "running", (), 1, 1.0, 1.0, "/o")
 
 
 def test_every_report_is_kept_once(tmp_path: Path) -> None:
     log = FigureLog(tmp_path, tmp_path / "trainer_log.jsonl")
     for heard in (5.0, 5.0, 7.0):
-        node = NodeStatus(1, "10.0.0.12", heard, NodeReport(3, (), HOST, (GPU,)))
+        node = NodeStatus(1, "10.0.0.12", heard, NodeFigures(3, (), HOST, (GPU,)))
         log.add(replace(STATUS, attempt=2, node_states=(NodeStatus(0, "10.0.0.11"), node)))
-    lines = (tmp_path / figures.FIGURES).read_text().splitlines()
-    found = [figures.decode(NodeFigures, line) for line in lines]
-    assert found == [NodeFigures(at, 2, 1, HOST, (GPU,)) for at in (5.0, 7.0)]
+    lines = (tmp_path / samples.FIGURES).read_text().splitlines()
+    found = [samples.decode(NodeSample, line) for line in lines]
+    assert found == [NodeSample(at, 2, 1, HOST, (GPU,)) for at in (5.0, 7.0)]
 
 
 def test_what_llamafactory_logs_is_kept_with_its_attempt(tmp_path: Path) -> None:
@@ -42,8 +42,8 @@ def test_what_llamafactory_logs_is_kept_with_its_attempt(tmp_path: Path) -> None
         file.write(json.dumps({"current_steps": 6, "eval_loss": 2, "total_tokens": 70}) + "\n{")
     assert log.add(replace(STATUS, attempt=1))["current_steps"] == 6
     log.close()
-    lines = (tmp_path / figures.TRAINER).read_text().splitlines()
-    first, second = [figures.decode(TrainerFigures, line) for line in lines]
+    lines = (tmp_path / samples.TRAINER).read_text().splitlines()
+    first, second = [samples.decode(TrainerSample, line) for line in lines]
     assert (first.attempt, first.step, first.learning_rate, first.epoch) == (0, 5, 1e-5, 0.5)
     assert first.loss is not None and first.loss != first.loss
     assert (second.attempt, second.eval_loss, second.tokens) == (1, 2, 70)
@@ -117,9 +117,9 @@ def test_a_disk_that_takes_nothing_costs_figures_only(
     monkeypatch.setattr(figurelog, "NODES_BYTES", 10)
     log = FigureLog(tmp_path / "gone", tmp_path / "trainer_log.jsonl")
     for heard in (1.0, 2.0, 3.0):
-        node = NodeStatus(0, "10.0.0.11", heard, NodeReport(1, (), HOST))
+        node = NodeStatus(0, "10.0.0.11", heard, NodeFigures(1, (), HOST))
         log.add(replace(STATUS, node_states=(node,)))
     (tmp_path / "gone").mkdir()
-    node = NodeStatus(0, "10.0.0.11", 4.0, NodeReport(1, (), HOST))
+    node = NodeStatus(0, "10.0.0.11", 4.0, NodeFigures(1, (), HOST))
     log.add(replace(STATUS, node_states=(node,)))
-    assert len((tmp_path / "gone" / figures.FIGURES).read_text().splitlines()) == 1
+    assert len((tmp_path / "gone" / samples.FIGURES).read_text().splitlines()) == 1
