@@ -106,8 +106,8 @@ def test_hovering_shows_the_values_in_all_plots_of_that_axis(tab: Chromium, tmp_
     left, top, width = (tab.value(f"{box}.{name}") for name in ("left", "top", "width"))
     value = "document.querySelector('#plot-{} .u-legend tr:nth-child({}) .u-value').textContent"
     assert tab.value(value.format("samples", 2)) == "–"
-    # In the middle of the job, on a place that has a value.
-    tab.mouse("mouseMoved", left + width / 2, top + 60)
+    # In the first attempt, on a place that has a value.
+    tab.mouse("mouseMoved", left + width / 4, top + 60)
     tab.until(f"{value.format('samples', 2)} === '12'")
     moment = tab.value(value.format("samples", 1))
     assert moment.count(":") == 2
