@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from dsk.cli.fold import numbers
 from dsk.cli.printing import in_words
-from dsk.cli.words import state
 from dsk.jobs.overview import Overview
 from dsk.jobs.states import LOST, NO_RESULT, JobState, WorkerState
 from dsk.report.units import duration
@@ -18,6 +17,7 @@ from dsk.wire.figures import GpuFigures, HostFigures, NodeFigures, RankFigures
 from dsk.wire.progress import doing
 from dsk.wire.status import JobStatus, NodeStatus, UnreadableStatus
 from dsk.wire.warm import WarmState
+from dsk.wire.words import state
 
 GB = 1e9
 OLD_S = 10.0

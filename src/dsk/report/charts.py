@@ -210,7 +210,7 @@ def _chart(kind: _Kind, raw: Sequence[_Raw], most: int) -> Chart:
     ]
     lost = sum(len(each.points) for each in raw) - sum(len(each.points) for each in finite)
     finite = [each for each in finite if each.points]
-    xs, placed = _on_places(finite, most, whole=kind.x == "step")
+    xs, placed = _on_places(finite, most, exact_steps=kind.x == "step")
     longest = max((len(each.points) for each in finite), default=0)
     curves = tuple(_curve(each, ys) for each, ys in zip(finite, placed, strict=True))
     each_of = max(1, math.ceil(longest / max(1, len(xs)))) if longest > len(xs) else 1
@@ -224,14 +224,14 @@ def _curve(raw: _Raw, ys: tuple[float | None, ...]) -> Curve:
 
 
 def _on_places(
-    raw: Sequence[_Raw], most: int, *, whole: bool
+    raw: Sequence[_Raw], most: int, *, exact_steps: bool
 ) -> tuple[tuple[float, ...], list[tuple[float | None, ...]]]:
     """The places of a chart, and each curve's mean there. Where there are few points, the places
     are theirs."""
     exact = sorted({x for each in raw for x, _ in each.points})
-    if len(raw) == 1 and not whole:
+    if len(raw) == 1 and not exact_steps:
         exact = _with_gaps(exact)
-    if (whole or len(raw) == 1) and len(exact) <= most:
+    if (exact_steps or len(raw) == 1) and len(exact) <= most:
         index = {x: n for n, x in enumerate(exact)}
         return tuple(exact), [_means_at(each, index.__getitem__, len(exact)) for each in raw]
     low, high = (exact[0], exact[-1]) if exact else (0.0, 0.0)

@@ -85,7 +85,7 @@ class Account:
 
 def account(events: Sequence[Event], until: float) -> Account:
     """`until`: how far the job is known, where it has not finished. A clock that was set back
-    stands still in the result until it has caught up."""
+    does not move in the result until it has caught up."""
     marks = list(_marks(events))
     if not marks:
         return Account(until, until, (), 0, 0)
@@ -152,7 +152,7 @@ def _rough(marks: Sequence[Event], until: float) -> Iterator[_Rough]:
 
 
 def _next_step(marks: Sequence[Event]) -> int | None:
-    """The last step of a rank that fails is told after the failure."""
+    """The last step of a rank that fails is reported after the failure."""
     for mark in marks:
         if isinstance(mark, Attempt):
             return None
@@ -264,7 +264,7 @@ class _Exact:
 
 
 def _median_step(spans: Sequence[_Rough]) -> float | None:
-    """Seconds; each step counts once, with the mean of the steps that were told together."""
+    """Seconds; each step counts once, with the mean of the steps that were reported together."""
     means = sorted(
         (span.seconds / done, done)
         for span in spans

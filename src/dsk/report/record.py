@@ -175,9 +175,9 @@ class _Reader:
 
     def lines(self, name: str, decoded: Callable[[str], T]) -> tuple[T, ...]:
         data = self._content(name)
-        *whole, rest = data.split(b"\n")
+        *complete, rest = data.split(b"\n")
         found, wrong = [], 0
-        for line in whole:
+        for line in complete:
             try:
                 found.append(decoded(line.decode()))
             except UnknownKind:

@@ -15,6 +15,7 @@ from dsk.report.goodput import PARTS, Account, Part
 from dsk.report.markup import Markup, Writer
 from dsk.report.units import clock, duration, figure, moment, short_clock, size
 from dsk.text import Text, joined, verbatim
+from dsk.wire import words
 from dsk.wire.events import Failure, Notice
 
 MOST_ROWS = 24
@@ -62,7 +63,7 @@ _NOT_SET = Text("not set")
 
 def header(w: Writer, content: Content) -> Markup:
     record, status = content.record, content.record.status
-    state = timeline.STATES.get(record.state, verbatim(record.state))
+    state = words.state(record.state)
     facts = [Text("started {at}").filled(at=moment(record.begin))] if record.events else []
     if status and status.nodes:
         ranks = Text("{nodes} nodes, {ranks} ranks")
@@ -411,10 +412,10 @@ def _gpu_table(w: Writer, content: Content) -> Markup | None:
         w.el(
             "tr",
             w.el("th", f"node{gpu.node} GPU {gpu.gpu}", scope="row"),
-            w.el("td", _whole(gpu.used)),
+            w.el("td", _rounded(gpu.used)),
             w.el("td", _of(gpu.memory, gpu.memory_total)),
-            w.el("td", _whole(gpu.temperature)),
-            w.el("td", _whole(gpu.power)),
+            w.el("td", _rounded(gpu.temperature)),
+            w.el("td", _rounded(gpu.power)),
         )
         for gpu in content.gpus
     ]
@@ -430,7 +431,7 @@ def _gpu_table(w: Writer, content: Content) -> Markup | None:
     return w.el("details", w.el("summary", Text("Each GPU")), table, id="each-gpu", open=unfolded)
 
 
-def _whole(value: float | None) -> str:
+def _rounded(value: float | None) -> str:
     return _NOT_KNOWN if value is None else f"{value:.0f}"
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from dsk.report.goodput import Account, Span
 from dsk.report.record import JobRecord
 from dsk.text import Text, verbatim
+from dsk.wire import words
 from dsk.wire.events import (
     Accepted,
     Attempt,
@@ -25,16 +26,6 @@ _TICKS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400,
 _DAY = 86400
 MOST_TICKS = 6
 
-STATES = {
-    "starting": Text("starting"),
-    "running": Text("running"),
-    "stopping": Text("stopping"),
-    "succeeded": Text("succeeded"),
-    "failed": Text("failed"),
-    "stopped": Text("stopped"),
-    "lost": Text("lost"),
-    "unreadable": Text("unreadable"),
-}
 _KINDS = {
     Phase: Text("phase"),
     Accepted: Text("accepted"),
@@ -72,7 +63,7 @@ def _entry(event: Event) -> Entry | None:
         return None
     text, node, rank, serious, marked = verbatim(""), None, None, False, False
     if isinstance(event, Phase):
-        state = STATES.get(event.state, verbatim(event.state))
+        state = words.state(event.state)
         text = Text("{state}: {text}").filled(state=state, text=event.text)
     elif isinstance(event, Accepted):
         text = Text("the workers are connected and locked for the job")
@@ -89,7 +80,7 @@ def _entry(event: Event) -> Entry | None:
         text, node, rank = event.cause, event.node, event.rank
         serious = marked = True
     elif isinstance(event, Finished):
-        state = STATES.get(event.state, verbatim(event.state))
+        state = words.state(event.state)
         text = Text("{state}, exit code {code}").filled(state=state, code=event.exit_code)
     return Entry(event.at, kind, text, node, rank, serious=serious, marked=marked)
 

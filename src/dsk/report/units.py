@@ -29,8 +29,8 @@ def duration(seconds: float) -> Text:
 
 def clock(seconds: float) -> str:
     """Since the start, all of the same form in one table: `0:00:42`, `27:05:00`."""
-    whole = max(0, round(seconds))
-    return f"{whole // HOUR}:{whole % HOUR // MINUTE:02d}:{whole % MINUTE:02d}"
+    full = max(0, round(seconds))
+    return f"{full // HOUR}:{full % HOUR // MINUTE:02d}:{full % MINUTE:02d}"
 
 
 def short_clock(seconds: float, most: float) -> str:

@@ -33,7 +33,7 @@ def lines(items: Sequence[str]) -> bytes:
 
 
 def files(
-    told: Sequence[Event] = (),
+    happened: Sequence[Event] = (),
     nodes: Sequence[NodeSample] = (),
     trainer: Sequence[TrainerSample] = (),
     *,
@@ -42,7 +42,7 @@ def files(
     versions: Versions = VERSIONS,
 ) -> dict[str, bytes]:
     found = {
-        paths.EVENTS: lines([events.encode(each) for each in told]),
+        paths.EVENTS: lines([events.encode(each) for each in happened]),
         samples.FIGURES: lines([samples.encode(each) for each in nodes]),
         samples.TRAINER: lines([samples.encode(each) for each in trainer]),
         samples.VERSIONS: samples.encode(versions).encode(),
@@ -56,17 +56,17 @@ def files(
 def restarted() -> list[Event]:
     """100 steps of 2 s; the second attempt begins again at step 40, where the first had 60."""
     at = BEGIN
-    told: list[Event] = [
+    happened: list[Event] = [
         Phase(at, "starting", verbatim("connecting to 2 workers")),
         Notice(at + 1, "change", verbatim("output_dir: outputs/x -> /workspace/outputs/x (…)")),
         Attempt(at + 5, 0, (0, 1)),
         Phase(at + 8, "running", verbatim("the ranks are running")),
         Step(at + 8, "loading", None, None),
     ]
-    told += [
+    happened += [
         Step(at + 30 + 10 * n, "training", 5 * n, 100, 3 - 0.02 * 5 * n, 12.0) for n in range(13)
     ]
-    told += [
+    happened += [
         Failure(
             at + 155,
             verbatim("rank 3 on node1 (10.0.0.12) was killed"),
@@ -79,15 +79,15 @@ def restarted() -> list[Event]:
         Attempt(at + 160, 1, (0, 1), "/workspace/outputs/x/checkpoint-40"),
         Phase(at + 162, "running", verbatim("the ranks are running")),
     ]
-    told += [
+    happened += [
         Step(at + 180 + 10 * n, "training", 40 + 5 * n, 100, 2.2 - 0.02 * 5 * n, 12.0)
         for n in range(13)
     ]
-    told += [
+    happened += [
         Step(at + 300, "ending", 100, 100, 1.0, 12.0),
         Finished(at + 305, "succeeded", 0, 305.0, "/f", "/workspace/outputs/x"),
     ]
-    return told
+    return happened
 
 
 def trained() -> list[TrainerSample]:

@@ -74,7 +74,7 @@ def html(found: Content, language: Language = "en", *, live: bool = False) -> st
 
 
 def hostile() -> JobRecord:
-    told: list[Event] = [
+    events: list[Event] = [
         Phase(jobs.BEGIN, "starting", verbatim(HOSTILE)),
         Notice(jobs.BEGIN, "change", verbatim(HOSTILE)),
         Notice(jobs.BEGIN, "left_over", verbatim(HOSTILE), 1),
@@ -89,7 +89,7 @@ def hostile() -> JobRecord:
     status = dataclasses.replace(
         jobs.STATUS, state="failed", cluster=HOSTILE, output_dir=HOSTILE, cause=verbatim(HOSTILE)
     )
-    files = jobs.files(told, status=status, recipe=recipe, versions=versions)
+    files = jobs.files(events, status=status, recipe=recipe, versions=versions)
     return read_record(HOSTILE, files)
 
 
@@ -221,14 +221,14 @@ def test_64_nodes_with_8_gpus_are_less_than_2_mb() -> None:
 
 
 def test_a_long_job_is_less_than_2_mb() -> None:
-    told = jobs.restarted()
+    events = jobs.restarted()
     noise = [Notice(jobs.BEGIN + 20, "left_over", verbatim("x" * 200), n % 2) for n in range(2000)]
     steps = [
         Step(jobs.BEGIN + 200 + n / 1000, "training" if n % 2 else "saving", 40, 100)
         for n in range(2000)
     ]
     files = jobs.files(
-        [*told[:4], *noise, *steps, *told[4:]], jobs.watched(8, 8, 30), jobs.trained() * 40,
+        [*events[:4], *noise, *steps, *events[4:]], jobs.watched(8, 8, 30), jobs.trained() * 40,
         recipe=f"text: {'x' * 500_000}\n",
     )  # fmt: skip
     size_ = len(html(content(read_record("j", files))).encode())
@@ -237,9 +237,9 @@ def test_a_long_job_is_less_than_2_mb() -> None:
 
 def test_many_spans_become_few_that_cover_the_same_time() -> None:
     at = jobs.BEGIN
-    told: list[Any] = [Attempt(at, 0, (0,))]
-    told += [Step(at + n, "training" if n % 3 else "saving", n, 3000) for n in range(3000)]
-    files = jobs.files(told, status=dataclasses.replace(jobs.STATUS, updated=at + 3000))
+    events: list[Any] = [Attempt(at, 0, (0,))]
+    events += [Step(at + n, "training" if n % 3 else "saving", n, 3000) for n in range(3000)]
+    files = jobs.files(events, status=dataclasses.replace(jobs.STATUS, updated=at + 3000))
     account = content(read_record("j", files, state="lost")).account
     spans = visible_spans(account)
     assert len(account.spans) > 1500 and len(spans) <= 400

@@ -48,7 +48,7 @@ def test_what_is_not_there_is_said(name: str) -> None:
 @pytest.mark.parametrize("name", [paths.EVENTS, samples.FIGURES, samples.TRAINER])
 def test_lines_that_cannot_be_read_and_a_last_one_that_is_cut_off(name: str) -> None:
     found = complete()
-    whole = read_record("j", found)
+    complete_one = read_record("j", found)
     rows = found[name].splitlines(keepends=True)
     found[name] = b"".join(
         [rows[0], b"\xff\xfe{\n", b"[]\n", b'{"event": "step", "at": "x"}\n', *rows[1:-1]]
@@ -60,7 +60,7 @@ def test_lines_that_cannot_be_read_and_a_last_one_that_is_cut_off(name: str) -> 
         f"{name}: the last line is cut off and is left out",
     ]
     for field in ("events", "figures", "trainer"):
-        lost = len(getattr(whole, field)) - len(getattr(record, field))
+        lost = len(getattr(complete_one, field)) - len(getattr(record, field))
         assert lost in (0, 1)
 
 
@@ -111,22 +111,22 @@ def test_a_status_that_cannot_be_read() -> None:
 
 
 def test_a_job_that_runs_is_known_until_now() -> None:
-    told = jobs.restarted()[:8]
+    events = jobs.restarted()[:8]
     status = dataclasses.replace(jobs.STATUS, state="running", updated=jobs.BEGIN + 60)
-    record = read_record("j", jobs.files(told, status=status), age=3.0)
+    record = read_record("j", jobs.files(events, status=status), age=3.0)
     assert record.runs and record.until == jobs.BEGIN + 63
-    lost = read_record("j", jobs.files(told, status=status), state="lost", age=999.0)
+    lost = read_record("j", jobs.files(events, status=status), state="lost", age=999.0)
     assert not lost.runs and lost.until == jobs.BEGIN + 60
 
 
 def test_a_job_that_was_refused() -> None:
-    told: list[Event] = [
+    events: list[Event] = [
         Phase(1.0, "starting", verbatim("")),
         Failure(2.0, verbatim("no model")),
         Finished(3.0, "failed", 2, 2.0, "/f", "/o"),
     ]
     status = JobStatus("j", "lab", "failed", ("10.0.0.11",), 1, 1.0, 3.0, "/o")
-    assert "no rank has been started" in said(read_record("j", jobs.files(told, status=status)))
+    assert "no rank has been started" in said(read_record("j", jobs.files(events, status=status)))
 
 
 def test_a_job_without_any_figure_yet() -> None:

@@ -18,8 +18,8 @@
   }
 
   function clock(seconds) {
-    const whole = Math.round(seconds), rest = `${pad(Math.floor(whole / 60) % 60)}:${pad(whole % 60)}`;
-    return `${Math.floor(whole / 3600)}:${rest}`;
+    const full = Math.round(seconds), rest = `${pad(Math.floor(full / 60) % 60)}:${pad(full % 60)}`;
+    return `${Math.floor(full / 3600)}:${rest}`;
   }
 
   // On an axis, without hours where there are none.
