@@ -28,6 +28,7 @@ COMMANDS = {
     "logs": "Show the output and events of JOB, or of the newest one.",
     "diagnose": "Tell why JOB failed, by default the newest that did, or why LOGFILE's run did.",
     "stop": "End JOB, or the one that runs, on all nodes.",
+    "notify": "Show where messages about jobs are sent, and with --test whether they arrive.",
     "push": "Copy PATH in the master's workspace to the other nodes' workspaces.",
     "pull": "Copy what the other nodes have at PATH in their workspaces to the master's.",
     "image": "Compare, send, save and load the workers' image.",

@@ -120,7 +120,9 @@ class Attempt:
     def _hung(self, stall: Stall) -> Failure:
         at = time.time()
         self._listener.set_ending()
-        self._phase("stopping", f"no progress for {stall.seconds:.0f} s; reading the ranks' stacks")
+        text = f"no rank has made progress for {stall.seconds:.0f} s while {stall.phase}"
+        self._record.tell(Notice(at, "stalled", text))
+        self._phase("stopping", "reading the stacks of the ranks")
         folder = paths.job_folder(self._spec.workspace, self._spec.job)
         place = paths.stacks(folder, self._number)
         found = stacktraces.gather(self._workers)
