@@ -25,6 +25,7 @@ COMMANDS = {
     "check": "Find what would make a job fail, on all nodes, and say how to fix it.",
     "launch": "Train TRAIN.YAML, LLaMA-Factory's own file, on all nodes.",
     "status": "Show the worker on every node, and the jobs.",
+    "metrics": "Print the nodes, workers and jobs as metrics in Prometheus' text format.",
     "logs": "Show the output and events of JOB, or of the newest one.",
     "diagnose": "Tell why JOB failed, by default the newest that did, or why LOGFILE's run did.",
     "stop": "End JOB, or the one that runs, on all nodes.",
