@@ -35,6 +35,7 @@ COMMANDS = {
     "image": "Compare, send, save and load the workers' image.",
     "exec": "Run COMMAND in the workers, on all nodes side by side.",
     "down": "Remove the workers and their keys from the nodes, also of workers started by hand.",
+    "completion": "Print the script that completes commands, options and nodes in SHELL.",
     "demo": "Train a tiny model on two nodes on this machine: no GPU, no download needed.",
 }
 INTERRUPTED = 130
