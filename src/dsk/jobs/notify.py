@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import closing
 
 from dsk.cluster.caches import job_env
 from dsk.cluster.model import Cluster
@@ -32,7 +31,7 @@ def send_test(
     master."""
     env = job_env(cluster)
     deliveries = [Delivery(each, _message(cluster, each, language), env) for each in targets]
-    with closing(_server(cluster)) as server:
+    with _server(cluster) as server:
         check_worker(server, cluster, cluster.master)
         argv = in_worker(cluster, cluster.master, PROGRAM, "--interactive")
         text = "".join(f"{delivery.to_json()}\n" for delivery in deliveries)

@@ -33,7 +33,7 @@ class Notifier:
         ]
 
     def hear(self, event: Event) -> None:
-        """Any event but the last one, which `finish` takes."""
+        """Send what people have asked for. The last event goes to `finish` instead."""
         if isinstance(event, Failure):
             self._failure = event
         if self._lanes and not isinstance(event, Finished):
