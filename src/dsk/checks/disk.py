@@ -12,7 +12,7 @@ from dsk.cluster.model import Node
 from dsk.survey.server import ServerFacts
 from dsk.survey.values import Disk
 from dsk.text import Text
-from dsk.wire.report import LOW_DISK_BYTES
+from dsk.wire.figures import LOW_DISK_BYTES
 
 FULL_BYTES = GIB // 4
 """Too little for a job's logs."""

@@ -37,6 +37,17 @@ _LISTS = {
 }
 _SHOWN = ("kind", "events", "name")
 """What a message may show of `notify`."""
+_EXPECTED = {
+    "string_type": Text("should be a valid string"),
+    "int_type": Text("should be a valid integer"),
+    "bool_type": Text("should be a valid boolean"),
+    "greater_than_equal": Text("should be greater than or equal to {ge}"),
+    "less_than_equal": Text("should be less than or equal to {le}"),
+    "literal_error": Text("should be {expected}"),
+    "too_short": Text("should have at least {min_length} items"),
+    "too_long": Text("should have at most {max_length} items"),
+}
+"""By pydantic's kinds of errors (ErrorDetails)."""
 
 
 def load(file: Path) -> Cluster:
@@ -133,9 +144,11 @@ def _sentence(key: Key, detail: ErrorDetails) -> Text:
         is_nested = isinstance(given, dict | list)
         given = document.A_VALUE if _is_hidden(key) and not is_nested else _kind(given)
         return Text("{given} where {wanted} should be").filled(given=given, wanted=wanted)
-    # "Input should be a valid integer" and the like.
-    expected = detail["msg"].removeprefix("Input ")
-    return verbatim(expected if _is_hidden(key) else f"{given!r} {expected}")
+    # The texts are pydantic's own; of a kind that none is for, its message says it in English.
+    expected = verbatim(detail["msg"].removeprefix("Input "))
+    if kind in _EXPECTED:
+        expected = _EXPECTED[kind].filled(**detail.get("ctx", {}))
+    return expected if _is_hidden(key) else joined([verbatim(repr(given)), expected], " ")
 
 
 def _of_validator(error: ValueError) -> Text:

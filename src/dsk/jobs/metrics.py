@@ -14,8 +14,8 @@ from typing import get_args
 from dsk.jobs.overview import Overview
 from dsk.jobs.states import NO_RESULT, RUNNING, UNREACHABLE, JobState, WorkerState
 from dsk.wire.events import FINAL_STATES, State
+from dsk.wire.figures import GpuFigures, HostFigures
 from dsk.wire.progress import PHASES
-from dsk.wire.report import GpuReport, HostReport
 from dsk.wire.status import JobStatus, NodeStatus, UnreadableStatus
 
 STATES: tuple[str, ...] = (*get_args(State), *NO_RESULT)
@@ -186,14 +186,14 @@ def _of_node(node: NodeStatus, now: float) -> Iterator[Sample]:
             yield from _of_gpu(gpu, {**labels, "gpu": str(gpu.index)})
 
 
-def _of_host(host: HostReport, labels: Mapping[str, str]) -> Iterator[Sample]:
+def _of_host(host: HostFigures, labels: Mapping[str, str]) -> Iterator[Sample]:
     yield Sample("dsk_node_memory_total_bytes", host.memory_total, labels)
     yield Sample("dsk_node_memory_available_bytes", host.memory_available, labels)
     yield from _known("dsk_node_disk_free_bytes", host.disk_free, labels)
     yield Sample("dsk_node_load1", host.load, labels)
 
 
-def _of_gpu(gpu: GpuReport, labels: Mapping[str, str]) -> Iterator[Sample]:
+def _of_gpu(gpu: GpuFigures, labels: Mapping[str, str]) -> Iterator[Sample]:
     used = None if gpu.used is None else gpu.used / PERCENT
     yield from _known("dsk_gpu_utilization_ratio", used, labels)
     yield from _known("dsk_gpu_memory_used_bytes", gpu.memory_used, labels)

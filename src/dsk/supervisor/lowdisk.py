@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dsk.wire.report import LOW_DISK_BYTES, HostReport
+from dsk.wire.figures import LOW_DISK_BYTES, HostFigures
 
 ROOMY_BYTES = 2 * LOW_DISK_BYTES
 """From here on a disk counts as roomy again: one at the limit is not reported at every save."""
@@ -12,7 +12,7 @@ class LowDisks:
     def __init__(self) -> None:
         self._low: set[int] = set()
 
-    def became_low(self, node: int, host: HostReport) -> bool:
+    def became_low(self, node: int, host: HostFigures) -> bool:
         """Return whether the node's disk has fallen below LOW_DISK_BYTES since it was roomy."""
         free = host.disk_free
         if free is None:

@@ -90,7 +90,7 @@ def _failed(heard: Heard) -> Iterator[Text]:
 
 
 def _said(heard: Heard) -> Iterator[Text]:
-    yield verbatim(_of(Notice, heard).text)
+    yield _of(Notice, heard).text
 
 
 def _last_failure(heard: Heard) -> Failure | None:

@@ -18,8 +18,9 @@ from dsk.cluster.model import Local, Node
 from dsk.jobs.metrics import METRICS, exposition
 from dsk.jobs.overview import Overview
 from dsk.jobs.states import JobState, WorkerState
+from dsk.text import Text
+from dsk.wire.figures import GpuFigures, HostFigures, NodeFigures, RankFigures
 from dsk.wire.progress import Progress
-from dsk.wire.report import GpuReport, HostReport, NodeReport, RankReport
 from dsk.wire.status import JobStatus, NodeStatus, UnreadableStatus
 from dsk.wire.warm import WarmState
 from tests.unit.cli.test_overview import STATUS
@@ -28,7 +29,7 @@ ROOT = Path(__file__).parents[3]
 DASHBOARD = json.loads((ROOT / "grafana/dashboard.json").read_text(encoding="utf-8"))
 NODES = tuple(Node(index, f"10.0.0.{index + 1}", 2, Local()) for index in range(2))
 UP = WorkerState(NODES[0], "running", "healthy", warm=WarmState("ready", "auto", 9, memory=10**9))
-GONE = WorkerState(NODES[1], "unreachable", problem="no route")
+GONE = WorkerState(NODES[1], "unreachable", problem=Text("no route"))
 
 
 def families(found: Overview, cluster: str = "lab") -> dict[str, Metric]:
@@ -127,7 +128,7 @@ def test_a_master_that_cannot_be_reached() -> None:
 
 
 def test_a_status_that_cannot_be_read() -> None:
-    status = UnreadableStatus.of("j9", 0.0, "no JSON")
+    status = UnreadableStatus.of("j9", 0.0, Text("no JSON"))
     found = families(Overview((UP,), (JobState(status, "unreadable"),)))
     assert values(found["dsk_job_state"])["j9", "unreadable"] == 1
 
@@ -147,8 +148,8 @@ def test_label_values_are_escaped() -> None:
 
 def test_two_jobs_that_name_one_node_give_no_series_twice() -> None:
     """Prometheus refuses a page in which a series is there twice."""
-    rank = RankReport(0, 1, "R", Progress("training", 1, 1.0, 3, 9))
-    report = NodeReport(1, (rank,), HostReport(9, 5, 7, 0.5), (GpuReport(0, 1, 2, 3, 4, 5),))
+    rank = RankFigures(0, 1, "R", Progress("training", 1, 1.0, 3, 9))
+    report = NodeFigures(1, (rank,), HostFigures(9, 5, 7, 0.5), (GpuFigures(0, 1, 2, 3, 4, 5),))
     jobs = tuple(
         JobState(
             replace(STATUS, job=job, node_states=(NodeStatus(0, "h", 1.0, report),)), "running"

@@ -11,7 +11,7 @@ from dsk.wire.events import Accepted, Attempt, Event, Failure, Finished, Notice,
 from dsk.wire.notifications import EVENTS, ROWS, Heard, duration, row_of
 from dsk.wire.notify import Delivery, Message, Outcome, Target
 
-FAILURE = Failure(1.0, "a cause", node=1)
+FAILURE = Failure(1.0, Text("a cause"), node=1)
 GUIDES = [
     Path(__file__).parents[3] / "docs/guide" / name
     for name in ("notifications.md", "notifications.zh-CN.md")
@@ -31,8 +31,8 @@ def finished(state: State) -> Finished:
         (finished("succeeded"), "ended", ["after 1 h 1 min", "output: /o"]),
         (finished("stopped"), "ended", ["after 1 h 1 min", "output: /o"]),
         (finished("failed"), "failed", ["after 1 h 1 min", "cause: a cause"]),
-        (Notice(1.0, "stalled", "no progress"), "stalled", ["no progress"]),
-        (Notice(1.0, "disk_low", "1 GiB free", 3), "disk_low", ["1 GiB free"]),
+        (Notice(1.0, "stalled", Text("no progress")), "stalled", ["no progress"]),
+        (Notice(1.0, "disk_low", Text("1 GiB free"), 3), "disk_low", ["1 GiB free"]),
     ],
 )  # fmt: skip
 def test_what_is_sent(event: Event, name: str, said: list[str]) -> None:
@@ -44,8 +44,8 @@ def test_what_is_sent(event: Event, name: str, said: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "event",
-    [Accepted(1.0), FAILURE, Output(1.0, 0, 0, "x"), Notice(1.0, "not_notified", "x"),
-     Notice(1.0, "change", "x")],
+    [Accepted(1.0), FAILURE, Output(1.0, 0, 0, "x"), Notice(1.0, "not_notified", Text("x")),
+     Notice(1.0, "change", Text("x"))],
 )  # fmt: skip
 def test_what_is_not_sent(event: Event) -> None:
     """The report of a lost message least of all."""
@@ -61,7 +61,7 @@ def test_the_guide_explains_every_event(guide: Path) -> None:
 
 
 def test_no_two_rows_for_one_event() -> None:
-    for event in (Attempt(1.0, 0, ()), finished("stopped"), Notice(1.0, "stalled", "x")):
+    for event in (Attempt(1.0, 0, ()), finished("stopped"), Notice(1.0, "stalled", Text("x"))):
         assert sum(row.matches(event) for row in ROWS) == 1
 
 

@@ -29,7 +29,7 @@ MOST_A_MINUTE = 15
 """Chat services accept 20 from one sender."""
 MINUTE = 60.0
 
-TellLost = Callable[[str], None]
+TellLost = Callable[[Text], None]
 
 
 class Lane:
@@ -153,5 +153,4 @@ class Lane:
 
     def _tell_lost(self, message: Message, why: Text) -> None:
         text = Text("the notification {event} to {target} was not delivered: {why}")
-        filled = text.filled(event=message.event, target=self.target.name, why=why)
-        self._lost(filled.in_language("en"))
+        self._lost(text.filled(event=message.event, target=self.target.name, why=why))

@@ -59,7 +59,8 @@ class Notifier:
                 if row.name in lane.target.events:
                     lane.put(message, last=last)
         except Exception as error:
-            self._tell_lost(f"a notification could not be made: {type(error).__name__}")
+            text = Text("a notification could not be made: {kind}")
+            self._tell_lost(text.filled(kind=type(error).__name__))
 
     def _too_soon(self, row: Row) -> bool:
         now, before = time.monotonic(), self._sent.get(row.name)
@@ -81,8 +82,8 @@ class Notifier:
             text="\n".join(map(self._in_words, row.lines(heard))),
             node=about.node if about else None,
             rank=failure.rank if failure else None,
-            cause=self._shown(failure.cause) if failure else None,
-            fix=self._shown(failure.fix) if failure and failure.fix else None,
+            cause=self._in_words(failure.cause) if failure else None,
+            fix=self._in_words(failure.fix) if failure and failure.fix else None,
         )
 
     def _in_words(self, text: Text) -> str:
@@ -91,5 +92,5 @@ class Notifier:
     def _shown(self, text: str) -> str:
         return without(plain(text), self._spec.notify.hidden)
 
-    def _tell_lost(self, text: str) -> None:
+    def _tell_lost(self, text: Text) -> None:
         self._tell(Notice(time.time(), "not_notified", text))

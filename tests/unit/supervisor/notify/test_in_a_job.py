@@ -55,7 +55,7 @@ def test_a_lost_message_is_reported_before_the_last_event(
     assert Small(told, tmp_path, *GOOD).run() == 0
     *_, notice, last = told.events
     assert isinstance(notice, Notice) and notice.kind == "not_notified"
-    assert "ended to team" in notice.text
+    assert "ended to team" in notice.text.in_language("en")
     assert isinstance(last, Finished)
     written = [file for file in tmp_path.rglob("*") if file.is_file()]
     assert written

@@ -12,6 +12,7 @@ import pytest
 
 from dsk.supervisor.notify import lane, notifier
 from dsk.supervisor.notify.notifier import Notifier
+from dsk.text import Text, verbatim
 from dsk.wire.events import Attempt, Event, Exited, Failure, Finished, Notice
 from dsk.wire.notifications import EVENTS
 from dsk.wire.notify import Notify, Target
@@ -20,9 +21,10 @@ from tests.unit.wire.test_messages import SPEC
 
 TOKEN = "/hook/0123456789abcdef"
 STARTED = Attempt(1.0, 0, (0, 1), None)
-FAILED = Failure(2.0, "rank 1 exited with 1: \x1b[31mhf_s3cret", 1, 1, 1, "fix it", ("a", "b"))
+CAUSE = verbatim("rank 1 exited with 1: \x1b[31mhf_s3cret")
+FAILED = Failure(2.0, CAUSE, 1, 1, 1, Text("fix it"), ("a", "b"))
 SUCCEEDED = Finished(3.0, "succeeded", 0, 65.0, "/w/job", "/w/out")
-LOW = Notice(1.5, "disk_low", "node1: only 1.0 GiB are free", 1)
+LOW = Notice(1.5, "disk_low", Text("node1: only 1.0 GiB are free"), 1)
 
 
 class Told:
@@ -35,7 +37,7 @@ class Told:
     @property
     def texts(self) -> list[str]:
         assert all(isinstance(each, Notice) and each.kind == "not_notified" for each in self.events)
-        return [each.text for each in self.events if isinstance(each, Notice)]
+        return [each.text.in_language("en") for each in self.events if isinstance(each, Notice)]
 
 
 @pytest.fixture
@@ -64,7 +66,7 @@ def test_a_jobs_messages_in_their_order(web: Web, told: Told) -> None:
     started, low, failed = bodies(web)
     assert [each["event"] for each in (started, low, failed)] == ["started", "disk_low", "failed"]
     assert started["title"] == f"dsk: job {SPEC.job} on lab has started"
-    assert (low["node"], low["text"]) == (1, LOW.text)
+    assert (low["node"], low["text"]) == (1, LOW.text.en)
     assert failed["text"] == (
         "after 1 min 5 s\ncause: rank 1 exited with 1: ***\nfix: fix it\n| a\n| b"
     )
@@ -82,10 +84,16 @@ def test_only_what_a_target_has_asked_for(web: Web, told: Told) -> None:
 
 
 def test_in_chinese(web: Web, told: Told) -> None:
+    """The supervisor's own sentences too, and causes."""
+    cause = Text("{rank} exited with {code}").filled(
+        rank=Text("rank {rank}").filled(rank=1), code=1
+    )
     made_one = made(told, to(web), language="zh")
-    made_one.finish(SUCCEEDED)
+    made_one.hear(Failure(1.0, cause, fix=Text("dsk status")))
+    made_one.finish(replace(SUCCEEDED, state="failed", exit_code=1))
     (body,) = bodies(web)
-    assert "成功" in str(body["title"])
+    assert "失败" in str(body["title"])
+    assert "退出" in str(body["cause"]) and str(body["cause"]) in str(body["text"])
 
 
 def test_a_server_that_fails_twice(web: Web, told: Told) -> None:
