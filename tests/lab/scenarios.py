@@ -177,6 +177,7 @@ SCENARIOS = (
     ),
     Scenario("docs/guide/limits.md", prepare=_a_job),
     Scenario("docs/guide/report.md", prepare=_two_jobs),
+    Scenario("docs/guide/metrics.md"),
     Scenario(
         "docs/guide/operations.md",
         image=SMALL,

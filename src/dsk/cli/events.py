@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from dsk.cli import words
 from dsk.cli.printing import in_words
 from dsk.errors import FIX
 from dsk.text import Text
+from dsk.wire import words
 from dsk.wire.events import Failure, Finished, Notice, Output, Phase
 
 

@@ -10,6 +10,8 @@ from typing import Any, Literal, get_args
 from dsk.text import Text
 from dsk.wire import PROTOCOL
 from dsk.wire.hub import HubNeeds
+from dsk.wire.notify import NOBODY, Notify
+from dsk.wire.reading import read
 
 LauncherName = Literal["direct", "deepspeed"]
 TRAINING = ("dsk.rank", "train")
@@ -76,7 +78,8 @@ class JobSpec:
     (None: no limit), where the user has set one. `created` is in seconds since the epoch. `hub` is
     None where the recipe names no repository of a hub. `program` is the module that every rank
     runs, and its words; the recipe's path follows. `resumes`: ranks look for the newest checkpoint
-    in their own node's `output_dir` and resume from it.
+    in their own node's `output_dir` and resume from it. `notify` holds secrets:
+    the URLs of services.
     """
 
     job: str
@@ -96,6 +99,7 @@ class JobSpec:
     hub: HubNeeds | None = None
     program: tuple[str, ...] = TRAINING
     resumes: bool = False
+    notify: Notify = NOBODY
     protocol: int = PROTOCOL
 
     @property
@@ -121,5 +125,6 @@ class JobSpec:
             recipe_local=local,
             hub=hub and HubNeeds.from_raw(hub),
             program=tuple(raw.pop("program")),
+            notify=read(Notify, raw.pop("notify")),
             **raw,
         )
