@@ -79,7 +79,7 @@ cli-reference: venv ## Write docs/reference/cli.md alone
 
 docs: venv ## Build the documentation site into site/, and test it
 	scripts/docs.sh
-	$(PYTEST) tests/website
+	DSK_SITE=site $(PYTEST) tests/website
 
 messages: venv ## Bring dsk.po, the Chinese messages, up to date with the code, and name what it lacks
 	.venv/bin/python scripts/messages.py

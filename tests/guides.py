@@ -27,14 +27,22 @@ PAIRS = (
     ("docs/checks.md", "docs/guide/checks.zh-CN.md"),
     ("docs/diagnose.md", "docs/guide/diagnose.zh-CN.md"),
     *(
-        (f"docs/guide/{name}.md", f"docs/guide/{name}.zh-CN.md")
+        (f"docs/{name}.md", f"docs/{name}.zh-CN.md")
         for name in (
-            *("air-gapped", "containers-as-servers", "files", "limits", "mirrors"),
-            *("operations", "user"),
+            *("index", "quick-start", "comparison", "reliability", "reference/causes"),
+            *("guide/air-gapped", "guide/containers-as-servers", "guide/files", "guide/limits"),
+            *("guide/manual-steps", "guide/mirrors", "guide/operations", "guide/user"),
+            "guide/zero-to-model",
         )
     ),
 )
 """Each text in English and in Chinese."""
+
+
+def is_summary(english: str, chinese: str) -> bool:
+    """Whether the Chinese text is a shorter one of its own."""
+    return not chinese.startswith(english.removesuffix(".md"))
+
 
 HERE, MASTER, EACH, FOR_EACH = "here", "the master", "each server", "for each server"
 PLACES = (HERE, MASTER, EACH, FOR_EACH)

@@ -69,11 +69,14 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
             chinese = chinese_of(name, names) if _is_chinese(config) else None
             _source[name] = chinese or name
     for path, name in OUTSIDE.items():
-        if name.endswith(".json"):
-            files.append(File.generated(config, name, abs_src_path=str(ROOT / path)))
+        if path.endswith(CHINESE):
+            _counterparts[f"../{path}"] = name
+            if _is_chinese(config):
+                _source[name] = f"../{path}"
         elif name not in names:
             files.append(File.generated(config, name, abs_src_path=str(ROOT / path)))
-            _source[name] = f"../{path}"
+            if name.endswith(".md"):
+                _source[name] = f"../{path}"
     files.append(File.generated(config, SHIM_URI, abs_src_path=str(SHIM)))
     return files
 

@@ -11,8 +11,8 @@ from collections.abc import Collection, Mapping
 
 CHINESE = ".zh-CN.md"
 OUTSIDE = {
-    "README.md": "index.md",
-    "README.zh-CN.md": "index.md",
+    "README.md": "readme.md",
+    "README.zh-CN.md": "readme.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
     "schema/dsk.schema.json": "dsk.schema.json",
@@ -29,7 +29,7 @@ _LINK = re.compile(r"(?<!!)\[((?:[^\[\]`]|`[^`]*`)*)\]\(([^)\s]+)\)")
 _INDENT = "    "
 _YAML = re.compile(r"(dsk|train)\.yaml|a part of the catalogue")
 _SHELL = re.compile(
-    r"(# |\S+=\S+ |\(cd )?(dsk|dsk-agent|make|docker|ssh|scp|cd|cp|rm|mkdir|uv|pip|zstd|head|sudo"
+    r"\(|(# |\S+=\S+ )?(dsk|dsk-agent|make|docker|ssh|scp|cd|cp|rm|mkdir|uv|pip|zstd|head|sudo"
     r"|scripts/\S+|tests/\S+\.sh|\.venv/bin/\S+|setsid|export|install|ssh-keygen|bash|cat)\b"
 )
 
