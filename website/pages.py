@@ -69,8 +69,10 @@ def _link(
         return link[0]  # mkdocs names it: no page has it
     wanted = counterparts.get(wanted, wanted)
     if chinese and source in counterparts and wanted == here:
-        # From a Chinese page to the English text of the same: that is on the English site.
-        return f"[{text}]({_up(here)}../{wanted.removesuffix('.md')}.html{hash_}{anchor})"
+        # From a Chinese page to the English text of the same: that is on the English site, of
+        # which mkdocs knows nothing while it builds this one.
+        target = f"{_up(here)}../{wanted.removesuffix('.md')}.html{hash_}{anchor}"
+        return f'<a href="{target}">{text}</a>'
     return f"[{text}]({_relative(wanted, here)}{hash_}{anchor})"
 
 

@@ -78,12 +78,19 @@ def test_links_of_an_english_page(link: str, source: str, target: str) -> None:
         ("[a](checks.zh-CN.md)", "guide/files.zh-CN.md", "../checks.md"),
         ("[a](../guide/files.zh-CN.md)", "reference/causes.md", "../guide/files.md"),
         ("[a](docs/guide/files.zh-CN.md)", "../README.zh-CN.md", "guide/files.md"),
-        # From a Chinese text to the longer English one: that is on the other site.
-        ("[a](../checks.md)", "guide/checks.zh-CN.md", "../checks.html"),
     ],
 )
 def test_links_of_a_chinese_page(link: str, source: str, target: str) -> None:
     assert chinese(link, source) == f"[a]({target})"
+
+
+def test_a_link_from_a_chinese_text_to_the_longer_english_one() -> None:
+    """That is on the other site."""
+    for link, target in (
+        ("../checks.md", "../checks.html"),
+        ("../checks.md#x", "../checks.html#x"),
+    ):
+        assert chinese(f"[a]({link})", "guide/checks.zh-CN.md") == f'<a href="{target}">a</a>'
 
 
 def test_where_the_chinese_text_of_a_page_is() -> None:
