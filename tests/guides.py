@@ -22,21 +22,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
-PAIRS = (
-    ("README.md", "README.zh-CN.md"),
-    ("docs/checks.md", "docs/guide/checks.zh-CN.md"),
-    ("docs/diagnose.md", "docs/guide/diagnose.zh-CN.md"),
-    *(
-        (f"docs/{name}.md", f"docs/{name}.zh-CN.md")
-        for name in (
-            *("index", "quick-start", "comparison", "reliability", "reference/causes"),
-            *("guide/air-gapped", "guide/containers-as-servers", "guide/files", "guide/limits"),
-            *("guide/manual-steps", "guide/mirrors", "guide/operations", "guide/user"),
-            "guide/zero-to-model",
-        )
-    ),
+_CHINESE = ".zh-CN.md"
+
+
+def _english(chinese: Path) -> Path:
+    """The text beside it; of a summary in guide/, the page of that name in docs/."""
+    name = chinese.name.removesuffix(_CHINESE) + ".md"
+    beside = chinese.with_name(name)
+    return beside if beside.exists() else ROOT / "docs" / name
+
+
+PAIRS = tuple(
+    (_english(chinese).relative_to(ROOT).as_posix(), chinese.relative_to(ROOT).as_posix())
+    for chinese in sorted([*ROOT.glob(f"*{_CHINESE}"), *(ROOT / "docs").rglob(f"*{_CHINESE}")])
 )
-"""Each text in English and in Chinese."""
+"""Each text that there is in English and in Chinese."""
 
 
 def is_summary(english: str, chinese: str) -> bool:

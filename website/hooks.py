@@ -10,6 +10,7 @@ import jieba
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+from nav import navigation, placed
 from pages import CHINESE, NO_CHINESE, OUTSIDE, as_page, chinese_of
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,8 +31,13 @@ def _is_chinese(config: MkDocsConfig) -> bool:
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    titles = config.extra.get("titles", {})
-    config.nav = [_entry(entry, titles, Path(config.docs_dir)) for entry in config.nav or []]
+    nav = config.nav or []
+    pages = {
+        path.relative_to(config.docs_dir).as_posix()
+        for path in Path(config.docs_dir).rglob("*.md")
+        if not path.name.endswith(CHINESE)
+    }
+    config.nav = navigation(nav, pages - placed(nav), config.extra.get("titles", {}))
     config.extra["polyfills"] = [SHIM_URI]
     config.extra["alternate"] = True  # theme/partials/alternate.html has the links
     config.extra["languages"] = [
@@ -39,20 +45,6 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         {"name": "中文", "lang": "zh", "folder": "" if _is_chinese(config) else "zh/"},
     ]
     return config
-
-
-def _entry(entry: Any, titles: dict[str, str], docs: Path) -> Any:
-    """An entry of the navigation: its title in this language, FOLDER/* as its pages."""
-    if isinstance(entry, str):
-        return entry
-    [(title, value)] = entry.items()
-    if isinstance(value, list):
-        value = [_entry(each, titles, docs) for each in value]
-    elif value.endswith("/*"):
-        folder = value.removesuffix("*")
-        paths = sorted((docs / folder).glob("*.md"))
-        value = [f"{folder}{path.name}" for path in paths if not path.name.endswith(CHINESE)]
-    return {titles.get(title, title): value}
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

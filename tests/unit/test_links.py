@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from nav import placed
 from pages import CHINESE, headings, links, slug
 
 ROOT = Path(__file__).parents[2]
@@ -50,15 +51,13 @@ def test_a_broken_link_is_found(tmp_path: Path) -> None:
     ], "of code in a line, which no page has"
 
 
-def entries(nav: object) -> list[tuple[str, str]]:
-    """Title and page of each entry of the site's navigation; a title alone for a section."""
-    found: list[tuple[str, str]] = []
+def titles(nav: object) -> set[str]:
+    """Of the pages and sections of the site's navigation."""
+    found: set[str] = set()
     for entry in nav if isinstance(nav, list) else []:
-        if isinstance(entry, str):
-            found.append(("", entry))
-            continue
-        [(title, value)] = entry.items()
-        found += [(title, value if isinstance(value, str) else ""), *entries(value)]
+        if isinstance(entry, dict):
+            found |= {str(title) for title in entry}
+            found |= set().union(*map(titles, entry.values()))
     return found
 
 
@@ -72,14 +71,12 @@ def test_every_page_has_its_place_and_a_chinese_title() -> None:
         yaml.load((ROOT / "website" / name).read_text(encoding="utf-8"), Loader)
         for name in ("mkdocs.yml", "zh.yml")
     )
-    found = entries(site["nav"])
-    placed = {page for _, page in found}
+    lines = placed(site["nav"])
     pages = {
         str(path.relative_to(ROOT / "docs"))
         for path in (ROOT / "docs").rglob("*.md")
         if not path.name.endswith(CHINESE)
     }
-    missing = {page for page in pages if not {page, f"{Path(page).parent}/*"} & placed}
+    missing = {page for page in pages if not {page, f"{Path(page).parent}/*"} & lines}
     assert missing == set(), "add a line under nav in website/mkdocs.yml"
-    titles = {title for title, _ in found if title}
-    assert titles == set(chinese["extra"]["titles"]), "in website/zh.yml"
+    assert titles(site["nav"]) == set(chinese["extra"]["titles"]), "in website/zh.yml"
