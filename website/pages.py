@@ -26,6 +26,11 @@ _LANGUAGE_LINK = re.compile(r" ?\[(?:English|中文)\]\([^)\s]+\)")
 _COMMENT = re.compile(r"<!-- .*? -->\n?")
 _MARK = re.compile(r"<!-- (text|not run|run): (\S.*?) -->")
 _LINK = re.compile(r"(?<!!)\[((?:[^\[\]`]|`[^`]*`)*)\]\(([^)\s]+)\)")
+_CJK = r"\u3000-\u303f\u4e00-\u9fff\uff00-\uffef"
+_JOINED = re.compile(
+    rf"(?<=[{_CJK}])\n *(?=[{_CJK}])|(?<=[、。，；：（）“”])\n *(?=[\w`\[*])(?!\d+\. |[-*] )"
+)
+"""The end of a line inside a Chinese sentence, which browsers show as a space."""
 _INDENT = "    "
 _YAML = re.compile(r"(dsk|train)\.yaml|a part of the catalogue")
 _SHELL = re.compile(
@@ -49,6 +54,8 @@ def as_page(text: str, source: str, counterparts: Mapping[str, str], *, chinese:
     text = _LANGUAGE_LINK.sub("", text)
     text = with_languages(text)
     text = _COMMENT.sub("", text)
+    if source.endswith(CHINESE):
+        text = joined(text)
     return _LINK.sub(lambda link: _link(link, source, counterparts, chinese=chinese), text)
 
 
@@ -105,6 +112,12 @@ def with_languages(text: str) -> str:
         result.append(line)
         number += 1
     return "\n".join(result) + "\n"
+
+
+def joined(text: str) -> str:
+    """With the lines of each Chinese paragraph as one, where no space belongs between them."""
+    parts = re.split(r"(?ms)(^```.*?^```$)", text)
+    return "".join(part if part.startswith("```") else _JOINED.sub("", part) for part in parts)
 
 
 def _starts_block(lines: list[str], number: int) -> bool:

@@ -84,6 +84,15 @@ def test_links_of_a_chinese_page(link: str, source: str, target: str) -> None:
     assert chinese(link, source) == f"[a]({target})"
 
 
+def test_the_lines_of_a_chinese_paragraph_have_no_spaces_between_them() -> None:
+    assert chinese(
+        "一行，\n二行\n三行 GPU\n四行。\n`x` 五行\n\n- 一项\n  续行\n- 二项：\n- 三项"
+    ) == ("一行，二行三行 GPU\n四行。`x` 五行\n\n- 一项续行\n- 二项：\n- 三项")
+    kept = "# 标题\n\n| 一 | 二 |\n|---|---|\n| 三 | 四 |\n\n文字：\n\n1. 一，\n2. 二"
+    assert chinese(kept) == kept
+    assert chinese("```bash\n# 一行\n二行\n```") == "```bash\n# 一行\n二行\n```"
+
+
 def test_a_link_from_a_chinese_text_to_the_longer_english_one() -> None:
     """That is on the other site."""
     for link, target in (
