@@ -22,6 +22,7 @@ OUTSIDE = {
 """Files outside docs/ (paths in the repository) and what of the site stands for them."""
 NO_CHINESE = '!!! note "本页暂无中文，以下为英文原文。"\n\n'
 
+_FENCED = re.compile(r"(?ms)(^```.*?^```$)")
 _LANGUAGE_LINK = re.compile(r" ?\[(?:English|中文)\]\([^)\s]+\)")
 _COMMENT = re.compile(r"<!-- .*? -->\n?")
 _MARK = re.compile(r"<!-- (text|not run|run): (\S.*?) -->")
@@ -54,9 +55,14 @@ def as_page(text: str, source: str, counterparts: Mapping[str, str], *, chinese:
     text = _LANGUAGE_LINK.sub("", text)
     text = with_languages(text)
     text = _COMMENT.sub("", text)
-    if source.endswith(CHINESE):
-        text = joined(text)
-    return _LINK.sub(lambda link: _link(link, source, counterparts, chinese=chinese), text)
+
+    def changed(prose: str) -> str:
+        if source.endswith(CHINESE):
+            prose = _JOINED.sub("", prose)
+        return _LINK.sub(lambda link: _link(link, source, counterparts, chinese=chinese), prose)
+
+    parts = _FENCED.split(text)
+    return "".join(part if part.startswith("```") else changed(part) for part in parts)
 
 
 def _link(
@@ -112,12 +118,6 @@ def with_languages(text: str) -> str:
         result.append(line)
         number += 1
     return "\n".join(result) + "\n"
-
-
-def joined(text: str) -> str:
-    """With the lines of each Chinese paragraph as one, where no space belongs between them."""
-    parts = re.split(r"(?ms)(^```.*?^```$)", text)
-    return "".join(part if part.startswith("```") else _JOINED.sub("", part) for part in parts)
 
 
 def _starts_block(lines: list[str], number: int) -> bool:

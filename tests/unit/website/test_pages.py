@@ -50,6 +50,11 @@ def test_language_of_a_block(block: str, language: str) -> None:
     assert f"```{language}\n" in with_languages(block)
 
 
+def test_links_in_blocks_stay() -> None:
+    text = "```text\n[a](../../README.md)\n```\n[a](../../README.md)"
+    assert english(text) == "```text\n[a](../../README.md)\n```\n[a](../readme.md)"
+
+
 def test_what_is_no_block_stays() -> None:
     text = "- an item\n\n    of two paragraphs\n\n```yaml\n    a: 1\n```\n"
     assert with_languages(text) == text
