@@ -55,11 +55,19 @@ def values(field: dict[str, Any]) -> str:
     if "enum" in field:
         return ", ".join(code(each) for each in field["enum"])
     if "items" in field:
-        return f"list, {field.get('minItems', 0)} to {field['maxItems']} entries"
+        return entries(field)
     if "$ref" in field or field.get("type") == "object":
         return "mapping"
     limits = [field[name] for name in ("minimum", "maximum") if name in field]
     return f"{TYPES[field['type']]}{', {} to {}'.format(*limits) if limits else ''}"
+
+
+def entries(field: dict[str, Any]) -> str:
+    """A list, the values of its entries where they are few words, and how many there may be."""
+    least, most = field.get("minItems", 0), field.get("maxItems")
+    of = f" of {values(field['items'])}" if "enum" in field["items"] else ""
+    count = f"{least} to {most}" if most else f"{least} or more" if least else "any number of"
+    return f"list{of}, {count} entries"
 
 
 def shown(default: object) -> str:
