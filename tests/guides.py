@@ -22,19 +22,27 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
-PAIRS = (
-    ("README.md", "README.zh-CN.md"),
-    ("docs/checks.md", "docs/guide/checks.zh-CN.md"),
-    ("docs/diagnose.md", "docs/guide/diagnose.zh-CN.md"),
-    *(
-        (f"docs/guide/{name}.md", f"docs/guide/{name}.zh-CN.md")
-        for name in (
-            *("air-gapped", "containers-as-servers", "files", "limits", "mirrors"),
-            *("metrics", "notifications", "operations", "report", "user"),
-        )
-    ),
+_CHINESE = ".zh-CN.md"
+
+
+def _english(chinese: Path) -> Path:
+    """The text beside it; of a summary in guide/, the page of that name in docs/."""
+    name = chinese.name.removesuffix(_CHINESE) + ".md"
+    beside = chinese.with_name(name)
+    return beside if beside.exists() else ROOT / "docs" / name
+
+
+PAIRS = tuple(
+    (_english(chinese).relative_to(ROOT).as_posix(), chinese.relative_to(ROOT).as_posix())
+    for chinese in sorted([*ROOT.glob(f"*{_CHINESE}"), *(ROOT / "docs").rglob(f"*{_CHINESE}")])
 )
-"""Each text in English and in Chinese."""
+"""Each text that there is in English and in Chinese."""
+
+
+def is_summary(english: str, chinese: str) -> bool:
+    """Whether the Chinese text is a shorter one of its own."""
+    return not chinese.startswith(english.removesuffix(".md"))
+
 
 HERE, MASTER, EACH, FOR_EACH = "here", "the master", "each server", "for each server"
 PLACES = (HERE, MASTER, EACH, FOR_EACH)
