@@ -19,6 +19,7 @@ from dsk.agent.ranks import Ranks
 from dsk.agent.starter import ExecStarter, RankCommand
 from dsk.agent.tail import RankLogs, Reader
 from dsk.agent.warmstart import WarmStarter
+from dsk.files import write_atomic
 from dsk.wire import paths, session
 from dsk.wire.news import BEFORE_ATTEMPTS, News, RankLines
 from dsk.wire.operations import (
@@ -28,12 +29,14 @@ from dsk.wire.operations import (
     EndRanks,
     RankStack,
     ReadStacks,
+    RequestSave,
     StartRanks,
     TakeLock,
     WatchRanks,
 )
 from dsk.wire.report import NodeReport
 from dsk.wire.request import Handlers
+from dsk.wire.saving import SaveRequest
 
 POLL_S = 0.1
 """Between two looks for new lines while somebody waits for them."""
@@ -69,6 +72,7 @@ class Job:
             WatchRanks: self.watch_ranks,
             AskNews: self.news,
             ReadStacks: self.read_stacks,
+            RequestSave: self.request_save,
             EndRanks: self.end_ranks,
             Close: self.close,
         }
@@ -181,6 +185,13 @@ class Job:
 
     def read_stacks(self, _: ReadStacks) -> tuple[RankStack, ...]:
         return stacktraces.stacks(self._pids())
+
+    def request_save(self, asked: RequestSave) -> bool:
+        if asked.attempt != self._attempt:
+            return False
+        request = SaveRequest(asked.number)
+        write_atomic(Path(paths.save_request(self._job)), request.to_json().encode())
+        return True
 
     def _pids(self) -> dict[int, int | None]:
         if self._ranks:

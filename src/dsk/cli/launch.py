@@ -16,6 +16,7 @@ from dsk.cli.context import Context, in_place_option, pass_context
 from dsk.cli.language import preferred
 from dsk.cli.nodes import node_option
 from dsk.cli.printing import ReaderGone, echo, echo_json
+from dsk.cluster.model import SAVES, Save
 from dsk.text import Text
 from dsk.wire.jobspec import LAUNCHERS, LauncherName
 from dsk.wire.warm import VARIABLE as WARM_VARIABLE
@@ -66,6 +67,18 @@ ANSWERS = {
     help="End the job when no rank makes progress for so long: training=120, saving=1h, "
     "evaluating=off.",
 )
+@click.option(
+    "--time-limit",
+    metavar="TIME",
+    help="Stop the job after TIME, such as 7h50m, and save a checkpoint shortly before; off: no "
+    "limit, whatever dsk.yaml says.",
+)
+@click.option(
+    "--save",
+    type=click.Choice(SAVES),
+    help="When checkpoints are saved: as train.yaml says, or by what saves cost. Default: `save` "
+    "in dsk.yaml.",
+)
 @click.option("--cold", is_flag=True, help="Start ranks as new programs, not from warm processes.")
 @click.option("--no-check", is_flag=True, help="Do not look at the servers first.")
 @in_place_option
@@ -82,6 +95,8 @@ def command(
     exclude: str | None,
     launcher: LauncherName,
     limits: tuple[str, ...],
+    time_limit: str | None,
+    save: Save | None,
     cold: bool,
     no_check: bool,
     as_json: bool,
@@ -91,13 +106,19 @@ def command(
     from dsk.cli.listen import JsonLines
     from dsk.cli.preflight import looking_at_servers
     from dsk.cli.screen import Screen
+    from dsk.cluster.durations import parse_option
     from dsk.jobs.launch import prepare
-    from dsk.jobs.limits import parse_limits
+    from dsk.jobs.limits import OFF, parse_limits
     from dsk.jobs.planning import Request, plan
     from dsk.jobs.stacks import stack_for
     from dsk.recipe import load_train_file
 
     cluster = context.cluster()
+    if time_limit:
+        until = None if time_limit == OFF else parse_option("--time-limit", time_limit)
+        cluster = replace(cluster, time_limit=until)
+    if save:
+        cluster = replace(cluster, save=save)
     if cold:
         cluster = replace(cluster, env={**cluster.env, WARM_VARIABLE: "false"})
     request = Request(

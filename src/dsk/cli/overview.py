@@ -78,6 +78,9 @@ def _job(job: JobState) -> list[str]:
         parts.append(status.phase)
     if status.step is not None:
         parts.append(f"step {status.step}/{status.steps}")
+    if status.saved_step is not None:
+        saved = Text("checkpoint saved at step {step}")
+        parts.append(in_words(saved.filled(step=status.saved_step)))
     if status.loss is not None:
         parts.append(f"loss {status.loss:.4f}")
     if runs and status.samples_per_s is not None:

@@ -10,6 +10,7 @@ import re
 from pathlib import PurePosixPath
 
 from dsk import accelerators
+from dsk.cluster import durations
 from dsk.text import Text
 
 NAME_LENGTH = 30
@@ -212,3 +213,9 @@ def variable_value(value: str) -> str:
         text = Text("contains a line break or another control character; write it on one line")
         raise ValueError(text)
     return value
+
+
+def duration(text: str | None) -> str | None:
+    if text is not None:
+        durations.seconds(text)
+    return text

@@ -12,7 +12,8 @@ from dsk.recipe import Recipe
 from dsk.recipe.describe import change_line
 from dsk.recipe.model import SHIPPED_DIR
 from dsk.wire.hub import HubNeeds
-from dsk.wire.jobspec import JobNode, JobSpec, LauncherName, Needed, RecipeText
+from dsk.wire.jobspec import TRAINING, JobNode, JobSpec, LauncherName, Needed, RecipeText
+from dsk.wire.saving import SAVE_AUTO
 
 
 def job_id(now: float) -> str:
@@ -48,7 +49,10 @@ def job_spec(
         launcher=launcher,
         limits=limits,
         hub=_hub(cluster, shared),
+        program=(*TRAINING, SAVE_AUTO) if cluster.save == "auto" else TRAINING,
         resumes=shared.resumes,
+        saves=shared.saves,
+        time_limit=cluster.time_limit,
     )
 
 

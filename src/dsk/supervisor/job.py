@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ from dsk.supervisor.listener import KEPT_LINES
 from dsk.supervisor.record import Record
 from dsk.supervisor.runner import Runner
 from dsk.supervisor.runtime import Runtime
+from dsk.supervisor.saving import Saving
 from dsk.supervisor.watch import Watch
 from dsk.supervisor.worker import Worker, agent_command
 from dsk.supervisor.workers import Workers
@@ -29,6 +31,7 @@ from dsk.wire import paths
 from dsk.wire.events import Accepted, Failure, Finished, Notice, Phase, State
 from dsk.wire.hub import HubNeeds
 from dsk.wire.jobspec import JobNode, JobSpec
+from dsk.wire.signals import STOP
 from dsk.wire.sshconfig import ssh_config
 
 INTERRUPTED = 130
@@ -56,6 +59,7 @@ class Job:
         self._began = time.monotonic()
         self._interrupts = Interrupts()
         self._watches: list[Watch] = []
+        self._saving = Saving(spec, record, _stop_this_process, began=self._began)
 
     def run(self) -> int:
         """Returns dsk's exit code; everything that the job started has then ended. Why it failed is
@@ -70,6 +74,10 @@ class Job:
     def interrupt(self, why: Interrupted) -> None:
         """For a signal's handler, in the main thread: ends the job, unless it is being ended."""
         self._interrupts.interrupt(why)
+
+    def save_and_stop(self) -> None:
+        """For a signal's handler: all ranks save a checkpoint at one step, and the job ends."""
+        self._saving.want()
 
     def _outcome(self, started: ExitStack) -> _End:
         exit_code = JobFailed.exit_code
@@ -102,9 +110,12 @@ class Job:
     def _run(self, started: ExitStack) -> Failure | None:
         """`started` ends what was started, the last first."""
         spec = self._spec
+        self._saving.begin()
+        started.callback(self._saving.end)
         self._write_ssh_configs()
         self._phase("starting", f"connecting to {count(len(spec.nodes), 'worker')}")
         workers = self._connect(started)
+        self._saving.connected(workers)
         prepare.check_workers(spec, workers, self._runtime.remedies)
         prepare.take_locks(workers)
         self._record.open(Path(paths.job_folder(spec.workspace, spec.job)))
@@ -238,6 +249,10 @@ class Job:
         # Also of a job that was refused before it had a folder. Without one its output has it all.
         with suppress(JobFailed, OSError):
             self._record.open(Path(paths.job_folder(self._spec.workspace, self._spec.job)))
+        saved = self._saved_step()
+        if saved is not None and end.state == "succeeded":
+            # The ranks ended in good order, before the training was done.
+            end = _End("stopped", INTERRUPTED)
         self._record.tell(
             Finished(
                 time.time(),
@@ -246,9 +261,20 @@ class Job:
                 seconds=round(time.monotonic() - self._began, 1),
                 folder=str(paths.job_folder(self._spec.workspace, self._spec.job)),
                 output_dir=self._spec.output_dir,
+                saved_step=saved,
             )
         )
         return end.exit_code
+
+    def _saved_step(self) -> int | None:
+        """Of the checkpoint that all ranks have saved on request before they ended."""
+        answer = self._record.answer
+        return answer.step if answer and answer.state == "saved" else None
+
+
+def _stop_this_process() -> None:
+    """As `dsk stop` does: the main thread, which handles signals, ends the job."""
+    os.kill(os.getpid(), STOP)
 
 
 def _unexpected(error: Exception) -> Failure:

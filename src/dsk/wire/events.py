@@ -24,6 +24,8 @@ NoticeKind = Literal[
     "lines_left_out",
     "cleanup",
     "cold_start",
+    "save",
+    "save_refused",
     "detached",
     "unparsed",
     "untyped",
@@ -125,7 +127,8 @@ class Failure:
 
 @dataclass(frozen=True)
 class Finished:
-    """The last event of a job. `exit_code` is dsk's own: 0, 1, 2, 3 or 130."""
+    """The last event of a job. `exit_code` is dsk's own: 0, 1, 2, 3 or 130. `saved_step`: of the
+    checkpoint with which the job ended on request."""
 
     at: float
     state: State
@@ -133,6 +136,7 @@ class Finished:
     seconds: float
     folder: str
     output_dir: str
+    saved_step: int | None = None
 
 
 Event = Phase | Accepted | Attempt | Notice | Output | Step | Exited | Failure | Finished
