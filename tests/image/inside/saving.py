@@ -59,7 +59,15 @@ def train(job: str, recipe: Mapping[str, Any], words: list[str], *, ask: bool) -
     folder = PROGRESS / job
     started = [
         subprocess.Popen(
-            [sys.executable, "-m", "dsk.rank", f"--local_rank={rank}", "train", *words, str(config)],
+            [
+                sys.executable,
+                "-m",
+                "dsk.rank",
+                f"--local_rank={rank}",
+                "train",
+                *words,
+                str(config),
+            ],
             env={**ENV, "DSK_JOB": job, "RANK": str(rank), "LOCAL_RANK": str(rank)},
             cwd=WORK,
             stdout=(WORK / f"{job}-{rank}.log").open("wb"),
@@ -84,9 +92,13 @@ def train(job: str, recipe: Mapping[str, Any], words: list[str], *, ask: bool) -
     lines = log.read_text().splitlines() if log.exists() else []
     return {
         "exit": codes,
-        "losses": {each["current_steps"]: each["loss"] for each in map(json.loads, lines) if "loss" in each},
+        "losses": {
+            each["current_steps"]: each["loss"] for each in map(json.loads, lines) if "loss" in each
+        },
         "last": [json.loads((folder / str(rank)).read_text()) for rank in range(RANKS)],
-        "output": "".join((WORK / f"{job}-{rank}.log").read_text()[-3000:] for rank in range(RANKS)),
+        "output": "".join(
+            (WORK / f"{job}-{rank}.log").read_text()[-3000:] for rank in range(RANKS)
+        ),
     }
 
 
