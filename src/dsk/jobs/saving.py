@@ -16,7 +16,7 @@ from dsk.wire.events import Finished, Notice
 from dsk.wire.status import UnreadableStatus
 
 SAVE_SLOW_S = 600.0
-MISSED_S = 2.0
+LOOK_BACK_S = 2.0
 """Events that are as old may belong to the request: it is sent after this clock was read."""
 WITHOUT = Text("dsk stop {job} ends it without a checkpoint")
 
@@ -52,7 +52,7 @@ def save_and_end(
     limit). `tell` gets what happens meanwhile. Raises JobFailed where nothing is saved and the job
     continues."""
     job, asked = supervisor.job, time.monotonic()
-    events = history.replay(runtime, job, follow=True, since=Since(ago=MISSED_S))
+    events = history.replay(runtime, job, follow=True, since=Since(ago=LOOK_BACK_S))
     supervisor.request_save()
     heard = listen(events)
     slow: float | None = SAVE_SLOW_S

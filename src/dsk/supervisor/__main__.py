@@ -41,6 +41,7 @@ def main() -> int:
         launcher=spec.launcher,
         ran=False,
         saves=spec.saves,
+        time_limit=spec.time_limit,
     )
     # Not sys.stdout: Python flushes that at its end, and would wait for a reader that is gone.
     record = Record(status, io.FileIO(STDOUT, "wb", closefd=False))

@@ -6,7 +6,8 @@ END_S = 15.0
 """For the ranks to agree and to end, in addition to the save."""
 MARGIN = 1.5
 """A save may take longer than the one before: the disk, and its cache, are fuller."""
-LEAST_GUESS_S, MOST_GUESS_S = 60.0, 600.0
+LEAST_GUESS_S = 60.0
+MOST_GUESS_S = 600.0
 GUESSED_SHARE = 0.1
 """Of the limit, where no save has been measured."""
 STEPS = 2
