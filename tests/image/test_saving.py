@@ -62,6 +62,47 @@ def test_a_training_goes_on_from_what_was_saved_on_request(
         assert loss == pytest.approx(wanted[each], abs=TOLERANCE), each
 
 
+@pytest.mark.full
+def test_a_request_while_all_ranks_evaluate(image: Image) -> None:
+    recipe = {"val_size": 0.5, "eval_strategy": "steps", "eval_steps": 1}
+    question = asked("z2", "lora", per_device_eval_batch_size=1, **recipe)
+    done = image.script("saving.py", [question], options=OPTIONS, limit_s=LIMIT_S)["z2-lora"]
+    assert done["first"]["exit"] == [0, 0], done["first"]["output"]
+    (first, second) = (each["answer"] for each in done["first"]["last"])
+    assert first == second and first["state"] == "saved"
+    complete(done["files"], first["step"], "z2")
+
+
+@pytest.mark.full
+def test_without_room_nothing_is_saved_and_the_training_goes_on(image: Image) -> None:
+    """The disk has room for the model at the end, and not for a checkpoint with its optimizer."""
+    question = {**asked("z2", "full"), "at": "/small"}
+    options = (*OPTIONS, "--tmpfs=/small:size=3m")
+    done = image.script("saving.py", [question], options=options, limit_s=LIMIT_S)["z2-full"]
+    assert done["first"]["exit"] == [0, 0], done["first"]["output"]
+    assert not [file for file in done["files"] if "checkpoint-" in file]
+    answer = done["first"]["last"][0]["answer"]
+    assert answer["state"] == "no_room" and not answer["room"]["measured"]
+    assert answer["room"]["free"] < answer["room"]["needed"] < 6e6
+    assert done["first"]["losses"] == done["complete"]["losses"]
+
+
+@pytest.mark.full
+def test_save_auto_saves_and_goes_on_without_changing_the_losses(image: Image) -> None:
+    question = {**asked("z2", "lora"), "auto": True}
+    done = image.script("saving.py", [question], options=OPTIONS, limit_s=LIMIT_S)["z2-lora"]
+    assert done["first"]["exit"] == [0, 0], done["first"]["output"]
+    assert done["first"]["losses"] == done["complete"]["losses"]
+    (step,) = {
+        int(file.split("/")[0].removeprefix("checkpoint-"))
+        for file in done["files"]
+        if file.startswith("checkpoint-")
+    }
+    assert 0 < step < STEPS
+    complete(done["files"], step, "z2")
+    assert done["first"]["last"][0]["save_s"] > 0
+
+
 def complete(files: list[str], step: int, preset: str) -> None:
     """Every rank's part of the one checkpoint is there."""
     saved = [file.removeprefix(f"checkpoint-{step}/") for file in files if "checkpoint-" in file]

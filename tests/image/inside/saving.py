@@ -1,8 +1,9 @@
 """Trains on CPU with two ranks, once to the end and once with a request to save and end between.
 
-In: [{"name": ..., "recipe": {...}, "auto": bool}, ...]. Out: {name: {"losses": of the run to the
-end, "before" and "after" the request, "step": of the checkpoint, "files": in it, "answer": of the
-last word of each rank, "exit": statuses, "output": text}, ...}.
+In: [{"name": ..., "recipe": {...}, "auto": bool, "at": folder}, ...]. Out: {name: {"complete": the
+run to the end, "first": the run with the request, "again": the one that resumes from what that has
+saved, "files": what it has saved}, ...}; each run is {"exit": statuses, "losses": by step, "last":
+what each rank said last, "output": text}.
 """
 
 import json
@@ -15,12 +16,19 @@ from pathlib import Path
 from typing import Any
 
 from dsk.demo.tiny_model import save
+from dsk.wire.saving import SAVE_AUTO
 
 WORK = Path("/tmp/work")
 PROGRESS = Path("/dev/shm/dsk-progress")
 RANKS = 2
 ASK_AT_STEP = 3
 LIMIT_S = 240
+SAVE_EARLY = """
+import dsk.rank.autosave
+dsk.rank.autosave.FIRST_S = 0.5
+from dsk.rank.__main__ import main
+main()
+"""
 RECIPE = {
     "model_name_or_path": str(WORK / "model"),
     "stage": "sft",
@@ -53,21 +61,14 @@ ENV = {
 }
 
 
-def train(job: str, recipe: Mapping[str, Any], words: list[str], *, ask: bool) -> dict[str, Any]:
+def train(job: str, recipe: Mapping[str, Any], *, ask: bool, auto: bool = False) -> dict[str, Any]:
     config = WORK / f"{job}.yaml"
     config.write_text(json.dumps(recipe))  # JSON is YAML too
     folder = PROGRESS / job
+    program = [sys.executable, *(["-c", SAVE_EARLY, SAVE_AUTO] if auto else ["-m", "dsk.rank"])]
     started = [
         subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "dsk.rank",
-                f"--local_rank={rank}",
-                "train",
-                *words,
-                str(config),
-            ],
+            [*program, f"--local_rank={rank}", "train", str(config)],
             env={**ENV, "DSK_JOB": job, "RANK": str(rank), "LOCAL_RANK": str(rank)},
             cwd=WORK,
             stdout=(WORK / f"{job}-{rank}.log").open("wb"),
@@ -102,19 +103,20 @@ def train(job: str, recipe: Mapping[str, Any], words: list[str], *, ask: bool) -
     }
 
 
-def run(name: str, recipe: Mapping[str, Any], auto: bool = False) -> dict[str, Any]:
-    words = ["--save-auto"] if auto else []
+def run(name: str, recipe: Mapping[str, Any], auto: bool = False, at: str = "") -> dict[str, Any]:
+    """`at`: the folder on whose disk the run with the request saves. With `auto` nothing is asked,
+    and the first save comes early."""
     keys = {**RECIPE, **recipe}
-    complete = train(f"{name}-a", {**keys, "output_dir": str(WORK / f"{name}-a")}, words, ask=False)
-    folder = WORK / f"{name}-b"
+    complete = train(f"{name}-a", {**keys, "output_dir": str(WORK / f"{name}-a")}, ask=False)
+    folder = Path(at or WORK, f"{name}-b")
     asked = {**keys, "output_dir": str(folder)}
-    first = train(f"{name}-b", asked, words, ask=True)
+    first = train(f"{name}-b", asked, ask=not auto, auto=auto)
     checkpoints = sorted(folder.glob("checkpoint-*"))
     files = [str(each.relative_to(folder)) for each in folder.rglob("*") if each.is_file()]
     again = {}
     if checkpoints:
         resumed = {**asked, "resume_from_checkpoint": str(checkpoints[-1])}
-        again = train(f"{name}-c", resumed, words, ask=False)
+        again = train(f"{name}-c", resumed, ask=False)
     return {"complete": complete, "first": first, "files": files, "again": again}
 
 
