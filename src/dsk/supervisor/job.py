@@ -249,6 +249,7 @@ class Job:
         # Also of a job that was refused before it had a folder. Without one its output has it all.
         with suppress(JobFailed, OSError):
             self._record.open(Path(paths.job_folder(self._spec.workspace, self._spec.job)))
+        self._saving.conclude()
         saved = self._saved_step()
         if saved is not None and end.state == "succeeded":
             # The ranks ended in good order, before the training was done.

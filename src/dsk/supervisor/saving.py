@@ -45,7 +45,8 @@ class Saving:
         """Of the last request."""
         self._asked: int | None = None
         """The attempt that has got it."""
-        self._told: SaveAnswer | None = None
+        self._told: int | None = None
+        """The request whose answer was told."""
         self._done = threading.Event()
 
     def want(self) -> None:
@@ -125,20 +126,21 @@ class Saving:
 
     def _hear(self) -> None:
         answer = self._record.answer
-        if answer is None or answer.number != self._number or answer == self._told:
+        if answer is None or answer.number != self._number or self._told == answer.number:
             return
-        self._told = answer
-        if answer.state == "saving":
-            text = f"all ranks save a checkpoint at step {answer.step}, and end then"
-            if answer.only_model:
-                text += (
-                    "; save_only_model is set, so it has no optimizer state, and the training "
-                    "cannot be resumed exactly from it"
-                )
-            self._tell("save", text)
-        elif answer.state == "no_room":
+        self._told = answer.number
+        if answer.state == "no_room":
             self._wanted, self._asked = False, None
             self._tell("save_refused", self._no_room(answer))
+        else:
+            self._tell("save", _saves(answer))
+
+    def conclude(self) -> None:
+        """Once the ranks have ended: what a quick save left unsaid."""
+        self.end()
+        answer = self._record.answer
+        if answer and answer.state == "saved" and self._told != answer.number:
+            self._tell("save", _saves(answer))
 
     def _no_room(self, answer: SaveAnswer) -> str:
         text = f"no checkpoint is saved at step {answer.step}, and the job continues"
@@ -161,3 +163,13 @@ class Saving:
 
     def _tell(self, kind: NoticeKind, text: str) -> None:
         self._record.tell(Notice(time.time(), kind, text))
+
+
+def _saves(answer: SaveAnswer) -> str:
+    text = f"all ranks save a checkpoint at step {answer.step}, and end then"
+    if answer.only_model:
+        text += (
+            "; save_only_model is set, so it has no optimizer state, and the training cannot be "
+            "resumed exactly from it"
+        )
+    return text

@@ -15,7 +15,7 @@ from dsk.supervisor.heard import RankEnded, Reported
 from dsk.supervisor.saving import REPORTED_WITHIN_S, Saving
 from dsk.supervisor.timelimit import END_S, LEAST_GUESS_S, MARGIN, MOST_GUESS_S, lead
 from dsk.supervisor.workers import Workers
-from dsk.wire.events import Attempt, Notice, Phase
+from dsk.wire.events import Attempt, Finished, Notice, Phase
 from dsk.wire.operations import RequestSave
 from dsk.wire.progress import Progress
 from dsk.wire.report import HostReport, NodeReport, RankReport
@@ -219,6 +219,7 @@ def test_a_job_that_saved_on_request_is_stopped_with_the_step(tmp_path: Path) ->
     assert Small(told, tmp_path, *ended).run() == 130
     assert told.end == ("stopped", 130)
     assert told.record.status.saved_step == 12
+    assert told.at(Notice, "all ranks save a checkpoint at step 12") < told.at(Finished)
     assert not [
         each for each in told.events if isinstance(each, Phase) and each.state == "stopping"
     ]
