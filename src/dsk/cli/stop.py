@@ -9,7 +9,7 @@ import click
 
 from dsk.cli.context import Context, in_place_option, pass_context
 from dsk.cli.printing import echo
-from dsk.text import Text
+from dsk.text import Text, joined
 
 if TYPE_CHECKING:
     from dsk.jobs.runtime import Runtime, Supervisor
@@ -101,7 +101,7 @@ def _check_nothing_is_left(runtime: Runtime, job: str, ago: float) -> None:
     if left := history.left_over(runtime, job, Since(ago=ago + STOP_LIMIT_S)):
         raise JobFailed(
             Text("job {job} has ended, but not on all nodes:\n{left}").filled(
-                job=job, left="\n".join(left)
+                job=job, left=joined(left, "\n")
             ),
             fix=Text(
                 "an unreachable node stops its ranks by itself within 30 s; a process that "

@@ -11,7 +11,7 @@ from dsk.errors import JobFailed, UserError
 from dsk.jobs import history
 from dsk.jobs.runtime import Runtime, Supervisor
 from dsk.jobs.wanted import Since
-from dsk.text import Text, verbatim
+from dsk.text import Text
 from dsk.wire.events import Finished, Notice
 from dsk.wire.status import UnreadableStatus
 
@@ -80,10 +80,10 @@ def save_and_end(
         if isinstance(event, Finished):
             return event
         if isinstance(event, Notice) and event.kind == "save":
-            tell(verbatim(event.text))
+            tell(event.text)
         elif isinstance(event, Notice) and event.kind == "save_refused":
             raise JobFailed(
-                verbatim(event.text),
+                event.text,
                 where=f"job {job}",
                 fix=Text(
                     "free space and try again; dsk stop {job} ends it without a checkpoint"

@@ -13,6 +13,7 @@ from dsk.errors import DskError
 from dsk.supervisor.record import Record
 from dsk.supervisor.timelimit import lead
 from dsk.supervisor.workers import Workers
+from dsk.text import Text
 from dsk.wire.events import Notice, NoticeKind
 from dsk.wire.jobspec import JobSpec
 from dsk.wire.operations import RequestSave
@@ -23,6 +24,19 @@ REPORTED_WITHIN_S = 6.0
 """By then the supervisor knows of a training that had begun when the request came."""
 BEFORE_TRAINING = (None, "loading", "tokenizing")
 GB = 1e9
+MEASURED = Text(
+    "no checkpoint is saved at step {step}, and the job continues: a checkpoint needs {needed:.1f} "
+    "GB in {folder}, and {node} has {free:.1f} GB free there"
+)
+ESTIMATED = Text(
+    "no checkpoint is saved at step {step}, and the job continues: a checkpoint needs about "
+    "{needed:.1f} GB in {folder}, and {node} has {free:.1f} GB free there"
+)
+COMPLETE = Text("all ranks save a checkpoint at step {step}, and end then")
+MODEL_ONLY = Text(
+    "all ranks save a checkpoint at step {step}, and end then; save_only_model is set, so it has "
+    "no optimizer state, and the training cannot be resumed exactly from it"
+)
 
 
 class Saving:
@@ -57,7 +71,10 @@ class Saving:
         if self._spec.time_limit is not None and not self._spec.saves:
             self._tell(
                 "save_refused",
-                "this job cannot save on request: at its time limit it is stopped without a save",
+                Text(
+                    "this job cannot save on request: at its time limit it is stopped without a "
+                    "save"
+                ),
             )
         threading.Thread(target=self._run, daemon=True).start()
 
@@ -75,14 +92,18 @@ class Saving:
         """`ran`: how long the job has run, in seconds."""
         limit = self._spec.time_limit
         if limit is not None and ran >= limit:
-            self._tell("save", f"the time limit of {limit:.0f} s is reached; the job is stopped")
+            text = Text("the time limit of {limit:.0f} s is reached; the job is stopped")
+            self._tell("save", text.filled(limit=limit))
             self._give_up()
         elif limit is not None and self._spec.saves and not self._limit_asked:
             before = lead(limit, self._record.save_s, self._record.step_s)
             if ran >= limit - before:
                 self._limit_asked = self._wanted = True
-                text = f"the time limit of {limit:.0f} s is reached in {limit - ran:.0f} s"
-                self._tell("save", f"{text}; the ranks are asked to save a checkpoint and to end")
+                text = Text(
+                    "the time limit of {limit:.0f} s is reached in {left:.0f} s; the ranks are "
+                    "asked to save a checkpoint and to end"
+                )
+                self._tell("save", text.filled(limit=limit, left=limit - ran))
         if self._wanted and not self._done.is_set():
             self._since = ran if self._since is None else self._since
             self._follow(waited=ran - self._since)
@@ -96,15 +117,17 @@ class Saving:
         status = self._record.status
         if not self._spec.saves:
             self._wanted = False
-            self._tell("save_refused", "this job cannot save on request; it continues")
+            self._tell("save_refused", Text("this job cannot save on request; it continues"))
         elif status.step is None and status.phase in BEFORE_TRAINING:
             if status.ran and waited < REPORTED_WITHIN_S:
                 return
-            self._tell("save", "the training has not begun, so there is nothing to save")
+            self._tell("save", Text("the training has not begun, so there is nothing to save"))
             self._give_up()
         elif status.step is not None and status.step == status.steps:
             self._wanted = False
-            self._tell("save", "the training has done all its steps, and the job ends by itself")
+            self._tell(
+                "save", Text("the training has done all its steps, and the job ends by itself")
+            )
         elif self._asked != status.attempt:
             self._ask(status.attempt)
         else:
@@ -122,7 +145,9 @@ class Saving:
         if taken:
             self._number += 1
             self._asked = attempt
-            self._tell("save", "the ranks are asked to save a checkpoint at the end of a step")
+            self._tell(
+                "save", Text("the ranks are asked to save a checkpoint at the end of a step")
+            )
 
     def _hear(self) -> None:
         answer = self._record.answer
@@ -142,15 +167,18 @@ class Saving:
         if answer and answer.state == "saved" and self._told != answer.number:
             self._tell("save", _saves(answer))
 
-    def _no_room(self, answer: SaveAnswer) -> str:
-        text = f"no checkpoint is saved at step {answer.step}, and the job continues"
-        if answer.room is None:
-            return text
-        room, node = answer.room, self._node_of(answer.room.rank)
-        about = "" if room.measured else "about "
-        return (
-            f"{text}: a checkpoint needs {about}{room.needed / GB:.1f} GB in "
-            f"{self._spec.output_dir}, and {node} has {room.free / GB:.1f} GB free there"
+    def _no_room(self, answer: SaveAnswer) -> Text:
+        room = answer.room
+        if room is None:
+            text = Text("no checkpoint is saved at step {step}, and the job continues")
+            return text.filled(step=answer.step)
+        text = MEASURED if room.measured else ESTIMATED
+        return text.filled(
+            step=answer.step,
+            needed=room.needed / GB,
+            folder=self._spec.output_dir,
+            node=self._node_of(room.rank),
+            free=room.free / GB,
         )
 
     def _node_of(self, rank: int) -> str:
@@ -161,15 +189,9 @@ class Saving:
                 return f"node{node.index} ({node.host})"
         return f"rank {rank}"
 
-    def _tell(self, kind: NoticeKind, text: str) -> None:
+    def _tell(self, kind: NoticeKind, text: Text) -> None:
         self._record.tell(Notice(time.time(), kind, text))
 
 
-def _saves(answer: SaveAnswer) -> str:
-    text = f"all ranks save a checkpoint at step {answer.step}, and end then"
-    if answer.only_model:
-        text += (
-            "; save_only_model is set, so it has no optimizer state, and the training cannot be "
-            "resumed exactly from it"
-        )
-    return text
+def _saves(answer: SaveAnswer) -> Text:
+    return (MODEL_ONLY if answer.only_model else COMPLETE).filled(step=answer.step)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
+from dsk.text import Text
 from dsk.wire import PROTOCOL
 from dsk.wire.hub import HubNeeds
 
@@ -48,7 +49,7 @@ class RecipeText:
     """A resolved recipe as YAML text, and what dsk changed in it, a line each, for the user."""
 
     yaml: str
-    changes: tuple[str, ...] = ()
+    changes: tuple[Text, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class JobSpec:
         return sum(len(node.slots) for node in self.nodes)
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), ensure_ascii=False)
+        return json.dumps(asdict(self), ensure_ascii=False, default=str)
 
     @classmethod
     def from_json(cls, text: str) -> JobSpec:
@@ -115,7 +116,7 @@ class JobSpec:
         hub = raw.pop("hub")
         needed = tuple(Needed(**{**n, "names": tuple(n["names"])}) for n in raw.pop("needed"))
         shared, local = (
-            RecipeText(recipe["yaml"], tuple(recipe["changes"]))
+            RecipeText(recipe["yaml"], tuple(map(Text.from_raw, recipe["changes"])))
             for recipe in (raw.pop("recipe_shared"), raw.pop("recipe_local"))
         )
         return cls(

@@ -13,14 +13,14 @@ import pytest
 from dsk.errors import JobFailed, UserError
 from dsk.jobs import saving
 from dsk.jobs.runtime import Runtime, Supervisor
-from dsk.text import Text
+from dsk.text import Text, verbatim
 from dsk.wire import strictjson
 from dsk.wire.events import Event, Finished, Notice, encode
 from dsk.wire.status import JobStatus
 
 STATUS = JobStatus("j1", "lab", "running", (), 2, 1.0, 2.0, "/o", saves=True)
 DONE = Finished(9.0, "stopped", 130, 8.0, "/jobs/j1", "/o", 12)
-AT_STEP = Notice(3.0, "save", "all ranks save a checkpoint at step 12, and end then")
+AT_STEP = Notice(3.0, "save", verbatim("all ranks save a checkpoint at step 12, and end then"))
 ENDS_S = 5.0
 
 
@@ -85,12 +85,15 @@ def test_who_cannot_is_refused_before_anything_is_sent(status: Any, words: str) 
 
 
 def test_the_end_is_waited_for_and_told() -> None:
-    assert follow(Place(AT_STEP, DONE)) == (DONE, [AT_STEP.text])
+    assert follow(Place(AT_STEP, DONE)) == (
+        DONE,
+        ["all ranks save a checkpoint at step 12, and end then"],
+    )
 
 
 def test_a_job_that_goes_on_is_an_error() -> None:
     with pytest.raises(JobFailed, match="needs 14"):
-        follow(Place(Notice(3.0, "save_refused", "a checkpoint needs 14.0 GB")))
+        follow(Place(Notice(3.0, "save_refused", verbatim("a checkpoint needs 14.0 GB"))))
 
 
 def test_a_limit_ends_the_wait() -> None:

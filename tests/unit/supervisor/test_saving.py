@@ -16,15 +16,15 @@ from dsk.supervisor.saving import REPORTED_WITHIN_S, Saving
 from dsk.supervisor.timelimit import END_S, LEAST_GUESS_S, MARGIN, MOST_GUESS_S, lead
 from dsk.supervisor.workers import Workers
 from dsk.wire.events import Attempt, Finished, Notice, Phase
+from dsk.wire.figures import HostFigures, NodeFigures, RankFigures
 from dsk.wire.operations import RequestSave
 from dsk.wire.progress import Progress
-from dsk.wire.report import HostReport, NodeReport, RankReport
 from dsk.wire.saving import Room, SaveAnswer
 from tests.unit.supervisor.test_job import Small, Told
 from tests.unit.wire.test_messages import SPEC
 
 SAVES = replace(SPEC, saves=True, output_dir="/w/out")
-HOST = HostReport(0, 0, None, 0.0)
+HOST = HostFigures(0, 0, None, 0.0)
 
 
 class Agent:
@@ -57,8 +57,8 @@ class Scene:
 
     def report(self, phase: Any, step: int | None, **more: Any) -> None:
         progress = Progress(phase, 1, 0.0, step, 100, **more)
-        ranks = (RankReport(0, 1, "R", progress),)
-        self.told.record.reported(Reported(SPEC.nodes[0], 1.0, NodeReport(1, ranks, HOST)))
+        ranks = (RankFigures(0, 1, "R", progress),)
+        self.told.record.reported(Reported(SPEC.nodes[0], 1.0, NodeFigures(1, ranks, HOST)))
         self.told.record.progress()
 
     def look(self, ran: float = 1.0) -> None:
@@ -66,7 +66,11 @@ class Scene:
 
     @property
     def said(self) -> list[tuple[str, str]]:
-        return [(each.kind, each.text) for each in self.told.events if isinstance(each, Notice)]
+        return [
+            (each.kind, each.text.in_language("en"))
+            for each in self.told.events
+            if isinstance(each, Notice)
+        ]
 
 
 @pytest.fixture
