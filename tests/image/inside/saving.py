@@ -23,6 +23,15 @@ PROGRESS = Path("/dev/shm/dsk-progress")
 RANKS = 2
 ASK_AT_STEP = 3
 LIMIT_S = 240
+# transformers loads optimizer.pt to "cpu:0", a place that torch knows for GPUs alone.
+RESUME_ON_CPU = """
+import torch
+torch.serialization.register_package(
+    9, lambda _: None, lambda storage, place: storage if place.startswith("cpu:") else None
+)
+from dsk.rank.__main__ import main
+main()
+"""
 SAVE_EARLY = """
 import dsk.rank.autosave
 dsk.rank.autosave.FIRST_S = 0.5
@@ -65,7 +74,12 @@ def train(job: str, recipe: Mapping[str, Any], *, ask: bool, auto: bool = False)
     config = WORK / f"{job}.yaml"
     config.write_text(json.dumps(recipe))  # JSON is YAML too
     folder = PROGRESS / job
-    program = [sys.executable, *(["-c", SAVE_EARLY, SAVE_AUTO] if auto else ["-m", "dsk.rank"])]
+    words = ["-m", "dsk.rank"]
+    if auto:
+        words = ["-c", SAVE_EARLY, SAVE_AUTO]
+    elif "resume_from_checkpoint" in recipe:
+        words = ["-c", RESUME_ON_CPU]
+    program = [sys.executable, *words]
     started = [
         subprocess.Popen(
             [*program, f"--local_rank={rank}", "train", str(config)],
