@@ -73,7 +73,7 @@ def test_stop_with_a_save(
     }
     launch = cluster.start("launch", cluster.train(**keys, max_steps=5000), *options)
     try:
-        launch.wait_for("'loss'")
+        launch.wait_for("'loss'", 400)
         said = cluster.dsk("stop", "--save").out
         assert launch.wait(60) == INTERRUPTED
     finally:
@@ -127,7 +127,7 @@ def test_a_rank_that_hangs_and_dies_while_a_save_is_waited_for(cluster: Cluster)
     train = cluster.train(output_dir="outputs/hangs", max_steps=5000)
     launch = cluster.start("launch", train)
     try:
-        launch.wait_for("'loss'")
+        launch.wait_for("'loss'", 400)
         found = re.search(r"job (\S+):", launch.text)
         assert found
         signal = "kill -{} $(grep -lz '^RANK=1$' /proc/[0-9]*/environ | cut -d/ -f3)"
@@ -141,7 +141,7 @@ def test_a_rank_that_hangs_and_dies_while_a_save_is_waited_for(cluster: Cluster)
             cluster.dsk("stop", code=None)
     launch = cluster.start("launch", train)
     try:
-        launch.wait_for("'loss'")
+        launch.wait_for("'loss'", 400)
         cluster.in_worker(1, "bash", "-c", signal.format("STOP"))
         stop = cluster.start("stop", "--save")
         stop.wait_for("are asked to save")
@@ -159,7 +159,7 @@ def test_a_rank_that_hangs_and_dies_while_a_save_is_waited_for(cluster: Cluster)
 def test_ctrl_c_while_waiting_stops_at_once(cluster: Cluster) -> None:
     launch = cluster.start("launch", cluster.train(output_dir="outputs/now", max_steps=5000))
     try:
-        launch.wait_for("'loss'")
+        launch.wait_for("'loss'", 400)
         signal = "kill -STOP $(grep -lz '^RANK=1$' /proc/[0-9]*/environ | cut -d/ -f3)"
         cluster.in_worker(1, "bash", "-c", signal)
         stop = cluster.start("stop", "--save")
