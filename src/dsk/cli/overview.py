@@ -106,6 +106,8 @@ def _job(job: JobState) -> list[str]:
 def _figures(status: JobStatus, *, runs: bool) -> Iterator[Text]:
     if status.step is not None:
         yield Text("step {step}/{steps}").filled(step=status.step, steps=status.steps)
+    if status.saved_step is not None:
+        yield Text("checkpoint saved at step {step}").filled(step=status.saved_step)
     if status.loss is not None:
         yield Text("loss {loss:.4f}").filled(loss=status.loss)
     if runs and status.samples_per_s is not None:

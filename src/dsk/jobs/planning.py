@@ -63,6 +63,7 @@ def plan(
             exists=exists,
             read=read,
             modelscope=modelscope_folder(job_env(cluster)),
+            save_auto=cluster.save == "auto",
         )
         refusals = stack_for(cluster.image)[0].refusals
         return resolve(request.train_file, request.overrides, site, known, refusals)

@@ -15,8 +15,9 @@ from dsk.recipe.describe import change_line
 from dsk.recipe.model import SHIPPED_DIR
 from dsk.text import Text
 from dsk.wire.hub import HubNeeds
-from dsk.wire.jobspec import JobNode, JobSpec, LauncherName, Needed, RecipeText
+from dsk.wire.jobspec import TRAINING, JobNode, JobSpec, LauncherName, Needed, RecipeText
 from dsk.wire.notify import Notify
+from dsk.wire.saving import SAVE_AUTO
 
 PUSHES = Text("push_to_hub is set")
 
@@ -55,7 +56,10 @@ def job_spec(
         launcher=launcher,
         limits=limits,
         hub=_hub(cluster, shared),
+        program=(*TRAINING, SAVE_AUTO) if cluster.save == "auto" else TRAINING,
         resumes=shared.resumes,
+        saves=shared.saves,
+        time_limit=cluster.time_limit,
         notify=replace(notify, hidden=_secrets(cluster, shared)),
     )
 

@@ -109,3 +109,8 @@ def stacks(folder: PurePosixPath, attempt: int) -> PurePosixPath:
 def progress(job: str, rank: int) -> PurePosixPath:
     """One rank's wire.progress."""
     return PROGRESS / job / str(rank)
+
+
+def save_request(job: str) -> PurePosixPath:
+    """A wire.saving.SaveRequest, which the agent of rank 0's node writes and rank 0 reads."""
+    return PROGRESS / job / "save"
