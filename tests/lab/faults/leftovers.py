@@ -15,10 +15,10 @@ flock --nonblock 9 || echo "the lock"
 [[ ! -e /dev/shm/dsk-progress/$1 ]] || echo "the ranks' progress"
 printf -v port ':%04X' "$2"
 for _ in {1..50}; do
-    pgrep -f /dsk/warm/keeper.py >/dev/null || break
+    pgrep -f "/dsk/warm/[k]eeper.py" >/dev/null || break
     sleep 0.1
 done
-! pgrep -af /dsk/warm/keeper.py || echo "the keeper of a rank"
+! pgrep -af "/dsk/warm/[k]eeper.py" || echo "the keeper of a rank"
 ! awk '$4 == "0A" { print $2 }' /proc/net/tcp | grep -q "$port\\$" || echo "a listener on port $2"
 """
 
