@@ -18,7 +18,6 @@ from dsk.cli.nodes import node_option
 from dsk.cli.printing import ReaderGone, echo, echo_json
 from dsk.text import Text
 from dsk.wire.jobspec import LAUNCHERS, LauncherName
-from dsk.wire.warm import VARIABLE as WARM_VARIABLE
 
 if TYPE_CHECKING:
     from dsk.cli.listen import Shows
@@ -99,7 +98,7 @@ def command(
 
     cluster = context.cluster()
     if cold:
-        cluster = replace(cluster, env={**cluster.env, WARM_VARIABLE: "false"})
+        cluster = replace(cluster, warm="false")
     request = Request(
         cluster,
         load_train_file(train_file),

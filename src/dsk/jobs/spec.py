@@ -13,6 +13,7 @@ from dsk.recipe.describe import change_line
 from dsk.recipe.model import SHIPPED_DIR
 from dsk.wire.hub import HubNeeds
 from dsk.wire.jobspec import JobNode, JobSpec, LauncherName, Needed, RecipeText
+from dsk.wire.warm import VARIABLE
 
 
 def job_id(now: float) -> str:
@@ -44,12 +45,18 @@ def job_spec(
         recipe_local=_text(local),
         output_dir=shared.output_dir,
         needed=_needed(shared),
-        env=job_env(cluster),
+        env={**job_env(cluster), **_warm(cluster)},
         launcher=launcher,
         limits=limits,
         hub=_hub(cluster, shared),
         resumes=shared.resumes,
     )
+
+
+def _warm(cluster: Cluster) -> dict[str, str]:
+    """What dsk.yaml says counts in each of the job's ranks, also where a worker was started with
+    another setting. `auto` leaves it to the worker."""
+    return {} if cluster.warm == "auto" else {VARIABLE: cluster.warm}
 
 
 def _hub(cluster: Cluster, recipe: Recipe) -> HubNeeds | None:
