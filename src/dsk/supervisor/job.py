@@ -12,7 +12,7 @@ from pathlib import Path
 from dsk.errors import DskError, JobFailed
 from dsk.files import write_atomic
 from dsk.plan import deepspeed
-from dsk.supervisor import hub, prepare
+from dsk.supervisor import prepare
 from dsk.supervisor.attempt import Attempt, count
 from dsk.supervisor.attempts import Attempts
 from dsk.supervisor.heard import Heard
@@ -147,6 +147,8 @@ class Job:
         return agent_command(*words, job=self._spec.job, workspace=self._spec.workspace)
 
     def _provide_models(self, needs: HubNeeds, workers: Workers, *, shared: bool) -> None:
+        from dsk.supervisor import hub  # which takes longer to import than most jobs need
+
         self._phase("starting", f"models from the hub: {', '.join(needs.repos)}")
         with ExitStack() as stack:
             master = next((each for each in workers if each.node.host == needs.master), None)
