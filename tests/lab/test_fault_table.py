@@ -304,8 +304,8 @@ def test_sshd_killed(lab: Lab, start: Start) -> None:
 
 @full
 def test_slow_login(lab: Lab, start: Start) -> None:
-    """sshd runs sshrc before what was asked for. The first login from the other node is the one that
-    starts the job's agent; the worker's health check logs in too."""
+    """sshd runs sshrc before what was asked for. The first login from the other node starts the
+    job's agent; the worker's health check logs in too."""
     container = worker(lab, 1)
     script = (
         f'[ "${{SSH_CONNECTION%% *}}" != {lab.nodes[0].host} ] || [ -e /tmp/slow ] || '

@@ -97,7 +97,7 @@ if "LD_LIBRARY_PATH" in os.environ:
 else:
     FOLDER.mkdir()
     (FOLDER / "nvml.c").write_text(SOURCE)
-    words = ["gcc", "-shared", "-fPIC", "-o", FOLDER / "libnvidia-ml.so.1", FOLDER / "nvml.c"]
-    subprocess.run([*words, "-lpthread"], check=True, stderr=subprocess.DEVNULL)
+    files = ["-o", str(FOLDER / "libnvidia-ml.so.1"), str(FOLDER / "nvml.c")]
+    subprocess.run(["gcc", "-w", "-shared", "-fPIC", *files, "-lpthread"], check=True)
     again = [sys.executable, "-c", sys.argv[1], sys.argv[1]]
     os.execve(sys.executable, again, {**os.environ, "LD_LIBRARY_PATH": str(FOLDER)})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
@@ -38,7 +38,7 @@ def cluster(**values: Any) -> Cluster:
 def test_the_setting_travels_with_the_job(warm: Any, given: dict[str, str]) -> None:
     """The worker may have been started with another: always where a platform starts it."""
     made = cluster(warm=warm)
-    request = Request(made, TrainFile(Path("/c/train.yaml"), "train.yaml", TRAIN), ())
+    request = Request(made, TrainFile(PurePosixPath("/c/train.yaml"), "train.yaml", TRAIN), ())
     env = plan(request, stack_for(made.image)[0].keys).spec.env
     assert {name: value for name, value in env.items() if name == "DSK_WARM"} == given
 
