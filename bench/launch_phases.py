@@ -74,7 +74,13 @@ def prepare(lab: Lab, folder: Path, number: int, image: str, program: str) -> Si
     assert isinstance(cluster, Side)
     cluster.program = program
     cluster.dsk("up", "--accept-new-host-keys")
-    cluster.dsk("exec", "--", "python", "-m", "dsk.demo.tiny_model", f"{cluster.workspace}/{MODEL}")
+    place = f"{cluster.workspace}/{MODEL}"
+    if number == 0:
+        cluster.dsk("exec", "--", "python", "-m", "dsk.demo.tiny_model", place)
+    else:  # another image may take a minute to make it
+        for node in lab.nodes:
+            node.run(["mkdir", "-p", str(Path(place).parent)])
+            node.run(["cp", "-r", f"/workspace/0/{MODEL}", place])
     cluster.wait_until_warm()
     return cluster
 
