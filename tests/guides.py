@@ -1,7 +1,7 @@
 """The command blocks of README and the guides, as a reader sees them. Pure.
 
-A block is indented by four spaces, or fenced. An HTML comment before it, which readers do not see,
-says what the lab does with it (`tests/lab/test_guides.py`):
+A block is indented by four spaces, blank lines within it included, or fenced. An HTML comment
+before it, which readers do not see, says what the lab does with it (`tests/lab/test_guides.py`):
 
     <!-- text: what it is -->           not a command: a part of a file, or output
     <!-- not run: why -->               needs something that the lab lacks
@@ -30,7 +30,7 @@ PAIRS = (
         (f"docs/guide/{name}.md", f"docs/guide/{name}.zh-CN.md")
         for name in (
             *("air-gapped", "containers-as-servers", "files", "limits", "mirrors"),
-            *("operations", "user"),
+            *("metrics", "notifications", "operations", "user"),
         )
     ),
 )
@@ -104,8 +104,11 @@ def _extent(lines: list[str], begin: int) -> tuple[int, int, str]:
         end = next(n for n in range(begin + 1, len(lines)) if lines[n].startswith("```"))
         return begin + 1, end + 1, "\n".join(lines[begin + 1 : end])
     end = begin
-    while end < len(lines) and lines[end].startswith(_INDENT):
-        end += 1
+    for number in range(begin, len(lines)):
+        if lines[number].startswith(_INDENT):
+            end = number + 1
+        elif lines[number].strip():
+            break
     return begin, end, "\n".join(line.removeprefix(_INDENT) for line in lines[begin:end])
 
 

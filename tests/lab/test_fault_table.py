@@ -151,7 +151,7 @@ def test_rank_killed(start: Start, rank: int, number: signal.Signals, cold: bool
         ("raise", "rank 1 raises", "a fault of the test", False),
         pytest.param("exit-3", "rank 1 exits with 3", "exited with 3", False, marks=full),
         pytest.param("exit-3", "rank 1 exits with 3 (`--cold`)", "exited with 3", True, marks=full),
-        pytest.param("exit-0", "rank 1 exits with 0 early", "midst of training", False, marks=full),
+        pytest.param("exit-0", "rank 1 exits with 0 early", "during training", False, marks=full),
     ],
 )
 def test_rank_ends_by_itself(start: Start, kind: str, fault: str, says: str, cold: bool) -> None:

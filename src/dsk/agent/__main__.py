@@ -7,8 +7,10 @@ import json
 import os
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
+from dsk.text import Text
 from dsk.wire import paths
 from dsk.wire.session import AGENT_HANGS, NO_AGENT
 
@@ -23,7 +25,7 @@ def _job(args: argparse.Namespace) -> None:
     from dsk.agent import bridge
 
     if why := _hanging(args.job):
-        print(why, file=sys.stderr)
+        _tell(why)
         sys.exit(AGENT_HANGS)
     try:
         if args.start:
@@ -35,17 +37,22 @@ def _job(args: argparse.Namespace) -> None:
         why = aftermath.why_gone(args.job)
         # Ranks whose agent was killed have nobody else.
         aftermath.end(args.job)
-        print(why, file=sys.stderr)
+        _tell(why)
         sys.exit(NO_AGENT)
 
 
-def _hanging(job: str) -> str | None:
+def _hanging(job: str) -> Text | None:
     """Why the job's agent does not run, where it lives."""
     if not Path(paths.agent_note(job)).exists():  # as at each launch, which waits for this
         return None
     from dsk.agent import aftermath
 
     return aftermath.hanging(job)
+
+
+def _tell(text: Text) -> None:
+    """For the supervisor's connection, one line."""
+    print(json.dumps(asdict(text)), file=sys.stderr)
 
 
 def _daemon(args: argparse.Namespace) -> None:

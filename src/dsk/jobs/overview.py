@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dsk.cluster.model import Cluster
 from dsk.connect import side_by_side
-from dsk.errors import UserError
+from dsk.errors import DskError, UserError
 from dsk.jobs.runtimes import runtime_kind
 from dsk.jobs.states import UNREACHABLE, JobState, WorkerState
+from dsk.text import Text, verbatim
+from dsk.wire import templates
 from dsk.wire.warm import WarmState
 
 OFF = "off"
@@ -33,13 +35,14 @@ class Overview:
                     "slots": worker.node.slots,
                     "worker": worker.state,
                     "health": worker.health,
-                    "problem": worker.problem,
-                    "warm": worker.warm and asdict(worker.warm),
+                    "problem": worker.problem and worker.problem.in_language("en"),
+                    "warm": worker.warm and templates.flat(worker.warm, templates=False),
                 }
                 for worker in self.workers
             ],
             "jobs": [
-                {**asdict(job.status), "state": job.state, "age": job.age} for job in self.jobs
+                {**job.status.for_programs(), "state": job.state, "age": job.age}
+                for job in self.jobs
             ],
         }
 
@@ -53,7 +56,8 @@ def overview(cluster: Cluster) -> Overview:
         if isinstance(outcome.error, UserError):
             raise outcome.error
     seen = [
-        outcome.value or (WorkerState(outcome.node, UNREACHABLE, problem=str(outcome.error)), ())
+        outcome.value
+        or (WorkerState(outcome.node, UNREACHABLE, problem=_problem(outcome.error)), ())
         for outcome in outcomes
     ]
     return Overview(
@@ -66,8 +70,12 @@ def _next(cluster: Cluster, warm: WarmState | None) -> WarmState | None:
     """How the ranks of the next job start: dsk.yaml may say something else than what the worker was
     started with, and counts (dsk.jobs.spec)."""
     if warm and cluster.warm == "false" and warm.state != OFF:
-        return replace(warm, state=OFF, reason="warm is false in dsk.yaml")
+        return replace(warm, state=OFF, reason=Text("warm is false in dsk.yaml"))
     if warm and cluster.warm == "true" and warm.state == OFF and warm.asked != "true":
-        reason = f"{warm.reason}; dsk.yaml has warm: true, so one is started after the next job"
-        return replace(warm, reason=reason)
+        text = Text("{why}; dsk.yaml has warm: true, so one is started after the next job")
+        return replace(warm, reason=text.filled(why=warm.reason))
     return warm
+
+
+def _problem(error: Exception | None) -> Text:
+    return error.complete if isinstance(error, DskError) else verbatim(str(error))

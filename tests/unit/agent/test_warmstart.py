@@ -16,7 +16,9 @@ import pytest
 from dsk.agent import warmstart
 from dsk.agent.starter import ExecStarter, RankCommand, RankProcess
 from dsk.agent.warmstart import WarmStarter
+from dsk.text import verbatim
 from dsk.wire.warm import WarmState
+from tests.texts import en
 
 GONE = 2**22 + 1
 """Above the highest process id."""
@@ -34,16 +36,15 @@ def start(folder: Path, state: WarmState | None, wait_s: float = 0.0, **env: str
 
 
 @pytest.mark.parametrize(
-    "state", [None, WarmState("off", "false", GONE, "warm is false in dsk.yaml")]
+    "state", [None, WarmState("off", "false", GONE, verbatim("warm is false in dsk.yaml"))]
 )
 def test_without_a_warm_process_nothing_is_said(tmp_path: Path, state: WarmState | None) -> None:
-    assert start(tmp_path, state).cold == ""
+    assert start(tmp_path, state).cold is None
 
 
 def test_a_warm_process_that_was_asked_for_and_cannot_be_had(tmp_path: Path) -> None:
-    assert start(tmp_path, WarmState("off", "true", GONE, "no GPU in a fork")).cold == (
-        "no GPU in a fork"
-    )
+    off = WarmState("off", "true", GONE, verbatim("no GPU in a fork"))
+    assert start(tmp_path, off).cold == off.reason
 
 
 def wishing(folder: Path, state: WarmState) -> tuple[str, str]:
@@ -60,13 +61,13 @@ def wishing(folder: Path, state: WarmState) -> tuple[str, str]:
     assert select.select([reader], [], [], 0)[0] == []
     starter.close()
     try:
-        return process.cold, os.read(reader, 100).decode()
+        return en(process.cold), os.read(reader, 100).decode()
     finally:
         os.close(reader)
 
 
 def test_a_job_that_wants_a_warm_process_has_one_started_when_it_is_over(tmp_path: Path) -> None:
-    off = WarmState("off", "auto", GONE, "this worker has cuda")
+    off = WarmState("off", "auto", GONE, verbatim("this worker has cuda"))
     assert wishing(tmp_path, off) == (
         "this worker has cuda; dsk.yaml has warm: true, so one is started after this job",
         "true\n",
@@ -74,13 +75,13 @@ def test_a_job_that_wants_a_warm_process_has_one_started_when_it_is_over(tmp_pat
 
 
 def test_a_warm_process_that_cannot_be_had_is_not_asked_for_again(tmp_path: Path) -> None:
-    off = WarmState("off", "true", GONE, "no GPU in a fork")
+    off = WarmState("off", "true", GONE, verbatim("no GPU in a fork"))
     assert wishing(tmp_path, off) == ("no GPU in a fork", "")
 
 
 def test_a_wish_that_nobody_reads_is_dropped(tmp_path: Path) -> None:
     file = tmp_path / "state.json"
-    file.write_bytes(WarmState("off", "auto", GONE, "why").encode())
+    file.write_bytes(WarmState("off", "auto", GONE, verbatim("why")).encode())
     for wish in (tmp_path / "none", tmp_path / "wish"):
         starter = WarmStarter(ExecStarter(), state=file, address=tmp_path / "no", wish=wish)
         env = {"DSK_WARM": "true"}
@@ -93,14 +94,14 @@ def test_a_wish_that_nobody_reads_is_dropped(tmp_path: Path) -> None:
 
 
 def test_a_rank_can_ask_for_a_cold_start(tmp_path: Path) -> None:
-    assert start(tmp_path, WarmState("ready", "auto", GONE), DSK_WARM="false").cold == ""
-    assert start(tmp_path, WarmState("ready", "auto", GONE)).cold != ""
+    assert start(tmp_path, WarmState("ready", "auto", GONE), DSK_WARM="false").cold is None
+    assert start(tmp_path, WarmState("ready", "auto", GONE)).cold is not None
 
 
 def test_a_warm_process_that_has_ended_is_not_waited_for(tmp_path: Path) -> None:
     begin = time.monotonic()
     process = start(tmp_path, WarmState("importing", "auto", GONE), 60.0)
-    assert "no warm process answers" in process.cold
+    assert "no warm process answers" in en(process.cold)
     assert time.monotonic() - begin < 30
 
 
@@ -124,5 +125,5 @@ def test_how_the_warm_process_is(tmp_path: Path) -> None:
     assert found and found.state == "ready" and (found.memory or 0) > 1_000_000
     file.write_bytes(WarmState("ready", "auto", GONE).encode())
     assert (gone := warmstart.look(file)) and (gone.state, gone.memory) == ("gone", None)
-    file.write_bytes(WarmState("off", "true", GONE, "why").encode())
-    assert (off := warmstart.look(file)) and (off.state, off.reason) == ("off", "why")
+    file.write_bytes(WarmState("off", "true", GONE, verbatim("why")).encode())
+    assert (off := warmstart.look(file)) and (off.state, en(off.reason)) == ("off", "why")

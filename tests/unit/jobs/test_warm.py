@@ -13,7 +13,9 @@ from dsk.jobs.planning import Request, plan
 from dsk.jobs.stacks import stack_for
 from dsk.jobs.states import WorkerState
 from dsk.recipe import TrainFile
+from dsk.text import verbatim
 from dsk.wire.warm import WarmState
+from tests.texts import en
 
 NODE = Node(0, "10.0.0.1", 1, Local())
 TRAIN = """\
@@ -24,7 +26,8 @@ dataset: identity
 template: qwen
 """
 READY = WarmState("ready", "auto", 9, memory=10**9)
-OFF = WarmState("off", "auto", 9, "this worker has cuda")
+NO_FORKS = WarmState("off", "true", 9, verbatim("no GPU in a fork"))
+OFF = WarmState("off", "auto", 9, verbatim("this worker has cuda"))
 
 
 def cluster(**values: Any) -> Cluster:
@@ -55,7 +58,12 @@ def test_the_setting_travels_with_the_job(warm: Any, given: dict[str, str]) -> N
             "off",
             "this worker has cuda; dsk.yaml has warm: true, so one is started after the next job",
         ),
-        ("true", WarmState("off", "true", 9, "no GPU in a fork"), "off", "no GPU in a fork"),
+        (
+            "true",
+            WarmState("off", "true", 9, verbatim("no GPU in a fork")),
+            "off",
+            "no GPU in a fork",
+        ),
         ("false", READY, "off", "warm is false in dsk.yaml"),
         ("false", OFF, "off", "this worker has cuda"),
     ],
@@ -70,4 +78,4 @@ def test_status_says_how_the_next_jobs_ranks_start(
 
     monkeypatch.setattr(overview, "runtime_kind", lambda _: Kind)
     found = overview.overview(cluster(warm=warm)).workers[0].warm
-    assert found and (found.state, found.reason, found.memory) == (state, reason, worker.memory)
+    assert found and (found.state, en(found.reason), found.memory) == (state, reason, worker.memory)
