@@ -90,6 +90,7 @@ class Job:
                 jobfolder.unlink(self._job)
                 self._forget_progress()
                 self._lock.close()
+                self._starter.close()
             self.closed.set()
 
     def take_lock(self, _: TakeLock) -> None:

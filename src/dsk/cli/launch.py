@@ -20,7 +20,6 @@ from dsk.cli.printing import ReaderGone, echo, echo_json
 from dsk.cluster.model import SAVES, Save
 from dsk.text import Text
 from dsk.wire.jobspec import LAUNCHERS, LauncherName
-from dsk.wire.warm import VARIABLE as WARM_VARIABLE
 
 if TYPE_CHECKING:
     from dsk.cli.listen import Shows
@@ -173,7 +172,7 @@ def _changed(cluster: Cluster, time_limit: str | None, save: Save | None, *, col
     if save:
         cluster = replace(cluster, save=save)
     if cold:
-        cluster = replace(cluster, env={**cluster.env, WARM_VARIABLE: "false"})
+        cluster = replace(cluster, warm="false")
     return cluster
 
 

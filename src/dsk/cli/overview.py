@@ -52,6 +52,9 @@ def _worker(worker: WorkerState) -> str:
 
 def _warm(warm: WarmState) -> Text:
     """How ranks start there."""
+    if warm.state == "off" and warm.memory is not None:
+        text = Text("starts cold: {reason} (its warm process is not used and has {memory} GB)")
+        return text.filled(reason=warm.reason, memory=f"{warm.memory / GB:.1f}")
     if warm.state == "off":
         return Text("starts cold: {reason}").filled(reason=warm.reason)
     if warm.memory is None:

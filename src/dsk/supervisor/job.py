@@ -13,7 +13,7 @@ from pathlib import Path
 from dsk.errors import DskError, JobFailed
 from dsk.files import write_atomic
 from dsk.plan import deepspeed
-from dsk.supervisor import hub, prepare
+from dsk.supervisor import prepare
 from dsk.supervisor.attempt import Attempt
 from dsk.supervisor.attempts import Attempts
 from dsk.supervisor.heard import Heard
@@ -165,6 +165,8 @@ class Job:
         return agent_command(*words, job=self._spec.job, workspace=self._spec.workspace)
 
     def _provide_models(self, needs: HubNeeds, workers: Workers, *, shared: bool) -> None:
+        from dsk.supervisor import hub  # which takes longer to import than most jobs need
+
         text = Text("models from the hub: {repos}").filled(repos=", ".join(needs.repos))
         self._phase("starting", text)
         with ExitStack() as stack:

@@ -21,6 +21,8 @@ WARM = RUN / "warm"
 WARM_SOCKET = WARM / "socket"
 """Of the process from which ranks are forked (wire.warm)."""
 WARM_STATE = WARM / "state.json"
+WARM_WISH = WARM / "wish"
+"""A FIFO. While no warm process runs, the worker's entrypoint reads `true` from it: start one."""
 WARM_MODULES = PurePosixPath("/etc/dsk/warm-modules")
 """What that process imports, in this order: a module a line."""
 WARM_VARIABLES = PurePosixPath("/etc/dsk/warm-variables")
