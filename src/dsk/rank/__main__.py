@@ -14,6 +14,7 @@ from dsk.rank import traced
 from dsk.rank.reporter import Reporter
 from dsk.wire import paths
 from dsk.wire.jobspec import ONE_STEP
+from dsk.wire.saving import SAVE_AUTO
 
 
 def main() -> None:
@@ -21,17 +22,25 @@ def main() -> None:
     if sys.path[0] == str(Path.cwd()):
         del sys.path[0]
     traced.allow()
-    one_step = ONE_STEP in sys.argv
-    if one_step:
-        sys.argv.remove(ONE_STEP)
+    one_step, save_auto = _takes(ONE_STEP), _takes(SAVE_AUTO)
     job, rank = os.environ.get("DSK_JOB"), os.environ.get("RANK")
     if job and rank:
-        _train_reporting(Reporter(Path(paths.progress(job, int(rank)))), one_step=one_step)
+        reporter = Reporter(Path(paths.progress(job, int(rank))))
+        request = Path(paths.save_request(job))
+        _train_reporting(reporter, request, one_step=one_step, save_auto=save_auto)
     else:
         _train([])
 
 
-def _train_reporting(reporter: Reporter, *, one_step: bool) -> None:
+def _takes(word: str) -> bool:
+    """Whether `word` was on the command line, where LLaMA-Factory must not find it."""
+    given = word in sys.argv
+    if given:
+        sys.argv.remove(word)
+    return given
+
+
+def _train_reporting(reporter: Reporter, request: Path, *, one_step: bool, save_auto: bool) -> None:
     from dsk.rank import hooks
 
     try:
@@ -47,6 +56,10 @@ def _train_reporting(reporter: Reporter, *, one_step: bool) -> None:
             from dsk.rank.onestep import EndAfterTraining
 
             callbacks.append(EndAfterTraining(reporter))
+        else:
+            from dsk.rank.saving import SaveCallback
+
+            callbacks.insert(0, SaveCallback(reporter, request, auto=save_auto))
         _train(callbacks)
         reporter.enter("ending")
     finally:
