@@ -6,11 +6,11 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from dsk.cli.overview import duration
 from dsk.cluster import secretnames
 from dsk.jobs.planning import Plan
 from dsk.plan import deepspeed, direct
 from dsk.recipe.describe import block, describe
+from dsk.report.units import duration
 from dsk.text import Text, joined, verbatim
 
 if TYPE_CHECKING:
