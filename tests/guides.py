@@ -30,7 +30,7 @@ PAIRS = (
         (f"docs/guide/{name}.md", f"docs/guide/{name}.zh-CN.md")
         for name in (
             *("air-gapped", "containers-as-servers", "files", "limits", "mirrors"),
-            *("operations", "user"),
+            *("operations", "restarts", "user"),
         )
     ),
 )

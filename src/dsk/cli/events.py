@@ -7,7 +7,7 @@ import click
 from dsk.cli.printing import in_words
 from dsk.errors import FIX
 from dsk.text import Text, verbatim
-from dsk.wire.events import Failure, Finished, Notice, Output, Phase
+from dsk.wire.events import Attempt, Failure, Finished, Notice, Output, Phase
 
 STATES = {
     "succeeded": Text("succeeded"),
@@ -16,7 +16,11 @@ STATES = {
 }
 
 
-def text(event: Phase | Notice | Output | Failure | Finished, width: int = 0) -> str:
+_RESUMES = Text("dsk: attempt {number} resumes from {checkpoint}")
+_BEGINS = Text("dsk: attempt {number} starts from the beginning")
+
+
+def text(event: Phase | Attempt | Notice | Output | Failure | Finished, width: int = 0) -> str:
     """`width`: that of the longest place before a line."""
     if isinstance(event, Output):
         who = place(event.node, event.rank).ljust(width)
@@ -25,6 +29,9 @@ def text(event: Phase | Notice | Output | Failure | Finished, width: int = 0) ->
         return click.style(f"dsk: {event.text}", dim=True)
     if isinstance(event, Notice):
         return f"dsk: {event.text}"
+    if isinstance(event, Attempt):
+        how = _RESUMES if event.resume_from else _BEGINS
+        return in_words(how.filled(number=event.number + 1, checkpoint=event.resume_from))
     if isinstance(event, Failure):
         return _failure(event)
     return _finished(event)

@@ -105,7 +105,7 @@ class Cluster:
 
     `in_place`: the servers are themselves containers of the image, without an engine, and dsk runs
     in the first one. `user` None: the workers run as root. `warm`: whether each worker keeps a
-    process that ranks are forked from.
+    process that ranks are forked from. `max_restarts`: as in JobSpec, None is auto.
     """
 
     name: str
@@ -119,6 +119,7 @@ class Cluster:
     shm_size: str = DEFAULT_SHM_SIZE
     network: Network = Network()
     warm: Warm = "auto"
+    max_restarts: int | None = 0
     env: Mapping[str, str] = field(default_factory=dict)
     demo: Demo | None = None
     in_place: bool = False

@@ -14,7 +14,7 @@ from dsk.cluster import document
 from dsk.cluster.document import Document, Key, Mistake
 from dsk.cluster.model import Cluster, Local, Network, Node, SshTarget, User
 from dsk.cluster.schema import ClusterModel, NodeModel, SshModel
-from dsk.cluster.values import split_target
+from dsk.cluster.values import restarts_meant, split_target
 from dsk.errors import UserError
 from dsk.text import Text, joined, verbatim
 
@@ -72,6 +72,8 @@ def _as_written(read: Document) -> dict[str, Any]:
     values = dict(read.values)
     if values.get("user") is not None:
         values["user"] = read.texts.get(("user",), values["user"])
+    if values.get("max_restarts") is not None:
+        values["max_restarts"] = read.texts.get(("max_restarts",), values["max_restarts"])
     if isinstance(values.get("warm"), bool):
         values["warm"] = str(values["warm"]).lower()
     if isinstance(env := values.get("env"), dict):
@@ -220,6 +222,7 @@ def _cluster(model: ClusterModel, file: Path) -> Cluster:
         shm_size=model.shm_size,
         network=Network(model.network.interface, model.network.infiniband),
         warm=model.warm,
+        max_restarts=restarts_meant(model.max_restarts),
         env=model.env,
     )
     return cluster.supervised_in_place() if model.in_place else cluster

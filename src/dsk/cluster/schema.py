@@ -136,6 +136,15 @@ class ClusterModel(_Model):
             "forks ranks from it; auto: with accelerator cpu, where 4 GB of memory are free."
         ),
     ] = "auto"
+    max_restarts: Annotated[
+        str,
+        AfterValidator(values.restarts),
+        WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 0}]}),
+        Field(
+            description="How often a job that failed is started again from its newest complete "
+            "checkpoint; auto: as often as it makes progress in between; 0: never."
+        ),
+    ] = "0"
     env: Annotated[
         dict[
             Annotated[str, AfterValidator(values.variable)],

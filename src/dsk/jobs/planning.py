@@ -17,8 +17,8 @@ from dsk.wire.jobspec import JobSpec, LauncherName
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for. `include` and `exclude` are in DeepSpeed's syntax, `limits` as in
-    JobSpec."""
+    """What the user asked for. `include` and `exclude` are in DeepSpeed's syntax, `limits` and
+    `max_restarts` as in JobSpec."""
 
     cluster: Cluster
     train_file: TrainFile
@@ -27,6 +27,7 @@ class Request:
     exclude: str | None = None
     launcher: LauncherName = "direct"
     limits: Mapping[str, float | None] = field(default_factory=dict)
+    max_restarts: int | None = 0
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ def plan(
             exists=exists,
             read=read,
             modelscope=modelscope_folder(job_env(cluster)),
+            restarts=request.max_restarts != 0,
         )
         refusals = stack_for(cluster.image)[0].refusals
         return resolve(request.train_file, request.overrides, site, known, refusals)
@@ -75,5 +77,6 @@ def plan(
         now=now,
         launcher=request.launcher,
         limits=request.limits,
+        max_restarts=request.max_restarts,
     )
     return Plan(spec, resolved(None))

@@ -12,7 +12,14 @@ from dsk.recipe import Recipe
 from dsk.recipe.describe import change_line
 from dsk.recipe.model import SHIPPED_DIR
 from dsk.wire.hub import HubNeeds
-from dsk.wire.jobspec import JobNode, JobSpec, LauncherName, Needed, RecipeText
+from dsk.wire.jobspec import (
+    RESUMPTION,
+    JobNode,
+    JobSpec,
+    LauncherName,
+    Needed,
+    RecipeText,
+)
 
 
 def job_id(now: float) -> str:
@@ -30,6 +37,7 @@ def job_spec(
     now: float,
     launcher: LauncherName,
     limits: Mapping[str, float | None],
+    max_restarts: int | None,
 ) -> JobSpec:
     """`shared` and `local`: the same train.yaml resolved for both kinds of workspace."""
     return JobSpec(
@@ -49,6 +57,7 @@ def job_spec(
         limits=limits,
         hub=_hub(cluster, shared),
         resumes=shared.resumes,
+        max_restarts=max_restarts,
     )
 
 
@@ -75,7 +84,8 @@ def _hub(cluster: Cluster, recipe: Recipe) -> HubNeeds | None:
 
 
 def _text(recipe: Recipe) -> RecipeText:
-    return RecipeText(recipe.to_yaml(), tuple(map(change_line, recipe.changes)))
+    bare = recipe.to_yaml(without=RESUMPTION) if recipe.can_resume else None
+    return RecipeText(recipe.to_yaml(), tuple(map(change_line, recipe.changes)), bare)
 
 
 def _needed(recipe: Recipe) -> tuple[Needed, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import time
 from collections import Counter, defaultdict, deque
@@ -20,6 +19,7 @@ from dsk.supervisor.heard import (
     Reported,
 )
 from dsk.supervisor.inbox import Inbox
+from dsk.supervisor.raised import exception
 from dsk.supervisor.record import Record
 from dsk.supervisor.stalls import Stall, Stalls
 from dsk.wire.events import BAR, Exited, Failure, Notice, Output, Phase
@@ -27,8 +27,6 @@ from dsk.wire.jobspec import JobNode, JobSpec
 from dsk.wire.progress import Progress
 
 KEPT_LINES = 20
-_EXCEPTION = re.compile(r"(?:\[rank\d+\]: )?((?:\w+\.)*\w*(?:Error|Exception|Interrupt)\b.*)")
-"""The last line of a traceback, with or without torch's prefix."""
 TICK_S = 0.25
 SAVE_EVERY_S = 2.0
 SETTLE_S = 0.5
@@ -62,6 +60,8 @@ class Listener:
         self._stalls = Stalls(spec.limits)
         self._last: dict[int, deque[str]] = defaultdict(lambda: deque(maxlen=KEPT_LINES))
         self._launcher_last: deque[str] = deque(maxlen=KEPT_LINES)
+        self._steps: dict[int, int] = {}
+        """By rank, the furthest that it has reported."""
 
     def watch(self) -> Failure | Stall | None:
         """From the ranks' start on. None once every rank has ended with 0."""
@@ -96,9 +96,16 @@ class Listener:
     def complete(self, failure: Failure) -> Failure:
         """The failure with the last lines of whom it names, and the exception among them."""
         lines = self._launcher_last if failure.rank is None else self._last[failure.rank]
-        exception = next((m[1] for line in reversed(lines) if (m := _EXCEPTION.match(line))), None)
-        cause = f"{failure.cause}: {exception}" if exception else failure.cause
+        raised = exception(lines)
+        cause = f"{failure.cause}: {raised}" if raised else failure.cause
         return replace(failure, cause=cause, lines=tuple(lines))
+
+    def step_of(self, rank: int | None) -> int | None:
+        """How many steps the rank has done, or else the rank that is furthest; None before the
+        first step begins."""
+        return self._steps.get(
+            -1 if rank is None else rank, max(self._steps.values(), default=None)
+        )
 
     def hear(self, message: Heard, at: float) -> None:
         """`at`: when it arrived."""
@@ -176,8 +183,13 @@ class Listener:
         for rank in message.report.ranks:
             if rank.progress:
                 self._runs()
+                self._note_step(rank.rank, rank.progress)
                 if rank.pid:
                     self._stalls.heard(rank.rank, rank.progress, at)
+
+    def _note_step(self, rank: int, progress: Progress) -> None:
+        if progress.step is not None:
+            self._steps[rank] = progress.step
 
     def _rank_ended(self, ended: RankEnded, at: float) -> None:
         name = _signal_name(ended.code)
@@ -188,6 +200,7 @@ class Listener:
             self._stalls.ended(ended.rank)
             if ended.progress:
                 self._record.rank_ended(ended.rank, ended.progress)
+                self._note_step(ended.rank, ended.progress)
         if ended.code == 0 and not _left_early(ended.progress):
             self._succeeded[ended.node.index] += 1
             return

@@ -89,7 +89,11 @@ def one_step(request: Request, runtime: Runtime) -> Make:
         overrides = tuple(f"{key}={value}" for key, value in keys.items() if key in known.keys)
         include = "@".join(node.host for node in nodes)
         asked = replace(
-            request, overrides=(*request.overrides, *overrides), include=include, exclude=None
+            request,
+            overrides=(*request.overrides, *overrides),
+            include=include,
+            exclude=None,
+            max_restarts=0,
         )
         spec = plan(asked, known, runtime.exists).spec
         module, *words = spec.program

@@ -28,8 +28,8 @@ class JobStatus:
     behind; `step` of `steps`, `loss` and `samples_per_s` (over all ranks) are the last that a rank
     told, or LLaMA-Factory logged (None: none yet). `seconds_left` is what the steps to
     come will take, by those so far, from `updated` on. `ran`: whether the job got so far that ranks
-    were started (None: the status is of a version of dsk that did not say). Times are seconds since
-    the epoch by the supervisor's clock."""
+    were started (None: the status is of a version of dsk that did not say). `restarted`: why the
+    attempt before this one failed. Times are seconds since the epoch by the supervisor's clock."""
 
     job: str
     cluster: str
@@ -51,6 +51,7 @@ class JobStatus:
     seconds_left: float | None = None
     node_states: tuple[NodeStatus, ...] = ()
     ran: bool | None = None
+    restarted: str | None = None
 
     def to_raw(self) -> dict[str, Any]:
         return asdict(self)

@@ -151,6 +151,30 @@ class Trial:
         self._record(fault, within=None, outcome="goes on" if good else "failed")
         assert good, self.launch.text
 
+    def restarts(self, fault: str, within: float, *, attempts: int = 2) -> list[str | None]:
+        """The job fails, is started again, and comes to its good end; the checkpoints that its
+        attempts began with. `within`: seconds from the fault until the training goes on."""
+        wait_until(self._launch_ended, "the job to end", seconds=START_S)
+        begun = self.events("attempt")
+        again = [
+            each["at"]
+            for each in self.events("step")
+            if each["at"] > begun[-1]["at"] and each["step"] is not None
+        ]
+        figures = self._record(
+            fault,
+            within=within,
+            outcome="restarted",
+            detected=self._after(self.events("failure")[0]["at"]),
+            again=self._after(again[0]) if again else None,
+            exit_code=self.launch.process.poll(),
+        )
+        assert figures["exit_code"] == 0, self.launch.text
+        assert figures["left"] == []
+        assert len(begun) == attempts, self.launch.text
+        assert figures["again"] is not None and figures["again"] <= within, figures
+        return [each["resume_from"] for each in begun]
+
     def stops(self, fault: str, within: float) -> None:
         """The job was asked to end, and did."""
         wait_until(lambda: not self.processes.all(), "the job's end", seconds=within + 20)
