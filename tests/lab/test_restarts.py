@@ -29,7 +29,7 @@ Steps = dict[int, tuple[float, float]]
 TOLERANCE = 1e-3
 AGAIN_S = 120
 """From a fault of a rank until the training goes on, with other work on the machine."""
-STEPS, SAVED = 60, 10
+STEPS, SAVED = 30, 5
 TRAIN: dict[str, Any] = {
     "max_steps": STEPS,
     "save_strategy": "steps",
@@ -164,16 +164,16 @@ def test_losses_on_one_shared_disk(
 @full
 def test_the_step_before_a_truncated_shard(cluster: Cluster, start: Start) -> None:
     output = "outputs/truncated"
-    trial = start(restarts="auto", **{**TRAIN, **LORA, "save_steps": 20, "output_dir": output})
-    trial.reach(step=42)
-    (shard,) = trial.path(1, output).glob("checkpoint-40/global_step*/*_rank_1_*optim_states.pt")
+    trial = start(restarts="auto", **{**TRAIN, **LORA, "save_steps": 10, "output_dir": output})
+    trial.reach(step=21)
+    (shard,) = trial.path(1, output).glob("checkpoint-20/global_step*/*_rank_1_*optim_states.pt")
     os.truncate(shard, shard.stat().st_size // 2)
     trial.strike(lambda: kill(trial))
     begun = trial.restarts("rank 1 killed, and its newest shard truncated", AGAIN_S)
-    assert resumed(begun, output) == 20
+    assert resumed(begun, output) == 10
     (said,) = (each["text"] for each in trial.events("notice") if "not complete" in each["text"])
-    assert "checkpoint-40" in said and "node1" in said and "optim_states.pt is truncated" in said
-    assert said.endswith("the job resumes from checkpoint-20")
+    assert "checkpoint-20" in said and "node1" in said and "optim_states.pt is truncated" in said
+    assert said.endswith("the job resumes from checkpoint-10")
 
 
 @full

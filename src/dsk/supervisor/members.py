@@ -57,21 +57,30 @@ class Members:
     def restore(self, ended: int) -> None:
         """After attempt number `ended`. Raises DskError where a node does not come back, is another
         one, or has something that does not become free. A signal interrupts it at any moment."""
-        came_back = list(self._await_lost(ended))
-        # A GPU may have failed; a node that came back may have another image.
-        prepare.check_workers(self._spec, self._workers, self._remedies)
-        for worker in came_back:
-            self._tell(_BACK.filled(node=worker.name), worker)
-        self._await_free()
+        deadline = awake.now() + BACK_LIMIT_S
+        while True:
+            came_back = list(self._await_lost(ended, deadline))
+            try:
+                # A GPU may have failed; a node that came back may have another image.
+                prepare.check_workers(self._spec, self._workers, self._remedies)
+                for worker in came_back:
+                    self._tell(_BACK.filled(node=worker.name), worker)
+                self._await_free()
+            except Unreachable:
+                # Another node, which its watch has not given up yet.
+                if awake.now() > deadline:
+                    raise
+                time.sleep(PAUSE_S)
+            else:
+                return
 
-    def _await_lost(self, ended: int) -> Iterator[Worker]:
+    def _await_lost(self, ended: int, deadline: float) -> Iterator[Worker]:
         lost = [watch.worker for watch in self._watches if watch.worker.lost]
         if not lost:
             return
         names = joined([Text("{name}").filled(name=worker.name) for worker in lost])
         text = _WAITING.filled(nodes=names, limit=BACK_LIMIT_S)
         self._record.tell(Phase(time.time(), "starting", text.in_language("en")))
-        deadline = awake.now() + BACK_LIMIT_S
         while lost:
             worker = lost.pop(0)
             try:

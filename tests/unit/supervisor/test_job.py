@@ -305,17 +305,17 @@ def test_the_failure_of_an_attempt_is_told_before_what_is_left_of_it_is_ended(
 def test_a_node_that_is_lost_while_an_attempt_is_prepared(told: Told, tmp_path: Path) -> None:
     """That is a failure too, and what the first attempt left has ended before."""
     job = restarting(told, tmp_path, KILLED)
-    ask, lost = job._nodes[1].ask, [True, True]
+    ask, lost = job._nodes[0].ask, [True, True]
 
     def sometimes(request: Request[Any], **words: Any) -> Any:
-        if isinstance(request, FindHeld) and lost and lost.pop():
-            raise Unreachable("no answer", where="node1")
+        if isinstance(request, ListCheckpoints) and lost and lost.pop():
+            raise Unreachable("no answer", where="node0")
         return ask(request, **words)
 
-    job._nodes[1].ask = sometimes  # type: ignore[method-assign]
+    job._nodes[0].ask = sometimes  # type: ignore[method-assign]
     assert job.run() == 1
     causes = [each.cause for each in told.events if isinstance(each, Failure)]
-    assert causes[1:3] == ["node1: no answer"] * 2
+    assert causes[1:3] == ["node0: no answer"] * 2
     assert told.end == ("failed", 1)
 
 

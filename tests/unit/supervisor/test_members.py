@@ -138,6 +138,22 @@ def test_a_node_that_does_not_come_back(told: Told, monkeypatch: pytest.MonkeyPa
     assert raised.value.where == "node1"
 
 
+def test_a_node_whose_loss_is_noticed_late(told: Told) -> None:
+    silent = Node(1)
+    ask, unreachable = silent.ask, [True] * 3
+
+    def sometimes(request: Request[Any], **words: Any) -> Any:
+        if isinstance(request, AskIdentity) and unreachable:
+            silent.lost = unreachable.pop() and not unreachable
+            raise Unreachable("no answer", where="node1")
+        return ask(request, **words)
+
+    silent.ask = sometimes  # type: ignore[method-assign]
+    site = Site(told, Node(0), silent)
+    site.restore()
+    assert len(site.started) == 1, "it was connected again"
+
+
 def test_a_node_that_comes_back_with_another_image(told: Told) -> None:
     lost = Node(1)
     lost.lost, lost.content = True, "sha256:b"
