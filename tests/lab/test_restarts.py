@@ -181,9 +181,9 @@ def test_a_worker_that_is_killed_and_started_again(
     lab: Lab, cluster: Cluster, start: Start
 ) -> None:
     output = "outputs/worker-killed"
-    values = {**TRAIN, **LORA, "max_steps": 400, "save_steps": 50, "output_dir": output}
+    values = {**TRAIN, **LORA, "max_steps": 80, "output_dir": output}
     trial = start(restarts="auto", **values)
-    trial.reach(step=60)
+    trial.reach(step=SAVED + 2)
     container = leftovers.worker_of(lab.nodes[1], "lab")
     try:
         trial.strike(lambda: lab.nodes[1].docker("kill", container))
