@@ -28,6 +28,8 @@ pytestmark = pytest.mark.timeout(900)
 
 STEPS = 2
 RECIPE = {**TRAIN, "per_device_train_batch_size": 2, "max_steps": STEPS}
+# Of a job that a test stops: it lasts longer than all that the test asks meanwhile.
+LONG = ("max_steps=20000", "output_dir=outputs/long")
 USERS_SSH_CONFIG = "Host mine\n  User me\n"
 LOCKED_BY = "job {job} is running here"
 
@@ -128,7 +130,7 @@ def test_both_train_together(servers: Servers) -> None:
 
 def launch_detached(servers: Servers) -> str:
     """Returns the job, once its ranks are being started."""
-    job: str = json.loads(servers.dsk("launch", "--detach", "--json", "train.yaml"))["job"]
+    job: str = json.loads(servers.dsk("launch", "--detach", "--json", "train.yaml", *LONG))["job"]
     events = f"/workspace/.dsk/jobs/{job}/events.jsonl"
     deadline = time.monotonic() + 60
     while "starting 2 ranks" not in servers.exec(0, "cat", events, check=False).stdout:
@@ -164,7 +166,7 @@ def test_a_detached_job_is_alone_is_followed_and_is_stopped(servers: Servers) ->
 
 
 def test_ctrl_c_stops_the_job(servers: Servers) -> None:
-    argv, said = servers.argv("launch", "train.yaml"), ""
+    argv, said = servers.argv("launch", "train.yaml", *LONG), ""
     with subprocess.Popen(
         argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as foreground:

@@ -82,7 +82,7 @@ def test_ctrl_c_ends_the_trial_that_runs(lab: Lab, cluster: Cluster, wall: None)
     assert running.wait(30) == INTERRUPTED
     assert ranks(cluster) == []
     for node in lab.nodes:
-        assert "probe-" not in node.docker("ps", "--format", "{{.Names}}")
+        assert "trial-" not in node.docker("ps", "--format", "{{.Names}}")
 
 
 @pytest.mark.parametrize(

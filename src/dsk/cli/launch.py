@@ -284,7 +284,7 @@ def follow(supervisor: Supervisor, shows: Shows, *, explain: bool) -> int:
                 finished = show_all(heard, shows)
         except KeyboardInterrupt:
             if not stopping and _wants_to_detach():
-                detached = DETACHED.filled(job=supervisor.job).in_language(preferred())
+                detached = DETACHED.filled(job=supervisor.job)
                 shows.show(Notice(time.time(), "detached", detached))
                 shows.close()
                 return 0

@@ -18,6 +18,17 @@ from dsk.cluster.values import restarts_meant, split_target
 from dsk.errors import UserError
 from dsk.text import Text, joined, verbatim
 
+_EXPECTED = {
+    "string_type": Text("should be a valid string"),
+    "int_type": Text("should be a valid integer"),
+    "bool_type": Text("should be a valid boolean"),
+    "greater_than_equal": Text("should be greater than or equal to {ge}"),
+    "less_than_equal": Text("should be less than or equal to {le}"),
+    "literal_error": Text("should be {expected}"),
+    "too_short": Text("should have at least {min_length} items"),
+    "too_long": Text("should have at most {max_length} items"),
+}
+"""By pydantic's kinds of errors (ErrorDetails)."""
 _HIDDEN = ("env",)
 """Keys whose values may be secrets and stand in no message."""
 
@@ -109,9 +120,11 @@ def _sentence(key: Key, detail: ErrorDetails) -> Text:
             else Text("lines of key: value")
         )
         return Text("{given} where {wanted} should be").filled(given=_kind(given), wanted=wanted)
-    # "Input should be a valid integer" and the like.
-    expected = detail["msg"].removeprefix("Input ")
-    return verbatim(expected if key[0] in _HIDDEN else f"{given!r} {expected}")
+    # The texts are pydantic's own; of a kind that none is for, its message says it in English.
+    expected = verbatim(detail["msg"].removeprefix("Input "))
+    if kind in _EXPECTED:
+        expected = _EXPECTED[kind].filled(**detail.get("ctx", {}))
+    return expected if key[0] in _HIDDEN else joined([verbatim(repr(given)), expected], " ")
 
 
 def _of_validator(error: ValueError) -> Text:

@@ -11,6 +11,7 @@ from dsk.cluster.model import Cluster
 from dsk.recipe import Recipe
 from dsk.recipe.describe import change_line
 from dsk.recipe.model import SHIPPED_DIR
+from dsk.text import Text
 from dsk.wire.hub import HubNeeds
 from dsk.wire.jobspec import (
     RESUMPTION,
@@ -20,6 +21,8 @@ from dsk.wire.jobspec import (
     Needed,
     RecipeText,
 )
+
+PUSHES = Text("push_to_hub is set")
 
 
 def job_id(now: float) -> str:
@@ -77,7 +80,7 @@ def _hub(cluster: Cluster, recipe: Recipe) -> HubNeeds | None:
         token=token if isinstance(token, str) and token else None,
         dataset_dir=recipe.data_folder,
         datasets=recipe.datasets if recipe.data_folder else (),
-        online=(*(("push_to_hub is set",) if values.get("push_to_hub") else ()), *recipe.online),
+        online=(*((PUSHES,) if values.get("push_to_hub") else ()), *recipe.online),
         remote_code=bool(values.get("trust_remote_code")),
         looked=recipe.looked,
     )

@@ -64,7 +64,7 @@ class Attempts:
             if isinstance(follows, End):
                 self._interrupts.settle()
                 if follows.why:
-                    self._tell(Notice(time.time(), "no_restart", follows.why.in_language("en")))
+                    self._tell(Notice(time.time(), "no_restart", follows.why))
                 return follows.failure
             assert ended.failure is not None  # noqa: S101 - a restart has a reason
             self._record.tell(ended.failure)
@@ -104,12 +104,11 @@ class Attempts:
         text = (_RESTART if self._most is None else _RESTART_OF).filled(
             number=follows.number, most=self._most
         )
-        return Notice(time.time(), "restart", text.in_language("en"))
+        return Notice(time.time(), "restart", text)
 
     def _tell(self, notice: Notice) -> None:
         self._record.tell(notice)
 
 
 def _failure(error: Unreachable) -> Failure:
-    text = f"{error.where}: {error.message}" if error.where else error.message
-    return Failure(time.time(), text, fix=error.fix)
+    return Failure(time.time(), error.located, fix=error.remedy)

@@ -80,7 +80,7 @@ class Members:
             return
         names = joined([Text("{name}").filled(name=worker.name) for worker in lost])
         text = _WAITING.filled(nodes=names, limit=BACK_LIMIT_S)
-        self._record.tell(Phase(time.time(), "starting", text.in_language("en")))
+        self._record.tell(Phase(time.time(), "starting", text))
         while lost:
             worker = lost.pop(0)
             try:
@@ -88,7 +88,9 @@ class Members:
             except Unreachable as error:
                 if awake.now() > deadline:
                     text = _STILL_GONE.filled(limit=BACK_LIMIT_S, why=error.told)
-                    raise JobFailed(text, where=worker.name, fix=error.fix) from error
+                    raise JobFailed(
+                        text, where=worker.name, fix=self._remedies.connection
+                    ) from error
                 lost.append(worker)
                 time.sleep(PAUSE_S)
             else:
@@ -124,5 +126,5 @@ class Members:
         ]
 
     def _tell(self, text: Text, worker: Worker) -> None:
-        notice = Notice(time.time(), "node_back", text.in_language("en"), worker.node.index)
+        notice = Notice(time.time(), "node_back", text, worker.node.index)
         self._record.tell(notice)

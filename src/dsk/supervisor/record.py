@@ -19,6 +19,7 @@ from dsk.supervisor.heard import Reported
 from dsk.supervisor.pace import Pace
 from dsk.supervisor.said import Said
 from dsk.supervisor.writer import Writer
+from dsk.text import Text
 from dsk.wire.events import Attempt, Event, Failure, Finished, Notice, Phase, Step
 from dsk.wire.progress import PHASES, Progress
 from dsk.wire.status import JobStatus, NodeStatus
@@ -44,7 +45,7 @@ class Record:
     def __init__(self, status: JobStatus, out: BinaryIO) -> None:
         """`out` is unbuffered."""
         self.status = status
-        self._output = Writer(Said(out).say, elsewhere="dsk logs shows them")
+        self._output = Writer(Said(out).say, elsewhere=Text("dsk logs shows them"))
         self._folder: JobFolder | None = None
         self._written: Writer | None = None
         self._early: list[Event] = []
@@ -62,7 +63,7 @@ class Record:
         self._written = Writer(
             partial(_write, self._folder, self._complain),
             partial(_save, self._folder, self._complain),
-            elsewhere="the disk took nothing for too long; the ranks' own logs may have them",
+            elsewhere=Text("the disk took nothing for too long; the ranks' own logs may have them"),
         )
         early, self._early = self._early, []
         for event in early:
@@ -83,7 +84,7 @@ class Record:
             self._written.put(event)
         self._update(event)
 
-    def _complain(self, problems: Sequence[str]) -> None:
+    def _complain(self, problems: Sequence[Text]) -> None:
         for problem in problems:
             self.tell(Notice(time.time(), "not_written", problem))
 
@@ -163,11 +164,11 @@ class Record:
             self._written.put_status(self.status)
 
 
-def _write(folder: JobFolder, complain: Callable[[Sequence[str]], None], event: Event) -> None:
+def _write(folder: JobFolder, complain: Callable[[Sequence[Text]], None], event: Event) -> None:
     complain(folder.write(event))
 
 
-def _save(folder: JobFolder, complain: Callable[[Sequence[str]], None], status: JobStatus) -> None:
+def _save(folder: JobFolder, complain: Callable[[Sequence[Text]], None], status: JobStatus) -> None:
     """With what LLaMA-Factory logged last where no rank has reported it."""
     last = _last_object(Path(status.output_dir) / TRAINER_LOG, since=status.started)
     status = replace(

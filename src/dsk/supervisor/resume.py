@@ -145,7 +145,7 @@ class Checkpoints:
 
     def _tell(self, text: Text, worker: Worker | None = None) -> None:
         node = worker.node.index if worker else None
-        self._record.tell(Notice(time.time(), "checkpoint", text.in_language("en"), node))
+        self._record.tell(Notice(time.time(), "checkpoint", text, node))
 
 
 def step_of(checkpoint: str | None) -> int:

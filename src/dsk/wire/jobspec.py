@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
+from dsk.text import Text
 from dsk.wire import PROTOCOL
 from dsk.wire.hub import HubNeeds
 
@@ -57,7 +58,7 @@ class RecipeText:
     """A resolved recipe as YAML text, and what dsk changed in it, a line each, for the user."""
 
     yaml: str
-    changes: tuple[str, ...] = ()
+    changes: tuple[Text, ...] = ()
     bare: str | None = None
     """The same without RESUMPTION's keys, one key a line, to which the supervisor adds those that
     an attempt needs. None where ranks cannot resume."""
@@ -136,7 +137,7 @@ class JobSpec:
         return ranks_by_node(self.nodes)
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), ensure_ascii=False)
+        return json.dumps(asdict(self), ensure_ascii=False, default=str)
 
     @classmethod
     def from_json(cls, text: str) -> JobSpec:
@@ -145,7 +146,7 @@ class JobSpec:
         hub = raw.pop("hub")
         needed = tuple(Needed(**{**n, "names": tuple(n["names"])}) for n in raw.pop("needed"))
         shared, local = (
-            RecipeText(recipe["yaml"], tuple(recipe["changes"]), recipe["bare"])
+            RecipeText(recipe["yaml"], tuple(map(Text.from_raw, recipe["changes"])), recipe["bare"])
             for recipe in (raw.pop("recipe_shared"), raw.pop("recipe_local"))
         )
         lineage = raw.pop("continues")

@@ -8,6 +8,7 @@ Out: {name: {"exit": status, "output": text}, ..., "files": [path below the work
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -51,11 +52,16 @@ PREDICT = {
 EXPORT = {**LORA, "export_dir": str(WORK / "merged"), "export_device": "cpu"}
 CHAT = {"model_name_or_path": EXPORT["export_dir"], "template": "qwen", "max_new_tokens": 4}
 STEPS = (
-    ("train", "train", TRAIN, ""),
-    ("predict", "train", PREDICT, ""),
-    ("export", "export", EXPORT, ""),
-    ("chat", "chat", CHAT, "hello\nexit\n"),
+    ("train", "train", TRAIN, ()),
+    ("predict", "train", PREDICT, ()),
+    ("export", "export", EXPORT, ()),
+    ("chat", "chat", CHAT, ("hello\n", "exit\n")),
 )
+PROMPT = "\nUser: "
+# Between the chat's prompt and the next line, as a person types. The thread that wrote the answer
+# is a daemon and may still be in torch's code at the prompt; a Python that ends meanwhile ends
+# by SIGABRT.
+TYPING_S = 2.0
 
 
 def scalars() -> list[str]:
@@ -69,19 +75,35 @@ def scalars() -> list[str]:
     return found
 
 
+def run(command: str, config: Path, lines: tuple[str, ...]) -> tuple[int, str]:
+    """The exit status and the output of an entry point; each line is typed at its own prompt."""
+    with subprocess.Popen(
+        ["llamafactory-cli", command, str(config)],
+        env={**os.environ, "DS_ACCELERATOR": "cpu", "PYTHONUNBUFFERED": "1"},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as process:  # fmt: skip
+        assert process.stdin and process.stdout
+        output = b""
+        waiting = list(lines)
+        while chunk := os.read(process.stdout.fileno(), 65536):
+            output += chunk
+            typed = len(lines) - len(waiting)
+            if waiting and output.decode(errors="replace").count(PROMPT) > typed:
+                time.sleep(TYPING_S)
+                process.stdin.write(waiting.pop(0).encode())
+                process.stdin.flush()
+    return process.returncode, output.decode(errors="replace")
+
+
 def main() -> None:
     WORK.mkdir()
     save(str(WORK / "model"))
     answer: dict[str, Any] = {}
-    env = {**os.environ, "DS_ACCELERATOR": "cpu"}
-    for name, command, content, typed in STEPS:
+    for name, command, content, lines in STEPS:
         config = WORK / f"{name}.yaml"
         config.write_text(json.dumps(content))
-        done = subprocess.run(
-            ["llamafactory-cli", command, str(config)], input=typed, env=env,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
-        )  # fmt: skip
-        answer[name] = {"exit": done.returncode, "output": done.stdout[-6000:]}
+        status, output = run(command, config, lines)
+        answer[name] = {"exit": status, "output": output[-6000:]}
     results = WORK / "predict/predict_results.json"
     answer["metrics"] = json.loads(results.read_text()) if results.exists() else {}
     answer["files"] = [str(path.relative_to(WORK)) for path in WORK.rglob("*") if path.is_file()]

@@ -17,11 +17,12 @@ from dsk.supervisor.verdict import (
     Restart,
     verdict,
 )
+from dsk.text import verbatim
 from dsk.wire.events import Failure
 
-KILLED = Failure(1.0, "rank 1 was killed", 1, 1, -9)
-RAISED = Failure(1.0, "rank 1 exited", 1, 1, 1, lines=("  File x", "ValueError: no"))
-LOST = Failure(1.0, "node1 was not heard", 1)
+KILLED = Failure(1.0, verbatim("rank 1 was killed"), 1, 1, -9)
+RAISED = Failure(1.0, verbatim("rank 1 exited"), 1, 1, 1, lines=("  File x", "ValueError: no"))
+LOST = Failure(1.0, verbatim("node1 was not heard"), 1)
 
 
 def run(*faults: Fault, most: int | None = None) -> tuple[int, End]:
@@ -91,8 +92,8 @@ def test_a_number_is_the_most() -> None:
         (replace(RAISED, code=0), False, False),
         (LOST, False, False),
         # DeepSpeed's launcher does not say which rank; its ssh may have failed.
-        (Failure(1.0, "x", 1, None, 1), False, True),
-        (Failure(1.0, "x", 1, None, 255), False, False),
+        (Failure(1.0, verbatim("x"), 1, None, 1), False, True),
+        (Failure(1.0, verbatim("x"), 1, None, 255), False, False),
     ],
 )
 def test_what_a_configuration_error_is(
@@ -129,7 +130,7 @@ def test_numbers_do_not_make_a_failure_another_one() -> None:
 
 def test_the_cause_of_other_failures() -> None:
     stall = Stall("training", 20.0, 10.0)
-    hung = Failure(1.0, "no rank", None)
+    hung = Failure(1.0, verbatim("no rank"), None)
     assert fault_of(hung, stall, 3, trained=True).cause == "stall in training"
     assert fault_of(LOST, LOST, 3, trained=True) == Fault("node lost", 1, None, 3)
     assert fault_of(KILLED, KILLED, 3, trained=True) == Fault("exit code -9", 1, 1, 3)

@@ -34,6 +34,7 @@ from dsk.wire.operations import (
     TakeLock,
 )
 from dsk.wire.request import Request
+from tests.texts import en
 from tests.unit.supervisor.test_job import Told
 from tests.unit.wire.test_messages import SPEC
 
@@ -125,7 +126,7 @@ def test_a_node_that_comes_back(told: Told, new: bool) -> None:
     assert EndRanks in lost.asked, "ranks of before may live there"
     assert site.watches[1] is site.started[0]
     phase, notice = told.events
-    assert isinstance(phase, Phase) and phase.text.startswith("waiting for node1 to come back")
+    assert isinstance(phase, Phase) and en(phase.text).startswith("waiting for node1 to come back")
     assert isinstance(notice, Notice) and (notice.kind, notice.node) == ("node_back", 1)
 
 

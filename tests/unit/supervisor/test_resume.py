@@ -15,6 +15,7 @@ from dsk.errors import UserError
 from dsk.supervisor.resume import Checkpoints, recipe_for, step_of
 from dsk.wire.events import Notice
 from dsk.wire.jobspec import JobNode, JobSpec, Needed, RecipeText
+from tests.texts import en
 from tests.unit.supervisor.agents import Agent, workers
 from tests.unit.supervisor.test_job import Told
 from tests.unit.wire.test_messages import SPEC
@@ -65,7 +66,7 @@ class Site:
 
     def said(self) -> list[str]:
         return [
-            each.text
+            en(each.text)
             for each in self.told.events
             if isinstance(each, Notice) and each.kind == "checkpoint"
         ]
