@@ -1,6 +1,6 @@
 """The command blocks of README and the guides, as a reader sees them. Pure.
 
-A block is indented by four spaces, or fenced. An HTML comment before it, which readers do not see,
+A block is indented by four spaces, blank lines within it included, or fenced. An HTML comment before it, which readers do not see,
 says what the lab does with it (`tests/lab/test_guides.py`):
 
     <!-- text: what it is -->           not a command: a part of a file, or output
@@ -104,8 +104,11 @@ def _extent(lines: list[str], begin: int) -> tuple[int, int, str]:
         end = next(n for n in range(begin + 1, len(lines)) if lines[n].startswith("```"))
         return begin + 1, end + 1, "\n".join(lines[begin + 1 : end])
     end = begin
-    while end < len(lines) and lines[end].startswith(_INDENT):
-        end += 1
+    for number in range(begin, len(lines)):
+        if lines[number].startswith(_INDENT):
+            end = number + 1
+        elif lines[number].strip():
+            break
     return begin, end, "\n".join(line.removeprefix(_INDENT) for line in lines[begin:end])
 
 

@@ -38,6 +38,8 @@ Text
 
     nvidia-smi
 
+    nvidia-smi -L
+
 <!-- text: dsk.yaml -->
 But this text comes between.
 
@@ -50,8 +52,8 @@ dsk status
 def test_blocks_of_a_text() -> None:
     assert blocks("a.md", MARKDOWN) == [
         Block("a.md", 3, "dsk up    # a comment\ndsk down"),
-        Block("a.md", 8, "nvidia-smi", NOT_RUN, "needs a GPU"),
-        Block("a.md", 14, "dsk status"),
+        Block("a.md", 8, "nvidia-smi\n\nnvidia-smi -L", NOT_RUN, "needs a GPU"),
+        Block("a.md", 16, "dsk status"),
     ]
     assert blocks("a.md", MARKDOWN)[0].code == ("dsk up", "dsk down")
 
