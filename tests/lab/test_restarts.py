@@ -1,5 +1,5 @@
 """Jobs that go on after a failure: started again from their newest complete checkpoint, with the
-losses of a job that nothing happened to."""
+losses of an uninterrupted job."""
 
 from __future__ import annotations
 
@@ -92,10 +92,10 @@ def steps(cluster: Cluster, output: str) -> Steps:
     return {each["current_steps"]: (each["loss"], each["lr"]) for each in entries if "loss" in each}
 
 
-def undisturbed(cluster: Cluster, name: str, **values: Any) -> Steps:
+def uninterrupted(cluster: Cluster, name: str, **values: Any) -> Steps:
     """The same training without a fault, once for each name."""
-    output = f"outputs/undisturbed-{name}"
-    cluster.dsk("launch", cluster.train("undisturbed.yaml", **{**values, "output_dir": output}))
+    output = f"outputs/uninterrupted-{name}"
+    cluster.dsk("launch", cluster.train("uninterrupted.yaml", **{**values, "output_dir": output}))
     return steps(cluster, output)
 
 
@@ -119,7 +119,7 @@ def resumed(begun: list[str | None], output: str) -> int:
 
 
 @pytest.mark.parametrize(("preset", "kind"), CASES)
-def test_losses_and_learning_rates_are_those_of_an_undisturbed_job(
+def test_losses_and_learning_rates_are_those_of_an_uninterrupted_job(
     cluster: Cluster, start: Start, preset: str | None, kind: dict[str, Any]
 ) -> None:
     name = f"{preset}-{kind['finetuning_type']}"
@@ -130,7 +130,7 @@ def test_losses_and_learning_rates_are_those_of_an_undisturbed_job(
     trial.strike(lambda: kill(trial))
     begun = trial.restarts(f"rank 1 killed by SIGKILL ({name})", AGAIN_S)
     assert resumed(begun, output) >= 2 * SAVED
-    assert_same(steps(cluster, output), undisturbed(cluster, name, **values))
+    assert_same(steps(cluster, output), uninterrupted(cluster, name, **values))
     assert "attempt 2 resumes from" in trial.launch.text
     # Nothing of the first attempt is lost.
     assert (trial.folder / "logs/0").is_dir() and (trial.folder / "logs/1").is_dir()
@@ -158,7 +158,18 @@ def test_losses_on_one_shared_disk(
         begun = trial.restarts(f"rank 1 killed by SIGKILL ({name}, shared disk)", AGAIN_S)
         assert resumed(begun, output) >= 2 * SAVED
         found = steps(on_one_disk, output)
-    assert_same(found, undisturbed(on_one_disk, name, **values))
+    assert_same(found, uninterrupted(on_one_disk, name, **values))
+
+
+@full
+def test_a_restart_with_deepspeeds_own_runner(cluster: Cluster, start: Start) -> None:
+    output = "outputs/restarted-runner"
+    values = {**TRAIN, **LORA, "output_dir": output}
+    trial = start(launcher="deepspeed", restarts="auto", **values)
+    trial.reach(step=2 * SAVED + 2)
+    trial.strike(lambda: kill(trial))
+    begun = trial.restarts("rank 1 killed by SIGKILL", 3 * AGAIN_S)
+    assert resumed(begun, output) >= 2 * SAVED
 
 
 @full
@@ -252,7 +263,7 @@ def test_a_job_that_was_stopped_is_continued(cluster: Cluster, start: Start) -> 
     done = cluster.dsk("launch", "--resume", trial.job)
     assert f"attempt 1 resumes from {cluster.workspace}/{output}/checkpoint-" in done.text
     assert f"continues job {trial.job}; output in" in done.text
-    assert_same(steps(cluster, output), undisturbed(cluster, "continued", **values))
+    assert_same(steps(cluster, output), uninterrupted(cluster, "continued", **values))
 
     unknown = cluster.dsk("launch", "--resume", "20200101-000000-abcd", code=2)
     assert "there is no job 20200101-000000-abcd" in unknown.text

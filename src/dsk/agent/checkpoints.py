@@ -92,7 +92,7 @@ def _is_sound(path: Path, size: int) -> bool:
         return False
 
 
-def _is_whole_pickle(path: Path, _size: int) -> bool:
+def _is_complete_pickle(path: Path, _size: int) -> bool:
     """Torch writes a zip archive: the list of what is in it comes last. Older formats cannot be
     judged without loading them."""
     with path.open("rb") as file:
@@ -105,7 +105,7 @@ def _is_whole_pickle(path: Path, _size: int) -> bool:
         return False
 
 
-def _is_whole_safetensors(path: Path, size: int) -> bool:
+def _is_complete_safetensors(path: Path, size: int) -> bool:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(_LENGTH_BYTES), "little")
         if length > min(size, _HEADER_BYTES):
@@ -115,7 +115,7 @@ def _is_whole_safetensors(path: Path, size: int) -> bool:
     return size == _LENGTH_BYTES + length + max(ends, default=0)
 
 
-def _is_whole_json(path: Path, _size: int) -> bool:
+def _is_complete_json(path: Path, _size: int) -> bool:
     content = json.loads(path.read_bytes())
     if path.name == TRAINER_STATE:
         step = int(_NAME.fullmatch(path.parent.name)[1])  # type: ignore[index]  # of `saved`
@@ -126,7 +126,7 @@ def _is_whole_json(path: Path, _size: int) -> bool:
 
 
 _TESTS: tuple[tuple[tuple[str, ...], Callable[[Path, int], bool]], ...] = (
-    ((".pt", ".pth", ".bin"), _is_whole_pickle),
-    ((".safetensors",), _is_whole_safetensors),
-    ((".json",), _is_whole_json),
+    ((".pt", ".pth", ".bin"), _is_complete_pickle),
+    ((".safetensors",), _is_complete_safetensors),
+    ((".json",), _is_complete_json),
 )

@@ -92,7 +92,7 @@ class Record:
         if isinstance(event, Phase):
             self.status = replace(self.status, state=event.state)
         elif isinstance(event, Attempt):
-            # The failure that was told belongs to the attempt before.
+            # The failure that was reported belongs to the attempt before.
             before = self.status
             why = before.cause or before.restarted
             self.status = replace(

@@ -57,7 +57,7 @@ def test_different_failures_without_progress() -> None:
     assert restarts == 3
 
 
-def test_progress_gives_the_whole_budget_back() -> None:
+def test_progress_gives_the_full_budget_back() -> None:
     same = [Fault("exit code -9", 1, 1, 7)] * 2
     on = [Fault("exit code -9", 1, 1, step) for step in (8, 9, 10)]
     restarts, end = run(*same, *on, *[on[-1]] * 5)

@@ -111,7 +111,7 @@ def test_a_job_resumes_from_the_checkpoint_that_its_recipe_names(site: Site) -> 
     assert site.job().first() is None
 
 
-def test_a_step_that_is_not_complete_everywhere_is_left_alone(site: Site) -> None:
+def test_a_step_that_is_not_complete_everywhere_is_skipped(site: Site) -> None:
     site.save(8, 16)
     (site.disks[1] / "checkpoint-16/rng_state_1.pth").unlink()
     assert site.job(RESUMES).first() == f"{OUT}/checkpoint-8"

@@ -116,8 +116,8 @@ def test_a_file_that_ranks_need_is_missing_or_cut_off(
         assert choice.step == 4, name
         (skipped,) = choice.skipped
         assert (skipped.step, skipped.place) == (6, last)
-        whole = skipped.why.in_language("en")
-        assert (name in whole) or (name.startswith("adapter") and "weights" in whole)
+        why = skipped.why.in_language("en")
+        assert (name in why) or (name.startswith("adapter") and "weights" in why)
 
 
 @pytest.mark.parametrize("change", [gone, cut])
