@@ -1,7 +1,7 @@
 """The command blocks of README and the guides, as a reader sees them. Pure.
 
-A block is indented by four spaces, blank lines within it included, or fenced. An HTML comment before it, which readers do not see,
-says what the lab does with it (`tests/lab/test_guides.py`):
+A block is indented by four spaces, blank lines within it included, or fenced. An HTML comment
+before it, which readers do not see, says what the lab does with it (`tests/lab/test_guides.py`):
 
     <!-- text: what it is -->           not a command: a part of a file, or output
     <!-- not run: why -->               needs something that the lab lacks
