@@ -50,8 +50,8 @@ CASES = [
     pytest.param("z3", LORA, id="z3-lora", marks=full),
     pytest.param("z2_offload", FULL, id="z2_offload-full", marks=full),
 ]
-"""None is without DeepSpeed: on CPU, torch cannot load what several ranks saved then, with or without
-dsk ("tagged with cpu:0")."""
+"""None is without DeepSpeed: on CPU, torch cannot load what several ranks saved then, with or
+without dsk ("tagged with cpu:0")."""
 
 
 @pytest.fixture
