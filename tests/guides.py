@@ -30,7 +30,7 @@ PAIRS = (
         (f"docs/guide/{name}.md", f"docs/guide/{name}.zh-CN.md")
         for name in (
             *("air-gapped", "containers-as-servers", "files", "limits", "mirrors"),
-            *("operations", "restarts", "user"),
+            *("metrics", "notifications", "operations", "restarts", "user"),
         )
     ),
 )

@@ -168,6 +168,7 @@ SCENARIOS = (
         },
     ),
     Scenario("docs/guide/limits.md", prepare=_a_job),
+    Scenario("docs/guide/metrics.md"),
     Scenario(
         "docs/guide/operations.md",
         image=SMALL,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -115,6 +116,7 @@ def command(
 ) -> None:
     """Train TRAIN.YAML, LLaMA-Factory's own file, on all nodes. KEY=VALUE overrides its keys."""
     from dsk.cli.preflight import looking_at_servers
+    from dsk.cluster.notify import notify_of
     from dsk.jobs.launch import prepare
     from dsk.jobs.limits import parse_limits, parse_restarts
     from dsk.jobs.planning import Request, plan
@@ -149,6 +151,7 @@ def command(
         launcher or LAUNCHERS[0],
         parse_limits(limits),
         cluster.max_restarts,
+        notify_of(cluster, os.environ, preferred()),
     )
     stack, note = stack_for(request.cluster.image)
     if dry_run:
@@ -214,10 +217,12 @@ def _continue(
     how: _Shows,
 ) -> None:
     """Start a job that continues `job`, with `changes` of its specification."""
+    from dsk.cluster.notify import notify_of
     from dsk.jobs.resumption import resumption
 
+    notify = notify_of(cluster, os.environ, preferred())
     with context.runtime() as runtime:
-        spec = replace(resumption(runtime, cluster, job), **changes)
+        spec = replace(resumption(runtime, cluster, job, notify), **changes)
         text = _CONTINUES.filled(job=spec.job, before=job, folder=spec.output_dir)
         _start(runtime, spec, [text], how)
 

@@ -13,6 +13,7 @@ from dsk.jobs.spec import job_id, job_spec
 from dsk.jobs.stacks import stack_for
 from dsk.recipe import KnownKeys, Recipe, Site, TrainFile, resolve
 from dsk.wire.jobspec import JobSpec, LauncherName
+from dsk.wire.notify import NOBODY, Notify
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Request:
     launcher: LauncherName = "direct"
     limits: Mapping[str, float | None] = field(default_factory=dict)
     max_restarts: int | None = 0
+    notify: Notify = NOBODY
 
 
 @dataclass(frozen=True)
@@ -78,5 +80,6 @@ def plan(
         launcher=request.launcher,
         limits=request.limits,
         max_restarts=request.max_restarts,
+        notify=request.notify,
     )
     return Plan(spec, resolved(None))

@@ -5,21 +5,23 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+from dsk.cluster import document
 from dsk.cluster.caches import job_env
 from dsk.cluster.model import Cluster
 from dsk.errors import UserError
 from dsk.jobs import history
 from dsk.jobs.runtime import Runtime
-from dsk.jobs.spec import job_id
+from dsk.jobs.spec import job_id, secrets_in
 from dsk.text import Text
 from dsk.wire import paths
 from dsk.wire.jobspec import JobNode, JobSpec, ProtocolMismatch
+from dsk.wire.notify import NOBODY, Notify
 
 _AGAIN = Text("launch its train.yaml again")
 _SAME_NODES = Text("a job goes on with the nodes that it had: {nodes}")
 
 
-def resumption(runtime: Runtime, cluster: Cluster, job: str) -> JobSpec:
+def resumption(runtime: Runtime, cluster: Cluster, job: str, notify: Notify = NOBODY) -> JobSpec:
     """The specification of a job that continues `job`, with its recipe and nodes. Raises UserError
     where there is no such job, it still runs, or something of it is missing."""
     history.find(history.statuses(runtime), job)
@@ -38,7 +40,7 @@ def resumption(runtime: Runtime, cluster: Cluster, job: str) -> JobSpec:
             where=str(cluster.master),
             fix=_AGAIN,
         )
-    return continued(_read(text, path), cluster, now=time.time())
+    return continued(_read(text, path), cluster, notify, now=time.time())
 
 
 def _read(text: str, path: str) -> JobSpec:
@@ -51,7 +53,9 @@ def _read(text: str, path: str) -> JobSpec:
         ) from None
 
 
-def continued(recorded: JobSpec, cluster: Cluster, *, now: float) -> JobSpec:
+def continued(
+    recorded: JobSpec, cluster: Cluster, notify: Notify = NOBODY, *, now: float
+) -> JobSpec:
     """Pure but for the new job's name. Raises UserError where the cluster is not the same."""
     for key, before, here in (
         ("workspace", recorded.workspace, str(cluster.workspace)),
@@ -63,6 +67,7 @@ def continued(recorded: JobSpec, cluster: Cluster, *, now: float) -> JobSpec:
             raise UserError(text.filled(**values), fix=_AGAIN)
     # A checkpoint that the recipe named is part of what is continued.
     needed = tuple(need for need in recorded.needed if not need.own)
+    recipe = document.read(recorded.recipe_local.yaml, recorded.job).values
     return replace(
         recorded,
         job=job_id(now),
@@ -72,6 +77,7 @@ def continued(recorded: JobSpec, cluster: Cluster, *, now: float) -> JobSpec:
         worker_port=cluster.worker_port,
         env=job_env(cluster),
         needed=needed,
+        notify=replace(notify, hidden=secrets_in(cluster, recipe)),
     )
 
 

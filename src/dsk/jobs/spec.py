@@ -5,9 +5,11 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from dsk.cluster.caches import job_env, modelscope_folder
 from dsk.cluster.model import Cluster
+from dsk.cluster.secretnames import is_secret
 from dsk.recipe import Recipe
 from dsk.recipe.describe import change_line
 from dsk.recipe.model import SHIPPED_DIR
@@ -21,6 +23,7 @@ from dsk.wire.jobspec import (
     Needed,
     RecipeText,
 )
+from dsk.wire.notify import Notify
 
 PUSHES = Text("push_to_hub is set")
 
@@ -41,6 +44,7 @@ def job_spec(
     launcher: LauncherName,
     limits: Mapping[str, float | None],
     max_restarts: int | None,
+    notify: Notify,
 ) -> JobSpec:
     """`shared` and `local`: the same train.yaml resolved for both kinds of workspace."""
     return JobSpec(
@@ -61,6 +65,7 @@ def job_spec(
         hub=_hub(cluster, shared),
         resumes=shared.resumes,
         max_restarts=max_restarts,
+        notify=replace(notify, hidden=secrets_in(cluster, shared.values)),
     )
 
 
@@ -83,6 +88,14 @@ def _hub(cluster: Cluster, recipe: Recipe) -> HubNeeds | None:
         online=(*((PUSHES,) if values.get("push_to_hub") else ()), *recipe.online),
         remote_code=bool(values.get("trust_remote_code")),
         looked=recipe.looked,
+    )
+
+
+def secrets_in(cluster: Cluster, recipe: Mapping[str, object]) -> tuple[str, ...]:
+    """Credentials that a rank may print, and no message may contain. `recipe` by key."""
+    found = {**recipe, **job_env(cluster)}
+    return tuple(
+        value for name, value in found.items() if isinstance(value, str) and is_secret(name)
     )
 
 

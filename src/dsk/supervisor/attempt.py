@@ -22,6 +22,7 @@ from dsk.wire import events, paths
 from dsk.wire.events import Failure, Notice, Phase, State
 from dsk.wire.jobspec import JobSpec
 from dsk.wire.operations import ReservePort
+from dsk.wire.progress import doing
 
 CATCH_UP_LIMIT_S = 5.0
 LAST_LINES_LIMIT_S = 1.0
@@ -131,8 +132,10 @@ class Attempt:
     def _hung(self, stall: Stall) -> Failure:
         at = time.time()
         self._listener.set_ending()
-        text = Text("no progress for {seconds:.0f} s; reading the ranks' stacks")
-        self._phase("stopping", text.filled(seconds=stall.seconds))
+        text = Text("no rank has made progress for {seconds:.0f} s ({phase})")
+        text = text.filled(seconds=stall.seconds, phase=doing(stall.phase))
+        self._record.tell(Notice(at, "stalled", text))
+        self._phase("stopping", Text("reading the stacks of the ranks"))
         folder = paths.job_folder(self._spec.workspace, self._spec.job)
         place = paths.stacks(folder, self._number)
         found = stacktraces.gather(self._workers)

@@ -20,6 +20,7 @@ from dsk.supervisor.interrupts import Interrupted, Interrupts, StopRequested, Te
 from dsk.supervisor.launcher import Direct, Launcher
 from dsk.supervisor.listener import KEPT_LINES
 from dsk.supervisor.members import Members
+from dsk.supervisor.notify.notifier import Notifier
 from dsk.supervisor.record import Record
 from dsk.supervisor.resume import Checkpoints, recipe_for, step_of
 from dsk.supervisor.runner import Runner
@@ -59,6 +60,8 @@ class Job:
         self._began = time.monotonic()
         self._interrupts = Interrupts()
         self._watches: list[Watch] = []
+        self._notifier = Notifier(spec, record.tell)
+        record.observe(self._notifier.hear)
 
     def run(self) -> int:
         """Returns dsk's exit code; everything that the job started has then ended. Why it failed is
@@ -282,16 +285,17 @@ class Job:
         # Also of a job that was refused before it had a folder. Without one its output has it all.
         with suppress(JobFailed, OSError):
             self._record.open(Path(paths.job_folder(self._spec.workspace, self._spec.job)))
-        self._record.tell(
-            Finished(
-                time.time(),
-                end.state,
-                end.exit_code,
-                seconds=round(time.monotonic() - self._began, 1),
-                folder=str(paths.job_folder(self._spec.workspace, self._spec.job)),
-                output_dir=self._spec.output_dir,
-            )
+        finished = Finished(
+            time.time(),
+            end.state,
+            end.exit_code,
+            seconds=round(time.monotonic() - self._began, 1),
+            folder=str(paths.job_folder(self._spec.workspace, self._spec.job)),
+            output_dir=self._spec.output_dir,
         )
+        # Before the last event, after which nothing can be reported: not even a lost message.
+        self._notifier.finish(finished)
+        self._record.tell(finished)
         return end.exit_code
 
 

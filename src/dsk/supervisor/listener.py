@@ -19,6 +19,7 @@ from dsk.supervisor.heard import (
     Reported,
 )
 from dsk.supervisor.inbox import Inbox
+from dsk.supervisor.lowdisk import LowDisks
 from dsk.supervisor.raised import exception
 from dsk.supervisor.record import Record
 from dsk.supervisor.stalls import Stall, Stalls
@@ -27,6 +28,7 @@ from dsk.wire.events import BAR, Exited, Failure, Notice, Output, Phase
 from dsk.wire.jobspec import JobNode, JobSpec
 from dsk.wire.progress import Progress, doing
 
+GIB = 1024**3
 KEPT_LINES = 20
 TICK_S = 0.25
 SAVE_EVERY_S = 2.0
@@ -59,6 +61,7 @@ class Listener:
         self._running = False
         self._ending = False
         self._stalls = Stalls(spec.limits)
+        self._low_disks = LowDisks()
         self._last: dict[int, deque[str]] = defaultdict(lambda: deque(maxlen=KEPT_LINES))
         self._launcher_last: deque[str] = deque(maxlen=KEPT_LINES)
         self._steps: dict[int, int] = {}
@@ -184,6 +187,8 @@ class Listener:
 
     def _reported(self, message: Reported, at: float) -> None:
         self._record.reported(message)
+        if self._low_disks.became_low(message.node.index, message.report.host):
+            self._disk_low(message)
         for rank in message.report.ranks:
             if rank.progress:
                 self._runs()
@@ -194,6 +199,14 @@ class Listener:
     def _note_step(self, rank: int, progress: Progress) -> None:
         if progress.step is not None:
             self._steps[rank] = progress.step
+
+    def _disk_low(self, message: Reported) -> None:
+        node, free = message.node, message.report.host.disk_free or 0
+        text = Text(
+            "node{node} ({host}): only {free:.1f} GiB are free in {folder}; a checkpoint may not "
+            "fit"
+        ).filled(node=node.index, host=node.host, free=free / GIB, folder=self._spec.workspace)
+        self._record.tell(Notice(time.time(), "disk_low", text, node.index))
 
     def _rank_ended(self, ended: RankEnded, at: float) -> None:
         name = _signal_name(ended.code)

@@ -54,6 +54,7 @@ class Record:
         self._step_told: Step | None = None
         self._step_told_at = 0.0
         self._pace = Pace()
+        self._observers: list[Callable[[Event], None]] = []
 
     def open(self, folder: Path) -> None:
         """Raises JobFailed where there can be no such folder. Once is enough."""
@@ -76,6 +77,10 @@ class Record:
             self._folder.close()
         self._output.close(OUTPUT_LIMIT_S)
 
+    def observe(self, hear: Callable[[Event], None]) -> None:
+        """`hear` is called with every event that follows, from any thread. It must not wait."""
+        self._observers.append(hear)
+
     def tell(self, event: Event) -> None:
         self._output.put(event)
         if self._written is None:
@@ -83,6 +88,8 @@ class Record:
         else:
             self._written.put(event)
         self._update(event)
+        for hear in self._observers:
+            hear(event)
 
     def _complain(self, problems: Sequence[Text]) -> None:
         for problem in problems:

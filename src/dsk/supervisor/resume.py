@@ -18,6 +18,7 @@ from dsk.wire import agreement
 from dsk.wire.checkpoints import Choice, Copy, Mark, Place, Saved, choose, is_new, marks
 from dsk.wire.events import Notice
 from dsk.wire.jobspec import JobSpec, Lineage, RecipeText
+from dsk.wire.notify import NOBODY
 from dsk.wire.operations import ListCheckpoints, ReadFile, WriteFile
 
 _COPIED = Text("{file} of {checkpoint} is copied to {node}, which lacks it")
@@ -75,7 +76,7 @@ class Checkpoints:
         spec = self._spec
         lineage = Lineage(spec.job, self._before, self._initial)
         hub = spec.hub and replace(spec.hub, token=None)
-        return replace(spec, env={}, hub=hub, continues=lineage)
+        return replace(spec, env={}, hub=hub, notify=NOBODY, continues=lineage)
 
     def _continued(self, lineage: Lineage) -> str:
         choice = self._choose_own(self._look())

@@ -22,6 +22,7 @@ from dsk.wire import paths
 from dsk.wire.collectives import PROGRAM, Measured, Probe
 from dsk.wire.events import Failure, Finished, Output
 from dsk.wire.jobspec import ONE_STEP, JobNode, JobSpec, RecipeText
+from dsk.wire.notify import NOBODY
 
 CPU_PROBE = Probe(megabytes=4, seconds=0.5)
 GPU_PROBE = Probe(megabytes=64, seconds=1.0)
@@ -97,7 +98,7 @@ def one_step(request: Request, runtime: Runtime) -> Make:
         )
         spec = plan(asked, known, runtime.exists).spec
         module, *words = spec.program
-        return replace(spec, job=job, program=(module, ONE_STEP, *words))
+        return replace(spec, job=job, program=(module, ONE_STEP, *words), notify=NOBODY)
 
     return make
 

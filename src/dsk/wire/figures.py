@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from dsk.wire.progress import Progress
 
+LOW_DISK_BYTES = 10 * 1024**3
+"""Less free space than one checkpoint of a small model needs."""
+
 
 @dataclass(frozen=True)
 class RankFigures:

@@ -10,6 +10,8 @@ from typing import Any, Literal, get_args
 from dsk.text import Text
 from dsk.wire import PROTOCOL
 from dsk.wire.hub import HubNeeds
+from dsk.wire.notify import NOBODY, Notify
+from dsk.wire.reading import read
 
 LauncherName = Literal["direct", "deepspeed"]
 TRAINING = ("dsk.rank", "train")
@@ -104,7 +106,7 @@ class JobSpec:
     runs, and its words; the recipe's path follows. `resumes`: the job begins with the newest
     checkpoint in its `output_dir`. `max_restarts`: how many attempts may follow the first one,
     None: as many as the budgets of the supervisor's ledger allow. `continues` is set where the job
-    goes on with the training of another one.
+    goes on with the training of another one. `notify` holds secrets: the URLs of services.
     """
 
     job: str
@@ -126,6 +128,7 @@ class JobSpec:
     resumes: bool = False
     max_restarts: int | None = 0
     continues: Lineage | None = None
+    notify: Notify = NOBODY
     protocol: int = PROTOCOL
 
     @property
@@ -157,6 +160,7 @@ class JobSpec:
             recipe_local=local,
             hub=hub and HubNeeds.from_raw(hub),
             program=tuple(raw.pop("program")),
+            notify=read(Notify, raw.pop("notify")),
             **raw,
         )
 

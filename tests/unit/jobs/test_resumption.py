@@ -75,6 +75,7 @@ def test_what_the_new_job_has_of_the_old_one_and_of_dsk_yaml() -> None:
     assert spec.job != RECORDED.job and spec.created > RECORDED.created
     assert spec.env["HF_TOKEN"] == "new" and spec.worker_port == 2299
     assert spec.needed == (Needed("/w/model"),)
+    assert "new" in spec.notify.hidden
 
 
 @pytest.mark.parametrize(

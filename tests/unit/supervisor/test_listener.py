@@ -418,3 +418,18 @@ def test_a_disk_that_takes_nothing_delays_nothing(
     assert sum(isinstance(each, events.Output) for each in stream) == 3000
     assert isinstance(stream[-1], events.Finished)
     assert JobStatus.from_json((job / "status.json").read_text()).state == "succeeded"
+
+
+def test_a_disk_that_is_nearly_full_is_told_once(record: Record) -> None:
+    """Until it has been roomy again."""
+    told: list[events.Event] = []
+    record.observe(told.append)
+    gib = 1024**3
+    free = [50 * gib, 9 * gib, 8 * gib, 11 * gib, 9 * gib, 30 * gib, 5 * gib, None]
+    made = _listener(record)
+    for number, each in enumerate(free):
+        host = replace(HOST, disk_free=each)
+        made.hear(Reported(SPEC.nodes[1], 1.0, NodeFigures(number, (), host)), 0.0)
+    notices = [each for each in told if isinstance(each, events.Notice)]
+    assert [(each.kind, each.node) for each in notices] == [("disk_low", 1)] * 2
+    assert "only 9.0 GiB are free in /数据 disk" in notices[0].text.in_language("en")

@@ -14,6 +14,7 @@ from dsk.wire import PROTOCOL, events, session
 from dsk.wire.figures import HostFigures, NodeFigures, RankFigures
 from dsk.wire.hub import HubNeeds
 from dsk.wire.jobspec import JobNode, JobSpec, Lineage, Needed, ProtocolMismatch, RecipeText
+from dsk.wire.notify import Notify, Target
 from dsk.wire.progress import Progress
 from dsk.wire.status import JobStatus, NodeStatus
 from dsk.wire.tagged import UnknownKind
@@ -56,6 +57,14 @@ def test_a_specification_survives_the_way() -> None:
     without = replace(SPEC, hub=None)
     assert JobSpec.from_json(without.to_json()) == without
     assert SPEC.world_size == 3
+
+
+def test_the_targets_of_messages_survive_the_way_and_stand_in_no_repr() -> None:
+    target = Target("team", "feishu", ("failed",), "https://x/T0KEN", "S1GN")
+    spec = replace(SPEC, notify=Notify((target,), "zh", ("hf_s3cret",)))
+    assert JobSpec.from_json(spec.to_json()) == spec
+    for secret in ("T0KEN", "S1GN", "hf_s3cret"):
+        assert secret not in repr(spec)
 
 
 def test_a_specification_of_another_protocol_is_refused() -> None:
