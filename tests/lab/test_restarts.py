@@ -26,6 +26,7 @@ full = pytest.mark.full
 Start = Callable[..., Trial]
 Steps = dict[int, tuple[float, float]]
 
+ONE_DISK = Path("/dev/dsk-lab-one-disk")
 TOLERANCE = 1e-3
 AGAIN_S = 120
 """From a fault of a rank until the training goes on, with other work on the machine."""
@@ -62,11 +63,11 @@ def start(lab: Lab, cluster: Cluster) -> Iterator[Start]:
 @pytest.fixture(scope="session")
 def on_one_disk(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster whose workspace is one disk for both hosts."""
-    disk, place = Path("/dev/dsk-lab-one-disk"), "/workspace/one-disk"
-    disk.mkdir(exist_ok=True)
+    place = "/workspace/one-disk"
+    ONE_DISK.mkdir(exist_ok=True)
     for node in lab.nodes:
         node.run(["mkdir", "-p", place])
-        node.run(["mount", "--bind", str(disk), place])
+        node.run(["mount", "--bind", str(ONE_DISK), place])
     made = Cluster.init(
         lab,
         tmp_path_factory.mktemp("one-disk"),
@@ -82,7 +83,7 @@ def on_one_disk(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         made.dsk("down", "--force", code=None)
         for node in lab.nodes:
             node.run(["umount", place], check=False)
-        shutil.rmtree(disk)
+        shutil.rmtree(ONE_DISK)
 
 
 def steps(cluster: Cluster, output: str) -> Steps:
@@ -153,6 +154,7 @@ def test_losses_on_one_shared_disk(
     values = {**TRAIN, **kind, "deepspeed": preset, "output_dir": output}
     for start in starter(lab, on_one_disk):
         trial = start(restarts="1", **values)
+        trial.disk = ONE_DISK
         trial.reach(step=2 * SAVED + 2)
         trial.strike(lambda: kill(trial))  # noqa: B023 - called at once
         begun = trial.restarts(f"rank 1 killed by SIGKILL ({name}, shared disk)", AGAIN_S)

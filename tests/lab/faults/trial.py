@@ -41,6 +41,8 @@ class Trial:
         self.job = name[1]
         self.processes = JobProcesses(lab, self.job)
         self.struck = 0.0
+        self.disk: Path | None = None
+        """The machine's own path of a workspace that is mounted from elsewhere."""
 
     @property
     def folder(self) -> Path:
@@ -49,6 +51,8 @@ class Trial:
 
     def path(self, node: int, name: str) -> Path:
         """A path in the cluster's workspace on that node, as the machine sees it."""
+        if self.disk:
+            return self.disk / name
         files = self.lab.nodes[node].workspace.parent
         return files / self.cluster.workspace.lstrip("/") / name
 
