@@ -1,6 +1,6 @@
 """The rows of docs/reliability.md, made from the figures that the fault table's tests leave.
 
-DSK_FAULT_FIGURES=figures.jsonl pytest tests/lab/test_fault_table.py
+DSK_FAULT_FIGURES=figures.jsonl pytest tests/lab/test_fault_table.py tests/lab/test_restarts.py
 python bench/fault_table.py figures.jsonl docs/reliability*.md
 """
 
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 BEGIN, END = "<!-- figures: bench/fault_table.py -->\n", "<!-- /figures -->\n"
+RESTARTS = "<!-- figures: bench/fault_table.py, restarts -->\n"
+"""Begins the table of jobs that went on with another attempt."""
 NONE = "–"
 
 
@@ -29,7 +31,9 @@ def row(figures: dict[str, Any]) -> str:
     def seconds(name: str) -> str:
         return NONE if figures[name] is None else f"{figures[name]:g} s"
 
-    if figures["outcome"] == "goes on":
+    if restarted(figures):
+        cells = [seconds("detected"), seconds("again"), seconds("within")]
+    elif figures["outcome"] == "goes on":
         cells = [NONE, NONE, "the job goes on", NONE, NONE]
     else:
         left = "; ".join(figures["left"]) or "nothing"
@@ -38,18 +42,25 @@ def row(figures: dict[str, Any]) -> str:
     return f"| {' | '.join([figures['fault'], figures['launcher'], *cells])} |\n"
 
 
-def replace_rows(path: Path, rows: str) -> None:
+def restarted(figures: dict[str, Any]) -> bool:
+    return bool(figures["outcome"] == "restarted")
+
+
+def replace_rows(path: Path, begin: str, rows: str) -> None:
     """The table's head stays: each language has its own."""
-    before, rest = path.read_text(encoding="utf-8").split(BEGIN)
-    table, after = rest.split(END)
+    before, rest = path.read_text(encoding="utf-8").split(begin)
+    table, after = rest.split(END, 1)
     head = "".join(table.splitlines(keepends=True)[:2])
-    path.write_text(f"{before}{BEGIN}{head}{rows}{END}{after}", encoding="utf-8")
+    path.write_text(f"{before}{begin}{head}{rows}{END}{after}", encoding="utf-8")
 
 
 def main(source: str, *targets: str) -> None:
-    rows = "".join(map(row, latest(Path(source).read_text(encoding="utf-8").splitlines())))
-    for target in targets:
-        replace_rows(Path(target), rows)
+    """A table of which no row was measured stays as it is."""
+    found = latest(Path(source).read_text(encoding="utf-8").splitlines())
+    for begin, belongs in ((BEGIN, False), (RESTARTS, True)):
+        rows = "".join(row(figures) for figures in found if restarted(figures) is belongs)
+        for target in targets if rows else ():
+            replace_rows(Path(target), begin, rows)
 
 
 if __name__ == "__main__":

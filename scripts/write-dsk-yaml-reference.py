@@ -52,6 +52,8 @@ def values(field: dict[str, Any]) -> str:
     """What a key may hold."""
     if "anyOf" in field:
         return ", ".join(values(each) for each in field["anyOf"] if each.get("type") != "null")
+    if "const" in field:
+        return code(field["const"])
     if "enum" in field:
         return ", ".join(code(each) for each in field["enum"])
     if "items" in field:
@@ -59,7 +61,10 @@ def values(field: dict[str, Any]) -> str:
     if "$ref" in field or field.get("type") == "object":
         return "mapping"
     limits = [field[name] for name in ("minimum", "maximum") if name in field]
-    return f"{TYPES[field['type']]}{', {} to {}'.format(*limits) if limits else ''}"
+    bounds = ""
+    if limits:
+        bounds = ", {} to {}".format(*limits) if len(limits) > 1 else f", {limits[0]} or more"
+    return f"{TYPES[field['type']]}{bounds}"
 
 
 def entries(field: dict[str, Any]) -> str:

@@ -90,13 +90,16 @@ def test_the_fault_tables_rows_come_from_its_tests_figures(tmp_path: Path) -> No
         "within": 5, "ended": 1.25, "exit_code": 1, "left": [],
     }  # fmt: skip
     source = tmp_path / "figures.jsonl"
-    source.write_text(json.dumps(figures) + "\n")
+    again = {**figures, "fault": "a rank restarted", "outcome": "restarted", "again": 7.5}
+    source.write_text(json.dumps(figures) + "\n" + json.dumps(again) + "\n")
     for name in ("reliability.md", "reliability.zh-CN.md"):
         target = tmp_path / name
         shutil.copy(ROOT / "docs" / name, target)
         run("fault_table", str(source), str(target))
         rows = [line for line in target.read_text().splitlines() if "| a rank killed |" in line]
         assert rows == ["| a rank killed | direct | 0.5 s | 5 s | 1.25 s | 1 | nothing |"]
+        rows = [line for line in target.read_text().splitlines() if "| a rank restarted |" in line]
+        assert rows == ["| a rank restarted | direct | 0.5 s | 7.5 s | 5 s |"]
 
 
 @pytest.mark.parametrize("name", ["gpu_memory", "threads_gpu", "ttfs_gpu"])

@@ -76,6 +76,7 @@ def starter(lab: Lab, cluster: Cluster) -> Iterator[Start]:
         hook: str | None = None,
         pause: str | None = None,
         stall: int | None = None,
+        restarts: str = "",
         terminal: bool = False,
         **train: Any,
     ) -> Trial:
@@ -89,7 +90,8 @@ def starter(lab: Lab, cluster: Cluster) -> Iterator[Start]:
         limit = ["--limit", f"training={stall}"] if stall else []
         path = cluster.train(**{**TRAIN, **train})
         # Faults that checks would find before are faults all the same.
-        words = ["launch", "--no-check", "--launcher", launcher, *limit, path]
+        again = ["--max-restarts", restarts] if restarts else []
+        words = ["launch", "--no-check", "--launcher", launcher, *limit, *again, path]
         words += ["--cold"] if cold else []
         running = Terminal if terminal else Running
         launch = running(cluster.argv(*words), cluster.folder)

@@ -1,4 +1,4 @@
-"""Resuming on disks of the nodes' own: every node from the same step, or not at all."""
+"""Resuming on disks of the nodes' own: every node from the same complete step, or not at all."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def steps(cluster: Cluster) -> list[int]:
     return [entry["current_steps"] for entry in entries if "loss" in entry]
 
 
-def test_nodes_with_different_newest_checkpoints(cluster: Cluster) -> None:
+def test_a_step_that_one_node_lacks(cluster: Cluster) -> None:
     folder = f"{cluster.workspace}/{OUTPUT}"
     cluster.dsk("exec", "--", "rm", "-rf", folder)
     cluster.dsk("launch", cluster.train(max_steps=4, **SAVING))
@@ -38,16 +38,21 @@ def test_nodes_with_different_newest_checkpoints(cluster: Cluster) -> None:
 
     # As after a save that reached one node only.
     cluster.in_worker(1, "rm", "-rf", f"{folder}/checkpoint-4")
-    refused = cluster.dsk("launch", more, code=2)
-    assert f"the nodes would resume from different checkpoints in {folder}" in refused.text
-    assert "checkpoint-4" in refused.text and "checkpoint-2" in refused.text
-    check = cluster.dsk("check", more, "--only", "inputs", code=1)
-    assert "would resume from different checkpoints" in check.text
-    fix = f"resume_from_checkpoint={folder}/checkpoint-2"
-    assert fix in refused.text and fix in check.text
+    check = cluster.dsk("check", more, "--only", "inputs")
+    problem = f"checkpoint-4 in {folder} is not complete"
+    assert problem in check.text and "resumes from checkpoint-2" in check.text
 
     absent = cluster.dsk("check", more, chosen, "--only", "inputs", code=1)
     assert "checkpoint-4 does not exist" in absent.text and "dsk push" not in absent.text
 
-    cluster.dsk("launch", more, fix)
+    resumed = cluster.dsk("launch", more)
+    assert (
+        problem in resumed.text and f"attempt 1 resumes from {folder}/checkpoint-2" in resumed.text
+    )
     assert steps(cluster)[-3:] == [3, 4, 5]
+
+    cluster.in_worker(1, "bash", "-c", f"rm -rf {folder}/checkpoint-*")
+    refused = cluster.dsk("launch", more, code=2)
+    assert f"no checkpoint in {folder} is complete" in refused.text
+    assert "overwrite_output_dir=true" in refused.text
+    assert "is complete" in cluster.dsk("check", more, "--only", "inputs", code=1).text

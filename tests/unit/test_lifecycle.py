@@ -29,7 +29,7 @@ from dsk.wire.events import Failure, Finished, Phase, State
 from dsk.wire.progress import Progress
 from dsk.wire.saving import SaveAnswer
 from dsk.wire.status import JobStatus
-from tests.unit.supervisor.test_job import BAD, GOOD, Small, Told
+from tests.unit.supervisor.test_job import BAD, GOOD, KILLED, Small, Told, restarting
 from tests.unit.wire.test_messages import SPEC
 
 DOC = Path(__file__).parents[2] / "docs/jobs.md"
@@ -111,7 +111,12 @@ def heard_late(told: Told, folder: Path) -> Small:
     return Small(told, folder, BAD, last=SAYS)
 
 
+def starts_again(told: Told, folder: Path) -> Small:
+    return restarting(told, folder, SAYS, KILLED)
+
+
 SCENARIOS = {
+    "starts again": starts_again,
     "refused": refused,
     "stopped before": stopped_before,
     "succeeds": ends(SAYS, *GOOD),

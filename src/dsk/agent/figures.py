@@ -47,6 +47,11 @@ class Figures:
             Sample(partial(_gpus, command), (), closed) if command else None
         )
 
+    def gpu_memory(self) -> dict[int, float]:
+        """Bytes in use by GPU as of the newest report; empty where nothing reports them."""
+        gpus = self._gpus.newest() if self._gpus else ()
+        return {gpu.index: gpu.memory_used for gpu in gpus if gpu.memory_used is not None}
+
     def report(self, number: int, job: str, pids: Mapping[int, int | None]) -> NodeFigures:
         """`pids`: each rank's process, None where it has ended."""
         ranks = tuple(_rank(job, rank, pid) for rank, pid in sorted(pids.items()))

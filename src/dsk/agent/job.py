@@ -30,6 +30,7 @@ from dsk.wire.operations import (
     Close,
     ColdStart,
     EndRanks,
+    FindHeld,
     RankStack,
     ReadStacks,
     RequestSave,
@@ -44,6 +45,10 @@ POLL_S = 0.1
 """Between two looks for new lines while somebody waits for them."""
 MOST_LINES = 500
 """Of one rank in one answer."""
+HELD_BYTES = 512 << 20
+"""More memory of a GPU than before the first attempt means that ranks still hold some."""
+_RUN = Text("processes of the job that have not ended: {count}")
+_HELD = Text("GPU {index} has {used:.1f} GB in use, {before:.1f} GB before the job")
 
 
 class Job:
@@ -68,6 +73,8 @@ class Job:
         self._closing = threading.Lock()
         self.closed = threading.Event()
         self._figures = Figures(workspace, self.closed)
+        self._memory_before: dict[int, float] = {}
+        """Of each GPU, bytes in use before the first attempt."""
         self.handlers: Handlers = {
             TakeLock: self.take_lock,
             StartRanks: self.start_ranks,
@@ -76,6 +83,7 @@ class Job:
             ReadStacks: self.read_stacks,
             RequestSave: self.request_save,
             EndRanks: self.end_ranks,
+            FindHeld: self.find_held,
             Close: self.close,
         }
         threading.Thread(target=self._look, daemon=True).start()
@@ -135,6 +143,7 @@ class Job:
             return ranks.start(command)
 
     def _begin(self, attempt: int) -> None:
+        self._memory_before = self._memory_before or self._figures.gpu_memory()
         self._forget_progress()
         Path(paths.PROGRESS, self._job).mkdir(parents=True, exist_ok=True)
         with self._changed:
@@ -229,6 +238,16 @@ class Job:
             # The supervisor asks once more and then no longer: the last report is older.
             self._make_report()
         return left
+
+    def find_held(self, asked: FindHeld) -> tuple[Text, ...]:
+        left = processes.of_job(self._job) | processes.descendants()
+        held = [_RUN.filled(count=len(left))] if left else []
+        for index, used in self._figures.gpu_memory().items():
+            before = self._memory_before.get(index)
+            if index in asked.gpus and before is not None and used > before + HELD_BYTES:
+                gigabytes = {"used": used / 1e9, "before": before / 1e9}
+                held.append(_HELD.filled(index=index, **gigabytes))
+        return tuple(held)
 
     def _end(self, attempt: int) -> int:
         """Ends the job's processes; how many would not end. No rank of this attempt, or of an

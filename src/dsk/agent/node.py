@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dsk.agent import checkpoints, files, identity, jobfolder, needed, ports
 from dsk.text import Text
+from dsk.wire.checkpoints import SavedStep
 from dsk.wire.operations import (
     AskIdentity,
     CountDevices,
@@ -17,7 +18,9 @@ from dsk.wire.operations import (
     ListFiles,
     Marker,
     PutFile,
+    ReadFile,
     ReservePort,
+    WriteFile,
 )
 from dsk.wire.request import Handlers
 from dsk.wire.transfer import Listing
@@ -35,6 +38,8 @@ class Node:
             Marker: self.marker,
             FindMissing: self.find_missing,
             ListCheckpoints: self.list_checkpoints,
+            ReadFile: self.read_file,
+            WriteFile: self.write_file,
             ReservePort: self.reserve_port,
             ListFiles: self.list_files,
             HashFiles: self.hash_files,
@@ -62,8 +67,14 @@ class Node:
     def find_missing(self, asked: FindMissing) -> tuple[Text, ...]:
         return needed.missing(asked.needed)
 
-    def list_checkpoints(self, asked: ListCheckpoints) -> tuple[tuple[int, bool], ...]:
-        return tuple(checkpoints.saved(asked.folder))
+    def list_checkpoints(self, asked: ListCheckpoints) -> tuple[SavedStep, ...]:
+        return checkpoints.saved(asked.folder, deep=asked.deep)
+
+    def read_file(self, asked: ReadFile) -> str:
+        return checkpoints.read_file(asked.path)
+
+    def write_file(self, asked: WriteFile) -> None:
+        checkpoints.write_file(asked.path, asked.data)
 
     def reserve_port(self, asked: ReservePort) -> int:
         return ports.reserve_port(asked.host)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from dsk.survey.server import ServerFacts
 from dsk.survey.values import Disk
 from dsk.text import NOTHING, Text
 from dsk.wire import collectives
-from dsk.wire.checkpoints import Saved
+from dsk.wire.checkpoints import SavedStep
 from dsk.wire.measure import Measured
 
 Need = Literal["server", "worker", "login", "network", "job", "collectives", "smoke"]
@@ -107,9 +107,9 @@ class JobFacts:
     """The job that train.yaml asks for. Where it does not resolve, `problem` says why, and the rest
     is empty. `config` is the model's config.json, `templates` the names that the image's
     LLaMA-Factory knows; empty where they could not be read. `own` are inputs whose content differs
-    from node to node. `saved` by node: as wire.checkpoints says, where the job resumes from the
-    newest checkpoint in `output_dir` that each node has. `hub` by repository. `gpu` is None where
-    no GPU is used."""
+    from node to node. `saved` by node: the checkpoints in its `output_dir`, where the job resumes
+    from there; `ranks` by node: the global ranks that read them. `hub` by repository. `gpu` is None
+    where no GPU is used."""
 
     problem: Text | None = None
     where: str = ""
@@ -123,7 +123,8 @@ class JobFacts:
     own: tuple[str, ...] = ()
     output_dir: str = ""
     hub: Mapping[str, HubAnswer] = field(default_factory=dict)
-    saved: Mapping[int, Saved] = field(default_factory=dict)
+    saved: Mapping[int, tuple[SavedStep, ...]] = field(default_factory=dict)
+    ranks: Mapping[int, Sequence[int]] = field(default_factory=dict)
     gpu: GpuNeed | None = None
 
 

@@ -10,6 +10,7 @@ from dsk.checks.model import Check, Finding
 from dsk.checks.sizes import gib
 from dsk.text import Text
 from dsk.wire import agreement
+from dsk.wire.checkpoints import choose
 
 SHOWN = 5
 
@@ -27,10 +28,21 @@ def judge(facts: Facts) -> Iterator[Finding]:
 
 
 def _checkpoints(facts: Facts, job: JobFacts) -> Iterator[Finding]:
-    saved = {str(facts.cluster.nodes[node]): found for node, found in job.saved.items()}
-    if different := agreement.resume(saved, job.output_dir):
-        text, fix = different
-        yield Finding("inputs", "failed", text, seen=str(text.values["listed"]), fix=fix)
+    saved, ranks = job.saved, job.ranks
+    if saved.keys() != ranks.keys():  # some nodes did not answer
+        return
+    if len({*saved.values()}) == 1:  # one disk: files of their own always differ in time
+        first = next(iter(saved))
+        saved = {first: saved[first]}
+        ranks = {first: [rank for own in ranks.values() for rank in own]}
+    choice = choose(saved, ranks)
+    names = {node: str(facts.cluster.nodes[node]) for node in saved}
+    if none := agreement.none_complete(choice, names, job.output_dir):
+        text, fix = none
+        yield Finding("inputs", "failed", text, fix=fix)
+    elif choice.skipped:
+        for text in agreement.skipped(choice, names, job.output_dir):
+            yield Finding("inputs", "warning", text, fix=agreement.FROM_THE_BEGINNING)
 
 
 def _missing(node: int, inputs: NodeInputs, job: JobFacts, facts: Facts) -> Iterator[Finding]:

@@ -8,10 +8,13 @@ from dsk.cli.printing import in_words
 from dsk.errors import FIX
 from dsk.text import Text
 from dsk.wire import words
-from dsk.wire.events import Failure, Finished, Notice, Output, Phase
+from dsk.wire.events import Attempt, Failure, Finished, Notice, Output, Phase
+
+_RESUMES = Text("dsk: attempt {number} resumes from {checkpoint}")
+_BEGINS = Text("dsk: attempt {number} starts from the beginning")
 
 
-def text(event: Phase | Notice | Output | Failure | Finished, width: int = 0) -> str:
+def text(event: Phase | Attempt | Notice | Output | Failure | Finished, width: int = 0) -> str:
     """`width`: that of the longest place before a line."""
     if isinstance(event, Output):
         who = place(event.node, event.rank).ljust(width)
@@ -20,6 +23,9 @@ def text(event: Phase | Notice | Output | Failure | Finished, width: int = 0) ->
         return click.style(f"dsk: {in_words(event.text)}", dim=True)
     if isinstance(event, Notice):
         return f"dsk: {in_words(event.text)}"
+    if isinstance(event, Attempt):
+        how = _RESUMES if event.resume_from else _BEGINS
+        return in_words(how.filled(number=event.number + 1, checkpoint=event.resume_from))
     if isinstance(event, Failure):
         return _failure(event)
     return _finished(event)

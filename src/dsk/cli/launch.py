@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from queue import Empty
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dsk.cli.context import Context, in_place_option, pass_context
 from dsk.cli.language import preferred
 from dsk.cli.nodes import node_option
-from dsk.cli.printing import ReaderGone, echo, echo_json
+from dsk.cli.printing import ReaderGone, echo, echo_json, in_words
 from dsk.cluster.model import SAVES, Save
 from dsk.text import Text
 from dsk.wire.jobspec import LAUNCHERS, LauncherName
@@ -27,12 +27,18 @@ if TYPE_CHECKING:
     from dsk.errors import JobFailed
     from dsk.jobs.evidence import Recent
     from dsk.jobs.planning import Plan
-    from dsk.jobs.runtime import Supervisor
+    from dsk.jobs.runtime import Runtime, Supervisor
+    from dsk.wire.jobspec import JobSpec
 
 DETACHED = Text(
     "the job continues; follow it with: dsk logs -f {job}   stop it with: dsk stop {job}"
 )
 READER_GONE = Text("dsk: nobody reads this output any more; {detached}")
+_OF_ITS_OWN = Text(
+    "--resume takes recipe and nodes of that job: write no train.yaml, --node, --exclude, --save "
+    "or --dry-run with it"
+)
+_CONTINUES = Text("job {job}: continues job {before}; output in {folder}")
 QUESTION = Text("stop the job, or detach and let it continue?")
 CHOICES = Text("s = stop, d = detach")
 ANSWERS = {
@@ -41,8 +47,14 @@ ANSWERS = {
 }
 
 
+def _needs_a_file(ctx: click.Context, argument: click.Parameter, value: str | None) -> str | None:
+    if value is None and not ctx.params.get("continues"):
+        raise click.MissingParameter(ctx=ctx, param=argument)
+    return value
+
+
 @click.command()
-@click.argument("train_file", metavar="TRAIN.YAML")
+@click.argument("train_file", metavar="TRAIN.YAML", required=False, callback=_needs_a_file)
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--dry-run", is_flag=True, help="Show what would happen; contact nothing.")
 @click.option("--detach", is_flag=True, help="Start the job and return.")
@@ -56,9 +68,8 @@ ANSWERS = {
 @click.option(
     "--launcher",
     type=click.Choice(LAUNCHERS),
-    default=LAUNCHERS[0],
-    show_default=True,
-    help="Who starts the ranks: dsk's agents, or DeepSpeed's own runner with pdsh.",
+    help="Who starts the ranks: dsk's agents (direct, the default), or DeepSpeed's own runner with "
+    "pdsh.",
 )
 @click.option(
     "--limit",
@@ -80,6 +91,19 @@ ANSWERS = {
     help="When checkpoints are saved: as train.yaml says, or by what saves cost. Default: `save` "
     "in dsk.yaml.",
 )
+@click.option(
+    "--max-restarts",
+    metavar="auto|N",
+    help="Start a job that failed again, from its newest complete checkpoint: N times at most, or "
+    "as often as it makes progress in between. As max_restarts in dsk.yaml.",
+)
+@click.option(
+    "--resume",
+    "continues",
+    metavar="JOB",
+    is_eager=True,
+    help="Continue the training of JOB, which has ended, with its recipe and nodes.",
+)
 @click.option("--cold", is_flag=True, help="Start ranks as new programs, not from warm processes.")
 @click.option("--no-check", is_flag=True, help="Do not look at the servers first.")
 @in_place_option
@@ -87,26 +111,25 @@ ANSWERS = {
 @pass_context
 def command(
     context: Context,
-    train_file: str,
+    train_file: str | None,
     overrides: tuple[str, ...],
     *,
     dry_run: bool,
     detach: bool,
     named: tuple[str, ...],
     exclude: str | None,
-    launcher: LauncherName,
+    launcher: LauncherName | None,
     limits: tuple[str, ...],
     time_limit: str | None,
     save: Save | None,
+    max_restarts: str | None,
+    continues: str | None,
     cold: bool,
     no_check: bool,
     as_json: bool,
 ) -> None:
     """Train TRAIN.YAML, LLaMA-Factory's own file, on all nodes. KEY=VALUE overrides its keys."""
-    from dsk.cli import dryrun
-    from dsk.cli.listen import JsonLines
     from dsk.cli.preflight import looking_at_servers
-    from dsk.cli.screen import Screen
     from dsk.cluster.notify import notify_of
     from dsk.jobs.launch import prepare
     from dsk.jobs.limits import parse_limits
@@ -114,26 +137,41 @@ def command(
     from dsk.jobs.stacks import stack_for
     from dsk.recipe import load_train_file
 
-    cluster = _changed(context.cluster(), time_limit, save, cold=cold)
+    cluster = _changed(context.cluster(), time_limit, save, max_restarts, cold=cold)
+    shows = _Shows(detach=detach, as_json=as_json)
+    if continues is not None:
+        if train_file or dry_run or named or exclude or save:
+            raise click.UsageError(in_words(_OF_ITS_OWN))
+        given = {
+            "limits": limits,
+            "max_restarts": max_restarts,
+            "launcher": launcher,
+            "time_limit": time_limit,
+        }
+        wanted = {
+            "limits": parse_limits(limits),
+            "max_restarts": cluster.max_restarts,
+            "launcher": launcher,
+            "time_limit": cluster.time_limit,
+        }
+        changes = {name: value for name, value in wanted.items() if given[name]}
+        _continue(context, cluster, continues, changes, shows)
+        return
+    assert train_file is not None  # noqa: S101 - the argument's callback has looked
     request = Request(
         cluster,
         load_train_file(train_file),
         overrides,
         "@".join(named) or None,
         exclude,
-        launcher,
+        launcher or LAUNCHERS[0],
         parse_limits(limits),
+        cluster.max_restarts,
         notify_of(cluster, os.environ, preferred()),
     )
     stack, note = stack_for(request.cluster.image)
     if dry_run:
-        if note:
-            echo(Text("note: {note}").filled(note=note), err=True)
-        planned = plan(request, stack.keys)
-        if as_json:
-            echo_json(dryrun.as_json(planned, note))
-        else:
-            echo(dryrun.as_text(planned))
+        _show_plan(plan(request, stack.keys), note, as_json=as_json)
         return
     if not note:
         # A mistake in the file is told before anything is contacted.
@@ -145,32 +183,85 @@ def command(
         finally:
             # Its word counts more than what failed for the same reason: it says how to fix it.
             tell_of_servers()
-        supervisor = runtime.start(planned.spec)
-        job = planned.spec.job
-        with _telling_that_it_goes_on(job):
-            _announce(planned, as_json=as_json)
-            if detach and _passes_its_checks(supervisor):
-                if as_json:
-                    echo_json({"job": job}, indent=None)
-                else:
-                    echo(DETACHED.filled(job=job))
-                return
-        # Also one that was to be detached and is not to be: its end is shown as any other's.
-        spec = planned.spec
-        shows = JsonLines() if as_json else Screen(spec.world_size, len(request.cluster.nodes))
-        sys.exit(follow(supervisor, shows, explain=not as_json))
+        _start(runtime, planned.spec, _announced(planned), shows)
 
 
-def _changed(cluster: Cluster, time_limit: str | None, save: Save | None, *, cold: bool) -> Cluster:
+def _show_plan(planned: Plan, note: Text | None, *, as_json: bool) -> None:
+    from dsk.cli import dryrun
+
+    if note:
+        echo(Text("note: {note}").filled(note=note), err=True)
+    if as_json:
+        echo_json(dryrun.as_json(planned, note))
+    else:
+        echo(dryrun.as_text(planned))
+
+
+@dataclass(frozen=True)
+class _Shows:
+    """How the user wants to see the job."""
+
+    detach: bool
+    as_json: bool
+
+
+def _start(runtime: Runtime, spec: JobSpec, announced: Sequence[Text], how: _Shows) -> None:
+    """Start the job and show it; exits with its code unless it is detached."""
+    from dsk.cli.listen import JsonLines
+    from dsk.cli.screen import Screen
+
+    supervisor = runtime.start(spec)
+    with _telling_that_it_goes_on(spec.job):
+        for line in () if how.as_json else announced:
+            echo(line)
+        if how.detach and _passes_its_checks(supervisor):
+            if how.as_json:
+                echo_json({"job": spec.job}, indent=None)
+            else:
+                echo(DETACHED.filled(job=spec.job))
+            return
+    # Also one that was to be detached and is not to be: its end is shown as any other's.
+    shown = JsonLines() if how.as_json else Screen(spec.world_size, len(runtime.cluster.nodes))
+    sys.exit(follow(supervisor, shown, explain=not how.as_json))
+
+
+def _continue(
+    context: Context,
+    cluster: Cluster,
+    job: str,
+    changes: Mapping[str, Any],
+    how: _Shows,
+) -> None:
+    """Start a job that continues `job`, with `changes` of its specification."""
+    from dsk.cluster.notify import notify_of
+    from dsk.jobs.resumption import resumption
+
+    notify = notify_of(cluster, os.environ, preferred())
+    with context.runtime() as runtime:
+        spec = replace(resumption(runtime, cluster, job, notify), **changes)
+        text = _CONTINUES.filled(job=spec.job, before=job, folder=spec.output_dir)
+        _start(runtime, spec, [text], how)
+
+
+def _changed(
+    cluster: Cluster,
+    time_limit: str | None,
+    save: Save | None,
+    max_restarts: str | None,
+    *,
+    cold: bool,
+) -> Cluster:
     """The options of this launch in the place of what dsk.yaml says. Raises UserError."""
     from dsk.cluster.durations import parse_option
-    from dsk.jobs.limits import OFF
+    from dsk.jobs.limits import OFF, parse_restarts
 
     if time_limit:
         until = None if time_limit == OFF else parse_option("--time-limit", time_limit)
         cluster = replace(cluster, time_limit=until)
     if save:
         cluster = replace(cluster, save=save)
+    if max_restarts is not None:
+        cluster = replace(cluster, max_restarts=parse_restarts(max_restarts))
     if cold:
         cluster = replace(cluster, warm="false")
     return cluster
@@ -210,15 +301,14 @@ def _passes_its_checks(supervisor: Supervisor) -> bool:
     return True
 
 
-def _announce(planned: Plan, *, as_json: bool) -> None:
+def _announced(planned: Plan) -> list[Text]:
     from dsk.recipe.describe import summary
 
-    if as_json:
-        return
     text = Text("job {job}: {summary}")
-    echo(text.filled(job=planned.spec.job, summary=summary(planned.recipe)))
-    for notice in planned.recipe.notices:
-        echo(Text("note: {note}").filled(note=notice))
+    return [
+        text.filled(job=planned.spec.job, summary=summary(planned.recipe)),
+        *(Text("note: {note}").filled(note=notice) for notice in planned.recipe.notices),
+    ]
 
 
 def follow(supervisor: Supervisor, shows: Shows, *, explain: bool) -> int:

@@ -93,6 +93,9 @@ def _job(job: JobState) -> list[str]:
     if job.state == LOST:
         parts.append(in_words(Text("last heard of {at}").filled(at=_moment(status.updated))))
     lines = ["  ".join(parts)]
+    if status.restarted:
+        why = Text("  the attempt before failed: {cause}").filled(cause=status.restarted)
+        lines.append(in_words(why))
     if status.cause:
         lines.append(f"  {in_words(status.cause)}")
     if runs and job.age > OLD_S:

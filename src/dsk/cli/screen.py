@@ -46,7 +46,8 @@ class Screen:
             self._clock = event.at
         self._heard = time.monotonic()
         event = replace(event, at=self._at)
-        if isinstance(event, Step | Exited | Accepted | Attempt):
+        silent = isinstance(event, Attempt) and event.number == 0 and event.resume_from is None
+        if silent or isinstance(event, Step | Exited | Accepted):
             return  # the ranks' own lines, the phases and the failure say the same to people
         if isinstance(event, Output) and event.rank is not None:
             self._show_rank(event, event.rank)

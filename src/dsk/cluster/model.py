@@ -133,6 +133,7 @@ class Cluster:
     in the first one. `user` None: the workers run as root. `warm`: whether each worker keeps a
     process that ranks are forked from. `save`: when jobs save checkpoints, as train.yaml says or by
     what saves cost. `time_limit`: of every job, in seconds.
+    `max_restarts`: as in JobSpec, None is auto.
     """
 
     name: str
@@ -148,6 +149,7 @@ class Cluster:
     warm: Warm = "auto"
     save: Save = "recipe"
     time_limit: float | None = None
+    max_restarts: int | None = 0
     env: Mapping[str, str] = field(default_factory=dict)
     notify: tuple[NotifyTarget, ...] = ()
     demo: Demo | None = None

@@ -101,6 +101,8 @@ def _as_written(read: Document) -> dict[str, Any]:
     found = dict(read.values)
     if found.get("user") is not None:
         found["user"] = read.texts.get(("user",), found["user"])
+    if found.get("max_restarts") is not None:
+        found["max_restarts"] = read.texts.get(("max_restarts",), found["max_restarts"])
     if isinstance(found.get("warm"), bool):
         found["warm"] = str(found["warm"]).lower()
     if isinstance(env := found.get("env"), dict):
@@ -296,6 +298,7 @@ def _cluster(model: ClusterModel, file: Path) -> Cluster:
         warm=model.warm,
         save=model.save,
         time_limit=seconds(model.time_limit) if model.time_limit else None,
+        max_restarts=values.restarts_meant(model.max_restarts),
         env=model.env,
         notify=tuple(
             _target(index, target, file.absolute().parent)

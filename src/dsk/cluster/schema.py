@@ -207,6 +207,15 @@ class ClusterModel(_Model):
             "shortly before; no limit where it is left out."
         ),
     ] = None
+    max_restarts: Annotated[
+        str,
+        AfterValidator(values.restarts),
+        WithJsonSchema({"anyOf": [{"const": "auto"}, {"type": "integer", "minimum": 0}]}),
+        Field(
+            description="How often a job that failed is started again from its newest complete "
+            "checkpoint; auto: as often as it makes progress in between; 0: never."
+        ),
+    ] = "0"
     env: Annotated[
         dict[
             Annotated[str, AfterValidator(values.variable)],

@@ -68,6 +68,7 @@ _RESERVED = {
     "GLOO_SOCKET_IFNAME": _INTERFACE_KEY,
     **dict.fromkeys(("PATH", "HOME", "SHELL", "USER", "LD_PRELOAD"), Text("the image sets it")),
 }
+AUTO = "auto"
 _RESERVED_PREFIXES = ("DSK_", "PDSH_", "SSH_")
 
 
@@ -200,6 +201,18 @@ def size(value: str) -> str:
         text = Text("{value!r} is not a size; write one such as 16gb")
         raise ValueError(text.filled(value=value))
     return value
+
+
+def restarts(value: str) -> str:
+    if value != AUTO and not (value.isascii() and value.isdigit()):
+        text = Text("{value!r} is not a number of restarts; write auto, 0, or a number")
+        raise ValueError(text.filled(value=value))
+    return value
+
+
+def restarts_meant(value: str) -> int | None:
+    """None for auto: as many as the budgets allow. The value is right."""
+    return None if value == AUTO else int(value)
 
 
 def variable_name(value: str) -> str:

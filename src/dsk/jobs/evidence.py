@@ -14,7 +14,7 @@ from dsk.jobs import history, ranklogs
 from dsk.jobs.runtime import Runtime
 from dsk.jobs.states import LOST, STOPPED, JobState
 from dsk.text import Text
-from dsk.wire.events import Event, Failure, Finished, Output
+from dsk.wire.events import Attempt, Event, Failure, Finished, Output
 
 RECENT = 20_000
 """Lines of output that are kept while a job is followed; memory stays bounded."""
@@ -48,15 +48,39 @@ def failed_job(states: list[JobState], job: str | None) -> JobState:
 
 def diagnose(runtime: Runtime, job: str) -> tuple[Diagnosis, list[DskError]]:
     """With what could not be looked at. Raises DskError where the master cannot be asked."""
-    judge = Judge(load())
-    heard = Heard()
-    for line in heard.watch(of_events(history.replay(runtime, job))):
-        judge.hear(line)
+    judge, heard = Judge(load()), Heard()
+    for events in _by_attempt(history.replay(runtime, job)):
+        # An attempt that was followed by another one is not why the job failed.
+        judge, heard = Judge(load()), Heard()
+        for line in heard.watch(of_events(events)):
+            judge.hear(line)
     # Containers that are servers have no engine to ask through: their events are all there is.
     logs, errors = ([], []) if runtime.cluster.in_place else ranklogs.tails(runtime.cluster, job)
     for line in heard.beyond(logs):
         judge.hear(line)
     return judge.diagnosis(), errors
+
+
+def _by_attempt(events: Iterable[Event]) -> Iterator[Iterator[Event]]:
+    """One iterator for what comes before the first attempt and for each attempt, in their order.
+    Each is to be read to its end before the next one."""
+    source = iter(events)
+    begins: list[Event] = []
+    goes_on = True
+
+    def until_the_next() -> Iterator[Event]:
+        nonlocal goes_on
+        yield from begins
+        begins.clear()
+        for event in source:
+            if isinstance(event, Attempt):
+                begins.append(event)
+                return
+            yield event
+        goes_on = False
+
+    while goes_on:
+        yield until_the_next()
 
 
 class Recent:
@@ -73,7 +97,10 @@ class Recent:
     def watch(self, events: Iterable[Event]) -> Iterator[Event]:
         for event in events:
             self._count += 1
-            if isinstance(event, Output):
+            if isinstance(event, Attempt):  # what ended the one before has not ended the job
+                self._told.clear()
+                self._output.clear()
+            elif isinstance(event, Output):
                 self._output.append((self._count, event))
             elif isinstance(event, Failure):
                 self._told.append((self._count, event))

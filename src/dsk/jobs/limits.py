@@ -1,15 +1,18 @@
-"""`--limit PHASE=TIME`: how long a job may be in a phase without any progress."""
+"""`--limit PHASE=TIME`: how long a job may be in a phase without any progress; and
+`--max-restarts`."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
+from dsk.cluster import values
 from dsk.errors import UserError
 from dsk.text import Text
 from dsk.wire.progress import PHASES
 
 OFF = "off"
+MAX_RESTARTS = "--max-restarts"
 SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 _TIME = re.compile(r"(\d+(?:\.\d+)?)([smh]?)")
 
@@ -34,3 +37,11 @@ def parse_limits(words: Sequence[str]) -> dict[str, float | None]:
             )
         found[phase] = float(time[1]) * SECONDS[time[2]] if time else None
     return found
+
+
+def parse_restarts(word: str) -> int | None:
+    """As in dsk.yaml; None for auto. Raises UserError."""
+    try:
+        return values.restarts_meant(values.restarts(word))
+    except ValueError as error:
+        raise UserError(Text("{said}").filled(said=error.args[0]), where=MAX_RESTARTS) from None

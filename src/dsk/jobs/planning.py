@@ -19,8 +19,8 @@ from dsk.wire.notify import NOBODY, Notify
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for. `include` and `exclude` are in DeepSpeed's syntax, `limits` as in
-    JobSpec."""
+    """What the user asked for. `include` and `exclude` are in DeepSpeed's syntax, `limits` and
+    `max_restarts` as in JobSpec."""
 
     cluster: Cluster
     train_file: TrainFile
@@ -29,6 +29,7 @@ class Request:
     exclude: str | None = None
     launcher: LauncherName = "direct"
     limits: Mapping[str, float | None] = field(default_factory=dict)
+    max_restarts: int | None = 0
     notify: Notify = NOBODY
 
 
@@ -66,6 +67,7 @@ def plan(
             read=read,
             modelscope=modelscope_folder(job_env(cluster)),
             save_auto=cluster.save == "auto",
+            restarts=request.max_restarts != 0,
         )
         refusals = stack_for(cluster.image)[0].refusals
         return resolve(request.train_file, request.overrides, site, known, refusals)
@@ -80,6 +82,7 @@ def plan(
         now=now,
         launcher=request.launcher,
         limits=request.limits,
+        max_restarts=request.max_restarts,
         notify=request.notify,
     )
     return Plan(spec, resolved(None))

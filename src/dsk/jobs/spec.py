@@ -15,7 +15,15 @@ from dsk.recipe.describe import change_line
 from dsk.recipe.model import SHIPPED_DIR
 from dsk.text import Text
 from dsk.wire.hub import HubNeeds
-from dsk.wire.jobspec import TRAINING, JobNode, JobSpec, LauncherName, Needed, RecipeText
+from dsk.wire.jobspec import (
+    RESUMPTION,
+    TRAINING,
+    JobNode,
+    JobSpec,
+    LauncherName,
+    Needed,
+    RecipeText,
+)
 from dsk.wire.notify import Notify
 from dsk.wire.saving import SAVE_AUTO
 from dsk.wire.warm import VARIABLE
@@ -38,6 +46,7 @@ def job_spec(
     now: float,
     launcher: LauncherName,
     limits: Mapping[str, float | None],
+    max_restarts: int | None,
     notify: Notify,
 ) -> JobSpec:
     """`shared` and `local`: the same train.yaml resolved for both kinds of workspace."""
@@ -61,7 +70,8 @@ def job_spec(
         resumes=shared.resumes,
         saves=shared.saves,
         time_limit=cluster.time_limit,
-        notify=replace(notify, hidden=_secrets(cluster, shared)),
+        max_restarts=max_restarts,
+        notify=replace(notify, hidden=secrets_in(cluster, shared.values)),
     )
 
 
@@ -93,16 +103,17 @@ def _hub(cluster: Cluster, recipe: Recipe) -> HubNeeds | None:
     )
 
 
-def _secrets(cluster: Cluster, recipe: Recipe) -> tuple[str, ...]:
-    """Credentials that a rank may print, and no message may contain."""
-    found = {**recipe.values, **job_env(cluster)}
+def secrets_in(cluster: Cluster, recipe: Mapping[str, object]) -> tuple[str, ...]:
+    """Credentials that a rank may print, and no message may contain. `recipe` by key."""
+    found = {**recipe, **job_env(cluster)}
     return tuple(
         value for name, value in found.items() if isinstance(value, str) and is_secret(name)
     )
 
 
 def _text(recipe: Recipe) -> RecipeText:
-    return RecipeText(recipe.to_yaml(), tuple(map(change_line, recipe.changes)))
+    bare = recipe.to_yaml(without=RESUMPTION) if recipe.can_resume else None
+    return RecipeText(recipe.to_yaml(), tuple(map(change_line, recipe.changes)), bare)
 
 
 def _needed(recipe: Recipe) -> tuple[Needed, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dsk.wire import paths
-from dsk.wire.jobspec import JobNode, JobSpec
+from dsk.wire.jobspec import JobNode, JobSpec, ranks_by_node
 
 RUNNER = "/opt/venv/bin/deepspeed"
 HOSTFILE = "hostfile"
@@ -75,11 +75,9 @@ def rank_env(spec: JobSpec) -> Mapping[str, str]:
 
 def global_ranks(nodes: tuple[JobNode, ...], host: str) -> range:
     """Those of one node, which takes part."""
-    before = 0
     for node in nodes:
         if node.host == host:
-            return range(before, before + len(node.slots))
-        before += len(node.slots)
+            return ranks_by_node(nodes)[node.index]
     raise ValueError(f"{host} does not take part")
 
 

@@ -17,10 +17,10 @@ from dsk.recipe import KnownKeys, Recipe
 from dsk.recipe.memory import estimate_for
 from dsk.recipe.shape import ModelShape, NoEstimate
 from dsk.text import Text
-from dsk.wire import checkpoints
-from dsk.wire.checkpoints import Saved
+from dsk.wire.checkpoints import SavedStep
 from dsk.wire.hub import Fetch, or_a_folder
 from dsk.wire.jobspec import JobSpec
+from dsk.wire.reading import read
 from dsk.wire.templates import read_text
 
 HUB_LIMIT_S = 120.0
@@ -57,6 +57,7 @@ def job_facts(request: Request, master: Inside, each: Each, *, deep: bool) -> Jo
         own=tuple(need.path for need in planned.spec.needed if need.own),
         output_dir=planned.spec.output_dir,
         saved=each(lambda worker: _saved(worker, planned)) if planned.spec.resumes else {},
+        ranks=planned.spec.ranks,
         gpu=_gpu_need(planned.recipe, config) if on_gpu else None,
     )
 
@@ -95,9 +96,9 @@ def _read(master: Inside, path: str) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def _saved(worker: Inside, planned: Plan) -> Saved:
+def _saved(worker: Inside, planned: Plan) -> tuple[SavedStep, ...]:
     raw = worker.ask("checkpoints", folder=planned.spec.output_dir)
-    return checkpoints.from_raw(raw)
+    return tuple(read(SavedStep, each) for each in raw)
 
 
 def _gpu_need(recipe: Recipe, config: Mapping[str, Any]) -> GpuNeed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from types import MappingProxyType
@@ -38,7 +38,8 @@ class Site:
     machine. `read` gives a small file's text from there, None where it cannot be read.
     `shipped_dir` is LLaMA-Factory's tree inside the image. `modelscope` is the folder for models
     from ModelScope, None where the Hugging Face hub is used. `save_auto`: dsk's callback decides
-    when checkpoints are saved.
+    when checkpoints are saved. `restarts`: after a failure the training is to go on with its
+    newest checkpoint.
     """
 
     workspace: str
@@ -51,6 +52,7 @@ class Site:
     shipped_dir: str = SHIPPED_DIR
     modelscope: str | None = None
     save_auto: bool = False
+    restarts: bool = False
 
 
 @dataclass(frozen=True)
@@ -130,17 +132,22 @@ class Recipe:
         return tuple(name for key in keys for name in split_commas(self.values.get(key)))
 
     @property
-    def resumes(self) -> bool:
-        """Whether each rank resumes from the newest checkpoint that it finds in output_dir:
-        get_train_args in LLaMA-Factory's hparams/parser.py, and transformers for `true`."""
+    def can_resume(self) -> bool:
+        """Whether LLaMA-Factory can go on with a checkpoint of this training: get_train_args in its
+        hparams/parser.py, and ppo_train in train/ppo/trainer.py."""
         values = self.values
-        starts_anew = values.get("stage") in ("rm", "ppo") and values.get("finetuning_type") in (
-            "full",
-            "freeze",
-        )
+        stage, finetuning = values.get("stage"), values.get("finetuning_type")
+        never = stage == "ppo" or (stage == "rm" and finetuning in ("full", "freeze"))
+        return bool(values.get("do_train")) and not never
+
+    @property
+    def resumes(self) -> bool:
+        """Whether the training goes on with the newest checkpoint in output_dir: get_train_args in
+        LLaMA-Factory's hparams/parser.py, and transformers for `true`."""
+        values = self.values
         given = values.get("resume_from_checkpoint")
         chooses = given is True or (given is None and not values.get("overwrite_output_dir"))
-        return bool(values.get("do_train")) and chooses and not starts_anew
+        return self.can_resume and chooses
 
     @property
     def saves(self) -> bool:
@@ -157,8 +164,9 @@ class Recipe:
         """The values, fit to be shown: tokens and keys are `***`."""
         return {key: redact(key, value) for key, value in self.values.items()}
 
-    def to_yaml(self) -> str:
-        """Text that LLaMA-Factory reads back to exactly `values`, secrets included: mode 0600."""
+    def to_yaml(self, without: Collection[str] = ()) -> str:
+        """Text that LLaMA-Factory reads back to exactly `values`, secrets included: mode 0600.
+        `without` these keys."""
         from dsk.recipe.render import to_yaml  # values need no YAML library
 
-        return to_yaml(self.values)
+        return to_yaml({key: value for key, value in self.values.items() if key not in without})

@@ -16,6 +16,7 @@ from dsk.recipe.parse import parse
 from dsk.recipe.paths import resolve_inputs, resolve_outputs
 from dsk.recipe.presets import resolve_deepspeed
 from dsk.recipe.refusals import Refusal, refuse
+from dsk.recipe.restarts import check_restarts
 from dsk.recipe.saving import fit_to_save_auto
 from dsk.recipe.task import check_task, fit_to_accelerator
 from dsk.recipe.types import fit_types
@@ -51,4 +52,5 @@ def resolve(
     fit_to_save_auto(draft)
     fit_to_accelerator(draft)
     fit_to_data_parallel(draft, known)
+    check_restarts(draft)
     return draft.finish()

@@ -112,7 +112,7 @@ def missing(w: Writer, content: Content) -> Markup | None:
 def failure(w: Writer, content: Content) -> Markup | None:
     """Why the job failed."""
     failures = [each for each in content.record.events if isinstance(each, Failure)]
-    if not failures or content.record.state == "succeeded":
+    if not failures or content.record.runs or content.record.state == "succeeded":
         return None
     last = failures[-1]
     lines = "\n".join(last.lines[-MOST_LINES:])

@@ -96,6 +96,14 @@ class Attempt:
         failure = self._hung(found) if isinstance(found, Stall) else found
         return failure and self._with_last_lines(failure)
 
+    @property
+    def number(self) -> int:
+        return self._number
+
+    def step_of(self, rank: int | None) -> int | None:
+        """As the listener's."""
+        return self._listener.step_of(rank)
+
     def end(self) -> None:
         """End what is left on every node. Nothing happens before the start, or a second time."""
         launcher, self._launcher = self._launcher, None

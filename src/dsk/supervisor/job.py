@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +21,10 @@ from dsk.supervisor.heard import Heard
 from dsk.supervisor.interrupts import Interrupted, Interrupts, StopRequested, Terminated
 from dsk.supervisor.launcher import Direct, Launcher
 from dsk.supervisor.listener import KEPT_LINES
+from dsk.supervisor.members import Members
 from dsk.supervisor.notify.notifier import Notifier
 from dsk.supervisor.record import Record
+from dsk.supervisor.resume import Checkpoints, recipe_for, step_of
 from dsk.supervisor.runner import Runner
 from dsk.supervisor.runtime import Runtime
 from dsk.supervisor.saving import Saving
@@ -30,10 +32,10 @@ from dsk.supervisor.watch import Watch
 from dsk.supervisor.worker import Worker, agent_command
 from dsk.supervisor.workers import Workers
 from dsk.text import Text
-from dsk.wire import paths, samples
+from dsk.wire import agreement, paths, samples
 from dsk.wire.events import Accepted, Failure, Finished, Notice, Phase, State
 from dsk.wire.hub import HubNeeds
-from dsk.wire.jobspec import JobNode, JobSpec
+from dsk.wire.jobspec import JobNode, JobSpec, RecipeText
 from dsk.wire.operations import Identity
 from dsk.wire.signals import STOP
 from dsk.wire.sshconfig import ssh_config
@@ -132,16 +134,17 @@ class Job:
         shared = prepare.is_shared(workers)
         recipe = prepare.choose_recipe(spec, self._record, shared=shared)
         prepare.check_needed(spec, workers)
-        resume_from = prepare.checkpoint(spec, workers, shared=shared)
+        checkpoints = Checkpoints(spec, workers, self._record, shared=shared)
+        resume_from = checkpoints.first()
         self._record.tell(Accepted(time.time()))
         if spec.hub:
             self._provide_models(spec.hub, workers, shared=shared)
-        files = prepare.put_files(spec, recipe.yaml, workers)
         # The runner reads it here, also where this node has no part in the job; without one it
         # would go on alone.
         self._write_hostfile()
         self._write_versions(image)
-        return self._attempts(started, workers, files, resume_from)
+        self._write_resumption(checkpoints)
+        return self._attempts(started, workers, recipe, checkpoints, resume_from)
 
     def _connect(self, stack: ExitStack) -> Workers:
         runtime = self._runtime
@@ -197,25 +200,49 @@ class Job:
         self,
         started: ExitStack,
         workers: Workers,
-        files: Mapping[str, str],
-        resume_from: str | None,
+        recipe: RecipeText,
+        checkpoints: Checkpoints,
+        first: str | None,
     ) -> Failure | None:
+        spec = self._spec
+        members = Members(
+            spec,
+            workers,
+            self._watches,
+            self._record,
+            self._runtime.remedies,
+            on_start=lambda watch: started.callback(watch.stop),
+        )
+
         def launcher(port: int, tell: Callable[[Heard], None]) -> Launcher:
             return self._launcher(workers, port, tell)
 
         def make(number: int) -> Attempt:
+            resume_from = first
+            if number:
+                members.restore(ended=number - 1)
+                resume_from = checkpoints.again()
+                self._write_resumption(checkpoints)
+            as_written = number == 0 and not (spec.resumes and first) and not spec.continues
+            text = recipe_for(recipe, resume_from, as_written=as_written)
             return Attempt(
                 number,
                 self._spec,
                 workers,
                 self._watches,
                 self._record,
-                files=files,
+                files=prepare.put_files(self._spec, text, workers),
                 resume_from=resume_from,
                 launcher=launcher,
             )
 
-        attempts = Attempts(make, self._interrupts)
+        attempts = Attempts(
+            make,
+            self._interrupts,
+            self._record,
+            most=spec.max_restarts,
+            began_at=step_of(first),
+        )
         started.callback(attempts.end)
         return attempts.run()
 
@@ -251,6 +278,18 @@ class Job:
         path = Path(paths.job_link(self._spec.job)) / samples.VERSIONS
         versions = samples.Versions(__version__, image.content_id, image.stack or {})
         write_atomic(path, samples.encode(versions).encode())
+
+    def _write_resumption(self, checkpoints: Checkpoints) -> None:
+        """For `dsk launch --resume`. Its recipes may hold tokens."""
+        if self._spec.recipe_local.bare is None:
+            return
+        path = Path(paths.job_folder(self._spec.workspace, self._spec.job)) / paths.RESUMPTION
+        text = checkpoints.resumption().to_json()
+        try:
+            write_atomic(path, text.encode(), 0o600)
+        except OSError as error:
+            problem = agreement.UNWRITABLE.filled(path=path, why=error.strerror)
+            self._record.tell(Notice(time.time(), "not_written", problem))
 
     def _link_folder(self, stack: ExitStack) -> None:
         link = Path(paths.job_link(self._spec.job))

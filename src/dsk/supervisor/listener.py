@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import time
 from collections import Counter, defaultdict, deque
@@ -21,6 +20,7 @@ from dsk.supervisor.heard import (
 )
 from dsk.supervisor.inbox import Inbox
 from dsk.supervisor.lowdisk import LowDisks
+from dsk.supervisor.raised import exception
 from dsk.supervisor.record import Record
 from dsk.supervisor.stalls import Stall, Stalls
 from dsk.text import Text
@@ -30,8 +30,6 @@ from dsk.wire.progress import Progress, doing
 
 GIB = 1024**3
 KEPT_LINES = 20
-_EXCEPTION = re.compile(r"(?:\[rank\d+\]: )?((?:\w+\.)*\w*(?:Error|Exception|Interrupt)\b.*)")
-"""The last line of a traceback, with or without torch's prefix."""
 TICK_S = 0.25
 SAVE_EVERY_S = 2.0
 SETTLE_S = 0.5
@@ -66,6 +64,8 @@ class Listener:
         self._low_disks = LowDisks()
         self._last: dict[int, deque[str]] = defaultdict(lambda: deque(maxlen=KEPT_LINES))
         self._launcher_last: deque[str] = deque(maxlen=KEPT_LINES)
+        self._steps: dict[int, int] = {}
+        """By rank, the furthest that it has reported."""
 
     def watch(self) -> Failure | Stall | None:
         """From the ranks' start on. None once every rank has ended with 0."""
@@ -100,11 +100,18 @@ class Listener:
     def complete(self, failure: Failure) -> Failure:
         """The failure with the last lines of whom it names, and the exception among them."""
         lines = self._launcher_last if failure.rank is None else self._last[failure.rank]
-        exception = next((m[1] for line in reversed(lines) if (m := _EXCEPTION.match(line))), None)
+        raised = exception(lines)
         cause = failure.cause
-        if exception:
-            cause = Text("{cause}: {exception}").filled(cause=cause, exception=exception)
+        if raised:
+            cause = Text("{cause}: {exception}").filled(cause=cause, exception=raised)
         return replace(failure, cause=cause, lines=tuple(lines))
+
+    def step_of(self, rank: int | None) -> int | None:
+        """How many steps the rank has done, or else the rank that is furthest; None before the
+        first step begins."""
+        return self._steps.get(
+            -1 if rank is None else rank, max(self._steps.values(), default=None)
+        )
 
     def hear(self, message: Heard, at: float) -> None:
         """`at`: when it arrived."""
@@ -185,8 +192,13 @@ class Listener:
         for rank in message.report.ranks:
             if rank.progress:
                 self._runs()
+                self._note_step(rank.rank, rank.progress)
                 if rank.pid:
                     self._stalls.heard(rank.rank, rank.progress, at)
+
+    def _note_step(self, rank: int, progress: Progress) -> None:
+        if progress.step is not None:
+            self._steps[rank] = progress.step
 
     def _disk_low(self, message: Reported) -> None:
         node, free = message.node, message.report.host.disk_free or 0
@@ -205,6 +217,7 @@ class Listener:
             self._stalls.ended(ended.rank)
             if ended.progress:
                 self._record.rank_ended(ended.rank, ended.progress)
+                self._note_step(ended.rank, ended.progress)
         if ended.code == 0 and not _left_early(ended.progress):
             self._succeeded[ended.node.index] += 1
             return

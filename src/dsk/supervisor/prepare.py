@@ -24,7 +24,6 @@ from dsk.wire.operations import (
     FindChanged,
     FindMissing,
     Identity,
-    ListCheckpoints,
     Marker,
     PutFile,
     TakeLock,
@@ -110,23 +109,6 @@ def check_needed(spec: JobSpec, workers: Workers) -> None:
                 "its own files: name one that all have)"
             ).filled(path=own[0])
         raise UserError(problems, fix=fix)
-
-
-def checkpoint(spec: JobSpec, workers: Workers, *, shared: bool) -> str | None:
-    """The folder that the ranks resume from, None where they start from the beginning. Raises
-    UserError where nodes with disks of their own would resume from different steps."""
-    if not spec.resumes:
-        return next((need.path for need in spec.needed if need.own), None)
-    first = next(iter(workers))
-    asked = Workers([first]) if shared else workers
-    saved = {
-        worker.name: found for worker, found in asked.ask_all(ListCheckpoints(spec.output_dir))
-    }
-    if different := agreement.resume(saved, spec.output_dir):
-        text, fix = different
-        raise UserError(text, fix=fix)
-    newest = max(saved[first.name], default=None)
-    return None if newest is None else f"{spec.output_dir}/checkpoint-{newest[0]}"
 
 
 def put_files(spec: JobSpec, recipe: str, workers: Workers) -> dict[str, str]:

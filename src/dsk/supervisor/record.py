@@ -7,7 +7,7 @@ Neither a disk nor a reader can delay the supervisor: threads of their own write
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,11 @@ from dsk.wire.saving import SaveAnswer
 from dsk.wire.status import JobStatus, NodeStatus
 
 STEP_EVERY_S = 10.0
+NOTHING_YET: Mapping[str, Any] = {
+    **dict.fromkeys(("phase", "step", "steps", "loss", "samples_per_s", "seconds_left")),
+    "node_states": (),
+}
+"""Of a status when an attempt begins: what ranks report."""
 TRAINER_LOG = "trainer_log.jsonl"
 FOLDER_LIMIT_S = 300.0
 """For what waits to be written when the job has ended. The job's last state is worth the wait:
@@ -103,7 +108,13 @@ class Record:
         if isinstance(event, Phase):
             self.status = replace(self.status, state=event.state)
         elif isinstance(event, Attempt):
-            self.status = replace(self.status, attempt=event.number, ran=True)
+            # The failure that was reported belongs to the attempt before.
+            before = self.status
+            why = before.cause or before.restarted
+            self.status = replace(
+                before, attempt=event.number, ran=True, cause=None, restarted=why, **NOTHING_YET
+            )
+            self._pace = Pace()
             # What is known of ranks is of the attempt before.
             self._nodes, self._last_words, self._step_told = {}, {}, None
         elif isinstance(event, Failure):

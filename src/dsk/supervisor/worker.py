@@ -15,7 +15,7 @@ from dsk.supervisor.connection import Connection, Ended, NoAnswer
 from dsk.supervisor.runtime import Remedies
 from dsk.text import Text
 from dsk.wire.jobspec import JobNode
-from dsk.wire.operations import Close
+from dsk.wire.operations import AskIdentity, Close
 from dsk.wire.request import Request
 from dsk.wire.session import AGENT_HANGS, NO_AGENT
 from dsk.wire.templates import read_text
@@ -61,6 +61,7 @@ class Worker:
         self.node = node
         self.lost = False
         self._ssh_config = ssh_config
+        self._agent = agent
         self._again = again
         self._remedies = remedies
         self._replacing = threading.Lock()
@@ -105,14 +106,34 @@ class Worker:
         if self._again is None:
             return self.ask(request, limit=limit)
         self._answered = True
+        self._connect(self._again)
+        return self.ask(request, limit=limit)
+
+    def _connect(self, agent: Sequence[str]) -> None:
         with self._replacing:
             self._connection.kill()
             try:
-                self._connection = Connection(self.node.host, self._ssh_config, self._again)
+                self._connection = Connection(self.node.host, self._ssh_config, agent)
             except OSError as error:
                 text = Text("ssh cannot be started: {error}").filled(error=str(error))
                 raise Unreachable(text, where=self.name) from error
-        return self.ask(request, limit=limit)
+
+    def rejoin(self, job: str, *, limit: float) -> bool:
+        """Connect once more to a node that was lost; whether its agent is a new one, which has no
+        lock yet. Raises Unreachable; then ask again later."""
+        try:
+            self.ask_again(AskIdentity(), limit=limit)
+        except AgentGone:
+            self._connect(self._agent)
+            self.ask(AskIdentity(), limit=limit)
+            is_new = True
+        except AgentHangs:
+            self.end_without_agent(job)
+            raise
+        else:
+            is_new = False
+        self.lost = False
+        return is_new
 
     def end_without_agent(self, job: str) -> int:
         """Ends the job there though its agent does not run; how many processes did not end. Raises

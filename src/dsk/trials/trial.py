@@ -95,6 +95,7 @@ def one_step(request: Request, runtime: Runtime) -> Make:
             overrides=(*request.overrides, *overrides),
             include=include,
             exclude=None,
+            max_restarts=0,
         )
         spec = plan(asked, known, runtime.exists).spec
         module, *words = spec.program

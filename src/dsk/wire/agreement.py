@@ -5,9 +5,8 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 
-from dsk.text import Text
-from dsk.wire import checkpoints
-from dsk.wire.checkpoints import Saved
+from dsk.text import Text, joined
+from dsk.wire.checkpoints import Choice, Incomplete
 
 SHORT = 19
 NONE = "none"
@@ -18,11 +17,13 @@ UNWRITABLE = Text("{path} cannot be written: {why}")
 FEWER_GPUS = Text("slots: {slots}, but the worker sees {seen} GPU(s){problem}")
 HALF_SHARED = Text("the workspace is one disk for some nodes only: {groups}")
 ALL_OR_NONE = Text("share it with all nodes or with none")
-RESUME = Text("the nodes would resume from different checkpoints in {folder} ({listed})")
-_FROM_THE_BEGINNING = Text(
+NOT_COMPLETE = Text("checkpoint-{step} in {folder} is not complete ({why})")
+SKIPPED = Text("{problem}; the job resumes from checkpoint-{step}")
+NONE_COMPLETE = Text("no checkpoint in {folder} is complete: {problems}")
+_AT = Text("{node}: {why}")
+FROM_THE_BEGINNING = Text(
     "overwrite_output_dir=true to start from the beginning, or another output_dir"
 )
-_FROM_A_STEP = Text("resume_from_checkpoint={folder}/checkpoint-{step}, or {other}")
 READABLE = Text("on that server, as root: {command}")
 
 
@@ -47,15 +48,29 @@ def because(problem: Text | None) -> Text:
     return Text(" ({problem})").filled(problem=problem) if problem else Text("")
 
 
-def resume(nodes: Mapping[str, Saved], folder: str) -> tuple[Text, Text] | None:
-    """Where nodes (by name) would resume from different checkpoints: that, and what to do."""
-    if not checkpoints.differ(nodes):
+def skipped(choice: Choice, names: Mapping[int, str], folder: str) -> list[Text]:
+    """One sentence for each newer checkpoint that is left alone; `names` of the nodes by index."""
+    problems = [_incomplete(each, names, folder) for each in choice.skipped]
+    if choice.step is None:
+        return problems
+    return [SKIPPED.filled(problem=each, step=choice.step) for each in problems]
+
+
+def none_complete(
+    choice: Choice, names: Mapping[int, str], folder: str
+) -> tuple[Text, Text] | None:
+    """If there are checkpoints and none of them is complete: that, and what to do."""
+    if choice.step is not None or not choice.skipped:
         return None
-    listed = "; ".join(f"{name}: {checkpoints.newest(saved)}" for name, saved in nodes.items())
-    fix, step = _FROM_THE_BEGINNING, checkpoints.newest_of_all(nodes)
-    if step is not None:
-        fix = _FROM_A_STEP.filled(folder=folder, step=step, other=fix)
-    return RESUME.filled(folder=folder, listed=listed), fix
+    problems = joined([_incomplete(each, names, folder) for each in choice.skipped], "; ")
+    return NONE_COMPLETE.filled(folder=folder, problems=problems), FROM_THE_BEGINNING
+
+
+def _incomplete(found: Incomplete, names: Mapping[int, str], folder: str) -> Text:
+    why = found.why
+    if found.place is not None and len(names) > 1:
+        why = _AT.filled(node=names[found.place], why=why)
+    return NOT_COMPLETE.filled(step=found.step, folder=folder, why=why)
 
 
 def readable(path: str, user: str) -> Text:

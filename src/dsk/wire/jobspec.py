@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
@@ -36,6 +36,15 @@ class JobNode:
     available: int
 
 
+def ranks_by_node(nodes: Sequence[JobNode]) -> dict[int, range]:
+    """Global ranks by the index of their node."""
+    ranks, before = {}, 0
+    for node in nodes:
+        ranks[node.index] = range(before, before + len(node.slots))
+        before += len(node.slots)
+    return ranks
+
+
 def of_this_protocol(text: str) -> dict[str, Any]:
     """A message that says its protocol, as a JSON object whose `nodes` are JobNodes. Raises
     ProtocolMismatch where it is of another protocol number."""
@@ -52,6 +61,23 @@ class RecipeText:
 
     yaml: str
     changes: tuple[Text, ...] = ()
+    bare: str | None = None
+    """The same without RESUMPTION's keys, one key a line, to which the supervisor adds those that
+    an attempt needs. None where ranks cannot resume."""
+
+
+RESUMPTION = ("resume_from_checkpoint", "overwrite_output_dir")
+"""Keys of a recipe that decide whether ranks resume."""
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """The job that this one continues. `before` are the marks (wire.checkpoints) of checkpoints
+    that were there before it; `initial`: the checkpoint that it began with, None for none."""
+
+    job: str
+    before: Mapping[int, Mapping[int, tuple[int, int] | None]] = field(default_factory=dict)
+    initial: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,8 +103,10 @@ class JobSpec:
     `env` goes to every rank and may hold secrets. `limits`: seconds without progress by RankPhase
     (None: no limit), where the user has set one. `created` is in seconds since the epoch. `hub` is
     None where the recipe names no repository of a hub. `program` is the module that every rank
-    runs, and its words; the recipe's path follows. `resumes`: ranks look for the newest checkpoint
-    in their own node's `output_dir` and resume from it. `saves`: the training can save a checkpoint
+    runs, and its words; the recipe's path follows. `resumes`: the job begins with the newest
+    checkpoint in its `output_dir`. `max_restarts`: how many attempts may follow the first one,
+    None: as many as the budgets of the supervisor's ledger allow. `continues` is set where the job
+    goes on with the training of another one. `saves`: the training can save a checkpoint
     on request. `time_limit`: seconds after which the job is stopped, with a checkpoint where it can
     be saved (None: no limit). `notify` holds secrets: the URLs of services.
     """
@@ -100,6 +128,8 @@ class JobSpec:
     hub: HubNeeds | None = None
     program: tuple[str, ...] = TRAINING
     resumes: bool = False
+    max_restarts: int | None = 0
+    continues: Lineage | None = None
     notify: Notify = NOBODY
     saves: bool = False
     time_limit: float | None = None
@@ -108,6 +138,10 @@ class JobSpec:
     @property
     def world_size(self) -> int:
         return sum(len(node.slots) for node in self.nodes)
+
+    @property
+    def ranks(self) -> dict[int, range]:
+        return ranks_by_node(self.nodes)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=False, default=str)
@@ -119,10 +153,12 @@ class JobSpec:
         hub = raw.pop("hub")
         needed = tuple(Needed(**{**n, "names": tuple(n["names"])}) for n in raw.pop("needed"))
         shared, local = (
-            RecipeText(recipe["yaml"], tuple(map(Text.from_raw, recipe["changes"])))
+            RecipeText(recipe["yaml"], tuple(map(Text.from_raw, recipe["changes"])), recipe["bare"])
             for recipe in (raw.pop("recipe_shared"), raw.pop("recipe_local"))
         )
+        lineage = raw.pop("continues")
         return cls(
+            continues=lineage and _lineage(lineage),
             needed=needed,
             recipe_shared=shared,
             recipe_local=local,
@@ -131,3 +167,12 @@ class JobSpec:
             notify=read(Notify, raw.pop("notify")),
             **raw,
         )
+
+
+def _lineage(raw: Mapping[str, Any]) -> Lineage:
+    """JSON's keys are text, and its lists no tuples."""
+    before = {
+        int(step): {int(place): mark and (mark[0], mark[1]) for place, mark in places.items()}
+        for step, places in raw["before"].items()
+    }
+    return Lineage(raw["job"], before, raw["initial"])

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from dsk.text import Text
+from dsk.wire.checkpoints import SavedStep
 from dsk.wire.jobspec import Needed
 from dsk.wire.news import News
 from dsk.wire.request import Request
@@ -91,12 +92,27 @@ class FindMissing(Request[tuple[Text, ...]], op="find_missing", limit_s=LIMIT_S)
 
 
 @dataclass(frozen=True)
-class ListCheckpoints(
-    Request[tuple[tuple[int, bool], ...]], op="list_checkpoints", limit_s=LIMIT_S
-):
-    """As wire.checkpoints has them."""
+class ListCheckpoints(Request[tuple[SavedStep, ...]], op="list_checkpoints", limit_s=FILES_LIMIT_S):
+    """Those in this folder, the oldest first. `deep`: their files are opened, to see whether they
+    are complete; otherwise all count as sound."""
 
     folder: str
+    deep: bool = True
+
+
+@dataclass(frozen=True)
+class ReadFile(Request[str], op="read_file", limit_s=LIMIT_S):
+    """The content of a small file, in base64."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class WriteFile(Request[None], op="write_file", limit_s=LIMIT_S):
+    """Writes a small file atomically; `data` is in base64."""
+
+    path: str
+    data: str
 
 
 @dataclass(frozen=True)
@@ -206,6 +222,14 @@ class EndRanks(Request[int], op="end_ranks", limit_s=END_LIMIT_S):
     started after that."""
 
     attempt: int
+
+
+@dataclass(frozen=True)
+class FindHeld(Request[tuple[Text, ...]], op="find_held", limit_s=LIMIT_S):
+    """A sentence for each thing that ranks which have ended still hold: processes, and memory of
+    the node's GPUs of these numbers, compared with the time before the first attempt."""
+
+    gpus: tuple[int, ...]
 
 
 @dataclass(frozen=True)

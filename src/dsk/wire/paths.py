@@ -54,6 +54,9 @@ STREAM = "stream.jsonl"
 EVENTS = "events.jsonl"
 """The same without the ranks' lines."""
 STATUS = "status.json"
+RESUMPTION = "resumption.json"
+"""In a job's folder on the master: what `dsk launch --resume` needs, a wire JobSpec without
+secrets of dsk.yaml."""
 
 
 def spec(folder: PurePosixPath | str) -> PurePosixPath:

@@ -31,8 +31,9 @@ class JobStatus:
     come will take, by those so far, from `updated` on. `ran`: whether the job got so far that ranks
     were started (None: the status is of a version of dsk that did not say). `saves`: whether the
     job can be asked to save a checkpoint and end (None: its version of dsk cannot), `saved_step`:
-    of the checkpoint with which it ended so. `time_limit`: in seconds from `started`. Times are
-    seconds since the epoch by the supervisor's clock."""
+    of the checkpoint with which it ended so. `time_limit`: in seconds from `started`.
+    `restarted`: why the attempt before this one failed. Times are seconds since the epoch by the
+    supervisor's clock."""
 
     job: str
     cluster: str
@@ -57,6 +58,7 @@ class JobStatus:
     saves: bool | None = None
     saved_step: int | None = None
     time_limit: float | None = None
+    restarted: Text | None = None
 
     def to_raw(self) -> dict[str, Any]:
         return templates.flat(self)

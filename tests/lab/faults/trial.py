@@ -44,6 +44,8 @@ class Trial:
         self.job = name[1]
         self.processes = JobProcesses(lab, self.job)
         self.struck = 0.0
+        self.disk: Path | None = None
+        """The machine's own path of a workspace that is mounted from elsewhere."""
 
     @property
     def folder(self) -> Path:
@@ -52,6 +54,8 @@ class Trial:
 
     def path(self, node: int, name: str) -> Path:
         """A path in the cluster's workspace on that node, as the machine sees it."""
+        if self.disk:
+            return self.disk / name
         files = self.lab.nodes[node].workspace.parent
         return files / self.cluster.workspace.lstrip("/") / name
 
@@ -158,6 +162,30 @@ class Trial:
         self._record(fault, within=None, outcome="goes on" if good else "failed")
         assert good, self.launch.text
         self._all_forked()
+
+    def restarts(self, fault: str, within: float, *, attempts: int = 2) -> list[str | None]:
+        """The job fails, is started again, and comes to its good end; the checkpoints that its
+        attempts began with. `within`: seconds from the fault until the training goes on."""
+        wait_until(self._launch_ended, "the job to end", seconds=START_S)
+        begun = self.events("attempt")
+        again = [
+            each["at"]
+            for each in self.events("step")
+            if each["at"] > begun[-1]["at"] and each["step"] is not None
+        ]
+        figures = self._record(
+            fault,
+            within=within,
+            outcome="restarted",
+            detected=self._after(self.events("failure")[0]["at"]),
+            again=self._after(again[0]) if again else None,
+            exit_code=self.launch.process.poll(),
+        )
+        assert figures["exit_code"] == 0, self.launch.text
+        assert figures["left"] == []
+        assert len(begun) == attempts, self.launch.text
+        assert figures["again"] is not None and figures["again"] <= within, figures
+        return [each["resume_from"] for each in begun]
 
     def stops(self, fault: str, within: float) -> None:
         """The job was asked to end, and did."""

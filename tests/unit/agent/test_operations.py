@@ -15,6 +15,7 @@ from dsk.agent.measure.__main__ import Measure
 from dsk.agent.node import Node
 from dsk.text import Text, verbatim
 from dsk.wire import measuring, operations, paths
+from dsk.wire.checkpoints import SavedFile, SavedStep
 from dsk.wire.figures import GpuFigures, HostFigures, NodeFigures, RankFigures
 from dsk.wire.jobspec import Needed
 from dsk.wire.news import News, RankExit, RankLines
@@ -25,6 +26,7 @@ from dsk.wire.operations import (
     ColdStart,
     CountDevices,
     Devices,
+    FindHeld,
     FindMissing,
     HashFiles,
     Identity,
@@ -96,7 +98,8 @@ NEWS = News(
             FindMissing((Needed("/m"), Needed("/d", ("a",), own=True))),
             (Text("{path} is missing", {"path": "/m"}),),
         ),
-        (ListCheckpoints("/out"), ((4, True), (8, False))),
+        (ListCheckpoints("/out"), (SavedStep(4), SavedStep(8, (SavedFile("a", 1, 2, False),)))),
+        (FindHeld((0, 1)), (Text("{count} processes", {"count": 2}),)),
         (HashFiles(("a", "b")), ("0" * 64, None)),
         (
             StartRanks(1, (RankSpec(0, ("python", "-m", "x"), {"A": "b c"}),)),
@@ -119,7 +122,7 @@ def test_requests_and_answers_survive_the_way(request_: Request[Any], answer: An
     [
         (CountDevices("cuda"), {"count": "two"}, "'count_devices'.count is 'two', not int"),
         (HashFiles(("a",)), ["x", 7], r"'hash_files'\[1\] is '7', not str"),
-        (ListCheckpoints("/o"), [[4, True, 1]], r"\[0\] is .* not 2 values"),
+        (ListCheckpoints("/o"), [[4, True, 1]], r"\[0\] is .* not SavedStep"),
         (Close(), 7, "'close' is '7', not NoneType"),
         (AskNews(0, (), 0, 0, 0.0), [], "'news' is .* not News"),
     ],

@@ -37,6 +37,7 @@ from dsk.jobs.stacks import outdated
 from dsk.survey.values import Clock, Disk
 from dsk.text import Text, verbatim
 from dsk.wire import PROTOCOL
+from dsk.wire.checkpoints import SavedFile, SavedStep
 from dsk.wire.measure import Choice, Interface, Knock, Silent
 from tests.unit.checks.conftest import WORKER, with_server
 
@@ -188,14 +189,44 @@ def test_a_byte_a_missing_file_and_the_same(facts: Facts) -> None:
     assert "/w/a differs" in texts[1][2] and "/w/b is missing" in texts[2][2]
 
 
-def test_nodes_that_would_resume_from_different_steps(facts: Facts) -> None:
+def zero2(step: int, rank: int) -> SavedStep:
+    """What one rank on a disk of its own has saved."""
+    shard = f"global_step{step}/zero_pp_rank_{rank}_mp_rank_00_optim_states.pt"
+    names = ("latest", "trainer_state.json", f"global_step{step}/mp_rank_00_model_states.pt")
+    own = (*names, shard, f"rng_state_{rank}.pth")
+    return SavedStep(step, tuple(SavedFile(name, 1, 1 + rank) for name in own))
+
+
+def test_a_newest_checkpoint_that_is_not_complete(facts: Facts) -> None:
     nodes = {node: NodeInputs((), {}) for node in (0, 1)}
-    same = job(inputs=nodes, output_dir="/w/out", saved={0: [(20, True)], 1: [(20, True)]})
+    ten, twenty = ({0: zero2(step, 0), 1: zero2(step, 1)} for step in (10, 20))
+    same = job(
+        inputs=nodes,
+        output_dir="/w/out",
+        saved={node: (ten[node], twenty[node]) for node in (0, 1)},
+        ranks={0: range(1), 1: range(1, 2)},
+    )
     assert {each.state for each in inputs.judge(replace(facts, job=same))} == {"ok"}
-    other = replace(same, saved={0: [(10, True), (20, True)], 1: [(10, True)]})
+    other = replace(same, saved={0: (ten[0], twenty[0]), 1: (ten[1],)})
     found = next(iter(inputs.judge(replace(facts, job=other))))
-    assert found.state == "failed" and "node1" in found.text.in_language("en")
-    assert found.fix and "=/w/out/checkpoint-10" in found.fix.in_language("en")
+    assert found.state == "warning"
+    assert "node1" in found.text.in_language("en")
+    assert "the job resumes from checkpoint-10" in found.text.in_language("en")
+    none = replace(same, saved={0: (twenty[0],), 1: ()})
+    found = next(iter(inputs.judge(replace(facts, job=none))))
+    assert found.state == "failed" and found.fix
+
+
+def test_checkpoints_on_one_disk_are_looked_at_once(facts: Facts) -> None:
+    nodes = {node: NodeInputs((), {}) for node in (0, 1)}
+    both = SavedStep(10, (*zero2(10, 0).files, *zero2(10, 1).files[-2:]))
+    shared = job(
+        inputs=nodes,
+        output_dir="/w/out",
+        saved={0: (both,), 1: (both,)},
+        ranks={0: range(1), 1: range(1, 2)},
+    )
+    assert {each.state for each in inputs.judge(replace(facts, job=shared))} == {"ok"}
 
 
 def test_a_missing_checkpoint_is_not_to_be_copied(facts: Facts) -> None:

@@ -35,6 +35,7 @@ from dsk.survey.server import FACTS, ServerFacts
 from dsk.survey.values import Clock, Container, Disk, Gpu, Worker, Xid
 from dsk.text import Text, verbatim
 from dsk.wire import PROTOCOL, remedies
+from dsk.wire.checkpoints import SavedStep
 from dsk.wire.measure import Choice, InfiniBand, Interface, Knock, Packet, Port, Ports, Reach, Speed
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -165,7 +166,8 @@ def everything_is_wrong(cluster: Cluster) -> Facts:
         inputs={0: NodeInputs((absent,), {"/w/b": InputFile(1, "a")}),
                 1: NodeInputs((), {"/w/b": InputFile(1, "b")})},
         hub={"r": HubAnswer(problem=Text("no"), fix=Text("x"))},
-        saved={0: [(1, True)], 1: [(2, True)]},
+        saved={0: (SavedStep(1),), 1: (SavedStep(2),)},
+        ranks={0: range(1), 1: range(1, 2)},
         gpu=GpuNeed(1 << 50, "step"),
     )  # fmt: skip
     eth = Interface(0, "eth0", "", ("10.9.9.9/24",), 9000, up=True, carrier=True)

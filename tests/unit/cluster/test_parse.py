@@ -145,6 +145,12 @@ def test_env_is_text_as_it_is_written() -> None:
     }
 
 
+@pytest.mark.parametrize(("word", "most"), [("auto", None), ("0", 0), ("3", 3), ('"3"', 3)])
+def test_max_restarts(word: str, most: int | None) -> None:
+    assert parse(f"{GOOD}max_restarts: {word}\n", FILE).max_restarts == most
+    assert parse(GOOD, FILE).max_restarts == 0, "off unless somebody asks for them"
+
+
 @pytest.mark.parametrize("word", ["auto", "true", "false"])
 def test_warm_is_a_word(word: str) -> None:
     assert parse(f"{GOOD}warm: {word}\n", FILE).warm == word
@@ -232,6 +238,9 @@ def test_whom_the_workers_run_as(text: str, user: User | None) -> None:
         (GOOD + "accelerator: tpu\n", ["'tpu' should be one of cpu, cuda, npu, rocm"]),
         (GOOD + "shm_size: big\n", ["'big' is not a size"]),
         (GOOD + 'network: {interface: "eth0;rm"}\n', ["not an interface's name"]),
+        (GOOD + "max_restarts: often\n", ["'often' is not a number of restarts; write auto"]),
+        (GOOD + "max_restarts: -1\n", ["dsk.yaml:5: max_restarts: '-1' is not a number"]),
+        (GOOD + "max_restarts: true\n", ["'true' is not a number of restarts"]),
         (GOOD + "warm: maybe\n", ["warm: 'maybe'", "'auto', 'true' or 'false'"]),
         (GOOD + "network: {infiniband: maybe}\n", ["infiniband: 'maybe'", "'auto', 'on' or 'off'"]),
         (GOOD + "env: {RANK: 1}\n", ["dsk.yaml:5: env.RANK", "DeepSpeed's launcher"]),

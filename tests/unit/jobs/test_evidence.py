@@ -7,11 +7,11 @@ import pytest
 from dsk.cluster.model import Local, Node
 from dsk.diagnose import of_events
 from dsk.errors import UserError
-from dsk.jobs.evidence import RECENT, Heard, Recent, failed_job
+from dsk.jobs.evidence import RECENT, Heard, Recent, _by_attempt, failed_job
 from dsk.jobs.ranklogs import RankLog, read_tails
 from dsk.jobs.states import LOST, JobState
 from dsk.text import verbatim
-from dsk.wire.events import Event, Failure, Output
+from dsk.wire.events import Attempt, Event, Failure, Output
 from dsk.wire.status import JobStatus
 
 NODE = Node(1, "10.0.0.12", 2, Local())
@@ -59,6 +59,24 @@ def test_a_job_that_is_followed_is_kept_in_bounds_and_in_order() -> None:
     found = recent.diagnosis()
     assert found.id == "disk-full"
     assert found.said and found.said.number > found.evidence[0].number
+
+
+def test_only_the_last_attempt_is_why_the_job_failed() -> None:
+    recent = Recent()
+    events: list[Event] = [
+        Attempt(0.0, 0, (0, 1)),
+        Output(1.0, 1, 1, FULL),
+        Failure(1.0, verbatim("rank 1 exited with 1"), 1, 1, 1),
+        Attempt(2.0, 1, (0, 1)),
+        Output(3.0, 1, 1, "a line"),
+        Failure(4.0, verbatim("rank 0 was killed"), 0, 0, -9, fix=verbatim("a fix")),
+    ]
+    list(recent.watch(events))
+    found = recent.diagnosis()
+    assert found.id == "supervisor" and found.said and "rank 0" in found.said.text
+    kinds = [[type(event) for event in part] for part in _by_attempt(events)]
+    assert kinds == [[], [Attempt, Output, Failure], [Attempt, Output, Failure]]
+    assert [list(part) for part in _by_attempt(events[1:3])] == [events[1:3]]
 
 
 def test_the_ends_of_logs_by_rank() -> None:

@@ -172,6 +172,13 @@ def test_what_dsk_changed_and_what_is_missing() -> None:
     assert "events.jsonl is not there" in bare and "recipe.yaml is not there" in bare
 
 
+def test_the_failure_of_an_attempt_is_no_failure_of_a_job_that_goes_on() -> None:
+    found = record()
+    for state, shown in (("running", False), ("succeeded", False), ("failed", True)):
+        text = html(content(dataclasses.replace(found, state=state)))
+        assert ('class="failure"' in text) == shown, state
+
+
 def test_a_comparison_begins_with_what_differs() -> None:
     other = read_record(
         "second",

@@ -1,9 +1,10 @@
 """A job on one node, as in the image but without Docker: `one_node.py CODE ATTEMPTS`, as root.
 
 In namespaces of its own it makes what a worker has (sshd, dsk-agent, /etc/dsk, /run/dsk), then runs
-a supervisor on it, whose output is this program's. Both ranks run the Python of CODE. Attempts that
-fail are followed by another one, up to ATTEMPTS. Where DSK_TEST_MESSAGES names a file, it gets the
-messages about the job, a line of JSON each. SIGINT to the process group is for the supervisor.
+a supervisor on it, whose output is this program's. Both ranks run the Python of CODE. An attempt
+in which a rank is killed is followed by another one, up to ATTEMPTS. Where DSK_TEST_MESSAGES names
+a file, it gets the messages about the job, a line of JSON each. SIGINT to the process group is for
+the supervisor.
 """
 
 from __future__ import annotations
@@ -38,14 +39,6 @@ SetEnv PATH=/opt/bin:/usr/bin:/bin DSK_ACCELERATOR=cpu
 SUPERVISOR = """
 import sys
 from dsk.supervisor.__main__ import main
-from dsk.supervisor.attempts import Attempts
-from dsk.supervisor.verdict import End
-most = int(sys.argv.pop())
-def judge(failure):
-    global most
-    most -= 1
-    return None if failure and most else End(failure)
-Attempts.__init__.__defaults__ = (judge,)
 sys.exit(main())
 """
 
@@ -101,17 +94,16 @@ def main(code: str, attempts: str) -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the process group; those inside take it
         return subprocess.run([*apart, sys.executable, *sys.argv], check=False).returncode
     make_worker(code)
-    recipe = RecipeText("{}\n")
+    recipe = RecipeText("{}\n", bare="\n")
     spec = JobSpec(
         job="j1", cluster="lab", created=time.time(), nodes=(JobNode(0, HOST, (0, 1), 2),),
         worker_port=PORT, workspace="/opt/w", accelerator="cpu", recipe_shared=recipe,
         recipe_local=recipe, output_dir="/opt/w/out", needed=(), env={"PYTHONPATH": "/opt/w"},
-        program=("told",),
-        notify=messages(),
+        program=("told",), max_restarts=int(attempts) - 1, notify=messages(),
     )  # fmt: skip
     Path("/run/dsk/job.json").write_text(spec.to_json())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    command = ["/opt/venv/bin/python", "-I", "-c", SUPERVISOR, attempts]
+    command = ["/opt/venv/bin/python", "-I", "-c", SUPERVISOR]
     code_ = subprocess.run(command, check=False).returncode
     print(Path("/opt/w/.dsk/jobs/j1/status.json").read_text())
     left = subprocess.run(["pgrep", "-f", "dsk.agent|told"], capture_output=True, check=False)

@@ -15,18 +15,17 @@ from dsk.supervisor.attempts import Attempts
 from dsk.supervisor.heard import Heard, RankEnded
 from dsk.supervisor.interrupts import Interrupts, StopRequested, Terminated
 from dsk.supervisor.launcher import Launcher
-from dsk.supervisor.verdict import End, verdict
+from dsk.supervisor.stalls import Stall
 from dsk.supervisor.watch import Watch
 from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import Workers
-from dsk.text import verbatim
 from dsk.wire import events
 from dsk.wire.events import Failure, Phase
 from tests.texts import en
 from tests.unit.supervisor.test_job import ENDING, GOOD, Node, Ranks, Told
 from tests.unit.wire.test_messages import SPEC
 
-BAD = RankEnded(SPEC.nodes[1], 2, 3, time.monotonic())
+BAD = RankEnded(SPEC.nodes[1], 2, -9, time.monotonic())
 ATTEMPTS = 3
 
 
@@ -41,7 +40,7 @@ class Script:
         self._told = told
         self._spec = replace(SPEC, workspace=str(folder))
         self.nodes = [Node(node) for node in SPEC.nodes]
-        self.attempts = Attempts(self._make, self.interrupts, self._judge)
+        self.attempts = Attempts(self._make, self.interrupts, told.record, most=ATTEMPTS)
 
     def _moment(self, number: int, name: str) -> None:
         self.moments.append((number, name))
@@ -54,7 +53,13 @@ class Script:
         def launcher(_port: int, _tell: Callable[[Heard], None]) -> Launcher:
             return Ranks(lambda: self._moment(number, "start"), lambda: self._moment(number, "end"))
 
-        return Attempt(
+        class Watched(Attempt):
+            def explain(self, found: Failure | Stall | None) -> Failure | None:
+                script.watched(number)
+                return super().explain(found)
+
+        script = self
+        return Watched(
             number,
             self._spec,
             Workers(cast("list[Worker]", self.nodes)),
@@ -65,10 +70,9 @@ class Script:
             launcher=launcher,
         )
 
-    def _judge(self, failure: Failure | None) -> End | None:
-        number, _ = self.moments[-1]
+    def watched(self, number: int) -> None:
+        """It is known how the attempt ended."""
         self._moment(number, "verdict")
-        return End(failure) if failure is None else None
 
 
 @pytest.fixture
@@ -76,11 +80,6 @@ def told() -> Iterator[Told]:
     made = Told()
     yield made
     made.close()
-
-
-def test_a_job_ends_with_its_first_attempt() -> None:
-    failure = Failure(1.0, verbatim("x"))
-    assert (verdict(failure), verdict(None)) == (End(failure), End(None))
 
 
 def test_attempts_follow_each_other_with_numbers_of_their_own(told: Told, tmp_path: Path) -> None:

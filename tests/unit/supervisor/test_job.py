@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import io
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -19,14 +20,28 @@ from dsk.supervisor.interrupts import StopRequested
 from dsk.supervisor.job import Job
 from dsk.supervisor.launcher import Launcher
 from dsk.supervisor.record import Record
+from dsk.supervisor.resume import Checkpoints
 from dsk.supervisor.runtime import MADE_BY_UP, Runtime
 from dsk.supervisor.watch import Watch
 from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import Workers
 from dsk.text import verbatim
-from dsk.wire.events import Event, Failure, Finished, Notice, Phase, decode
-from dsk.wire.jobspec import JobNode
-from dsk.wire.operations import ColdStart, EndRanks, FindChanged, ReservePort
+from dsk.wire import PROTOCOL
+from dsk.wire.events import Attempt, Event, Failure, Finished, Notice, Phase, decode
+from dsk.wire.jobspec import JobNode, RecipeText
+from dsk.wire.operations import (
+    AskIdentity,
+    ColdStart,
+    CountDevices,
+    Devices,
+    EndRanks,
+    FindChanged,
+    FindHeld,
+    Identity,
+    ListCheckpoints,
+    PutFile,
+    ReservePort,
+)
 from dsk.wire.request import Request
 from dsk.wire.status import JobStatus
 from tests.texts import en
@@ -81,7 +96,18 @@ class Node:
         self._first, self._last = first, list(last)
 
     def ask(self, request: Request[Any], **_: Any) -> Any:
-        return {ReservePort: 29500, FindChanged: (), EndRanks: 0}[type(request)]
+        if isinstance(request, PutFile):
+            return hashlib.sha256(request.text.encode()).hexdigest()
+        answers = {
+            ReservePort: 29500,
+            FindChanged: (),
+            EndRanks: 0,
+            AskIdentity: Identity(PROTOCOL, "sha256:a", {}, "cpu", workspace=True),
+            CountDevices: Devices(2),
+            FindHeld: (),
+            ListCheckpoints: (),
+        }
+        return answers[type(request)]
 
     def begin_attempt(self, number: int, listener: Callable[[Heard], None]) -> None:
         self.begun.append(number)
@@ -123,7 +149,9 @@ class Small(Job):
         self.interrupt(StopRequested())
 
     def _run(self, started: ExitStack) -> Failure | None:
-        return self._attempts(started, Workers(cast("list[Worker]", self._nodes)), {}, None)
+        workers = Workers(cast("list[Worker]", self._nodes))
+        checkpoints = Checkpoints(self._spec, workers, self._record, shared=True)
+        return self._attempts(started, workers, RecipeText(""), checkpoints, None)
 
     def _launcher(self, *_: object) -> Launcher:
         return Ranks(self.at_start, self.at_end)
@@ -238,3 +266,71 @@ def test_what_nobody_expects_is_a_failure_with_a_last_word(told: Told, tmp_path:
     assert "OSError: [Errno 28] No space left on device: '/run/dsk/ssh_config'" in en(failure.cause)
     assert "in _run" in "\n".join(failure.lines)
     assert told.end == ("failed", 1)
+
+
+KILLED = replace(BAD, node=SPEC.nodes[0], code=-9)
+
+
+def restarting(told: Told, folder: Path, *heard: Heard, most: int | None = None) -> Small:
+    made = Small(told, folder, *heard)
+    made._spec = replace(made._spec, max_restarts=most)
+    return made
+
+
+def test_a_job_that_is_started_again_until_its_budget_is_used_up(
+    told: Told, tmp_path: Path
+) -> None:
+    assert restarting(told, tmp_path, KILLED).run() == 1
+    kinds = [each.kind for each in told.events if isinstance(each, Notice)]
+    assert [kind for kind in kinds if "restart" in kind] == ["restart", "restart", "no_restart"]
+    attempts = [each.number for each in told.events if isinstance(each, Attempt)]
+    assert attempts == [0, 1, 2]
+    told_failures = [each for each in told.events if isinstance(each, Failure)]
+    assert len(told_failures) == 3, "each attempt's, once"
+    status = told.record.status
+    assert status.attempt == 2 and status.cause == status.restarted != None  # noqa: E711
+    assert told.end == ("failed", 1)
+
+
+def test_the_failure_of_an_attempt_is_told_before_what_is_left_of_it_is_ended(
+    told: Told, tmp_path: Path
+) -> None:
+    restarting(told, tmp_path, KILLED, most=1).run()
+    order = [
+        type(each).__name__
+        for each in told.events
+        if isinstance(each, Failure | Attempt)
+        or (isinstance(each, Phase) and en(each.text) == ENDING)
+    ]
+    assert order == ["Attempt", "Failure", "Phase"] * 2
+
+
+def test_a_node_that_is_lost_while_an_attempt_is_prepared(told: Told, tmp_path: Path) -> None:
+    """That is a failure too, and what the first attempt left has ended before."""
+    job = restarting(told, tmp_path, KILLED)
+    ask, lost = job._nodes[0].ask, [True, True]
+
+    def sometimes(request: Request[Any], **words: Any) -> Any:
+        if isinstance(request, ListCheckpoints) and lost and lost.pop():
+            raise Unreachable("no answer", where="node0")
+        return ask(request, **words)
+
+    job._nodes[0].ask = sometimes  # type: ignore[method-assign]
+    assert job.run() == 1
+    causes = [en(each.cause) for each in told.events if isinstance(each, Failure)]
+    assert causes[1:3] == ["node0: no answer"] * 2
+    assert told.end == ("failed", 1)
+
+
+def test_a_stop_between_two_attempts(told: Told, tmp_path: Path) -> None:
+    job = restarting(told, tmp_path, KILLED)
+    ask = job._nodes[0].ask
+
+    def stop(request: Request[Any], **words: Any) -> Any:
+        if isinstance(request, ListCheckpoints):
+            job.stop()
+        return ask(request, **words)
+
+    job._nodes[0].ask = stop  # type: ignore[method-assign]
+    assert job.run() == 130
+    assert told.end == ("stopped", 130)

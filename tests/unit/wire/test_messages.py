@@ -13,7 +13,7 @@ from dsk.text import verbatim
 from dsk.wire import PROTOCOL, events, session
 from dsk.wire.figures import HostFigures, NodeFigures, RankFigures
 from dsk.wire.hub import HubNeeds
-from dsk.wire.jobspec import JobNode, JobSpec, Needed, ProtocolMismatch, RecipeText
+from dsk.wire.jobspec import JobNode, JobSpec, Lineage, Needed, ProtocolMismatch, RecipeText
 from dsk.wire.notify import Notify, Target
 from dsk.wire.progress import Progress
 from dsk.wire.status import JobStatus, NodeStatus
@@ -51,6 +51,9 @@ SPEC = JobSpec(
 
 def test_a_specification_survives_the_way() -> None:
     assert JobSpec.from_json(SPEC.to_json()) == SPEC
+    lineage = Lineage("j0", {8: {0: (1, 2), 1: None}, 16: {}}, "/o/checkpoint-4")
+    later = replace(SPEC, max_restarts=None, continues=lineage)
+    assert JobSpec.from_json(later.to_json()) == later
     without = replace(SPEC, hub=None)
     assert JobSpec.from_json(without.to_json()) == without
     assert SPEC.world_size == 3

@@ -13,6 +13,7 @@ from dsk.agent.examine import hub, inputs, logins, model, private
 from dsk.agent.examine.look import look
 from dsk.agent.examine.room import Room
 from dsk.wire import session
+from dsk.wire.request import plain
 
 
 def main() -> None:
@@ -24,7 +25,7 @@ def main() -> None:
         "logins": logins.log_in,
         "hub": hub.look,
         "inputs": inputs.examine,
-        "checkpoints": checkpoints.saved,
+        "checkpoints": lambda folder: plain(checkpoints.saved(folder)),
         "exists": lambda path: Path(path).exists(),
         "read": model.read,
         "recipe_keys": model.recipe_keys,
