@@ -91,6 +91,8 @@ def starter(lab: Lab, cluster: Cluster) -> Iterator[Start]:
         path = cluster.train(**{**TRAIN, **train})
         # Faults that checks would find before are faults all the same.
         again = ["--max-restarts", restarts] if restarts else []
+        if asked:  # a warm process may have read the hook already, and without what is asked for
+            again.append("--cold")
         words = ["launch", "--no-check", "--launcher", launcher, *limit, *again, path]
         words += ["--cold"] if cold else []
         running = Terminal if terminal else Running
