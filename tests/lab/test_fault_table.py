@@ -89,10 +89,10 @@ def starter(lab: Lab, cluster: Cluster) -> Iterator[Start]:
             cluster.wait_until_warm()
         limit = ["--limit", f"training={stall}"] if stall else []
         path = cluster.train(**{**TRAIN, **train})
-        # Faults that checks would find before are faults all the same.
         again = ["--max-restarts", restarts] if restarts else []
         if asked:  # a warm process may have read the hook already, and without what is asked for
             again.append("--cold")
+        # Faults that checks would find before are faults all the same.
         words = ["launch", "--no-check", "--launcher", launcher, *limit, *again, path]
         words += ["--cold"] if cold else []
         running = Terminal if terminal else Running
