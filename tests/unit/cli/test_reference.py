@@ -11,7 +11,7 @@ import pytest
 
 from dsk.cli.image import COMMANDS as OF_IMAGE
 from dsk.cli.main import COMMANDS
-from dsk.cluster.schema import ClusterModel, NetworkModel, NodeModel, SshModel
+from dsk.cluster.schema import ClusterModel, NetworkModel, NodeModel, NotifyModel, SshModel
 from dsk.diagnose import catalogue
 
 SCRIPTS = Path(__file__).parents[3] / "scripts"
@@ -65,6 +65,7 @@ def test_every_key_of_dsk_yaml_has_its_row(tmp_path: Path) -> None:
         *(f"nodes[].{name}" for name in NodeModel.model_fields),
         *(f"ssh.{name}" for name in SshModel.model_fields),
         *(f"network.{name}" for name in NetworkModel.model_fields),
+        *(f"notify[].{name}" for name in NotifyModel.model_fields),
     }
     assert [row for row in rows if not (row[1].strip() and row[3].strip())] == []
 
