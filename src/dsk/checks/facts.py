@@ -15,6 +15,7 @@ from dsk.text import Text
 from dsk.wire import collectives
 from dsk.wire.checkpoints import Saved
 from dsk.wire.measure import Measured
+from dsk.wire.tuning import Tuned
 
 Need = Literal["server", "worker", "login", "network", "job", "collectives", "smoke"]
 """The measurements that a check stands on; what it needs is all that is measured for it."""
@@ -130,7 +131,9 @@ class JobFacts:
 @dataclass(frozen=True)
 class Trial:
     """How a short job on `nodes` (by index) ended; `cause`, `fix` and `lines` (a rank's last) where
-    it failed. `folder` on the nodes has its output."""
+    it failed. `folder` on the nodes has its output. `rank` is the one that failed first, None where
+    it was none; `out_of_memory`: the kernel killed something there because memory was used up.
+    `tuned` is what the ranks of a measurement printed."""
 
     nodes: tuple[int, ...]
     works: bool
@@ -140,6 +143,9 @@ class Trial:
     lines: tuple[str, ...] = ()
     measured: tuple[collectives.Measured, ...] = ()
     folder: str = ""
+    rank: int | None = None
+    out_of_memory: bool = False
+    tuned: tuple[Tuned, ...] = ()
 
 
 @dataclass(frozen=True)

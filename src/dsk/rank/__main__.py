@@ -12,7 +12,7 @@ from pathlib import Path
 
 from dsk.rank import traced
 from dsk.rank.reporter import Reporter
-from dsk.wire import paths
+from dsk.wire import paths, tuning
 from dsk.wire.jobspec import ONE_STEP
 
 
@@ -24,14 +24,22 @@ def main() -> None:
     one_step = ONE_STEP in sys.argv
     if one_step:
         sys.argv.remove(ONE_STEP)
+    measured = [word for word in sys.argv if word.startswith(tuning.WORD)]
+    for word in measured:
+        sys.argv.remove(word)
     job, rank = os.environ.get("DSK_JOB"), os.environ.get("RANK")
     if job and rank:
-        _train_reporting(Reporter(Path(paths.progress(job, int(rank)))), one_step=one_step)
+        reporter = Reporter(Path(paths.progress(job, int(rank))))
+        measure_s = float(measured[0].removeprefix(tuning.WORD)) if measured else None
+        _train_reporting(reporter, int(rank), one_step=one_step, measure_s=measure_s)
     else:
         _train([])
 
 
-def _train_reporting(reporter: Reporter, *, one_step: bool) -> None:
+def _train_reporting(
+    reporter: Reporter, rank: int, *, one_step: bool, measure_s: float | None
+) -> None:
+    """`measure_s`: the seconds for the timed steps of a measurement, None where it is none."""
     from dsk.rank import hooks
 
     try:
@@ -47,11 +55,22 @@ def _train_reporting(reporter: Reporter, *, one_step: bool) -> None:
             from dsk.rank.onestep import EndAfterTraining
 
             callbacks.append(EndAfterTraining(reporter))
-        _train(callbacks)
+        if measure_s is None:
+            _train(callbacks)
+        else:
+            _measure(reporter, rank, callbacks, measure_s)
         reporter.enter("ending")
     finally:
         # Where it failed, to the last step.
         reporter.write()
+
+
+def _measure(reporter: Reporter, rank: int, callbacks: list[object], seconds: float) -> None:
+    from dsk.rank.measuring import Measurement
+    from dsk.rank.samples import feed_measurement
+
+    measurement = Measurement(rank, reporter, feed_measurement(), seconds)
+    measurement.contained(lambda: _train([*callbacks, measurement.callback]))
 
 
 def _train(callbacks: list[object]) -> None:

@@ -211,7 +211,9 @@ class Listener:
             cause = f"{where} exited with {ended.code}"
             if ended.oom:
                 cause += "; the kernel has killed something in its worker, which has no memory left"
-        return Failure(time.time(), cause, node.index, ended.rank, ended.code, fix)
+        return Failure(
+            time.time(), cause, node.index, ended.rank, ended.code, fix, out_of_memory=ended.oom
+        )
 
 
 def _cut_off(first: Reach, then: Failure) -> Failure:

@@ -103,6 +103,11 @@ class Space:
         """Samples of one rank for one optimizer step, as the user wrote them."""
         return self.own.micro * self.own.accumulation
 
+    def for_data(self, samples: int, world_size: int) -> Space:
+        """Without batches that are larger than the data, where that is known."""
+        most = max(self.own.micro, samples // world_size) if samples else self.most
+        return replace(self, most=min(self.most, most))
+
     def batches(self) -> tuple[int, ...]:
         """Every batch of one rank that may be tried, the smallest first."""
         if self.keep_global_batch:

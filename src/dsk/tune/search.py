@@ -33,6 +33,8 @@ MOST = 3
 Predict = Callable[[Setting], "int | None"]
 """Bytes that a rank needs by estimate; None where there is no estimate."""
 Steps = Generator[Setting, Result, None]
+Change = tuple[str, object]
+"""An axis, and its value."""
 
 
 @dataclass
@@ -111,68 +113,124 @@ def best(results: Iterable[Result], headroom: float) -> Result | None:
 
 def search(space: Space, log: Log, predict: Predict) -> Steps:
     """`log` is filled on the way."""
-    yield from _measure(space.own, log)
-    yield from _climb(space, space.own.variant, space.own.micro, log, predict)
-    if log.best() is None:
-        yield from _find_any(space, log, predict)
-    poor: set[Change] = set()
-    for _ in range(PASSES):
-        before = log.best()
-        if before is None:
-            return
-        yield from _each_axis(space, log, predict, poor)
-        after = log.best()
-        if after and after.setting.variant == before.setting.variant:
-            break
-    if found := log.best():
-        yield from _climb(space, found.setting.variant, found.setting.micro, log, predict, FINE)
-    yield from _finals(log)
+    return _Search(space, log, predict).run()
 
 
-def _measure(setting: Setting, log: Log) -> Steps:
-    """Unless that was done."""
-    if setting not in log.results:
-        log.add((yield setting))
+class _Search:
+    def __init__(self, space: Space, log: Log, predict: Predict) -> None:
+        self._space = space
+        self._log = log
+        self._predict = predict
+        self._poor: set[Change] = set()
+        """Changes of one axis that lost much; they are not tried again."""
+
+    def run(self) -> Steps:
+        own, log = self._space.own, self._log
+        yield from self._measure(own)
+        yield from self._climb(own.variant, own.micro)
+        if log.best() is None:
+            yield from self._find_any()
+        for _ in range(PASSES):
+            before = log.best()
+            if before is None:
+                return
+            yield from self._each_axis(before)
+            after = log.best()
+            if after and after.setting.variant == before.setting.variant:
+                break
+        if found := log.best():
+            yield from self._climb(found.setting.variant, found.setting.micro, FINE)
+        yield from _finals(log)
+
+    def _measure(self, setting: Setting) -> Steps:
+        """Unless that was done."""
+        if setting not in self._log.results:
+            self._log.add((yield setting))
+
+    def _climb(self, variant: Variant, start: int, steps: Sequence[float] = STEPS) -> Steps:
+        """To the batch of this variant with the best rate, which has one maximum but for noise."""
+        batches, log = self._space.batches(), self._log
+        fits = _Fits(self._space, variant, log, self._predict)
+        here = fits.largest_up_to(batches, start)
+        while True:
+            setting = self._space.setting(variant, here)
+            yield from self._measure(setting)
+            if log.rate(setting):
+                break
+            smaller = [b for b in batches if b <= here / 2] or [b for b in batches if b < here]
+            if not smaller or not _is_too_large(log.of(setting), log.headroom):
+                return
+            here = fits.largest_up_to(batches, smaller[-1])
+        for step in steps:
+            if step <= 2.0 and self._rate(variant, here) < HOPEFUL * log.highest():
+                return
+            moved = True
+            while moved:
+                moved = False
+                for batch in (_up(batches, here, step), _down(batches, here, step)):
+                    if batch is None or not fits(batch):
+                        continue
+                    yield from self._measure(self._space.setting(variant, batch))
+                    # A larger batch must gain something: it needs more memory.
+                    least = self._rate(variant, here) * (BETTER if batch > here else 1.0)
+                    if self._rate(variant, batch) > least:
+                        here, moved = batch, True
+                        break
+
+    def _rate(self, variant: Variant, batch: int) -> float:
+        return self._log.rate(self._space.setting(variant, batch))
+
+    def _find_any(self) -> Steps:
+        """The user's variant fits with no batch: another one that does, with the smallest."""
+        smallest = self._space.batches()[0]
+        for variant in _lean(self._space):
+            yield from self._measure(self._space.setting(variant, smallest))
+            if self._log.best():
+                yield from self._climb(variant, smallest)
+                return
+
+    def _each_axis(self, found: Result) -> Steps:
+        """Every axis from the best so far, `found`: where one gains, the next begins there."""
+        log = self._log
+        for changed in self._space.neighbours(found.setting.variant):
+            now = log.best() or found
+            change = _change(changed, found.setting.variant)
+            variant = _changed(now.setting.variant, change)
+            if variant == now.setting.variant or change in self._poor:
+                continue
+            fits = _Fits(self._space, variant, log, self._predict)
+            batch = fits.largest_up_to(self._space.batches(), now.setting.micro)
+            setting = self._space.setting(variant, batch)
+            yield from self._measure(setting)
+            tried = log.of(setting)
+            if tried is None or tried.outcome in ("failed", "cut"):
+                self._poor.add(change)
+            elif tried.fits(log.headroom) and tried.samples_per_s < HOPEFUL * now.samples_per_s:
+                self._poor.add(change)
+                if tried.peak < now.peak and self._held_back(now):
+                    # It may gain by a batch that the best one has no memory for.
+                    yield from self._climb(variant, batch)
+            else:
+                start = batch if tried.fits(log.headroom) else max(1, batch // 2)
+                yield from self._climb(variant, start, FINE)
+                if log.of_variant(variant) < HOPEFUL * log.highest():
+                    self._poor.add(change)
+
+    def _held_back(self, result: Result) -> bool:
+        """Whether memory keeps this variant from a batch twice as large, which there is."""
+        setting = result.setting
+        double = _up(self._space.batches(), setting.micro, 2.0)
+        fits = _Fits(self._space, setting.variant, self._log, self._predict)
+        return double is not None and not fits(double)
 
 
-def _climb(
-    space: Space,
-    variant: Variant,
-    start: int,
-    log: Log,
-    predict: Predict,
-    steps: Sequence[float] = STEPS,
-) -> Steps:
-    """To the batch of this variant with the best rate, which has one maximum but for noise."""
-    batches = space.batches()
-    fits = _Fits(space, variant, log, predict)
-    here = fits.largest_up_to(batches, start)
-    while True:
-        yield from _measure(space.setting(variant, here), log)
-        if log.rate(space.setting(variant, here)):
-            break
-        smaller = [b for b in batches if b <= here / 2] or [b for b in batches if b < here]
-        if not smaller or not _is_too_large(log.of(space.setting(variant, here)), log.headroom):
-            return
-        here = fits.largest_up_to(batches, smaller[-1])
-    for step in steps:
-        if step <= 2.0 and log.rate(space.setting(variant, here)) < HOPEFUL * log.highest():
-            return
-        moved = True
-        while moved:
-            moved = False
-            for batch in (_up(batches, here, step), _down(batches, here, step)):
-                if batch is None or not fits(batch):
-                    continue
-                yield from _measure(space.setting(variant, batch), log)
-                if _beats(log, space, variant, batch, here):
-                    here, moved = batch, True
-                    break
+def _change(variant: Variant, old: Variant) -> Change:
+    """The axis on which the two differ, and the first one's value."""
+    return next(each for each in vars(variant).items() if each not in vars(old).items())
 
 
-def _beats(log: Log, space: Space, variant: Variant, batch: int, here: int) -> bool:
-    other, own = (log.rate(space.setting(variant, each)) for each in (batch, here))
-    return other > own * (BETTER if batch > here else 1.0)
+def _changed(variant: Variant, change: Change) -> Variant:
+    return Variant(**{**vars(variant), **dict([change])})
 
 
 def _up(batches: Sequence[int], here: int, step: float) -> int | None:
@@ -186,16 +244,6 @@ def _down(batches: Sequence[int], here: int, step: float) -> int | None:
     return smaller[0] if smaller else next((b for b in reversed(batches) if b < here), None)
 
 
-def _find_any(space: Space, log: Log, predict: Predict) -> Steps:
-    """The user's variant fits with no batch: another one that does, with the smallest."""
-    smallest = space.batches()[0]
-    for variant in _lean(space):
-        yield from _measure(space.setting(variant, smallest), log)
-        if log.best():
-            yield from _climb(space, variant, smallest, log, predict)
-            return
-
-
 def _lean(space: Space) -> list[Variant]:
     """The presets that need less memory, the faster ones first, with all else as lean as it can
     be."""
@@ -207,52 +255,6 @@ def _lean(space: Space) -> list[Variant]:
     order = ("z2", "z3", "z2_offload", "z3_offload")
     presets = [each for each in order if each in space.presets] or [base.preset]
     return [replace(base, preset=preset) for preset in presets]
-
-
-def _each_axis(space: Space, log: Log, predict: Predict, poor: set[Change]) -> Steps:
-    """Every axis from the best so far: where one gains, the next begins there. `poor` are the
-    changes that lost much; they are not tried again."""
-    found = log.best()
-    assert found
-    for axis_variant in space.neighbours(found.setting.variant):
-        now = log.best()
-        assert now
-        change = _change(axis_variant, found.setting.variant)
-        variant = replace(now.setting.variant, **dict([change]))
-        if variant == now.setting.variant or change in poor:
-            continue
-        fits = _Fits(space, variant, log, predict)
-        batch = fits.largest_up_to(space.batches(), now.setting.micro)
-        yield from _measure(space.setting(variant, batch), log)
-        tried = log.of(space.setting(variant, batch))
-        if tried is None or tried.outcome in ("failed", "cut"):
-            poor.add(change)
-        elif tried.fits(log.headroom) and tried.samples_per_s < HOPEFUL * now.samples_per_s:
-            poor.add(change)
-            if _held_back(now, space, log, predict) and tried.peak < now.peak:
-                # It may gain by a batch that the best one has no memory for.
-                yield from _climb(space, variant, batch, log, predict)
-        else:
-            start = batch if tried.fits(log.headroom) else max(1, batch // 2)
-            yield from _climb(space, variant, start, log, predict, FINE)
-            if log.of_variant(variant) < HOPEFUL * log.highest():
-                poor.add(change)
-
-
-Change = tuple[str, object]
-"""An axis, and its value."""
-
-
-def _change(variant: Variant, old: Variant) -> Change:
-    """The axis on which the two differ, and the first one's value."""
-    return next(each for each in vars(variant).items() if each not in vars(old).items())
-
-
-def _held_back(result: Result, space: Space, log: Log, predict: Predict) -> bool:
-    """Whether memory keeps this variant from a batch twice as large, which there is."""
-    setting = result.setting
-    double = _up(space.batches(), setting.micro, 2.0)
-    return double is not None and not _Fits(space, setting.variant, log, predict)(double)
 
 
 def _finals(log: Log) -> Steps:

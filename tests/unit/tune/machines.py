@@ -181,8 +181,8 @@ MACHINES: Mapping[str, Machine] = {
         space(presets=PRESETS, checkpointing=TWO), fixed=0.2, presets=SMALL_GPU, kept=0.8, limit=24,
     ),
     "z2 fits with a batch of one, offload is faster": Machine(
-        space(presets=PRESETS, checkpointing=TWO), fixed=0.5, sample=0.01, presets=SMALL_GPU, kept=0.5,
-        limit=30.5,
+        space(presets=PRESETS, checkpointing=TWO),
+        fixed=0.5, sample=0.01, presets=SMALL_GPU, kept=0.5, limit=30.5,
     ),
     "the loading of the data limits": Machine(
         space(8, 1, presets=PRESETS, workers=(0, 2, 4, 8)), fixed=0.1, sample=0.01, loading=0.03,
@@ -193,15 +193,16 @@ MACHINES: Mapping[str, Machine] = {
         fixed=0.04, sample=0.005, presets=H200, kept=0.05, limit=139,
     ),
     "slower from a batch on": Machine(
-        space(2, 4, presets=PRESETS, checkpointing=TWO), fixed=0.3, sample=0.01, presets=H200, cliff=32,
+        space(2, 4, presets=PRESETS, checkpointing=TWO),
+        fixed=0.3, sample=0.01, presets=H200, cliff=32,
     ),
     "starts far too large": Machine(
         space(256, 1, presets=PRESETS, checkpointing=TWO), fixed=0.3, sample=0.01, presets=H200,
     ),
     "all alike, as on a CPU": Machine(
-        space(4, 1, presets=("z2", "none", "z3"), checkpointing=TWO, most=64), fixed=0.002, sample=0.02,
-        step=0.01, presets={"z2": (0, 0, 2), "none": (0, -0.005, 1.8), "z3": (0.02, 0, 2)}, kept=0.02,
-        limit=4, without_checkpointing=(0.8, 1.5),
+        space(4, 1, presets=("z2", "none", "z3"), checkpointing=TWO, most=64),
+        fixed=0.002, sample=0.02, step=0.01, kept=0.02, limit=4, without_checkpointing=(0.8, 1.5),
+        presets={"z2": (0, 0, 2), "none": (0, -0.005, 1.8), "z3": (0.02, 0, 2)},
     ),
     "everything may change": Machine(
         space(
