@@ -29,6 +29,10 @@ class HostMemory:
 
     def stop(self) -> Memory:
         self._stop.set()
+        return self.now()
+
+    def now(self) -> Memory:
+        """The highest use so far."""
         self._note()
         kind = "cgroup" if self._limited else "host"
         return Memory(kind, self._peak, self._limit, start=self._start)

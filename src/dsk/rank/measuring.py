@@ -36,6 +36,8 @@ class Measurement:
 
     def contained(self, train: Callable[[], None]) -> None:
         """Raises what `train` raises, after the result is printed."""
+        # Known also where the kernel kills the rank.
+        self._say(Tuned(self._rank, memory=(self._host.now(),)))
         try:
             train()
         except Exception as error:

@@ -112,7 +112,7 @@ class Points:
 
         def end() -> None:
             cut.set()
-            self._trials.end()
+            self._trials.request_end()
 
         timer = threading.Timer(limit_s, end)
         timer.daemon = True

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from dsk.checks.facts import Trial
@@ -167,6 +167,16 @@ class Trials:
         finally:
             with self._guard:
                 self._running.discard(supervisor)
+
+    def request_end(self) -> None:
+        """Ask those that run to end, and return at once; whoever follows them sees it. No further
+        one starts."""
+        with self._guard:
+            self._stopped = True
+            running = list(self._running)
+        for supervisor in running:
+            with suppress(DskError):  # which whoever follows it finds too
+                supervisor.request_stop()
 
     def end(self) -> None:
         """End those that run; no further one starts."""

@@ -21,7 +21,7 @@ from dsk.tune.outcome import Outcome
 from dsk.tune.points import Result, Setting, Space
 from dsk.tune.search import Log, Predict, search
 
-ENDING_S = 2.0
+ENDING_S = 4.0
 """For a point that the budget cuts, to be ended on all nodes."""
 
 Tell = Callable[[Result], None]
@@ -126,7 +126,7 @@ class Tuning:
     def nothing_fits(self) -> JobFailed:
         """Where the search has ended without an outcome."""
         predict = self.task.predict if self.task else lambda _: None
-        return outcome.nothing_fits(self.log.all(), predict)
+        return outcome.nothing_fits(self.log.all(), predict, complete=self.complete)
 
     def _expected(self) -> float:
         """Seconds of the next point: the mean of those that were measured, 0 before the first."""

@@ -111,14 +111,21 @@ def check_length(
         )
 
 
-def nothing_fits(results: Sequence[Result], predict: Predict) -> JobFailed:
-    """No setting that was tried has enough memory."""
+def nothing_fits(results: Sequence[Result], predict: Predict, *, complete: bool) -> JobFailed:
+    """No setting that was tried has enough memory; `complete`: there is no other to try."""
     said = [_lack(each, predict) for each in results if each.outcome == "memory"]
-    lean = min(said, key=lambda each: each[0], default=None)
+    lean = min(reversed(said), key=lambda each: each[0], default=None)
     text = Text("no setting that was tried fits into the memory")
     if lean:
         text = Text("no setting that was tried fits into the memory; {closest}").filled(
             closest=lean[1]
+        )
+    if not complete:
+        return JobFailed(
+            text,
+            fix=Text(
+                "begin with a smaller per_device_train_batch_size, or give it a longer --budget"
+            ),
         )
     return JobFailed(
         text,
@@ -143,7 +150,10 @@ def _lack(result: Result, predict: Predict) -> tuple[float, Text]:
             "the closest, {preset} with a batch of {batch}, needs about {needed} GiB of {limit} GiB"
         )
         return float(needed), text.filled(needed=f"{needed / GIB:.1f}", **values)
-    text = Text("{preset} with a batch of {batch} ran out of {limit} GiB")
+    if not result.limit:
+        text = Text("the smallest, {preset} with a batch of {batch}, ran out of it")
+    else:
+        text = Text("the smallest, {preset} with a batch of {batch}, ran out of {limit} GiB")
     return float("inf"), text.filled(**values)
 
 

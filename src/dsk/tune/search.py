@@ -21,6 +21,8 @@ CLOSE = 0.97
 HOPEFUL = 0.80
 """A variant with so much of the best rate may still have a batch that is the best."""
 STEPS = (4.0, 2.0, 1.4)
+STEP_DOWN = 2
+"""From a batch that did not fit."""
 FINE = (2.0, 1.4)
 """For a variant that begins at the best batch of a similar one."""
 PASSES = 2
@@ -151,16 +153,16 @@ class _Search:
         """To the batch of this variant with the best rate, which has one maximum but for noise."""
         batches, log = self._space.batches(), self._log
         fits = _Fits(self._space, variant, log, self._predict)
-        here = fits.largest_up_to(batches, start)
+        wall = log.too_large(variant)
+        here = fits.largest_up_to(batches, start if wall is None else min(start, wall // STEP_DOWN))
         while True:
             setting = self._space.setting(variant, here)
             yield from self._measure(setting)
             if log.rate(setting):
                 break
-            smaller = [b for b in batches if b <= here / 2] or [b for b in batches if b < here]
-            if not smaller or not _is_too_large(log.of(setting), log.headroom):
+            if here == batches[0] or not _is_too_large(log.of(setting), log.headroom):
                 return
-            here = fits.largest_up_to(batches, smaller[-1])
+            here = fits.largest_up_to(batches, here // STEP_DOWN)
         for step in steps:
             if step <= 2.0 and self._rate(variant, here) < HOPEFUL * log.highest():
                 return
@@ -211,8 +213,7 @@ class _Search:
                     # It may gain by a batch that the best one has no memory for.
                     yield from self._climb(variant, batch)
             else:
-                start = batch if tried.fits(log.headroom) else max(1, batch // 2)
-                yield from self._climb(variant, start, FINE)
+                yield from self._climb(variant, batch, FINE)
                 if log.of_variant(variant) < HOPEFUL * log.highest():
                     self._poor.add(change)
 

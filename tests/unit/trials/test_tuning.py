@@ -171,3 +171,12 @@ def test_nothing_fits(clock: Clock) -> None:
     error = tuning.nothing_fits()
     assert "the closest, z3_offload with a batch of 1, needs about 5.5 GiB of 2.0 GiB" in str(error)
     assert error.exit_code == 1
+
+
+def test_a_budget_that_ends_before_anything_fits(clock: Clock) -> None:
+    small = MACHINES["only an offload preset fits"]
+    machine = Machine(small.space, presets=small.presets, limit=2.0)
+    tuning = Tuning.with_headroom(0.08)
+    tuning.run(Measuring(machine, clock), task_of(machine), budget_s=30)
+    assert not tuning.complete
+    assert "longer --budget" in str(tuning.nothing_fits())
