@@ -26,6 +26,7 @@ PAIRS = (
     ("README.md", "README.zh-CN.md"),
     ("docs/checks.md", "docs/guide/checks.zh-CN.md"),
     ("docs/diagnose.md", "docs/guide/diagnose.zh-CN.md"),
+    ("docs/tune.md", "docs/guide/tune.zh-CN.md"),
     *(
         (f"docs/guide/{name}.md", f"docs/guide/{name}.zh-CN.md")
         for name in (

@@ -26,7 +26,8 @@ ENGLISH = {
     "demo.run",  # the cause of a failed job, which its supervisor sends in English
     "diagnose.catalogue",  # mistakes in dsk's own files, which its developers read
     "jobs.knownwrong",
-    "trials.trial",  # as demo.run
+    "trials.point",  # as demo.run
+    "trials.trial",
 }
 """Modules with errors in English."""
 IN_ENGLISH_ROOMS = ("agent", "hub", "probe", "rank", "supervisor")

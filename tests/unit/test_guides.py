@@ -76,7 +76,7 @@ def test_every_text_is_known() -> None:
     paths = [path.relative_to(ROOT) for path in (ROOT / GUIDES).glob("*.md")]
     readmes = [path.relative_to(ROOT) for path in ROOT.glob("README*.md")]
     assert sorted(FILES) == sorted(
-        [*map(str, paths), *map(str, readmes), "docs/checks.md", "docs/diagnose.md"]
+        [*map(str, paths), *map(str, readmes), "docs/checks.md", "docs/diagnose.md", "docs/tune.md"]
     )
 
 

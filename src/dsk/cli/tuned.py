@@ -32,7 +32,7 @@ HEADS = (
     Text("remark"),
 )
 KINDS = {
-    "cuda": Text("GPU"),
+    "cuda": verbatim("GPU"),
     "cgroup": Text("the worker's limit"),
     "host": Text("the server"),
     "kernel": Text("killed by the kernel's out-of-memory killer"),
