@@ -165,6 +165,8 @@ def _apply(
         *yamledit.edits(found.changes, found.values),
     ]
     text = yamledit.edit(file.text, changes, file.name)
+    if target.suffix != ".json":
+        text = yamledit.HEADER.format(name=file.path.name) + text
     try:
         write_atomic(target, text.encode())
     except OSError as error:

@@ -16,6 +16,7 @@ from dsk.errors import UserError
 from dsk.text import Text, verbatim
 
 MARK = "dsk tune"
+HEADER = "# Written by dsk tune from {name}\n"
 
 
 @dataclass(frozen=True)
