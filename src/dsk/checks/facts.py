@@ -104,13 +104,25 @@ class HubAnswer:
 
 
 @dataclass(frozen=True)
+class StepNeed:
+    """An optimizer step of one rank, by estimate: bytes sent and operations computed. `others`:
+    what other presets would send, and the peak of memory that they need, by name. `problem`: why
+    there is no estimate."""
+
+    sent: float = 0.0
+    operations: float = 0.0
+    others: Mapping[str, tuple[float, int]] = field(default_factory=dict)
+    problem: Text | None = None
+
+
+@dataclass(frozen=True)
 class JobFacts:
     """The job that train.yaml asks for. Where it does not resolve, `problem` says why, and the rest
     is empty. `config` is the model's config.json, `templates` the names that the image's
     LLaMA-Factory knows; empty where they could not be read. `own` are inputs whose content differs
     from node to node. `saved` by node: as wire.checkpoints says, where the job resumes from the
-    newest checkpoint in `output_dir` that each node has. `hub` by repository. `gpu` is None where
-    no GPU is used."""
+    newest checkpoint in `output_dir` that each node has. `hub` by repository. `gpu` and `step` are
+    None where no GPU is used."""
 
     problem: Text | None = None
     where: str = ""
@@ -126,6 +138,7 @@ class JobFacts:
     hub: Mapping[str, HubAnswer] = field(default_factory=dict)
     saved: Mapping[int, Saved] = field(default_factory=dict)
     gpu: GpuNeed | None = None
+    step: StepNeed | None = None
 
 
 @dataclass(frozen=True)
