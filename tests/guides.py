@@ -1,7 +1,7 @@
 """The command blocks of README and the guides, as a reader sees them. Pure.
 
-A block is indented by four spaces, or fenced. An HTML comment before it, which readers do not see,
-says what the lab does with it (`tests/lab/test_guides.py`):
+A block is indented by four spaces, blank lines within it included, or fenced. An HTML comment
+before it, which readers do not see, says what the lab does with it (`tests/lab/test_guides.py`):
 
     <!-- text: what it is -->           not a command: a part of a file, or output
     <!-- not run: why -->               needs something that the lab lacks
@@ -22,20 +22,27 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
-PAIRS = (
-    ("README.md", "README.zh-CN.md"),
-    ("docs/checks.md", "docs/guide/checks.zh-CN.md"),
-    ("docs/diagnose.md", "docs/guide/diagnose.zh-CN.md"),
-    ("docs/tune.md", "docs/guide/tune.zh-CN.md"),
-    *(
-        (f"docs/guide/{name}.md", f"docs/guide/{name}.zh-CN.md")
-        for name in (
-            *("air-gapped", "containers-as-servers", "files", "limits", "mirrors"),
-            *("operations", "user"),
-        )
-    ),
+_CHINESE = ".zh-CN.md"
+
+
+def _english(chinese: Path) -> Path:
+    """The text beside it; of a summary in guide/, the page of that name in docs/."""
+    name = chinese.name.removesuffix(_CHINESE) + ".md"
+    beside = chinese.with_name(name)
+    return beside if beside.exists() else ROOT / "docs" / name
+
+
+PAIRS = tuple(
+    (_english(chinese).relative_to(ROOT).as_posix(), chinese.relative_to(ROOT).as_posix())
+    for chinese in sorted([*ROOT.glob(f"*{_CHINESE}"), *(ROOT / "docs").rglob(f"*{_CHINESE}")])
 )
-"""Each text in English and in Chinese."""
+"""Each text that there is in English and in Chinese."""
+
+
+def is_summary(english: str, chinese: str) -> bool:
+    """Whether the Chinese text is a shorter one of its own."""
+    return not chinese.startswith(english.removesuffix(".md"))
+
 
 HERE, MASTER, EACH, FOR_EACH = "here", "the master", "each server", "for each server"
 PLACES = (HERE, MASTER, EACH, FOR_EACH)
@@ -105,8 +112,11 @@ def _extent(lines: list[str], begin: int) -> tuple[int, int, str]:
         end = next(n for n in range(begin + 1, len(lines)) if lines[n].startswith("```"))
         return begin + 1, end + 1, "\n".join(lines[begin + 1 : end])
     end = begin
-    while end < len(lines) and lines[end].startswith(_INDENT):
-        end += 1
+    for number in range(begin, len(lines)):
+        if lines[number].startswith(_INDENT):
+            end = number + 1
+        elif lines[number].strip():
+            break
     return begin, end, "\n".join(line.removeprefix(_INDENT) for line in lines[begin:end])
 
 

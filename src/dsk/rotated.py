@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from dsk.text import Text
+
 MIB = 1 << 20
 RETRY_S = 5.0
 """Between two attempts to write where that has failed: a full disk may have room again."""
@@ -35,7 +37,7 @@ class RotatedFile:
         self._lost = 0
         self._retry_at = 0.0
 
-    def write(self, data: bytes) -> str | None:
+    def write(self, data: bytes) -> Text | None:
         """Appends `data`, of whole lines or not. Returns what somebody should be told: a sentence
         when writing begins to fail, and when it works again."""
         failing = self._lost > 0
@@ -49,11 +51,13 @@ class RotatedFile:
             self._retry_at = self._clock() + RETRY_S
             if failing:
                 return None
-            return f"{self._path} is not written while this lasts: {error.strerror}"
+            text = Text("{file} is not written while this lasts: {error}")
+            return text.filled(file=str(self._path), error=error.strerror)
         if not failing:
             return None
         lost, self._lost = self._lost, 0
-        return f"{self._path} is written again; {lost / 1e6:.1f} MB are missing in it"
+        text = Text("{file} is written again; {size:.1f} MB are missing in it")
+        return text.filled(file=str(self._path), size=lost / 1e6)
 
     def close(self) -> None:
         if self._file:

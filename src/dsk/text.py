@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache, reduce
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Language = Literal["en", "zh"]
 
@@ -25,9 +25,19 @@ class Text:
 
     @classmethod
     def from_raw(cls, raw: dict[str, Any]) -> Text:
-        """Of `dataclasses.asdict`; the values are plain. An older image's programs send `zh` too,
-        which is ignored."""
-        return cls(raw["en"], raw["values"])
+        """Of `dataclasses.asdict`. An older image's programs send `zh` too, which is ignored. A
+        template that another version's values do not fill is shown as it is."""
+        values = {
+            name: cls.from_raw(value) if isinstance(value, dict) and "en" in value else value
+            for name, value in raw["values"].items()
+        }
+        text = cls(raw["en"], values)
+        try:
+            for language in get_args(Language):
+                text.in_language(language)
+        except (LookupError, ValueError, TypeError, AttributeError):
+            return verbatim(text.en)
+        return text
 
     def in_language(self, language: Language) -> str:
         values = {
@@ -37,6 +47,7 @@ class Text:
         return (_chinese(self.en) if language == "zh" else self.en).format(**values)
 
 
+NOTHING = Text("")
 _OR = Text("{one} or {other}")
 
 

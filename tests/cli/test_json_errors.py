@@ -39,7 +39,8 @@ ARGUMENTS: dict[tuple[str, ...], list[str]] = {
 
 def test_these_have_it() -> None:
     assert {words[-1] for words in with_json()} == {
-        *("keys", "check", "launch", "status", "logs", "diagnose", "push", "pull", "verify")
+        *("keys", "check", "launch", "status", "logs", "diagnose", "notify", "push", "pull"),
+        "verify",
     }
 
 

@@ -78,7 +78,7 @@ printf '%s\n' '[tool.hatch.build.targets.wheel.force-include]' '"scripts/image/d
     >>"$scratch/dsk/pyproject.toml"
 (cd "$scratch/dsk" &&
     /opt/venv/bin/python -c "from hatchling.build import build_wheel; build_wheel('$scratch/wheels')")
-install_wheels "$scratch"/wheels/dsk-*.whl
+install_wheels "$scratch"/wheels/dsk_train-*.whl
 install -m 0755 "$repository"/scripts/image/{dsk-agent,dsk-supervisor} /usr/local/bin/
 install -d -m 1777 /var/lib/dsk/home
 install -D -m 0644 "$repository/scripts/image/prove_read_args.py" /usr/local/lib/dsk/prove/read_args.py

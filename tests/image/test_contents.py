@@ -102,7 +102,7 @@ def test_its_own_layer_is_last_and_small(image: Image) -> None:
         image.reference,
     ).stdout  # fmt: skip
     layers = [(int(line.split()[0]), line) for line in shown.splitlines()]
-    own = [size for size, line in layers if "dsk-*.whl" in line or "entrypoint /usr" in line]
+    own = [size for size, line in layers if "dsk_train-*.whl" in line or "entrypoint /usr" in line]
     first_two = [size for size, _ in layers if size][:2]
     assert own == first_two
     assert sum(own) < OWN_LAYER_LIMIT

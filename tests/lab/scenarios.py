@@ -25,7 +25,27 @@ def _both_nodes(reader: Reader) -> None:
     reader.set_nodes(*reader.lab.nodes)
 
 
-# ---- README ----------------------------------------------------------------------------------
+# ---- README, quick start, from zero to a tuned model -----------------------------------------
+
+
+def _first_steps(reader: Reader) -> None:
+    reader.train(output_dir="outputs/first")
+
+
+def _own_data(reader: Reader) -> None:
+    """A run that is long enough to be stopped after its first checkpoint."""
+    saving = {"save_strategy": "steps", "save_steps": 100, "overwrite_output_dir": False}
+    reader.train(dataset="answers", output_dir="outputs/answers", max_steps=400, **saving)
+
+
+def _first_checkpoint(reader: Reader) -> None:
+    """On every node, with the file that is written last."""
+    deadline = time.monotonic() + 300
+    last = "outputs/answers/checkpoint-100/trainer_state.json"
+    for node in reader.lab.nodes:
+        while not (node.workspace / NAME / last).exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
 
 
 def _workers_answer(reader: Reader) -> None:
@@ -146,6 +166,19 @@ SCENARIOS = (
             "docker exec": _workers_answer,
         },
     ),
+    Scenario(
+        "docs/quick-start.md",
+        up=False,
+        prepare=_first_steps,
+        before={"dsk check train.yaml": _model},
+    ),
+    Scenario(
+        "docs/guide/zero-to-model.md",
+        up=False,
+        prepare=_own_data,
+        before={"dsk check train.yaml": _model, "dsk stop": _first_checkpoint},
+        instead={r"Qwen/Qwen2\.5-7B-Instruct": MODEL},
+    ),
     Scenario("docs/checks.md", prepare=_a_job),
     Scenario("docs/diagnose.md", prepare=_a_failed_job),
     Scenario(
@@ -168,6 +201,7 @@ SCENARIOS = (
         },
     ),
     Scenario("docs/guide/limits.md", prepare=_a_job),
+    Scenario("docs/guide/metrics.md"),
     Scenario(
         "docs/guide/operations.md",
         image=SMALL,

@@ -82,7 +82,7 @@ def test_ctrl_c_ends_the_trial_that_runs(lab: Lab, cluster: Cluster, wall: None)
     assert running.wait(30) == INTERRUPTED
     assert ranks(cluster) == []
     for node in lab.nodes:
-        assert "probe-" not in node.docker("ps", "--format", "{{.Names}}")
+        assert "trial-" not in node.docker("ps", "--format", "{{.Names}}")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_ctrl_c_ends_the_trial_that_runs(lab: Lab, cluster: Cluster, wall: None)
 def test_one_step_on_each_node_alone(cluster: Cluster, words: tuple[str, ...]) -> None:
     train = cluster.train(output_dir="outputs/smoke")
     done = cluster.dsk("check", train, *words, "--lang", "en", timeout=600)
-    assert done.out.count("alone it does a step") == 2
+    assert done.out.count("it does a step on its own") == 2
     cluster.dsk("exec", "--", "test", "!", "-e", f"{cluster.workspace}/outputs/smoke")
 
 

@@ -126,7 +126,7 @@ def test_rank_killed(start: Start, rank: int, number: signal.Signals) -> None:
     [
         ("raise", "rank 1 raises", "a fault of the test"),
         pytest.param("exit-3", "rank 1 exits with 3", "exited with 3", marks=full),
-        pytest.param("exit-0", "rank 1 exits with 0 early", "midst of training", marks=full),
+        pytest.param("exit-0", "rank 1 exits with 0 early", "during training", marks=full),
     ],
 )
 def test_rank_ends_by_itself(start: Start, kind: str, fault: str, says: str) -> None:

@@ -39,13 +39,18 @@ def nothing_runs(cluster: Cluster, done: Result) -> bool:
 
 
 def test_a_rank_that_raises_is_named_and_ends_the_job_everywhere(
-    cluster: Cluster, data: str
+    cluster: Cluster, data: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(cluster, 1, data, "[{")
     train = cluster.train(dataset="mine", dataset_dir=f"{cluster.workspace}/mine")
     done = cluster.dsk("launch", train, code=1, timeout=120)
     assert "rank 1 on node1 (10.88.0.12) exited with 1: " in done.text
     assert nothing_runs(cluster, done)
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    cause = "node1（10.88.0.12）上的 rank 1 退出，退出码 1："
+    shown = cluster.dsk("logs").out
+    assert "dsk: 正在连接 2 个 worker\n" in shown and f"失败：{cause}" in shown
+    assert cause in cluster.dsk("status").out
 
 
 @pytest.mark.parametrize("path", [MODEL, "mine/mine.json", "mine/dataset_info.json"])

@@ -185,7 +185,7 @@ def test_what_only_the_other_node_has_goes_with_delete_alone(
         ("missing", "node0 (10.88.0.11): missing does not exist in the workspace"),
         ("out", "out is a symbolic link out of the workspace, to /etc"),
         ("with-out", "with-out/passwd is a symbolic link out of the workspace, to ../../../etc"),
-        ("out/ssh", "out/ssh lies behind a symbolic link"),
+        ("out/ssh", "out/ssh is behind a symbolic link"),
     ],
 )
 def test_paths_that_cannot_be_meant(
@@ -208,7 +208,7 @@ def test_a_link_on_the_other_node_leads_nothing_astray(
     (first / "d/file").write_text("")
     (second / "d").symlink_to("/tmp")
     done = up.dsk("push", "d/file", code=2)
-    assert "node1 (10.88.0.12): d/file lies behind a symbolic link" in done.err
+    assert "node1 (10.88.0.12): d/file is behind a symbolic link" in done.err
     (second / "d").unlink()
     (second / "d").write_text("a file")
     done = up.dsk("push", "d", code=2)

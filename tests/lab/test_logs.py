@@ -144,5 +144,5 @@ def test_following_ends_where_the_supervisor_was_killed(
     master = lab.nodes[0].docker("ps", "--quiet", "--filter", "label=dsk.role=master").strip()
     lab.nodes[0].docker("kill", master)
     assert following.wait(30) == 1
-    assert "gone without reporting a result" in following.text
+    assert "exited without reporting a result" in following.text
     cluster.wait_until_gone(long_job)

@@ -129,7 +129,7 @@ def test_a_check_looks_for_the_kind_and_not_for_deepspeeds_name_of_it(
     monkeypatch.setenv("DSK_ACCELERATOR", made_up)
     monkeypatch.setenv("DS_ACCELERATOR", "cuda")
     found = look()
-    assert (found["accelerator"], found["gpus"], found["gpu_problem"]) == (made_up, 2, "")
+    assert (found["accelerator"], found["gpus"], found["gpu_problem"]) == (made_up, 2, None)
 
 
 def test_one_that_there_is_not() -> None:

@@ -23,15 +23,12 @@ from dsk.text import Text, verbatim
 CHINESE = re.compile("[\u4e00-\u9fff]")
 ROOT = Path(dsk.__file__).parent
 ENGLISH = {
-    "demo.run",  # the cause of a failed job, which its supervisor sends in English
     "diagnose.catalogue",  # mistakes in dsk's own files, which its developers read
     "jobs.knownwrong",
-    "trials.point",  # as demo.run
-    "trials.trial",
 }
 """Modules with errors in English."""
-IN_ENGLISH_ROOMS = ("agent", "hub", "probe", "rank", "supervisor")
-"""They run in the workers, and send their messages in English."""
+IN_ENGLISH_ROOMS = ("probe", "rank")
+"""What they print is among the lines of ranks, which are in English."""
 PRINTED_ENGLISH = {"cli.keys", "cli.progress"}
 """Modules that print words which are the same in Chinese: the name of a variable, MB/s."""
 MADE_OF_TEXT = {"of", "Text", "verbatim", "filled", "joined"}
@@ -65,6 +62,8 @@ def english(name: str) -> Iterator[str]:
         called = name_of(call)
         if called not in errors() and not (called == "ValueError" and name == "cluster.values"):
             continue
+        if not issubclass(getattr(module, called, DskError), DskError | ValueError):
+            continue  # another class of that name
         around = [each for each in functions if call in ast.walk(each)]
         said = [*call.args[:1], *(word.value for word in call.keywords if word.arg == "fix")]
         for sentence in said:
@@ -79,14 +78,22 @@ def is_text(said: ast.expr, around: list[ast.FunctionDef], module: ModuleType) -
         return said.value is None
     if isinstance(said, ast.Call):
         called = name_of(said)
-        return called in MADE_OF_TEXT or declared(getattr(module, called, None), "return")
+        return called in MADE_OF_TEXT or returned(said, module) in ("Text", "Text | None")
     if isinstance(said, ast.Attribute):
-        classes = [each for each in vars(module).values() if isinstance(each, type)]
-        fields = [each for each in classes if said.attr in getattr(each, "__annotations__", {})]
-        return bool(fields) and all(declared(each, said.attr) for each in fields)
+        return is_text_attribute(said, module)
     if isinstance(said, ast.Name):
         return is_text_name(said.id, around, module)
     return False
+
+
+def is_text_attribute(said: ast.Attribute, module: ModuleType) -> bool:
+    """A constant of another module, or a field that every class which has it declares a Text."""
+    owner = getattr(module, getattr(said.value, "id", ""), None)
+    if isinstance(owner, ModuleType):
+        return isinstance(getattr(owner, said.attr, None), Text)
+    classes = [each for each in vars(module).values() if isinstance(each, type)]
+    fields = [each for each in classes if said.attr in getattr(each, "__annotations__", {})]
+    return bool(fields) and all(declared(each, said.attr) for each in fields)
 
 
 def is_text_name(name: str, around: list[ast.FunctionDef], module: ModuleType) -> bool:
@@ -97,6 +104,13 @@ def is_text_name(name: str, around: list[ast.FunctionDef], module: ModuleType) -
         for each in ast.walk(function)
         if isinstance(each, ast.Assign) and name in map(ast.unparse, each.targets)
     ]
+    given += [
+        isinstance(each.value, ast.Name) and is_pair(each.value.id, function, module)
+        for function in around
+        for each in ast.walk(function)
+        if isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Tuple)
+        if name in map(ast.unparse, each.targets[0].elts)
+    ]
     parameters = [
         "Text" in ast.unparse(each.annotation) and "str" not in ast.unparse(each.annotation)
         for function in around
@@ -105,6 +119,29 @@ def is_text_name(name: str, around: list[ast.FunctionDef], module: ModuleType) -
     ]
     found = given + parameters
     return all(found) if found else isinstance(getattr(module, name, None), Text)
+
+
+def is_pair(name: str, function: ast.AST, module: ModuleType) -> bool:
+    """Whether the name is given what a function returns that is declared to return two texts."""
+    named = [each for each in ast.walk(function) if isinstance(each, ast.NamedExpr)]
+    calls = [each.value for each in named if each.target.id == name]
+    return any(
+        returned(each, module) == "tuple[Text, Text] | None"
+        for each in calls
+        if isinstance(each, ast.Call)
+    )
+
+
+def returned(call: ast.Call, module: ModuleType) -> str:
+    """What the function is declared to return: of this module, of a class in it, or of another
+    module."""
+    owners: list[object] = [module]
+    if isinstance(call.func, ast.Attribute):
+        other = getattr(module, getattr(call.func.value, "id", ""), None)
+        owners += [other, *(each for each in vars(module).values() if isinstance(each, type))]
+    found = (getattr(owner, name_of(call), None) for owner in owners)
+    kinds = (str(getattr(each, "__annotations__", {}).get("return", "")) for each in found)
+    return next(filter(None, kinds), "")
 
 
 def declared(owner: object, name: str) -> bool:
@@ -188,6 +225,19 @@ def test_errors_are_in_both_languages(name: str) -> None:
         assert found, "take it out of ENGLISH"
     else:
         assert found == []
+
+
+def test_nothing_in_the_workers_bypasses_the_catalogue() -> None:
+    """What a supervisor, an agent or a download sends is typed as Text; a sentence of its own that
+    is said to be a program's would be English in every language."""
+    bypassing = []
+    for room in ("agent", "hub", "supervisor", "warm"):
+        for file in sorted((ROOT / room).rglob("*.py")):
+            for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                if isinstance(call, ast.Call) and name_of(call) == "verbatim":
+                    said = "".join(parts_of(call.args[0]))
+                    bypassing += [f"{file}: {said}"] if WORD.search(said) else []
+    assert bypassing == []
 
 
 @pytest.mark.parametrize("name", MODULES)

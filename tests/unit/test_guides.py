@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import pytest
+from pages import CHINESE, headings
 
 from dsk.cli.main import dsk
 from tests.guides import (
@@ -22,6 +23,7 @@ from tests.guides import (
     blocks,
     dsk_commands,
     inline_commands,
+    is_summary,
     read,
 )
 from tests.lab.scenarios import SCENARIOS
@@ -38,6 +40,8 @@ Text
 
     nvidia-smi
 
+    nvidia-smi -L
+
 <!-- text: dsk.yaml -->
 But this text comes between.
 
@@ -50,8 +54,8 @@ dsk status
 def test_blocks_of_a_text() -> None:
     assert blocks("a.md", MARKDOWN) == [
         Block("a.md", 3, "dsk up    # a comment\ndsk down"),
-        Block("a.md", 8, "nvidia-smi", NOT_RUN, "needs a GPU"),
-        Block("a.md", 14, "dsk status"),
+        Block("a.md", 8, "nvidia-smi\n\nnvidia-smi -L", NOT_RUN, "needs a GPU"),
+        Block("a.md", 16, "dsk status"),
     ]
     assert blocks("a.md", MARKDOWN)[0].code == ("dsk up", "dsk down")
 
@@ -72,12 +76,38 @@ def test_the_commands_in_a_shell_text(shell: str, found: list[list[str]]) -> Non
     assert list(dsk_commands(shell)) == found
 
 
-def test_every_text_is_known() -> None:
-    paths = [path.relative_to(ROOT) for path in (ROOT / GUIDES).glob("*.md")]
-    readmes = [path.relative_to(ROOT) for path in ROOT.glob("README*.md")]
-    assert sorted(FILES) == sorted(
-        [*map(str, paths), *map(str, readmes), "docs/checks.md", "docs/diagnose.md", "docs/tune.md"]
-    )
+def test_every_guide_is_there_in_both_languages() -> None:
+    guides = {path for path in (ROOT / GUIDES).glob("*.md") if not path.name.endswith(CHINESE)}
+    assert {path.relative_to(ROOT).as_posix() for path in guides} <= {first for first, _ in PAIRS}
+    assert ("docs/checks.md", "docs/guide/checks.zh-CN.md") in PAIRS
+    for english, _ in PAIRS:
+        assert (ROOT / english).is_file()
+
+
+@pytest.mark.parametrize(("english", "chinese"), PAIRS)
+def test_both_languages_have_the_same_headings_and_tables(english: str, chinese: str) -> None:
+    if is_summary(english, chinese):
+        return
+    first, second = ((ROOT / file).read_text(encoding="utf-8") for file in (english, chinese))
+    assert levels(first) == levels(second)
+    assert tables(first) == tables(second)
+
+
+def levels(text: str) -> list[int]:
+    return [level for level, _ in headings(text)]
+
+
+def tables(text: str) -> list[int]:
+    """The number of cells of each row of a table."""
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    return [len(re.split(r"(?<!\\)\|", row)) - 2 for row in rows]
+
+
+def test_a_heading_or_a_row_too_few_is_found() -> None:
+    text = "# A\n\n## B\n\n```\n# no heading\n```\n\n| a | b \\| c |\n|---|---|\n"
+    assert (levels(text), tables(text)) == ([1, 2], [2, 2])
+    assert levels(text.replace("## B", "B")) != levels(text)
+    assert tables(text.replace("|---|---|", "|---|")) != tables(text)
 
 
 @pytest.mark.parametrize(("english", "chinese"), PAIRS)
@@ -88,7 +118,7 @@ def test_both_languages_have_the_same_blocks(english: str, chinese: str) -> None
             for file in (english, chinese)
         )
         # The two pages of reference also have texts that only programmers need.
-        if kinds == [TEXT] and not chinese.startswith(english.removesuffix(".md")):
+        if kinds == [TEXT] and is_summary(english, chinese):
             first = [block for block in first if block in second]
         assert first == second
 
@@ -120,7 +150,8 @@ def test_a_scenario_knows_its_text(scenario: object) -> None:
 def test_marks_are_of_a_known_kind(file: str) -> None:
     for number, line in enumerate((ROOT / file).read_text().splitlines(), start=1):
         if line.startswith("<!--"):
-            assert re.fullmatch(rf"<!-- ({'|'.join(KINDS)}): \S.* -->", line), f"{file}:{number}"
+            known = rf"<!-- (({'|'.join(KINDS)}|figures): \S.*|/figures) -->"
+            assert re.fullmatch(known, line), f"{file}:{number}"
 
 
 @pytest.mark.parametrize("file", FILES)

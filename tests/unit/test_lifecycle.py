@@ -159,6 +159,7 @@ INTERVAL = re.compile(r"LOOK|POLL|TICK|PAUSE|EVERY|BAR|PER_S$")
 ROOMS = {
     "wire": ("limits", "session", "operations"),
     "supervisor": tuple(each.name for each in pkgutil.iter_modules(dsk.supervisor.__path__)),
+    "supervisor.notify": ("notifier", "deliver", "__main__", "lane"),
     "agent": tuple(each.name for each in pkgutil.iter_modules(dsk.agent.__path__)),
     "jobs": ("engine", "history", "in_place", "master", "runtime"),
 }

@@ -7,9 +7,11 @@ import json
 import os
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 from dsk.agent import jobfolder, lock, processes
+from dsk.text import Text
 from dsk.wire import paths
 from dsk.wire.session import AGENT_HANGS, NO_AGENT
 
@@ -24,7 +26,7 @@ def _job(args: argparse.Namespace) -> None:
     from dsk.agent import aftermath, daemon
 
     if why := aftermath.hanging(args.job):
-        print(why, file=sys.stderr)
+        _tell(why)
         sys.exit(AGENT_HANGS)
     try:
         if args.start:
@@ -34,8 +36,13 @@ def _job(args: argparse.Namespace) -> None:
         why = aftermath.why_gone(args.job)
         # Ranks whose agent was killed have nobody else.
         aftermath.end(args.job)
-        print(why, file=sys.stderr)
+        _tell(why)
         sys.exit(NO_AGENT)
+
+
+def _tell(text: Text) -> None:
+    """For the supervisor's connection, one line."""
+    print(json.dumps(asdict(text)), file=sys.stderr)
 
 
 def _daemon(args: argparse.Namespace) -> None:

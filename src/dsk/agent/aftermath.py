@@ -14,10 +14,13 @@ import socket
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from dsk.agent import jobfolder, lock, processes
 from dsk.agent.processes import Process
+from dsk.agent.refused import Refused
 from dsk.files import write_atomic
+from dsk.text import Text
 from dsk.wire import paths, session
 from dsk.wire.news import BEFORE_ATTEMPTS
 from dsk.wire.operations import AskNews
@@ -29,31 +32,33 @@ GIVEN_UP_S = session.LEASE_S + 5.0
 """After so long its supervisor has given it up, and a running one would have ended by itself."""
 ANSWER_S = 3.0
 DIES_WITHIN_S = 2.0
-RESTARTED = "the worker was restarted: no trace of the job is left there"
-KILLED = "dsk's agent was killed there (SIGKILL, by a person or for want of memory)"
-
-
-class Stuck(Exception):
-    """Processes of an earlier job cannot be ended."""
+RESTARTED = Text("the worker was restarted: no trace of the job is left there")
+KILLED = Text("dsk's agent was killed there (SIGKILL, by a person or for want of memory)")
+STUCK = Text(
+    "job {job} has failed, but {left} of its processes cannot be ended: they wait in the kernel "
+    "for a disk or a GPU; restart this worker (dsk up --force, where its server has an engine) or "
+    "the server"
+)
 
 
 @dataclass(frozen=True)
 class Note:
-    """Which process the agent is (dsk.agent.processes), and why it ended by itself, "" before."""
+    """Which process the agent is (dsk.agent.processes), and why it ended by itself (a Text as
+    `asdict` has it; None before)."""
 
     pid: int
     started: int
-    ended: str = ""
+    ended: dict[str, Any] | None = None
 
     @property
     def process(self) -> Process:
         return Process(self.pid, self.started)
 
 
-def write_note(job: str, ended: str = "") -> None:
+def write_note(job: str, ended: Text | None = None) -> None:
     """For this process, the job's agent. A job does not depend on it."""
     found = processes.stat(os.getpid())
-    note = Note(os.getpid(), found.started if found else 0, ended)
+    note = Note(os.getpid(), found.started if found else 0, asdict(ended) if ended else None)
     path = Path(paths.agent_note(job))
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -77,14 +82,18 @@ def remove_old_notes() -> None:
             path.unlink(missing_ok=True)
 
 
-def hanging(job: str) -> str | None:
+def hanging(job: str) -> Text | None:
     """What keeps the job's agent from running, where it lives and does not run."""
     note, state = _living(job)
     idle = _idle(job)
     if note is None or state is None or idle is None or idle < STALE_S:
         return None
-    what = {"T": "it was stopped by a signal", "D": "it waits in the kernel, as for a disk"}
-    return f"dsk's agent has not run there for {idle:.0f} s: {what.get(state, f'state {state}')}"
+    what = {
+        "T": Text("it was stopped by a signal"),
+        "D": Text("it waits in the kernel, as for a disk"),
+    }.get(state, Text("state {state}").filled(state=state))
+    text = Text("dsk's agent has not run there for {idle:.0f} s: {what}")
+    return text.filled(idle=idle, what=what)
 
 
 def end(job: str) -> int:
@@ -105,27 +114,26 @@ def end(job: str) -> int:
     return left
 
 
-def why_gone(job: str) -> str:
+def why_gone(job: str) -> Text:
     """Why the job has no agent here any more."""
     note = _note(job)
     if note is None:
         return RESTARTED
-    return f"dsk's agent has ended there: {note.ended}" if note.ended else KILLED
+    if note.ended is None:
+        return KILLED
+    text = Text("dsk's agent has ended there: {why}")
+    return text.filled(why=Text.from_raw(note.ended))
 
 
 def take_over(holder: str) -> bool:
     """Frees the worker's lock where the agent of job `holder` has hung for so long that its job has
-    failed; whether it did. Raises Stuck where processes of that job cannot be ended."""
+    failed; whether it did. Raises Refused where processes of that job cannot be ended."""
     with lock.guard():
         if lock.holder() != holder or not _given_up(holder):
             return False
         left = end(holder)
     if left:
-        raise Stuck(
-            f"job {holder} has failed, but {left} of its processes cannot be ended: they wait in "
-            "the kernel for a disk or a GPU; restart this worker (dsk up --force, where its server "
-            "has an engine) or the server"
-        )
+        raise Refused(STUCK.filled(job=holder, left=left))
     return True
 
 

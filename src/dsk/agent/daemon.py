@@ -16,6 +16,7 @@ from dsk.agent import aftermath, processes
 from dsk.agent.job import Job
 from dsk.agent.node import Node
 from dsk.agent.session import Session
+from dsk.text import Text, verbatim
 from dsk.wire import paths
 from dsk.wire.operations import Close
 from dsk.wire.session import LEASE_S
@@ -72,11 +73,11 @@ class Daemon:
         path = Path(self._listener.getsockname())
         self._listener.settimeout(LOOK_S)
         aftermath.write_note(self._name)
-        why = ""
+        why: Text | None = None
         try:
             why = self._accept()
         except BaseException as error:
-            why = f"{type(error).__name__}: {error}"
+            why = verbatim(f"{type(error).__name__}: {error}")
             raise
         finally:
             self._job.close(Close())
@@ -90,18 +91,19 @@ class Daemon:
                 if not self._log.stat().st_size:
                     self._log.unlink()
 
-    def _accept(self) -> str:
-        """Until the job is closed: "", or why the agent ends it."""
+    def _accept(self) -> Text | None:
+        """Until the job is closed: None, or why the agent ends it."""
         while not self._job.closed.is_set():
             aftermath.touch_note(self._name)
             if awake.now() - self._heard_at > self._lease:
-                why = f"the supervisor has not asked for {self._lease:.0f} s"
-                print(why, flush=True)
+                why = Text("the supervisor has not asked for {lease:.0f} s")
+                why = why.filled(lease=self._lease)
+                print(why.in_language("en"), flush=True)
                 return why
             with contextlib.suppress(TimeoutError):
                 connection, _ = self._listener.accept()
                 threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
-        return ""
+        return None
 
     def _talk(self, connection: socket.socket) -> None:
         connection.setblocking(True)  # accept() hands on the listener's time limit

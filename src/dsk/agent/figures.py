@@ -1,4 +1,4 @@
-"""How this node and its ranks are: the contents of a wire NodeReport."""
+"""How this node and its ranks are: the contents of a wire NodeFigures."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from typing import Generic, TypeVar
 from dsk.accelerators import accelerator, here
 from dsk.agent import processes
 from dsk.wire import paths
+from dsk.wire.figures import GpuFigures, HostFigures, NodeFigures, RankFigures
 from dsk.wire.progress import Progress
-from dsk.wire.report import GpuReport, HostReport, NodeReport, RankReport
 
 GPU_LIMIT_S = 5.0
 EVERY_S = 2.0
@@ -37,15 +37,15 @@ class Figures:
     def __init__(self, workspace: str, closed: threading.Event) -> None:
         command = accelerator(here()).figures
         self._disk: Sample[int | None] = Sample(partial(_disk_free, workspace), None, closed)
-        self._gpus: Sample[tuple[GpuReport, ...]] | None = (
+        self._gpus: Sample[tuple[GpuFigures, ...]] | None = (
             Sample(partial(_gpus, command), (), closed) if command else None
         )
 
-    def report(self, number: int, job: str, pids: Mapping[int, int | None]) -> NodeReport:
+    def report(self, number: int, job: str, pids: Mapping[int, int | None]) -> NodeFigures:
         """`pids`: each rank's process, None where it has ended."""
         ranks = tuple(_rank(job, rank, pid) for rank, pid in sorted(pids.items()))
         gpus = self._gpus.newest() if self._gpus else ()
-        return NodeReport(number, ranks, _host(self._disk.newest()), gpus)
+        return NodeFigures(number, ranks, _host(self._disk.newest()), gpus)
 
 
 class Sample(Generic[T]):
@@ -73,9 +73,9 @@ class Sample(Generic[T]):
                 return
 
 
-def _rank(job: str, rank: int, pid: int | None) -> RankReport:
+def _rank(job: str, rank: int, pid: int | None) -> RankFigures:
     found = processes.stat(pid) if pid else None
-    return RankReport(
+    return RankFigures(
         rank, pid if found else None, found.state if found else None, progress(job, rank)
     )
 
@@ -101,9 +101,9 @@ def _disk_free(workspace: str) -> int | None:
     return disk.f_bavail * disk.f_frsize
 
 
-def _host(disk_free: int | None) -> HostReport:
+def _host(disk_free: int | None) -> HostFigures:
     memory = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
-    return HostReport(
+    return HostFigures(
         _bytes(memory["MemTotal"]), _bytes(memory["MemAvailable"]), disk_free, os.getloadavg()[0]
     )
 
@@ -112,7 +112,7 @@ def _bytes(kibibytes: str) -> int:
     return int(kibibytes.split(maxsplit=1)[0]) * 1024
 
 
-def _gpus(command: str) -> tuple[GpuReport, ...]:
+def _gpus(command: str) -> tuple[GpuFigures, ...]:
     """Empty where the maker's tool has nothing to say within GPU_LIMIT_S."""
     try:
         done = subprocess.run(
@@ -128,18 +128,18 @@ def _gpus(command: str) -> tuple[GpuReport, ...]:
     return gpu_reports(done.stdout) if done.returncode == 0 else ()
 
 
-def gpu_reports(listing: str) -> tuple[GpuReport, ...]:
+def gpu_reports(listing: str) -> tuple[GpuFigures, ...]:
     """From CSV as nvidia-smi prints it: memory in MiB, `[N/A]` for what the GPU does not tell. Rows
     that look otherwise, such as a warning among them, are left out."""
     rows = csv.reader(listing.splitlines(), skipinitialspace=True)
     return tuple(filter(None, map(_gpu, rows)))
 
 
-def _gpu(row: Sequence[str]) -> GpuReport | None:
+def _gpu(row: Sequence[str]) -> GpuFigures | None:
     if len(row) != COLUMNS or not row[0].isdecimal():
         return None
     used, memory_used, memory_total, temperature, power = map(_number, row[1:])
-    return GpuReport(
+    return GpuFigures(
         int(row[0]),
         used,
         memory_used and memory_used * MIB,

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from dsk.digest import sha256
+from dsk.text import Text
 from dsk.wire.transfer import PARTIAL, Entry, Listing
 
 HASHING_THREADS = 4
@@ -53,8 +54,8 @@ class _Survey:
         self._root = workspace.resolve()
         self._entries: dict[str, Entry] = {}
         self._partials: dict[str, int] = {}
-        self._behind: list[str] = []
-        self._problems: list[str] = []
+        self._behind: list[Text] = []
+        self._problems: list[Text] = []
         self._links: list[tuple[str, Path]] = []
         self._skipped = 0
 
@@ -93,7 +94,9 @@ class _Survey:
         if real == self._root / place.parent.relative_to(self._workspace):
             return False
         self._behind.append(
-            f"{self._name(place)} lies behind a symbolic link, at {real / place.name}: name that"
+            Text("{path} is behind a symbolic link, at {real}: name that").filled(
+                path=self._name(place), real=str(real / place.name)
+            )
         )
         return True
 
@@ -111,7 +114,8 @@ class _Survey:
     def _add(self, place: Path) -> None:
         name = self._name(place)
         if not _is_utf8(name):
-            self._problems.append(f"{name!a} is no UTF-8: rename it")
+            text = Text("{path} is no UTF-8: rename it")
+            self._problems.append(text.filled(path=ascii(name)))
             return
         status = place.lstat()
         mode = stat.S_IMODE(status.st_mode)
@@ -130,10 +134,12 @@ class _Survey:
         target = Path(os.path.realpath(place))
         if not target.is_relative_to(self._root):
             shown = text if _is_utf8(text) else ascii(text)
-            self._problems.append(f"{name} is a symbolic link out of the workspace, to {shown}")
+            out = Text("{path} is a symbolic link out of the workspace, to {target}")
+            self._problems.append(out.filled(path=name, target=shown))
             return
         if not _is_utf8(text):
-            self._problems.append(f"{name} is a symbolic link to {text!a}, which is no UTF-8")
+            bad = Text("{path} is a symbolic link to {target}, which is no UTF-8")
+            self._problems.append(bad.filled(path=name, target=ascii(text)))
             return
         self._links.append((name, target))
         self._entries[name] = Entry(name, "link", link=text)

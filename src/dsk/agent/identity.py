@@ -10,6 +10,7 @@ from pathlib import Path
 from re import fullmatch
 
 from dsk.accelerators import accelerator, here
+from dsk.text import Text, verbatim
 from dsk.wire import PROTOCOL, paths
 from dsk.wire.operations import Devices, Identity
 
@@ -39,10 +40,14 @@ def accelerators(kind: str) -> Devices:
     try:
         listing = subprocess.run(argv, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     except FileNotFoundError:
-        return Devices(0, f"{program} is not in the worker: it was started without GPUs")
+        text = Text("{program} is not in the worker: it was started without GPUs")
+        return Devices(0, text.filled(program=program))
     except subprocess.TimeoutExpired:
-        return Devices(0, f"{program} did not answer within {LIMIT_S} s")
+        text = Text("{program} did not answer within {limit} s")
+        return Devices(0, text.filled(program=program, limit=LIMIT_S))
     found = [line for line in listing.stdout.splitlines() if fullmatch(known.device_line, line)]
     said = (listing.stdout + listing.stderr).strip()
-    problem = said or "no device is there: it was started without them"
-    return Devices(len(found), problem if listing.returncode or not found else "")
+    problem = Text("no device is there: it was started without them")
+    if said:
+        problem = verbatim(said)
+    return Devices(len(found), problem if listing.returncode or not found else None)

@@ -16,10 +16,13 @@ from typing import IO
 from dsk.agent import aftermath, figures, jobfolder, lock, processes, stacktraces, threads
 from dsk.agent.figures import Figures
 from dsk.agent.ranks import Ranks
+from dsk.agent.refused import Refused
 from dsk.agent.starter import ExecStarter, RankCommand
 from dsk.agent.tail import RankLogs, Reader
 from dsk.agent.warmstart import WarmStarter
+from dsk.text import Text
 from dsk.wire import paths, session
+from dsk.wire.figures import NodeFigures
 from dsk.wire.news import BEFORE_ATTEMPTS, News, RankLines
 from dsk.wire.operations import (
     AskNews,
@@ -32,7 +35,6 @@ from dsk.wire.operations import (
     TakeLock,
     WatchRanks,
 )
-from dsk.wire.report import NodeReport
 from dsk.wire.request import Handlers
 
 POLL_S = 0.1
@@ -57,7 +59,7 @@ class Job:
         self._attempt = BEFORE_ATTEMPTS
         self._refused = BEFORE_ATTEMPTS
         """Ranks of this attempt, and of those before it, are no longer started."""
-        self._report: tuple[int, NodeReport] | None = None
+        self._report: tuple[int, NodeFigures] | None = None
         self._reports = 0
         self._reporting = threading.Lock()
         self._closing = threading.Lock()
@@ -100,7 +102,7 @@ class Job:
         self._logs = RankLogs(self._folder(asked.attempt))
 
     def start_ranks(self, asked: StartRanks) -> tuple[ColdStart, ...]:
-        """All or none: raises OSError."""
+        """All or none: raises OSError, Refused."""
         attempt, ranks = asked.attempt, asked.ranks
         self._begin(attempt)
         progress = partial(figures.progress, self._job)
@@ -115,16 +117,16 @@ class Job:
                 command = RankCommand(each.rank, each.argv, {**base, **each.env}, folder)
                 if reason := self._start_one(started, attempt, command):
                     cold.append(ColdStart(each.rank, reason))
-        except OSError:
+        except (OSError, Refused):
             self._end(attempt)
             raise
         return tuple(cold)
 
-    def _start_one(self, ranks: Ranks, attempt: int, command: RankCommand) -> str:
+    def _start_one(self, ranks: Ranks, attempt: int, command: RankCommand) -> Text | None:
         # An end that comes meanwhile finds the rank, or keeps it from being started.
         with self._starting:
             if attempt <= self._refused:
-                raise InterruptedError("the job was ended while its ranks were being started")
+                raise Refused(Text("the job was ended while its ranks were being started"))
             return ranks.start(command)
 
     def _begin(self, attempt: int) -> None:

@@ -14,7 +14,7 @@ from dsk.files import write_atomic
 from dsk.wire import paths
 from dsk.wire.status import JobStatus
 
-PROBES_KEPT = 64
+TRIALS_KEPT = 64
 """More than one bisection starts; each has its ranks' output, which is short."""
 
 
@@ -22,8 +22,8 @@ def link(workspace: str, job: str) -> Path:
     """Makes the job's folder and the link to it that needs no quoting; returns the link."""
     folder = Path(paths.job_folder(workspace, job))
     folder.mkdir(parents=True, exist_ok=True)
-    if job.startswith(paths.PROBE):
-        _forget_old_probes(folder.parent)
+    if paths.is_trial(job):
+        _forget_old_trials(folder.parent)
     short = Path(paths.job_link(job))
     short.parent.mkdir(parents=True, exist_ok=True)
     short.unlink(missing_ok=True)
@@ -31,9 +31,9 @@ def link(workspace: str, job: str) -> Path:
     return short
 
 
-def _forget_old_probes(folder: Path) -> None:
+def _forget_old_trials(folder: Path) -> None:
     """Their names sort by their time."""
-    for old in sorted(folder.iterdir())[:-PROBES_KEPT]:
+    for old in sorted(folder.iterdir())[:-TRIALS_KEPT]:
         shutil.rmtree(old, ignore_errors=True)
 
 

@@ -97,6 +97,6 @@ def _missing_datasets(folder: Path, names: Sequence[str]) -> list[Text]:
     return problems
 
 
-def _some(names: Sequence[str], limit: int = 8) -> str:
+def _some(names: Sequence[str], limit: int = 8) -> str | Text:
     shown = ", ".join(list(names)[:limit])
-    return f"{shown}, …" if len(names) > limit else shown or "no entries"
+    return f"{shown}, …" if len(names) > limit else shown or Text("no entries")

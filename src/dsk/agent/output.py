@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from dsk.agent.excerpt import Excerpt
 from dsk.rotated import MIB, RotatedFile
+from dsk.text import Text
 
 LOG_BYTES = 32 * MIB
 """A rank's log on the disk: twice as much at most, of one attempt."""
@@ -79,11 +80,14 @@ class KeptLines:
         return range(begin, min(begin + limit, len(self._lines)))
 
 
+MISSES = Text("this rank's log misses what comes now: its disk takes nothing")
+
+
 class LogFile:
     """A rank's log, written by a thread of its own: a disk that takes nothing for a while, such as
     a network disk that fails over, must not keep the rank from printing."""
 
-    def __init__(self, path: Path, limit: int, tell: Callable[[str], None]) -> None:
+    def __init__(self, path: Path, limit: int, tell: Callable[[Text], None]) -> None:
         """`tell` is given a sentence when something cannot be written."""
         self._file = RotatedFile(path, limit)
         self._tell = tell
@@ -101,7 +105,7 @@ class LogFile:
         while self._put_bytes - self._written_bytes > WAITING_BYTES:
             if time.monotonic() - self._written_at > STUCK_S:
                 if not self._left_out:
-                    self._tell("this rank's log misses what comes now: its disk takes nothing")
+                    self._tell(MISSES)
                 self._left_out += len(data)
                 return
             time.sleep(0.01)
@@ -143,7 +147,7 @@ class RankOutput:
         path = folder / f"rank{rank}.log"
         place = "/".join(path.parts[-3:])
         self._pipe = pipe
-        self._file = LogFile(path, log_bytes, lambda told: self._kept.add([f"dsk: {told}"]))
+        self._file = LogFile(path, log_bytes, self._say)
         self._excerpt = Excerpt(
             f"the newest {2 * log_bytes // MIB} MiB are in {place} on this node"
         )
@@ -152,6 +156,10 @@ class RankOutput:
         """Held from the moment that output leaves the pipe until it can be read here."""
         self._thread = threading.Thread(target=self._drain, daemon=True)
         self._thread.start()
+
+    def _say(self, text: Text) -> None:
+        """Among the rank's lines, which are in no other language."""
+        self._kept.add([f"dsk: {text.in_language('en')}"])
 
     def read(self, offset: int, limit: int) -> tuple[list[Line], int]:
         """As KeptLines.read."""

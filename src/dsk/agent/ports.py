@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import socket
 
+from dsk.agent.refused import Refused
+from dsk.text import Text
+
 FIRST, LAST = 29500, 29599
 """torch.distributed's own default and what follows: below Linux's ephemeral ports (32768-60999),
 so that no outgoing connection takes it between this look and the rank's bind."""
-NONE = f"ports {FIRST} to {LAST} are all in use"
+NONE = Text("ports {first} to {last} are all in use").filled(first=FIRST, last=LAST)
 
 _reserved: list[socket.socket] = []
 
 
 def free_port(host: str) -> int:
-    """The first port of the range that nothing on this node listens on. Raises OSError if none."""
+    """The first port of the range that nothing on this node listens on. Raises Refused if none."""
     for port in range(FIRST, LAST + 1):
         if _is_free(port, host):
             return port
-    raise OSError(NONE)
+    raise Refused(NONE)
 
 
 def _is_free(port: int, host: str) -> bool:
@@ -38,7 +41,7 @@ def reserve_port(host: str) -> int:
     until it reserves another one, for the next attempt.
 
     Rank 0 binds it many seconds later: until then, a job of another cluster on the same server
-    would find it free too. Raises OSError if there is none.
+    would find it free too. Raises Refused if there is none.
     """
     for port in range(FIRST, LAST + 1):
         mark = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -55,4 +58,4 @@ def reserve_port(host: str) -> int:
                 _reserved.remove(earlier)
             return port
         mark.close()
-    raise OSError(NONE)
+    raise Refused(NONE)

@@ -11,6 +11,7 @@ from pathlib import Path
 from dsk.agent import memory
 from dsk.agent.output import Line, RankOutput
 from dsk.agent.starter import RankCommand, RankProcess, Starter
+from dsk.text import Text
 from dsk.wire.news import RankExit
 from dsk.wire.progress import Progress
 
@@ -49,7 +50,7 @@ class Ranks:
         self._ended: dict[int, _Ended] = {}
         self._oom_kills = memory.oom_kills()
 
-    def start(self, command: RankCommand) -> str:
+    def start(self, command: RankCommand) -> Text | None:
         """Why the rank is no fork of the warm process, as RankProcess has it. Raises OSError where
         the rank cannot be started."""
         rank, process = command.rank, self._starter.start(command)

@@ -6,10 +6,12 @@ import contextlib
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import IO, Any
 
-from dsk.agent import aftermath, lock
+from dsk.agent import lock
 from dsk.agent.node import Node
+from dsk.agent.refused import Refused
 from dsk.wire import session
 from dsk.wire.request import Handlers, by_op, plain, read_request
 
@@ -63,8 +65,8 @@ class Session:
             message["result"] = self._result(op, request)
         except lock.Busy as busy:
             message |= {"error": str(busy), "busy": busy.holder}
-        except aftermath.Stuck as stuck:
-            message["error"] = str(stuck)
+        except Refused as refused:
+            message |= {"error": str(refused), "text": asdict(refused.text)}
         except Exception as error:
             message["error"] = f"{type(error).__name__}: {error}"
         with self._sending:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from dsk.text import Text
+
 
 @dataclass(frozen=True)
 class RankCommand:
@@ -27,7 +29,7 @@ class RankProcess(ABC):
 
     pid: int
     output: BinaryIO
-    cold: str = ""
+    cold: Text | None = None
 
     @abstractmethod
     def wait(self) -> int:

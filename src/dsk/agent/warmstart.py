@@ -11,8 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from dsk.agent.refused import Refused
 from dsk.agent.starter import RankCommand, RankProcess, Starter
+from dsk.text import Text
 from dsk.wire import paths
+from dsk.wire.templates import read_text
 from dsk.wire.warm import VARIABLE, Request, WarmState, decode
 
 READY_LIMIT_S = 20.0
@@ -44,14 +47,17 @@ class WarmStarter(Starter):
         if state is None or state.state == "off":
             process = self._cold.start(command)
             # What dsk.yaml asks for, and cannot be had, as where forks cannot use the GPU.
-            process.cold = state.reason if state and state.asked == "true" else ""
+            process.cold = state.reason if state and state.asked == "true" else None
             return process
         try:
             return self._fork(command)
-        except (_Refused, OSError, ValueError) as error:
+        except Refused as refused:
             process = self._cold.start(command)
-            reason = error if isinstance(error, _Refused) else f"no warm process answers ({error})"
-            process.cold = str(reason)
+            process.cold = refused.text
+            return process
+        except (OSError, ValueError) as error:
+            process = self._cold.start(command)
+            process.cold = Text("no warm process answers ({error})").filled(error=str(error))
             return process
 
     def _state_when_ready(self) -> WarmState | None:
@@ -64,7 +70,7 @@ class WarmStarter(Starter):
         return state
 
     def _fork(self, command: RankCommand) -> RankProcess:
-        """Raises _Refused with the warm process's reason, OSError, ValueError."""
+        """Raises Refused with the warm process's reason, OSError, ValueError."""
         request = Request(tuple(command.argv), dict(command.env), str(command.folder))
         reading, writing = os.pipe()
         output = os.fdopen(reading, "rb", buffering=0)
@@ -87,14 +93,10 @@ class WarmStarter(Starter):
             os.close(writing)
 
 
-class _Refused(Exception):
-    """Why the warm process forks no such rank."""
-
-
 def _pid(answer: Mapping[str, Any]) -> int:
-    """Raises _Refused, and ValueError where it is no answer."""
+    """Raises Refused, and ValueError where it is no answer."""
     if "cold" in answer:
-        raise _Refused(answer["cold"])
+        raise Refused(read_text(answer["cold"], "cold"))
     if not isinstance(answer.get("pid"), int):
         raise ValueError(f"not an answer: {answer}")  # noqa: TRY004 - one error type a caller
     return int(answer["pid"])
@@ -134,7 +136,8 @@ def look(path: Path = Path(paths.WARM_STATE)) -> WarmState | None:
     try:
         pages = int(Path(f"/proc/{state.pid}/statm").read_text().split()[1])
     except OSError:
-        return replace(state, state="gone", reason="it has ended, and is being started again")
+        text = Text("it has ended, and is being started again")
+        return replace(state, state="gone", reason=text)
     return replace(state, memory=pages * resource.getpagesize())
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dsk.checks.facts import Facts, WorkerFacts
 from dsk.checks.model import Check, Finding
-from dsk.text import Text
+from dsk.text import Text, joined
 from dsk.wire import PROTOCOL, agreement
 from dsk.wire.agreement import differences
 from dsk.wire.remedies import DIFFERENCE, Remedy
@@ -40,14 +40,14 @@ def _finding(facts: Facts, node: int, worker: WorkerFacts, model: WorkerFacts) -
         return failed(text, DIFFERENCE, kind, wanted)
     if versions := differences(worker.packages, model.packages):
         # Of the same image, they were changed in the container.
-        text = _PACKAGES.filled(versions=", ".join(versions))
+        text = _PACKAGES.filled(versions=joined(versions))
         return failed(text, _VERIFY if here == usual else _SYNC)
     if here != usual:
         difference = agreement.instead_of(here, usual)
         text = agreement.IMAGE.filled(others=_THE_OTHERS, difference=difference)
         return failed(text, _SYNC)
     if altered := differences({name: worker.packages[name] for name in recorded}, recorded):
-        return failed(_ALTERED.filled(versions=", ".join(altered)), _VERIFY, "", "")
+        return failed(_ALTERED.filled(versions=joined(altered)), _VERIFY, "", "")
     return Finding("image", "ok", Text("the same"), node, None, here, usual)
 
 

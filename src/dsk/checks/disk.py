@@ -12,11 +12,10 @@ from dsk.cluster.model import Node
 from dsk.survey.server import ServerFacts
 from dsk.survey.values import Disk
 from dsk.text import Text
+from dsk.wire.figures import LOW_DISK_BYTES
 
 FULL_BYTES = GIB // 4
 """Too little for a job's logs."""
-LOW_BYTES = 10 * GIB
-"""Less than one checkpoint of a small model, or one more image."""
 OK = Text("{free} free at {path}")
 LITTLE = Text("only {free} of {total} are free at {path}")
 FIX = Text("there: du -xh -d1 {path} | sort -h")
@@ -33,8 +32,8 @@ def _judge(_: Facts, node: Node, server: ServerFacts) -> Iterator[Finding]:
 
 
 def _finding(node: Node, disk: Disk, little: Finding) -> Finding:
-    found = Finding("disk", "ok", OK) if disk.free >= LOW_BYTES else little
-    seen, expected = gib(disk.free), gib(LOW_BYTES)
+    found = Finding("disk", "ok", OK) if disk.free >= LOW_DISK_BYTES else little
+    seen, expected = gib(disk.free), gib(LOW_DISK_BYTES)
     found = replace(found, node=node.index, seen=seen, expected=expected)
     return found.filled(path=disk.path, free=seen, total=gib(disk.total))
 

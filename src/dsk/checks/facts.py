@@ -11,7 +11,7 @@ from dsk.cluster.model import Cluster
 from dsk.errors import DskError
 from dsk.survey.server import ServerFacts
 from dsk.survey.values import Disk
-from dsk.text import Text
+from dsk.text import NOTHING, Text
 from dsk.wire import collectives
 from dsk.wire.checkpoints import Saved
 from dsk.wire.measure import Measured
@@ -48,7 +48,7 @@ class WorkerFacts:
     accelerator: str
     workspace: Workspace
     gpus: int | None = None
-    gpu_problem: str = ""
+    gpu_problem: Text | None = None
     modes: Mapping[str, str] = field(default_factory=dict)
     shm: int = 0
     job: str = ""
@@ -98,7 +98,7 @@ class HubAnswer:
     the hub did not answer and the cache is complete; or a `problem` and its `fix`."""
 
     bytes: int = 0
-    note: str = ""
+    note: Text | None = None
     problem: Text | None = None
     fix: Text | None = None
 
@@ -151,8 +151,8 @@ class Trial:
     nodes: tuple[int, ...]
     works: bool
     seconds: float = 0.0
-    cause: str = ""
-    fix: str = ""
+    cause: Text = NOTHING
+    fix: Text | None = None
     lines: tuple[str, ...] = ()
     measured: tuple[collectives.Measured, ...] = ()
     folder: str = ""

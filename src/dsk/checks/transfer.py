@@ -49,7 +49,7 @@ def mismatch(
     reference: str,
     server: ServerFacts,
     devices: Accelerator,
-    where: str,
+    where: str | Text,
     *,
     error: type[DskError] = DskError,
 ) -> DskError | None:
@@ -73,7 +73,7 @@ def mismatch(
     return found.error(found.text, where=where, fix=found.fix)
 
 
-def no_room(why: Text, needed: float, server: ServerFacts, where: str) -> DskError | None:
+def no_room(why: Text, needed: float, server: ServerFacts, where: str | Text) -> DskError | None:
     """`why` is one of the texts above; an engine whose data is elsewhere may have room."""
     disk = server.engine_disk
     if disk is None or disk.free >= needed:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dsk.checks.facts import Facts, Trial
 from dsk.checks.model import Check, Finding
 from dsk.errors import DskError
-from dsk.text import Text, verbatim
+from dsk.text import Text
 
 GIGABYTE = 1e9
 NETWORK_FIX = Text("dsk check --only interface --only reach --only mtu --only bandwidth")
@@ -30,7 +30,7 @@ def collectives(facts: Facts) -> Iterator[Finding]:
     for trial in facts.collectives:
         if not trial.works:
             text = Text("collectives over all ranks fail: {cause}").filled(cause=trial.cause)
-            fix = _given(trial) or Text("which node or pair it is: dsk diagnose --bisect")
+            fix = trial.fix or Text("which node or pair it is: dsk diagnose --bisect")
             yield Finding("collectives", "failed", text, fix=fix)
         for each in trial.measured:
             text = Text(
@@ -75,7 +75,7 @@ def faults(found: Faults, trials: Sequence[Trial]) -> list[Finding]:
             " MTU)"
         )
         trial = by_group.get(frozenset({one, other}))
-        seen = trial.cause if trial else ""
+        seen = trial.cause.in_language("en") if trial else ""
         findings.append(Finding("bisect", "failed", text, one, other, seen=seen, fix=NETWORK_FIX))
     if found.crowd:
         text = Text("any two of the {count} nodes work, all together fail: {cause}")
@@ -101,17 +101,14 @@ def _untried(check: str, error: DskError | None) -> Iterator[Finding]:
 def _alone(check: str, node: int, trial: Trial) -> Finding:
     text = Text("fails alone: {cause}").filled(cause=trial.cause)
     seen = "\n".join(trial.lines[-3:])
-    return Finding(check, "failed", text, node, seen=seen, fix=_given(trial))
-
-
-def _given(trial: Trial) -> Text | None:
-    return verbatim(trial.fix) if trial.fix else None
+    return Finding(check, "failed", text, node, seen=seen, fix=trial.fix)
 
 
 def _seen(node: int, trials: Sequence[Trial]) -> str:
     """What the smallest group said that failed with the node."""
     failed = [trial for trial in trials if node in trial.nodes and not trial.works]
-    return min(failed, key=lambda trial: len(trial.nodes)).cause if failed else ""
+    smallest = min(failed, key=lambda trial: len(trial.nodes), default=None)
+    return smallest.cause.in_language("en") if smallest else ""
 
 
 COLLECTIVES = Check(

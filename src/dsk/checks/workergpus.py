@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from dsk.checks.facts import Facts
-from dsk.checks.gpus import because
 from dsk.checks.model import NO_GPUS_WANTED, Check, Finding
 from dsk.text import Text
-from dsk.wire.agreement import FEWER_GPUS
+from dsk.wire.agreement import FEWER_GPUS, because
 from dsk.wire.remedies import GPUS
 
 

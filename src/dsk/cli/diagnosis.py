@@ -86,7 +86,7 @@ def _cause(diagnosis: Diagnosis, language: Language) -> str:
             lines.append(f"  {each.cause.in_language(language)}")
             lines.append(_evidence(each.lines, language))
         return "\n".join([*lines, _named(FIX, ALL_LOGS.in_language(language), language)])
-    said = f"\n  | {diagnosis.said.text}" if diagnosis.said else ""
+    said = f"\n  | {_said(diagnosis.said, language)}" if diagnosis.said else ""
     return _named(CAUSE, NOTHING.in_language(language), language) + said
 
 
@@ -95,7 +95,11 @@ def _named(name: Text, text: str, language: Language) -> str:
 
 
 def _evidence(lines: tuple[Line, ...], language: Language) -> str:
-    return "\n".join(f"  {_place(line, language)}  | {line.text.strip()}" for line in lines)
+    return "\n".join(f"  {_place(line, language)}  | {_said(line, language)}" for line in lines)
+
+
+def _said(line: Line, language: Language) -> str:
+    return (line.told.in_language(language) if line.told else line.text).strip()
 
 
 def _place(line: Line, language: Language) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dsk.cluster import secretnames
@@ -37,6 +37,7 @@ def as_text(plan: Plan) -> Text:
             block(Text("hostfile"), map(verbatim, hosts)),
             block(Text("environment of every rank"), env),
             _started(plan),
+            *_notified(plan),
             block(Text("not checked"), NOT_CHECKED),
         ],
         "\n\n",
@@ -56,7 +57,21 @@ def as_json(plan: Plan, note: Text | None) -> dict[str, Any]:
         "env": dict(zip(_env(plan), _english(_env(plan).values()), strict=True)),
         "launcher": plan.spec.launcher,
         "command": _command(plan),
+        "notify": [
+            {"name": target.name, "kind": target.kind, "events": list(target.events)}
+            for target in plan.spec.notify.targets
+        ],
     }
+
+
+def _notified(plan: Plan) -> Iterator[Text]:
+    """Without URLs and commands: those are, or may contain, secrets."""
+    if targets := plan.spec.notify.targets:
+        lines = [
+            verbatim(f"{target.name} ({target.kind}): {', '.join(target.events)}")
+            for target in targets
+        ]
+        yield block(Text("messages about the job"), lines)
 
 
 def _change(change: Change) -> dict[str, Any]:

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import click
 
+from dsk.cli import words
 from dsk.cli.printing import in_words
 from dsk.errors import FIX
-from dsk.text import Text, verbatim
+from dsk.text import Text
 from dsk.wire.events import Failure, Finished, Notice, Output, Phase
-
-STATES = {
-    "succeeded": Text("succeeded"),
-    "failed": Text("failed"),
-    "stopped": Text("stopped"),
-}
 
 
 def text(event: Phase | Notice | Output | Failure | Finished, width: int = 0) -> str:
@@ -22,9 +17,9 @@ def text(event: Phase | Notice | Output | Failure | Finished, width: int = 0) ->
         who = place(event.node, event.rank).ljust(width)
         return f"{click.style(who, fg='cyan')} {event.line}"
     if isinstance(event, Phase):
-        return click.style(f"dsk: {event.text}", dim=True)
+        return click.style(f"dsk: {in_words(event.text)}", dim=True)
     if isinstance(event, Notice):
-        return f"dsk: {event.text}"
+        return f"dsk: {in_words(event.text)}"
     if isinstance(event, Failure):
         return _failure(event)
     return _finished(event)
@@ -37,7 +32,6 @@ def place(node: int | None, rank: int | None) -> str:
 
 
 def _failure(event: Failure) -> str:
-    """What the supervisor says is in English."""
     failed = Text("failed: {cause}").filled(cause=event.cause)
     lines = [click.style(line, fg="red") for line in in_words(failed).splitlines()]
     lines += [f"  | {line}" for line in event.lines]
@@ -48,7 +42,7 @@ def _failure(event: Failure) -> str:
 
 def _finished(event: Finished) -> str:
     color = "green" if event.state == "succeeded" else "red"
-    state = click.style(in_words(STATES.get(event.state, verbatim(event.state))), fg=color)
+    state = click.style(in_words(words.state(event.state)), fg=color)
     text = Text(
         "{state} after {seconds:.1f} s\n  output: {output_dir}\n  logs and recipe: {folder}"
     ).filled(state=state, seconds=event.seconds, output_dir=event.output_dir, folder=event.folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -91,6 +92,7 @@ def command(
     from dsk.cli.listen import JsonLines
     from dsk.cli.preflight import looking_at_servers
     from dsk.cli.screen import Screen
+    from dsk.cluster.notify import notify_of
     from dsk.jobs.launch import prepare
     from dsk.jobs.limits import parse_limits
     from dsk.jobs.planning import Request, plan
@@ -108,6 +110,7 @@ def command(
         exclude,
         launcher,
         parse_limits(limits),
+        notify_of(cluster, os.environ, preferred()),
     )
     stack, note = stack_for(request.cluster.image)
     if dry_run:
@@ -208,7 +211,7 @@ def follow(supervisor: Supervisor, shows: Shows, *, explain: bool) -> int:
                 finished = show_all(heard, shows)
         except KeyboardInterrupt:
             if not stopping and _wants_to_detach():
-                detached = DETACHED.filled(job=supervisor.job).in_language(preferred())
+                detached = DETACHED.filled(job=supervisor.job)
                 shows.show(Notice(time.time(), "detached", detached))
                 shows.close()
                 return 0

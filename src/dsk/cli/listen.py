@@ -7,7 +7,7 @@ from typing import Protocol
 
 from dsk.cli.printing import echo_json_text
 from dsk.connect.listening import Heard
-from dsk.wire.events import Event, Finished, encode
+from dsk.wire.events import Event, Finished, for_programs
 
 TICK_S = 0.25
 
@@ -26,7 +26,7 @@ class JsonLines:
     """One JSON object a line (docs/events.md), each as it comes."""
 
     def show(self, event: Event) -> None:
-        echo_json_text(encode(event))
+        echo_json_text(for_programs(event))
 
     def tick(self) -> None: ...
 

@@ -26,14 +26,17 @@ COMMANDS = {
     "launch": "Train TRAIN.YAML, LLaMA-Factory's own file, on all nodes.",
     "tune": "Find the settings with which TRAIN.YAML trains fastest, by a few steps with each.",
     "status": "Show the worker on every node, and the jobs.",
+    "metrics": "Print the nodes, workers and jobs as metrics in Prometheus' text format.",
     "logs": "Show the output and events of JOB, or of the newest one.",
     "diagnose": "Tell why JOB failed, by default the newest that did, or why LOGFILE's run did.",
     "stop": "End JOB, or the one that runs, on all nodes.",
+    "notify": "Show where messages about jobs are sent, and with --test whether they arrive.",
     "push": "Copy PATH in the master's workspace to the other nodes' workspaces.",
     "pull": "Copy what the other nodes have at PATH in their workspaces to the master's.",
     "image": "Compare, send, save and load the workers' image.",
     "exec": "Run COMMAND in the workers, on all nodes side by side.",
     "down": "Remove the workers and their keys from the nodes, also of workers started by hand.",
+    "completion": "Print the script that completes commands, options and nodes in SHELL.",
     "demo": "Train a tiny model on two nodes on this machine: no GPU, no download needed.",
 }
 INTERRUPTED = 130

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from dsk.cli.fold import numbers
 from dsk.cli.printing import in_words
+from dsk.cli.words import state
 from dsk.jobs.overview import Overview
 from dsk.jobs.states import LOST, NO_RESULT, JobState, WorkerState
-from dsk.text import Text
+from dsk.text import Text, joined
 from dsk.wire.events import FINAL_STATES
-from dsk.wire.report import GpuReport, HostReport, NodeReport, RankReport
-from dsk.wire.status import NodeStatus, UnreadableStatus
+from dsk.wire.figures import GpuFigures, HostFigures, NodeFigures, RankFigures
+from dsk.wire.progress import doing
+from dsk.wire.status import JobStatus, NodeStatus, UnreadableStatus
 from dsk.wire.warm import WarmState
 
 GB = 1e9
@@ -40,12 +42,12 @@ def _no_jobs(found: Overview) -> list[str]:
 
 def _worker(worker: WorkerState) -> str:
     node = worker.node
-    state = f"{worker.state}, {worker.health}" if worker.health else worker.state
+    stands = joined(map(state, filter(None, (worker.state, worker.health))))
     text = Text("{name}  {host}  slots {slots}  worker {state}")
-    line = in_words(text.filled(name=node.name, host=node.host, slots=node.slots, state=state))
+    line = in_words(text.filled(name=node.name, host=node.host, slots=node.slots, state=stands))
     if worker.warm:
         line += f"  {in_words(_warm(worker.warm))}"
-    return f"{line}\n  {worker.problem}" if worker.problem else line
+    return f"{line}\n  {in_words(worker.problem)}" if worker.problem else line
 
 
 def _warm(warm: WarmState) -> Text:
@@ -53,9 +55,9 @@ def _warm(warm: WarmState) -> Text:
     if warm.state == "off":
         return Text("starts cold: {reason}").filled(reason=warm.reason)
     if warm.memory is None:
-        return Text("warm process: {state}").filled(state=warm.state)
+        return Text("warm process: {state}").filled(state=state(warm.state))
     text = Text("warm process: {state}, {memory} GB")
-    return text.filled(state=warm.state, memory=f"{warm.memory / GB:.1f}")
+    return text.filled(state=state(warm.state), memory=f"{warm.memory / GB:.1f}")
 
 
 def _title(job: str) -> str:
@@ -69,19 +71,15 @@ def _runs(job: JobState) -> bool:
 def _job(job: JobState) -> list[str]:
     status, runs = job.status, _runs(job)
     if isinstance(status, UnreadableStatus):
-        return [f"{_title(status.job)}  {job.state}", f"  {status.problem}"]
+        problem = in_words(status.problem) if status.problem else ""
+        return [f"{_title(status.job)}  {in_words(state(job.state))}", f"  {problem}"]
     now = status.updated + job.age
-    parts = [_title(status.job), job.state]
+    parts = [_title(status.job), in_words(state(job.state))]
     if status.attempt:
         parts.append(in_words(Text("attempt {number}").filled(number=status.attempt + 1)))
     if runs and status.phase:
-        parts.append(status.phase)
-    if status.step is not None:
-        parts.append(f"step {status.step}/{status.steps}")
-    if status.loss is not None:
-        parts.append(f"loss {status.loss:.4f}")
-    if runs and status.samples_per_s is not None:
-        parts.append(f"{status.samples_per_s:.3g} samples/s")
+        parts.append(in_words(doing(status.phase)))
+    parts += map(in_words, _figures(status, runs=runs))
     if job.state == "running" and status.seconds_left is not None:
         left = duration(max(0.0, status.seconds_left - job.age))
         parts.append(in_words(Text("{time} left").filled(time=left)))
@@ -93,7 +91,7 @@ def _job(job: JobState) -> list[str]:
         parts.append(in_words(Text("last heard of {at}").filled(at=_moment(status.updated))))
     lines = ["  ".join(parts)]
     if status.cause:
-        lines.append(f"  {status.cause}")
+        lines.append(f"  {in_words(status.cause)}")
     if runs and job.age > OLD_S:
         text = Text(
             "  this was {time} ago: the supervisor has written nothing since then; it is paused or "
@@ -103,6 +101,15 @@ def _job(job: JobState) -> list[str]:
     if runs:
         lines += [_node(node, now) for node in status.node_states]
     return lines
+
+
+def _figures(status: JobStatus, *, runs: bool) -> Iterator[Text]:
+    if status.step is not None:
+        yield Text("step {step}/{steps}").filled(step=status.step, steps=status.steps)
+    if status.loss is not None:
+        yield Text("loss {loss:.4f}").filled(loss=status.loss)
+    if runs and status.samples_per_s is not None:
+        yield Text("{speed:.3g} samples/s").filled(speed=status.samples_per_s)
 
 
 def _moment(at: float) -> str:
@@ -119,14 +126,14 @@ def _node(node: NodeStatus, now: float) -> str:
     return "  ".join(parts)
 
 
-def _report(report: NodeReport) -> list[str]:
+def _report(report: NodeFigures) -> list[str]:
     parts = [_ranks(report.ranks)] if report.ranks else []
     if report.gpus:
         parts.append(_gpus(report.gpus))
     return [*parts, _host(report.host)]
 
 
-def _ranks(ranks: Iterable[RankReport]) -> str:
+def _ranks(ranks: Iterable[RankFigures]) -> str:
     """Those that do the same together: `ranks 0-2 training, rank 3 stopped`."""
     alike: defaultdict[str, list[int]] = defaultdict(list)
     for rank in ranks:
@@ -138,17 +145,18 @@ def _ranks(ranks: Iterable[RankReport]) -> str:
     )
 
 
-def _does(rank: RankReport) -> str:
+def _does(rank: RankFigures) -> str:
     if rank.pid is None:
-        return in_words(Text("exited"))
+        return in_words(state("exited"))
     if rank.state == "T":
         return in_words(Text("stopped (SIGSTOP)"))
-    return rank.progress.phase if rank.progress else in_words(Text("starting"))
+    return in_words(doing(rank.progress.phase) if rank.progress else state("starting"))
 
 
-def _gpus(gpus: Sequence[GpuReport]) -> str:
+def _gpus(gpus: Sequence[GpuFigures]) -> str:
     """The least and the most of them."""
-    parts = [f"{len(gpus)} GPU{'s' if len(gpus) > 1 else ''}"]
+    number = Text("1 GPU") if len(gpus) == 1 else Text("{number} GPUs").filled(number=len(gpus))
+    parts = [in_words(number)]
     if used := _span(gpu.used for gpu in gpus):
         parts.append(f"{used} %")
     memory = _span(gpu.memory_used and gpu.memory_used / GB for gpu in gpus)
@@ -171,7 +179,7 @@ def _span(values: Iterable[float | None]) -> str:
     return str(low) if low == high else f"{low}-{high}"
 
 
-def _host(host: HostReport) -> str:
+def _host(host: HostFigures) -> str:
     used = host.memory_total - host.memory_available
     parts = [
         Text("memory {used:.0f} of {total:.0f} GB").filled(
@@ -184,13 +192,17 @@ def _host(host: HostReport) -> str:
     return ", ".join(map(in_words, parts))
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float) -> Text:
     """In the two largest units: `42 s`, `3 min 20 s`, `2 h 5 min`, `1 d 4 h`."""
-    whole = round(seconds)
-    if whole < MINUTE:
-        return f"{whole} s"
-    if whole < HOUR:
-        return f"{whole // MINUTE} min {whole % MINUTE} s"
-    if whole < DAY:
-        return f"{whole // HOUR} h {whole % HOUR // MINUTE} min"
-    return f"{whole // DAY} d {whole % DAY // HOUR} h"
+    full = round(seconds)
+    if full < MINUTE:
+        return Text("{seconds} s").filled(seconds=full)
+    if full < HOUR:
+        return Text("{minutes} min {seconds} s").filled(
+            minutes=full // MINUTE, seconds=full % MINUTE
+        )
+    if full < DAY:
+        return Text("{hours} h {minutes} min").filled(
+            hours=full // HOUR, minutes=full % HOUR // MINUTE
+        )
+    return Text("{days} d {hours} h").filled(days=full // DAY, hours=full % DAY // HOUR)

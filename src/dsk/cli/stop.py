@@ -8,7 +8,7 @@ import click
 
 from dsk.cli.context import Context, in_place_option, pass_context
 from dsk.cli.printing import echo
-from dsk.text import Text
+from dsk.text import Text, joined
 
 
 @click.command()
@@ -31,7 +31,7 @@ def command(context: Context, job: str | None) -> None:
         if left := history.left_over(runtime, supervisor.job, Since(ago=ago)):
             raise JobFailed(
                 Text("job {job} has ended, but not on all nodes:\n{left}").filled(
-                    job=supervisor.job, left="\n".join(left)
+                    job=supervisor.job, left=joined(left, "\n")
                 ),
                 fix=Text(
                     "an unreachable node stops its ranks by itself within 30 s; a process that "

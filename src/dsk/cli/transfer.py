@@ -9,7 +9,7 @@ from dsk.cli.language import preferred
 from dsk.cli.printing import confirm, echo_json_text
 from dsk.cli.progress import MB, Progress
 from dsk.text import Text
-from dsk.wire.transfer import Asked, Done, Event, Failed, Moved, Planned, Said, encode
+from dsk.wire.transfer import Asked, Done, Event, Failed, Moved, Planned, Said, for_programs
 
 if TYPE_CHECKING:
     from dsk.cluster.model import Cluster
@@ -27,7 +27,7 @@ class Printer(Progress):
 
     def __call__(self, event: Event) -> None:
         if self._as_json:
-            echo_json_text(encode(event))
+            echo_json_text(for_programs(event))
         elif isinstance(event, Moved):
             self.update(str(self._nodes[event.node]), event.done, event.total)
         elif not isinstance(event, (Asked, Failed)):  # errors are shown at the end
@@ -43,7 +43,7 @@ class Printer(Progress):
     def _lines(self, event: Said | Planned | Done) -> list[str]:
         name = "" if event.node is None else f"{self._nodes[event.node]}: "
         if isinstance(event, Said):
-            return [f"{name}{event.text}"]
+            return [f"{name}{event.text.in_language(preferred())}"]
         if isinstance(event, Planned):
             planned = Text("{files} to copy, {size:.1f} MB")
             texts = [planned.filled(files=_files(event.files), size=event.bytes / MB)]

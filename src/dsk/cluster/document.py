@@ -14,6 +14,9 @@ from dsk.text import Text, verbatim
 
 NESTED = Text("is nested too deeply, or contains itself")
 A_LIST = Text("a list")
+A_VALUE = Text("a single value")
+SECRETS = ("env", "notify")
+"""Keys below which values may be secrets and stand in no message."""
 MOST_VALUES = 20_000
 """Far more than MOST_NODES servers need. An alias (`*a`) that stands for others which stand for
 others would grow without end."""
@@ -65,7 +68,7 @@ def read(text: str, name: str) -> Document:
     if not isinstance(root, yaml.MappingNode):
         if isinstance(root, yaml.ScalarNode) and (mistake := yamltext.of_scalar(text)):
             raise yamltext.error(mistake, name)
-        kind = A_LIST if isinstance(root, yaml.SequenceNode) else Text("a single value")
+        kind = A_LIST if isinstance(root, yaml.SequenceNode) else A_VALUE
         raise UserError(
             Text("contains {kind}, not settings").filled(kind=kind),
             where=name,
@@ -104,7 +107,11 @@ class _Reader:
         try:
             return self._loader.construct_object(node)
         except (yaml.YAMLError, ValueError) as error:
-            text = Text("{value!r} cannot be read: {error}").filled(value=node.value, error=error)
+            if key[0] in SECRETS:
+                text = Text("cannot be read; write the value in quotes")
+            else:
+                text = Text("{value!r} cannot be read: {error}")
+                text = text.filled(value=node.value, error=error)
             self.mistakes.append(Mistake(key, self.lines[key], text))
             return node.value
 

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from dsk.accelerators import Accelerator, accelerator
+from dsk.wire.notify import TargetKind
 
 InfiniBand = Literal["auto", "on", "off"]
 Warm = Literal["auto", "true", "false"]
@@ -85,6 +86,29 @@ class User:
 
 
 @dataclass(frozen=True)
+class Secret:
+    """Where a credential is: in dsk.yaml (`value`), in a variable of dsk's environment, or in a
+    file. One of the three is set."""
+
+    value: str | None = field(default=None, repr=False)
+    variable: str | None = None
+    file: Path | None = None
+
+
+@dataclass(frozen=True)
+class NotifyTarget:
+    """Where messages about jobs are sent; `index` is its place under `notify`."""
+
+    index: int
+    name: str
+    kind: TargetKind
+    events: tuple[str, ...]
+    url: Secret | None = None
+    secret: Secret | None = None
+    command: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Demo:
     """What sets a demo cluster apart: its nodes share one machine.
 
@@ -120,6 +144,7 @@ class Cluster:
     network: Network = Network()
     warm: Warm = "auto"
     env: Mapping[str, str] = field(default_factory=dict)
+    notify: tuple[NotifyTarget, ...] = ()
     demo: Demo | None = None
     in_place: bool = False
 

@@ -10,16 +10,44 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from dsk.cluster import document
+from dsk.cluster import document, values
 from dsk.cluster.document import Document, Key, Mistake
-from dsk.cluster.model import Cluster, Local, Network, Node, SshTarget, User
-from dsk.cluster.schema import ClusterModel, NodeModel, SshModel
-from dsk.cluster.values import split_target
+from dsk.cluster.model import (
+    Cluster,
+    Local,
+    Network,
+    Node,
+    NotifyTarget,
+    Secret,
+    SshTarget,
+    User,
+)
+from dsk.cluster.schema import ClusterModel, NodeModel, NotifyModel, SshModel
+from dsk.cluster.secretnames import HIDDEN
 from dsk.errors import UserError
 from dsk.text import Text, joined, verbatim
+from dsk.wire.notifications import EVENTS
+from dsk.wire.notify import SIGNED
 
-_HIDDEN = ("env",)
-"""Keys whose values may be secrets and stand in no message."""
+_URLS = ("url", "url_env", "url_file")
+_SECRETS = ("secret", "secret_env", "secret_file")
+_LISTS = {
+    "nodes": Text("a list of - {{host: …, slots: …}}"),
+    "notify": Text("a list of - {{kind: …, url_env: …}}"),
+}
+_SHOWN = ("kind", "events", "name")
+"""What a message may show of `notify`."""
+_EXPECTED = {
+    "string_type": Text("should be a valid string"),
+    "int_type": Text("should be a valid integer"),
+    "bool_type": Text("should be a valid boolean"),
+    "greater_than_equal": Text("should be greater than or equal to {ge}"),
+    "less_than_equal": Text("should be less than or equal to {le}"),
+    "literal_error": Text("should be {expected}"),
+    "too_short": Text("should have at least {min_length} items"),
+    "too_long": Text("should have at most {max_length} items"),
+}
+"""By pydantic's kinds of errors (ErrorDetails)."""
 
 
 def load(file: Path) -> Cluster:
@@ -69,27 +97,34 @@ def _shown(file: Path) -> str:
 def _as_written(read: Document) -> dict[str, Any]:
     """Variables are text, `on` and `true` words, and `1000:1000` two numbers: YAML 1.1 would read
     numbers, True and 61000 (sixty to the unit)."""
-    values = dict(read.values)
-    if values.get("user") is not None:
-        values["user"] = read.texts.get(("user",), values["user"])
-    if isinstance(values.get("warm"), bool):
-        values["warm"] = str(values["warm"]).lower()
-    if isinstance(env := values.get("env"), dict):
-        values["env"] = {
+    found = dict(read.values)
+    if found.get("user") is not None:
+        found["user"] = read.texts.get(("user",), found["user"])
+    if isinstance(found.get("warm"), bool):
+        found["warm"] = str(found["warm"]).lower()
+    if isinstance(env := found.get("env"), dict):
+        found["env"] = {
             name: read.texts.get(("env", name), value) if value is not None else ""
             for name, value in env.items()
         }
-    if isinstance(network := values.get("network"), dict) and "infiniband" in network:
+    if isinstance(network := found.get("network"), dict) and "infiniband" in network:
         word = read.texts.get(("network", "infiniband"), network["infiniband"])
-        values["network"] = {**network, "infiniband": word}
+        found["network"] = {**network, "infiniband": word}
     # `env:` with nothing behind it says nothing.
-    return {key: value for key, value in values.items() if value is not None}
+    return {key: value for key, value in found.items() if value is not None}
 
 
 def _mistake(read: Document, detail: ErrorDetails) -> Mistake:
     # pydantic marks an error of a mapping's key by one more step.
     key: Key = tuple(step for step in detail["loc"] if step != "[key]")
     return Mistake(key, read.line(key), _sentence(key, detail))
+
+
+def _is_hidden(key: Key) -> bool:
+    """Whether the value may be a secret, which stands in no message."""
+    if key[0] == "notify":
+        return not any(step in _SHOWN for step in key[2:])
+    return key[0] in document.SECRETS
 
 
 def _sentence(key: Key, detail: ErrorDetails) -> Text:
@@ -102,14 +137,18 @@ def _sentence(key: Key, detail: ErrorDetails) -> Text:
         return _of_validator(detail["ctx"]["error"])
     if kind in ("model_type", "dict_type", "list_type"):
         wanted = (
-            Text("a list of - {{host: …, slots: …}}")
+            _LISTS.get(str(key[-1]), document.A_LIST)
             if kind == "list_type"
             else Text("lines of key: value")
         )
-        return Text("{given} where {wanted} should be").filled(given=_kind(given), wanted=wanted)
-    # "Input should be a valid integer" and the like.
-    expected = detail["msg"].removeprefix("Input ")
-    return verbatim(expected if key[0] in _HIDDEN else f"{given!r} {expected}")
+        is_nested = isinstance(given, dict | list)
+        given = document.A_VALUE if _is_hidden(key) and not is_nested else _kind(given)
+        return Text("{given} where {wanted} should be").filled(given=given, wanted=wanted)
+    # The texts are pydantic's own; of a kind that none is for, its message says it in English.
+    expected = verbatim(detail["msg"].removeprefix("Input "))
+    if kind in _EXPECTED:
+        expected = _EXPECTED[kind].filled(**detail.get("ctx", {}))
+    return expected if _is_hidden(key) else joined([verbatim(repr(given)), expected], " ")
 
 
 def _of_validator(error: ValueError) -> Text:
@@ -144,6 +183,7 @@ def _model_at(key: Key) -> type[BaseModel]:
 
 def _conflicts(model: ClusterModel) -> Iterator[tuple[Key, Text]]:
     """What is wrong between values that are each right."""
+    yield from _notify_conflicts(model.notify)
     if model.in_place and model.user:
         yield (
             ("user",),
@@ -179,6 +219,36 @@ def _conflicts(model: ClusterModel) -> Iterator[tuple[Key, Text]]:
             )
 
 
+def _notify_conflicts(targets: list[NotifyModel]) -> Iterator[tuple[Key, Text]]:
+    first: dict[str, int] = {}
+    for index, target in enumerate(targets):
+        here = ("notify", index)
+        name = target.name or target.kind
+        if name in first:
+            text = Text("{name} is the name of notify[{first}] already; write name: and another")
+            yield here, text.filled(name=name, first=first[name])
+        first.setdefault(name, index)
+        urls = [key for key in _URLS if getattr(target, key) is not None]
+        secrets = [key for key in _SECRETS if getattr(target, key) is not None]
+        if target.kind == "command":
+            for key in (*urls, *secrets):
+                yield (*here, key), Text("a command has none; delete the line")
+            if not target.command:
+                yield here, Text("has no command; write command: [PROGRAM, …]")
+            continue
+        if target.command:
+            yield (*here, "command"), Text("is for kind: command; delete the line")
+        if len(urls) != 1:
+            yield here, Text("needs one of url_env, url_file and url")
+        if secrets and target.kind not in SIGNED:
+            text = Text("{kind} has no signature; delete the line")
+            yield (*here, secrets[0]), text.filled(kind=target.kind)
+        if len(secrets) > 1:
+            yield here, Text("needs only one of secret_env, secret_file and secret")
+        if target.url and not values.is_safe(target.kind, target.url):
+            yield (*here, "url"), values.UNSAFE.filled(kind=target.kind)
+
+
 def _all_of(mistakes: list[Mistake], name: str | None) -> UserError:
     """`name` None: the text is in no file."""
     ordered = sorted(mistakes, key=lambda mistake: mistake.line)
@@ -200,6 +270,9 @@ def _all_of(mistakes: list[Mistake], name: str | None) -> UserError:
 
 
 def _path(key: Key) -> str:
+    if key and key[0] == "notify":
+        # What was meant as a value may be written as a key: `- https://…: `.
+        key = tuple(step if str(step).replace("_", "").isalnum() else HIDDEN for step in key)
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in key)
     return text.removeprefix(".")
 
@@ -221,8 +294,33 @@ def _cluster(model: ClusterModel, file: Path) -> Cluster:
         network=Network(model.network.interface, model.network.infiniband),
         warm=model.warm,
         env=model.env,
+        notify=tuple(
+            _target(index, target, file.absolute().parent)
+            for index, target in enumerate(model.notify)
+        ),
     )
     return cluster.supervised_in_place() if model.in_place else cluster
+
+
+def _target(index: int, model: NotifyModel, folder: Path) -> NotifyTarget:
+    return NotifyTarget(
+        index,
+        model.name or model.kind,
+        model.kind,
+        tuple(model.events or EVENTS),
+        _secret(folder, model.url, model.url_env, model.url_file),
+        _secret(folder, model.secret, model.secret_env, model.secret_file),
+        tuple(model.command or ()),
+    )
+
+
+def _secret(
+    folder: Path, value: str | None, variable: str | None, name: str | None
+) -> Secret | None:
+    """A relative file is relative to dsk.yaml's folder."""
+    if value is variable is name is None:
+        return None
+    return Secret(value, variable, folder / Path(name).expanduser() if name else None)
 
 
 def _server(node: NodeModel, default: SshModel, folder: Path) -> Local | SshTarget:
@@ -236,7 +334,7 @@ def _server(node: NodeModel, default: SshModel, folder: Path) -> Local | SshTarg
     key = folder / Path(default.key).expanduser() if default.key else None
     if not node.ssh:
         return SshTarget(default.user, node.host, default.port, key)
-    user, host, port = split_target(node.ssh)
+    user, host, port = values.split_target(node.ssh)
     written = default.model_fields_set
     return SshTarget(
         user or (default.user if "user" in written else None),

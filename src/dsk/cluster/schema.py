@@ -17,9 +17,18 @@ from dsk.cluster.model import (
     InfiniBand,
     Warm,
 )
+from dsk.wire.notifications import EVENTS
+from dsk.wire.notify import TargetKind
 
 MOST_SLOTS = 64
 MOST_NODES = 256
+MOST_TARGETS = 16
+
+_VariableName = Annotated[
+    str | None, AfterValidator(lambda name: name and values.variable_name(name))
+]
+_FileName = Annotated[str | None, AfterValidator(lambda name: name and values.file_name(name))]
+_ONE_EVENT = WithJsonSchema({"enum": list(EVENTS), "type": "string"})
 
 Port = Annotated[int, Field(ge=1, le=values.HIGHEST_PORT)]
 
@@ -72,6 +81,52 @@ class NetworkModel(_Model):
     infiniband: Annotated[
         InfiniBand, Field(description="on hands /dev/infiniband to the workers.")
     ] = "auto"
+
+
+class NotifyModel(_Model):
+    """Where messages about jobs are sent."""
+
+    kind: Annotated[
+        TargetKind,
+        Field(
+            description="The service whose format the messages have; json: dsk's own "
+            "(docs/guide/notifications.md); command: a program on the master."
+        ),
+    ]
+    name: Annotated[
+        str | None,
+        AfterValidator(lambda name: name and values.target_name(name)),
+        Field(description="How messages and dsk notify call it; the kind where it is left out."),
+    ] = None
+    events: Annotated[
+        list[Annotated[str, AfterValidator(values.notify_event), _ONE_EVENT]] | None,
+        Field(min_length=1, description="What is sent there; all of it where it is left out."),
+    ] = None
+    url: Annotated[
+        str | None,
+        AfterValidator(lambda url: url and values.webhook(url)),
+        Field(description="The webhook's URL. It is a secret: better url_env or url_file."),
+    ] = None
+    url_env: Annotated[
+        _VariableName, Field(description="The environment variable that has it.")
+    ] = None
+    url_file: Annotated[_FileName, Field(description="The file that has it.")] = None
+    secret: Annotated[
+        str | None,
+        AfterValidator(lambda secret: secret and values.one_line(secret)),
+        Field(description="What signs the messages; feishu and dingtalk only."),
+    ] = None
+    secret_env: Annotated[
+        _VariableName, Field(description="The environment variable that has it.")
+    ] = None
+    secret_file: Annotated[_FileName, Field(description="The file that has it.")] = None
+    command: Annotated[
+        list[Annotated[str, AfterValidator(values.word)]] | None,
+        Field(
+            min_length=1,
+            description="Program and arguments; it gets the message as JSON on its input.",
+        ),
+    ] = None
 
 
 class ClusterModel(_Model):
@@ -147,6 +202,10 @@ class ClusterModel(_Model):
         ],
         Field(description="Environment variables of every rank."),
     ] = {}
+    notify: Annotated[
+        list[NotifyModel],
+        Field(max_length=MOST_TARGETS, description="Where messages about jobs are sent."),
+    ] = []
 
 
 def json_schema() -> dict[str, Any]:

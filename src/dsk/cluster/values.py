@@ -8,9 +8,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from pathlib import PurePosixPath
+from urllib.parse import urlsplit
 
 from dsk import accelerators
 from dsk.text import Text
+from dsk.wire.notifications import EVENTS
+from dsk.wire.notify import TargetKind
 
 NAME_LENGTH = 30
 INTERFACE_LENGTH = 15  # IFNAMSIZ without the final zero
@@ -33,6 +36,8 @@ _TARGET = re.compile(r"(?:(?P<user>.*)@)?(?P<host>[^@:]*)(?::(?P<port>[0-9]{1,5}
 _INTERFACE = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{INTERFACE_LENGTH - 1}}}")
 _SIZE = re.compile(r"[1-9][0-9]*(?:[kmg]b?|b)", re.IGNORECASE)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TARGET_NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{NAME_LENGTH - 1}}}")
+_NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f\\\"<>^`{|}]")
 HIGHEST_PORT = 65535
 
 # The workspace is mounted over the same path in the worker: it may not hide what that needs.
@@ -196,9 +201,14 @@ def size(value: str) -> str:
     return value
 
 
-def variable(value: str) -> str:
+def variable_name(value: str) -> str:
     if not _VARIABLE.fullmatch(value):
         raise ValueError(Text("is not a variable's name; write letters, digits and _"))
+    return value
+
+
+def variable(value: str) -> str:
+    variable_name(value)
     if value in _RESERVED:
         raise ValueError(Text("cannot be set here: {why}").filled(why=_RESERVED[value]))
     if value.startswith(_RESERVED_PREFIXES):
@@ -211,4 +221,59 @@ def variable_value(value: str) -> str:
     if _CONTROL.search(value):
         text = Text("contains a line break or another control character; write it on one line")
         raise ValueError(text)
+    return value
+
+
+def target_name(value: str) -> str:
+    if not _TARGET_NAME.fullmatch(value):
+        text = Text("is not a name; write up to {length} letters, digits, - and _")
+        raise ValueError(text.filled(length=NAME_LENGTH))
+    return value
+
+
+def notify_event(value: str) -> str:
+    if value not in EVENTS:
+        text = Text("is not an event that is sent; write some of {events}")
+        raise ValueError(text.filled(events=", ".join(EVENTS)))
+    return value
+
+
+def webhook(value: str) -> str:
+    """The URL stands in no message: whoever has it can write to the group."""
+    try:
+        parts = urlsplit(value)
+        correct = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        correct = False
+    if not correct or not value.isascii() or _NOT_IN_URLS.search(value):
+        raise ValueError(Text("is not a URL; write one that begins with https://"))
+    return value
+
+
+UNSAFE = Text("the URLs of {kind} begin with https://")
+
+
+def is_safe(kind: TargetKind, url: str) -> bool:
+    """Whether the URL, a secret, is sent encrypted. A plain webhook may be in the cluster's own
+    network."""
+    return kind == "json" or urlsplit(url).scheme == "https"
+
+
+def one_line(value: str) -> str:
+    """The value stands in no message."""
+    if _CONTROL.search(value) or value != value.strip():
+        raise ValueError(Text("has blanks around it, or a control character; write it on one line"))
+    return value
+
+
+def file_name(value: str) -> str:
+    if _CONTROL.search(value):
+        raise ValueError(Text("is not a path; write one such as secrets/feishu-url"))
+    return value
+
+
+def word(value: str) -> str:
+    """Of a command."""
+    if "\0" in value:
+        raise ValueError(Text("contains a null character, which no argument can have"))
     return value

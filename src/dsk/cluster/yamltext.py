@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import yaml
 
+from dsk.cluster.secretnames import HIDDEN, is_secret, without_logins
 from dsk.cluster.userfile import refuse_invisible
 from dsk.errors import UserError
 from dsk.text import Text
@@ -115,13 +116,19 @@ def _of_line(line: str, number: int) -> YamlMistake | None:
             number, line.index("：") + 1,
             Text("'：' is a full-width colon, which YAML takes for text"),
             Text("write {key}: {value}").filled(
-                key=match["key"], value=match["value"].strip() or "VALUE"),
+                key=match["key"], value=_shown(match) or "VALUE"),
         )  # fmt: skip
     if match := _NO_BLANK.match(line):
         return YamlMistake(
             number, line.index(":") + 1,
             Text("a colon needs a blank after it"),
             Text("write {key}: {value}").filled(
-                key=match["key"], value=match["value"].strip()),
+                key=match["key"], value=_shown(match)),
         )  # fmt: skip
     return None
+
+
+def _shown(match: re.Match[str]) -> str:
+    """The value behind a key, unless it may be a secret."""
+    key, value = match["key"], match["value"].strip()
+    return HIDDEN if key == "url" or is_secret(key) else without_logins(value)

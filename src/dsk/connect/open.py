@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dsk.cluster.model import Local, SshTarget
 from dsk.connect.local import LocalServer
-from dsk.connect.server import Server
+from dsk.connect.server import THIS_MACHINE, Server
 from dsk.connect.ssh import CONNECT_S, SshServer
 
 
@@ -24,5 +24,5 @@ def open_server(
     Raises Unreachable, as UnknownHostKey on a first contact.
     """
     if isinstance(target, Local):
-        return LocalServer(where or "this machine")
+        return LocalServer(where or THIS_MACHINE)
     return SshServer(target, known_hosts, where or str(target), connect_s=connect_s)

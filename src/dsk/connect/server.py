@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["Completed", "Server"]
 
 CONTEXT_LIMIT_S = 20.0
+THIS_MACHINE = Text("this machine")
 
 
 class Server(ABC):
     """`where` names it in every error. Not for several threads at once."""
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str | Text) -> None:
         self.where = where
         self._engine: DockerClient | None = None
 

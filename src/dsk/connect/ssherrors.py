@@ -91,7 +91,7 @@ _RULES: tuple[tuple[str, type[Unreachable], Text, Text], ...] = (
 )
 
 
-def ssh_error(stderr: str, target: SshTarget, where: str) -> Unreachable:
+def ssh_error(stderr: str, target: SshTarget, where: str | Text) -> Unreachable:
     """The typed error for what ssh printed when it could not connect, or lost the connection."""
     for pattern, kind, message, fix in _RULES:
         if match := re.search(pattern, stderr, re.DOTALL):

@@ -132,11 +132,11 @@ def _train(engine: DockerClient, demo: Demo, show: Callable[[Event], None]) -> N
     request = Request(demo.cluster, file, ())
     planned, supervisor = start(EngineRuntime(engine, demo.cluster), request)
     demo.job = planned.spec.job
-    failure: str | Text = Text("the supervisor exited without reporting a result")
+    failure = Text("the supervisor exited without reporting a result")
     for event in supervisor.events():
         show(event)
         if isinstance(event, Failure):
             failure = event.cause
         if isinstance(event, Finished) and event.exit_code == 0:
             return
-    raise JobFailed(failure, where=f"job {demo.job}")
+    raise JobFailed(failure, where=Text("job {job}").filled(job=demo.job))

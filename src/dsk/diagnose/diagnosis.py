@@ -9,7 +9,7 @@ from typing import Any
 from dsk.diagnose.entry import Entry
 from dsk.diagnose.lines import Line
 from dsk.diagnose.tracebacks import Certainty, Traceback
-from dsk.text import Language, Text, verbatim
+from dsk.text import Language, Text
 
 SUPERVISOR = "supervisor"
 """The id of a cause that the supervisor named itself, with what to do."""
@@ -61,13 +61,13 @@ class Diagnosis:
     def cause(self) -> Text | None:
         if self.first:
             return self.first.cause
-        return verbatim(self._supervisors.text) if self._supervisors else None
+        return self._supervisors.told if self._supervisors else None
 
     @property
     def fix(self) -> Text | None:
         if self.first:
             return self.first.fix
-        return verbatim(self._supervisors.fix or "") if self._supervisors else None
+        return self._supervisors.fix if self._supervisors else None
 
     @property
     def evidence(self) -> tuple[Line, ...]:

@@ -271,4 +271,4 @@ class Judge:
 
 
 def _with_text(line: Line, text: str) -> Line:
-    return Line(line.number, text, line.place, line.at, line.failed, line.fix, line.marked)
+    return line._replace(text=text, look=None)

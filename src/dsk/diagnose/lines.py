@@ -16,6 +16,7 @@ from dsk.diagnose.mask import masked
 from dsk.diagnose.place import Place
 from dsk.diagnose.prefixes import BEGIN, NOWHERE, Cut, Prefixes, of_rank
 from dsk.diagnose.recent import Recent
+from dsk.text import Text
 from dsk.wire.events import Event, Failure, Output
 
 MAX_LINE = 16 << 10
@@ -35,18 +36,20 @@ _COLOR = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\].*?(?:\x07|\x1b\\)|\x1b[()
 
 class Line(NamedTuple):
     """`number` is its place in the log, from 1, as an editor counts; `at` the supervisor's clock,
-    None in a pasted log. `failed` marks the supervisor's own message on the failure, `fix` what it
-    says to do; `marked` a line of an exception that nobody caught, by torch's mark of its rank;
-    `look` what the text looks like, where that is known already."""
+    None in a pasted log. `failed` marks the supervisor's own message on the failure, in English;
+    `told` is the same for the user's language, `fix` what it says to do. `marked`: a line of an
+    exception that nobody caught, by torch's mark of its rank. `look`: what the text looks like,
+    where that is known already."""
 
     number: int
     text: str
     place: Place
     at: float | None = None
     failed: bool = False
-    fix: str | None = None
+    fix: Text | None = None
     marked: bool = False
     look: Look | None = None
+    told: Text | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +95,8 @@ def of_events(events: Iterable[Event]) -> Iterator[Line]:
             yield Line(number, text, place, event.at, marked=marked)
         elif isinstance(event, Failure):
             place = Place(event.node, None, event.rank)
-            yield Line(number, event.cause, place, event.at, True, event.fix)
+            text = event.cause.in_language("en")
+            yield Line(number, text, place, event.at, True, event.fix, told=event.cause)
 
 
 def of_log(file: IO[bytes], telling: Telling) -> Iterator[Line | StackAt]:

@@ -16,7 +16,7 @@ from dsk.connect import open_server, processes
 from dsk.errors import DskError, JobFailed, Unreachable, UserError
 from dsk.fleet.execute import check_worker, in_worker
 from dsk.servers import in_place
-from dsk.text import Text
+from dsk.text import Text, verbatim
 from dsk.wire import paths
 from dsk.wire.jobspec import JobNode
 from dsk.wire.remedies import OTHER_VERSION
@@ -137,19 +137,18 @@ def _tell_ended(
     cluster: Cluster, stderr: bytes, code: int, tell: Callable[[Event], None]
 ) -> DskError:
     error = _ended(cluster, stderr, code)
-    tell(Failed(error.message, error.exit_code, cluster.master.index, error.fix))
+    tell(Failed(error.told, error.exit_code, cluster.master.index, error.remedy))
     return error
 
 
 def _ended(cluster: Cluster, stderr: bytes, code: int) -> DskError:
     where = str(cluster.master)
-    said = stderr.decode(errors="replace").strip().splitlines()[-1:] or [f"exit code {code}"]
+    lines = stderr.decode(errors="replace").strip().splitlines()
+    said = verbatim(lines[-1]) if lines else Text("exit code {code}").filled(code=code)
     if code == SSH_FAILED:
-        return Unreachable(
-            Text("the connection was lost: {said}").filled(said=said[0]), where=where
-        )
+        return Unreachable(Text("the connection was lost: {said}").filled(said=said), where=where)
     return DskError(
-        Text("the transfer ended early: {said}").filled(said=said[0]),
+        Text("the transfer ended early: {said}").filled(said=said),
         where=where,
         fix=OTHER_VERSION.of(in_place=cluster.in_place),
     )

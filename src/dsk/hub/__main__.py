@@ -36,7 +36,7 @@ def main() -> int:
     try:
         tell(fetch(wanted, tell))
     except DskError as error:
-        tell(Refused(error.message, error.exit_code, error.fix or ""))
+        tell(Refused(error.told, error.exit_code, error.remedy))
         return error.exit_code
     return 0
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dsk.errors import DskError, JobFailed
+from dsk.text import Text
 from dsk.wire.hub import Downloading
 
 EVERY_S = 2.0
@@ -57,9 +58,10 @@ def check_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(place).free
     if needed > free:
         raise JobFailed(
-            f"the disk of {folder} has {free / 1e9:.1f} GB free, the download needs"
-            f" {needed / 1e9:.1f} GB",
-            fix="make room there; nothing was downloaded",
+            Text(
+                "the disk of {folder} has {free:.1f} GB free, the download needs {needed:.1f} GB"
+            ).filled(folder=str(folder), free=free / 1e9, needed=needed / 1e9),
+            fix=Text("make room there; nothing was downloaded"),
         )
 
 
@@ -70,7 +72,8 @@ def disk_error(error: Exception) -> DskError | None:
         return None
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return JobFailed(
-            "the disk became full while downloading",
-            fix="make room there and launch again: files that were whole are kept",
+            Text("the disk became full while downloading"),
+            fix=Text("make room there and launch again: complete files are kept"),
         )
-    return JobFailed(f"cannot be written: {error}") if error.errno and error.filename else None
+    unwritable = Text("cannot be written: {error}").filled(error=str(error))
+    return JobFailed(unwritable) if error.errno and error.filename else None

@@ -12,6 +12,7 @@ from dsk.errors import DskError, Unreachable, UserError
 from dsk.hub import ranges
 from dsk.hub.choose import chosen, left_out
 from dsk.hub.disk import check_room, disk_error, watched
+from dsk.text import Text
 from dsk.wire.hub import Fetch, Ready, Word
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _fetch(wanted: Fetch, tell: Callable[[Word], None]) -> Ready:
         refused = _meaning(error, wanted)
         unasked = isinstance(refused, Unreachable | Offline)
         if unasked and (snapshot := _whole_copy(wanted, cache, folder)):
-            return Ready(_paths(folder, snapshot), 0, refused.message)
+            return Ready(_paths(folder, snapshot), 0, refused.told)
         raise refused from error
 
 
@@ -188,19 +189,26 @@ def _meaning(error: Exception, wanted: Fetch) -> DskError:
         return error
     if isinstance(error, hub.GatedRepoError):
         return UserError(
-            f"{wanted.repo} is gated: its owner has to let you in",
-            fix="accept its terms on the hub, then set HF_TOKEN under env in dsk.yaml",
+            Text("{repo} is gated: its owner has to let you in").filled(repo=wanted.repo),
+            fix=Text("accept its terms on the hub, then set HF_TOKEN under env in dsk.yaml"),
         )
     if isinstance(error, hub.RevisionNotFoundError):
         return UserError(
-            f"{wanted.repo} has no revision {wanted.revision}", fix="correct model_revision"
+            Text("{repo} has no revision {revision}").filled(
+                repo=wanted.repo, revision=wanted.revision
+            ),
+            fix=Text("correct model_revision"),
         )
     if isinstance(error, hub.RepositoryNotFoundError):
+        text = Text("{hub} has no repository {repo} that may be read with no token")
+        if wanted.token or get_token():
+            text = Text("{hub} has no repository {repo} that may be read with this token")
         return UserError(
-            f"{constants.ENDPOINT} has no repository {wanted.repo} that may be read with"
-            f" {'this token' if wanted.token or get_token() else 'no token'}",
-            fix="correct the name (most are OWNER/NAME); for a private repository set HF_TOKEN"
-            " under env in dsk.yaml",
+            text.filled(hub=constants.ENDPOINT, repo=wanted.repo),
+            fix=Text(
+                "correct the name (most are OWNER/NAME); for a private repository set HF_TOKEN"
+                " under env in dsk.yaml"
+            ),
         )
     return disk_error(error) or _not_asked(error, wanted)
 
@@ -211,13 +219,19 @@ def _not_asked(error: Exception, wanted: Fetch) -> Offline | Unreachable:
 
     if constants.HF_HUB_OFFLINE:
         return Offline(
-            f"HF_HUB_OFFLINE is set, so {wanted.repo} cannot be downloaded",
-            fix="delete HF_HUB_OFFLINE under env in dsk.yaml where the master reaches the hub"
-            " (docs/guide/air-gapped.md)",
+            Text("HF_HUB_OFFLINE is set, so {repo} cannot be downloaded").filled(repo=wanted.repo),
+            fix=Text(
+                "delete HF_HUB_OFFLINE under env in dsk.yaml where the master reaches the hub"
+                " (docs/guide/air-gapped.md)"
+            ),
         )
     last = str(error).strip().splitlines()[:1] or [""]
     return Unreachable(
-        f"{constants.ENDPOINT} cannot be used: {type(error).__name__}: {last[0][:200]}",
-        fix="check that the master reaches this address; HF_ENDPOINT under env in dsk.yaml names"
-        " another",
+        Text("{hub} cannot be used: {error}").filled(
+            hub=constants.ENDPOINT, error=f"{type(error).__name__}: {last[0][:200]}"
+        ),
+        fix=Text(
+            "check that the master reaches this address; HF_ENDPOINT under env in dsk.yaml names"
+            " another"
+        ),
     )

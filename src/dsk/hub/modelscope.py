@@ -8,6 +8,7 @@ from pathlib import Path
 from dsk.errors import DskError, Unreachable, UserError
 from dsk.hub.choose import chosen, left_out
 from dsk.hub.disk import check_room, disk_error, size_of, watched
+from dsk.text import Text
 from dsk.wire.hub import Fetch, Ready, Word
 
 COMPLETE = ".dsk-complete"
@@ -73,10 +74,12 @@ def _meaning(error: Exception, wanted: Fetch) -> DskError:
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status in (401, 403, 404) or "NotExist" in text:
         return UserError(
-            f"ModelScope has no repository {wanted.repo} that may be read ({text})",
-            fix="correct the name; for a private repository write ms_hub_token in train.yaml",
+            Text("ModelScope has no repository {repo} that may be read ({error})").filled(
+                repo=wanted.repo, error=text
+            ),
+            fix=Text("correct the name; for a private repository write ms_hub_token in train.yaml"),
         )
     return Unreachable(
-        f"ModelScope cannot be used: {text}",
-        fix="check that the master reaches it",
+        Text("ModelScope cannot be used: {error}").filled(error=text),
+        fix=Text("check that the master reaches it"),
     )

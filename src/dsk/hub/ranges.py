@@ -15,6 +15,7 @@ from pathlib import Path
 
 from dsk.digest import sha256
 from dsk.errors import Unreachable
+from dsk.text import Text
 
 AT_ONCE = 8
 """As huggingface_hub's snapshot_download."""
@@ -93,6 +94,6 @@ def _complete(file: LargeFile, blobs: Path, url: str, headers: dict[str, str]) -
                 return
             out.truncate(out.seek(0))
     raise Unreachable(
-        f"{file.name} arrives with another SHA-256 than the hub names",
-        fix="launch again; a mirror (HF_ENDPOINT under env in dsk.yaml) may be damaged",
+        Text("{file} arrives with another SHA-256 than the hub names").filled(file=file.name),
+        fix=Text("launch again; a mirror (HF_ENDPOINT under env in dsk.yaml) may be damaged"),
     )

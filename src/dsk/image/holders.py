@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dsk.accelerators import Accelerator
 from dsk.cluster.model import Cluster, Local
-from dsk.connect import Server, open_server
+from dsk.connect import THIS_MACHINE, Server, open_server
 from dsk.errors import DskError, Unreachable, UserError
 from dsk.servers.survey import ask
 from dsk.survey.values import Image
@@ -20,7 +20,7 @@ class Source:
 
     server: Server
     image: Image
-    name: str
+    name: str | Text
 
 
 def by_digest(reference: str) -> bool:
@@ -65,7 +65,7 @@ def here(cluster: Cluster) -> Source | None:
     """The engine of the machine that dsk runs on, where it has the image."""
     server = open_server(Local(), Path())
     found = inspect(server, cluster.image)
-    return Source(server, found, "this machine") if found else None
+    return Source(server, found, THIS_MACHINE) if found else None
 
 
 def hint(cluster: Cluster, masters: Image) -> Text | None:
@@ -84,7 +84,7 @@ def hint(cluster: Cluster, masters: Image) -> Text | None:
     ).filled(image=cluster.image, master=cluster.master.name)
 
 
-def compare(server: Server, reference: str, wanted: Image, where: str, sender: str) -> None:
+def compare(server: Server, reference: str, wanted: Image, where: str, sender: str | Text) -> None:
     """Raises DskError where what arrived under the name is not what was sent."""
     arrived = inspect(server, reference)
     if arrived is None or arrived.content != wanted.content:

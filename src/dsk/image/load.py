@@ -86,7 +86,7 @@ def _fit(server: Server, manifest: Manifest, devices: Accelerator) -> ServerFact
 
 
 def unfit(
-    there: ServerFacts, manifest: Manifest, where: str, devices: Accelerator
+    there: ServerFacts, manifest: Manifest, where: str | Text, devices: Accelerator
 ) -> DskError | None:
     """Why the engine cannot take the image, or its server not run it. Pure."""
     if manifest.image.same_as(there.image):
@@ -145,7 +145,7 @@ def _load(
     return text.filled(reference=manifest.reference)
 
 
-def _put(pipe: IO[bytes], chunk: bytes, where: str) -> None:
+def _put(pipe: IO[bytes], chunk: bytes, where: str | Text) -> None:
     """Writes to a pipe that does not block. Raises Unreachable where nobody takes anything."""
     left = memoryview(chunk)
     while left:
@@ -157,7 +157,7 @@ def _put(pipe: IO[bytes], chunk: bytes, where: str) -> None:
         left = left[os.write(pipe.fileno(), left) :]
 
 
-def _load_error(said: str, where: str) -> DskError:
+def _load_error(said: str, where: str | Text) -> DskError:
     if "no space left" in said.lower():
         return DskError(
             Text(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 
-from dsk import __version__, variables
+from dsk import DISTRIBUTION, __version__, variables
 
 # Built from their patched sources, and so not in requirements.txt: name to variable of stack.env.
 FROM_SOURCE = {
@@ -42,7 +42,7 @@ def locked(stack: str) -> Lock | None:
     python = {name: settings[variable] for name, variable in FROM_SOURCE.items()}
     for lock in LOCKS:
         python |= pinned((folder / lock).read_text(encoding="utf-8"))
-    return Lock(stack, {**python, "dsk": __version__})
+    return Lock(stack, {**python, DISTRIBUTION: __version__})
 
 
 def pinned(text: str) -> dict[str, str]:

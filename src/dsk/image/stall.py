@@ -10,7 +10,7 @@ from dsk.text import Text
 LIMIT_S = 1800.0
 
 
-def stalled(text: Text, where: str) -> Unreachable:
+def stalled(text: Text, where: str | Text) -> Unreachable:
     return Unreachable(
         text,
         where=where,

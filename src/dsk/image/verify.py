@@ -39,7 +39,7 @@ class Verdict:
 
     `node` is None for this machine's engine."""
 
-    place: str
+    place: str | Text
     node: Node | None = None
     facts: ImageFacts | None = None
     findings: tuple[Finding, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -67,6 +68,6 @@ def _raw(part: str, now: float) -> tuple[float, dict[str, Any]]:
         raw = json.loads(text)
         started, updated = float(raw["started"]), float(raw["updated"])
     except (ValueError, TypeError, KeyError):
-        problem = f"{paths.STATUS}: cannot be read"
+        problem = asdict(Text("{file}: cannot be read").filled(file=paths.STATUS))
         return float(at), {"job": job, "at": float(at), "problem": problem}
     return started, {**raw, "age": max(0.0, now - updated)}

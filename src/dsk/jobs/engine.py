@@ -15,7 +15,7 @@ from dsk.jobs import history, master
 from dsk.jobs.follow import events
 from dsk.jobs.runtime import STOP_LIMIT_S, WARM, Runtime, Supervisor, out_of_hearing, warm_state
 from dsk.jobs.states import MISSING, RUNNING, JobState, WorkerState
-from dsk.text import Text
+from dsk.text import Text, joined
 from dsk.wire.events import Event, Finished
 from dsk.wire.jobspec import JobSpec
 from dsk.wire.signals import STOP
@@ -166,7 +166,7 @@ def _with_jobs_on_disk(
     except Unreachable:
         raise
     except DskError as error:
-        told = "; ".join(filter(None, (error.message, error.fix)))
+        told = joined(filter(None, (error.told, error.remedy)), "; ")
         return replace(state, problem=told), ()
 
 

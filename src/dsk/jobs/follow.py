@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from dsk.text import verbatim
 from dsk.wire.events import Event, Notice, decode
 from dsk.wire.position import Position
 from dsk.wire.tagged import UnknownKind
@@ -31,7 +32,7 @@ def events(chunks: Iterable[bytes], bookmark: Bookmark | None = None) -> Iterato
         except UnknownKind:
             continue  # a later version's
         except ValueError:
-            yield Notice(0.0, "unparsed", line)
+            yield Notice(0.0, "unparsed", verbatim(line))
 
 
 class Bookmark:

@@ -16,12 +16,13 @@ from dsk.jobs.follow import Bookmark, events
 from dsk.jobs.runtime import Runtime, Supervisor, out_of_hearing
 from dsk.jobs.states import LOST, UNREADABLE, JobState
 from dsk.jobs.wanted import Since
-from dsk.text import Text
+from dsk.text import Text, verbatim
 from dsk.wire import paths
 from dsk.wire.events import FINAL_STATES, Event, Finished, Notice, NoticeKind, Phase
 from dsk.wire.position import ASKED_FOR
 from dsk.wire.reading import read
 from dsk.wire.status import JobStatus, UnreadableStatus
+from dsk.wire.templates import read_text
 
 STARTS_WITHIN_S = 60.0
 """From a job's start until its folder is there."""
@@ -66,11 +67,11 @@ def _status(raw: Any) -> JobStatus:
     try:
         if "problem" not in raw:
             return read(JobStatus, raw)
-        problem = str(raw["problem"])
+        problem = read_text(raw["problem"], "problem")
     except ValueError as error:
-        problem = str(error)
+        problem = verbatim(str(error))
     at = next((raw[key] for key in ("at", "started") if type(raw.get(key)) in (int, float)), 0.0)
-    text = f"{problem}; another version of dsk may have written it"
+    text = Text("{problem}; another version of dsk may have written it").filled(problem=problem)
     return UnreadableStatus.of(str(raw.get("job", "?")), at, text)
 
 
@@ -125,8 +126,8 @@ def _newest_alive(statuses: list[JobStatus], running: set[str]) -> str | None:
 
 def _is_trial(supervisor: Supervisor) -> bool:
     """One that dsk starts to try the nodes is no job that anybody asks for: its folder is among
-    the probes, and no status is looked for there."""
-    return supervisor.job.startswith(paths.PROBE)
+    the trials, and no status is looked for there."""
+    return paths.is_trial(supervisor.job)
 
 
 def find_or_await(runtime: Runtime, job: str | None) -> JobStatus:
@@ -182,10 +183,10 @@ def _answers(runtime: Runtime, job: str, since: Since | None, *, follow: bool) -
         time.sleep(LOOK_S)
 
 
-def left_over(runtime: Runtime, job: str, since: Since) -> list[str]:
+def left_over(runtime: Runtime, job: str, since: Since) -> list[Text]:
     """What a job that was ending `since` then left on the nodes, in its supervisor's words. Raises
     JobFailed where that did not live to say so."""
-    left: list[str] = []
+    left: list[Text] = []
     for event in replay(runtime, job, since=since):
         if isinstance(event, Phase):
             left.clear()
@@ -199,7 +200,7 @@ def left_over(runtime: Runtime, job: str, since: Since) -> list[str]:
 def gone(job: str) -> JobFailed:
     return JobFailed(
         Text("its supervisor exited without reporting a result"),
-        where=f"job {job}",
+        where=Text("job {job}").filled(job=job),
         fix=Text("the workers stop the remaining ranks by themselves; see dsk status"),
     )
 

@@ -87,7 +87,7 @@ class InPlaceRuntime(Runtime):
             ) as server:
                 said = server.run(WARM, timeout=LIMIT_S)
         except Unreachable as error:
-            return WorkerState(node, UNREACHABLE, problem=error.message), jobs
+            return WorkerState(node, UNREACHABLE, problem=error.told), jobs
         return WorkerState(node, RUNNING, warm=warm_state(said.returncode, said.stdout)), jobs
 
     def output_of(self, argv: Sequence[str]) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from dsk.cluster.model import Cluster
 from dsk.connect import side_by_side
-from dsk.errors import UserError
+from dsk.errors import DskError, UserError
 from dsk.jobs.runtimes import runtime_kind
 from dsk.jobs.states import UNREACHABLE, JobState, WorkerState
+from dsk.text import Text, verbatim
+from dsk.wire import templates
 
 
 @dataclass(frozen=True)
@@ -30,13 +32,14 @@ class Overview:
                     "slots": worker.node.slots,
                     "worker": worker.state,
                     "health": worker.health,
-                    "problem": worker.problem,
-                    "warm": worker.warm and asdict(worker.warm),
+                    "problem": worker.problem and worker.problem.in_language("en"),
+                    "warm": worker.warm and templates.flat(worker.warm, templates=False),
                 }
                 for worker in self.workers
             ],
             "jobs": [
-                {**asdict(job.status), "state": job.state, "age": job.age} for job in self.jobs
+                {**job.status.for_programs(), "state": job.state, "age": job.age}
+                for job in self.jobs
             ],
         }
 
@@ -50,9 +53,14 @@ def overview(cluster: Cluster) -> Overview:
         if isinstance(outcome.error, UserError):
             raise outcome.error
     seen = [
-        outcome.value or (WorkerState(outcome.node, UNREACHABLE, problem=str(outcome.error)), ())
+        outcome.value
+        or (WorkerState(outcome.node, UNREACHABLE, problem=_problem(outcome.error)), ())
         for outcome in outcomes
     ]
     return Overview(
         tuple(worker for worker, _ in seen), tuple(job for _, jobs in seen for job in jobs)
     )
+
+
+def _problem(error: Exception | None) -> Text:
+    return error.complete if isinstance(error, DskError) else verbatim(str(error))

@@ -13,6 +13,7 @@ from dsk.jobs.spec import job_id, job_spec
 from dsk.jobs.stacks import stack_for
 from dsk.recipe import KnownKeys, Recipe, Site, TrainFile, resolve
 from dsk.wire.jobspec import JobSpec, LauncherName
+from dsk.wire.notify import NOBODY, Notify
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Request:
     exclude: str | None = None
     launcher: LauncherName = "direct"
     limits: Mapping[str, float | None] = field(default_factory=dict)
+    notify: Notify = NOBODY
 
 
 @dataclass(frozen=True)
@@ -75,5 +77,6 @@ def plan(
         now=now,
         launcher=request.launcher,
         limits=request.limits,
+        notify=request.notify,
     )
     return Plan(spec, resolved(None))

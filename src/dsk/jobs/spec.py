@@ -5,14 +5,20 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 from dsk.cluster.caches import job_env, modelscope_folder
 from dsk.cluster.model import Cluster
+from dsk.cluster.secretnames import is_secret
 from dsk.recipe import Recipe
 from dsk.recipe.describe import change_line
 from dsk.recipe.model import SHIPPED_DIR
+from dsk.text import Text
 from dsk.wire.hub import HubNeeds
 from dsk.wire.jobspec import JobNode, JobSpec, LauncherName, Needed, RecipeText
+from dsk.wire.notify import Notify
+
+PUSHES = Text("push_to_hub is set")
 
 
 def job_id(now: float) -> str:
@@ -30,6 +36,7 @@ def job_spec(
     now: float,
     launcher: LauncherName,
     limits: Mapping[str, float | None],
+    notify: Notify,
 ) -> JobSpec:
     """`shared` and `local`: the same train.yaml resolved for both kinds of workspace."""
     return JobSpec(
@@ -49,6 +56,7 @@ def job_spec(
         limits=limits,
         hub=_hub(cluster, shared),
         resumes=shared.resumes,
+        notify=replace(notify, hidden=_secrets(cluster, shared)),
     )
 
 
@@ -68,9 +76,17 @@ def _hub(cluster: Cluster, recipe: Recipe) -> HubNeeds | None:
         token=token if isinstance(token, str) and token else None,
         dataset_dir=recipe.data_folder,
         datasets=recipe.datasets if recipe.data_folder else (),
-        online=(*(("push_to_hub is set",) if values.get("push_to_hub") else ()), *recipe.online),
+        online=(*((PUSHES,) if values.get("push_to_hub") else ()), *recipe.online),
         remote_code=bool(values.get("trust_remote_code")),
         looked=recipe.looked,
+    )
+
+
+def _secrets(cluster: Cluster, recipe: Recipe) -> tuple[str, ...]:
+    """Credentials that a rank may print, and no message may contain."""
+    found = {**recipe.values, **job_env(cluster)}
+    return tuple(
+        value for name, value in found.items() if isinstance(value, str) and is_secret(name)
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dsk.cluster.model import Node
+from dsk.text import Text
 from dsk.wire.status import JobStatus
 from dsk.wire.warm import WarmState
 
@@ -24,7 +25,7 @@ class WorkerState:
     node: Node
     state: str
     health: str | None = None
-    problem: str | None = None
+    problem: Text | None = None
     warm: WarmState | None = None
 
 

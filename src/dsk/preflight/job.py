@@ -21,6 +21,7 @@ from dsk.wire import checkpoints
 from dsk.wire.checkpoints import Saved
 from dsk.wire.hub import Fetch, or_a_folder
 from dsk.wire.jobspec import JobSpec
+from dsk.wire.templates import read_text
 
 HUB_LIMIT_S = 120.0
 """The agent itself gives up on a hub after 90 s."""
@@ -72,13 +73,24 @@ def _ask_hub(spec: JobSpec, master: Inside) -> dict[str, HubAnswer]:
         fetch = Fetch(needs.hub, repo, needs.revision, folder, needs.cache_dir, needs.token)
         raw = master.ask("hub", fetch=asdict(fetch), env=dict(spec.env), limit_s=HUB_LIMIT_S)
         if "problem" not in raw:
-            answers[repo] = HubAnswer(**raw)
+            answers[repo] = HubAnswer(raw["bytes"], _given(raw["note"]))
             continue
         looked = needs.looked.get(repo, ())
         several = len(spec.nodes) > 1
-        problem, fix = or_a_folder(raw["problem"], raw["fix"], looked, spec.workspace, push=several)
+        problem, fix = or_a_folder(
+            read_text(raw["problem"], "problem"),
+            _given(raw["fix"]),
+            looked,
+            spec.workspace,
+            push=several,
+        )
         answers[repo] = HubAnswer(problem=problem, fix=fix)
     return answers
+
+
+def _given(raw: Any) -> Text | None:
+    """An older image's agent has a sentence, "" for none."""
+    return read_text(raw, "the hub's answer") if raw else None
 
 
 def _read(master: Inside, path: str) -> str | None:

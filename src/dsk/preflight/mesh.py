@@ -53,7 +53,7 @@ def _measure(
     return tuple(found)
 
 
-def _ended(stderr: bytes, where: str, cluster: Cluster) -> DskError:
+def _ended(stderr: bytes, where: str | Text, cluster: Cluster) -> DskError:
     said = stderr.decode(errors="replace").strip().splitlines()[-1:]
     return DskError(
         verbatim(said[0]) if said else Text("it ended early"),

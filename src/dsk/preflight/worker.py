@@ -18,6 +18,7 @@ from dsk.survey.values import Disk
 from dsk.text import Text, verbatim
 from dsk.wire import paths, session
 from dsk.wire.remedies import OTHER_VERSION
+from dsk.wire.templates import read_text
 
 LIMIT_S = 45.0
 """A driver that hangs is waited for by the agent itself, for 30 s."""
@@ -56,14 +57,16 @@ class Inside(AbstractContextManager["Inside"]):
         raw = self.ask("look")
         room = raw.pop("workspace")
         disk = Disk(str(self._cluster.workspace), room["total"], room["free"])
-        # An older image's agent tells no place.
+        # An older image's agent tells no place, and a problem as a sentence, "" for none.
         workspace = Workspace(
             room["problem"],
             disk if room["total"] else None,
             room["kind"],
             place=room.get("place", ""),
         )
-        return WorkerFacts(**raw, workspace=workspace)
+        problem = raw.pop("gpu_problem") or None
+        problem = problem and read_text(problem, "gpu_problem")
+        return WorkerFacts(**raw, workspace=workspace, gpu_problem=problem)
 
     def logins(self, nodes: Sequence[Node]) -> dict[int, Login]:
         """The master's to these nodes. Raises DskError."""

@@ -37,12 +37,12 @@ def resolve_datasets(draft: Draft, known: KnownKeys) -> None:
     if isinstance(value, dict):  # upstream takes the content of a dataset_info.json in its place
         _check_names(draft, {str(name) for name in value}, verbatim("dataset_dir"))
         _check_inline(draft, value)
-        draft.ask_hub("dataset_dir describes data sets of a hub")
+        draft.ask_hub(Text("dataset_dir describes data sets of a hub"))
         return
     if isinstance(value, str) and (value == "ONLINE" or value.startswith("REMOTE:")):
         text = Text("dataset: whether the hub has it (dataset_dir: {value})")
         draft.leave_unchecked(text.filled(value=value))
-        draft.ask_hub(f"dataset_dir is {value}")
+        draft.ask_hub(Text("dataset_dir is {value}").filled(value=value))
         return
     shipped = posixpath.join(draft.site.shipped_dir, "data")
     folder = _folder(draft, known, shipped)

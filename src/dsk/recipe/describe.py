@@ -61,9 +61,9 @@ def summary(recipe: Recipe) -> Text:
     return Text("{size}; output in {folder}").filled(size=size, folder=recipe.output_dir)
 
 
-def change_line(change: Change) -> str:
-    """Return the change in English, as a job's specification has it."""
-    return f"{_what(change).in_language('en')} ({change.reason.in_language('en')})"
+def change_line(change: Change) -> Text:
+    """Return the change in one line, as a job's specification has it."""
+    return joined([_what(change), Text(" ({reason})").filled(reason=change.reason)], "")
 
 
 def _change(change: Change) -> Text:

@@ -29,7 +29,7 @@ class Draft:
         self._repos: dict[str, str] = {}
         self._looked: dict[str, tuple[str, ...]] = {}
         self._data_folder = ""
-        self._online: list[str] = []
+        self._online: list[Text] = []
 
     @property
     def values(self) -> Mapping[str, object]:
@@ -75,7 +75,7 @@ class Draft:
         """The ranks look the data sets up in that folder's dataset_info.json."""
         self._data_folder = folder
 
-    def ask_hub(self, reason: str) -> None:
+    def ask_hub(self, reason: Text) -> None:
         """The ranks ask a hub themselves, whatever dsk has downloaded."""
         self._online.append(reason)
 

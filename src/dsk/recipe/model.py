@@ -111,7 +111,7 @@ class Recipe:
     repos: Mapping[str, str] = field(default_factory=dict)
     looked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     data_folder: str = ""
-    online: tuple[str, ...] = ()
+    online: tuple[Text, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", MappingProxyType(dict(self.values)))

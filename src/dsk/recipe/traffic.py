@@ -8,8 +8,8 @@ ranks, DeepSpeed 0.19.8 with Gloo, was measured: within 0.5 % of this (docs/netw
 - z0: the same in the precision of the training;
 - z2: an all-reduce for each micro-batch, and the new weights gathered once a step;
 - z3: for each micro-batch the weights gathered for forward and backward, the gradients scattered.
-  Under LoRA the frozen weights were gathered once in a model of 10 million parameters (3 % off); one
-  above a billion, which DeepSpeed does not keep between the two, may send up to twice as much.
+  Under LoRA the frozen weights were gathered once in a model of 10 million parameters (3 % off).
+  One above a billion, which DeepSpeed does not keep between the two, may send up to twice as much.
 
 A node's interface sends as much: each link of the ring carries the same, and one of them leaves the
 node.

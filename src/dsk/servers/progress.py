@@ -44,7 +44,7 @@ def known_total(done: int, size: int) -> int | None:
     return size if done <= size else None
 
 
-def packing(name: str) -> Said:
+def packing(name: str | Text) -> Said:
     """`docker save` sends nothing until it has read the image: up to a minute of silence."""
     return Said(
         Text("{name} packs the image (docker save); sending starts after that").filled(name=name)

@@ -72,7 +72,7 @@ def ask(
     return read(output, accelerator)
 
 
-def with_engine(found: ServerFacts, where: str) -> ServerFacts:
+def with_engine(found: ServerFacts, where: str | Text) -> ServerFacts:
     """The same facts. Raises Unreachable where the engine does not answer."""
     if problem := found.engine.problem:
         raise type(problem)(problem.told, where=where, fix=problem.remedy)

@@ -17,10 +17,12 @@ from dsk.supervisor.stalls import Stall
 from dsk.supervisor.trickle import Trickle
 from dsk.supervisor.watch import Watch
 from dsk.supervisor.workers import Workers
+from dsk.text import Text
 from dsk.wire import events, paths
 from dsk.wire.events import Failure, Notice, Phase, State
 from dsk.wire.jobspec import JobSpec
 from dsk.wire.operations import ReservePort
+from dsk.wire.progress import doing
 
 CATCH_UP_LIMIT_S = 5.0
 LAST_LINES_LIMIT_S = 1.0
@@ -64,10 +66,10 @@ class Attempt:
         """Raises DskError where a rank cannot be started."""
         spec, first = self._spec, next(iter(self._workers))
         port = first.ask(ReservePort(spec.nodes[0].host))
-        self._phase(
-            "starting",
-            f"starting {count(spec.world_size, 'rank')}, rendezvous at {spec.nodes[0].host}:{port}",
+        starting = Text("starting {ranks}, rendezvous at {host}:{port}").filled(
+            ranks=_ranks(spec.world_size), host=spec.nodes[0].host, port=port
         )
+        self._phase("starting", starting)
         launcher = self._make_launcher(port, self._inbox.put)
         trickle = Trickle(self._inbox.put, spec.world_size)
         for watch in self._watches:
@@ -78,7 +80,9 @@ class Attempt:
         # Known before the first rank is started: a signal may come at any moment.
         self._launcher = launcher
         for node, cold in launcher.start(self._number):
-            text = f"rank {cold.rank} starts cold: {cold.reason}"
+            text = Text("rank {rank} starts cold: {reason}").filled(
+                rank=cold.rank, reason=cold.reason
+            )
             self._record.tell(Notice(time.time(), "cold_start", text, node))
 
     def watch(self) -> Failure | Stall | None:
@@ -99,7 +103,7 @@ class Attempt:
             return
         self._listener.set_ending()
         if not self._succeeded:
-            self._phase("stopping", "ending what is left of the job on every node")
+            self._phase("stopping", Text("ending what is left of the job on every node"))
         # The ranks first: pdsh, and with it the runner, waits for every node for ever.
         for node, problem in self._workers.end_ranks(self._spec.job, self._number):
             self._record.tell(Notice(time.time(), "left_over", problem, node))
@@ -120,7 +124,10 @@ class Attempt:
     def _hung(self, stall: Stall) -> Failure:
         at = time.time()
         self._listener.set_ending()
-        self._phase("stopping", f"no progress for {stall.seconds:.0f} s; reading the ranks' stacks")
+        text = Text("no rank has made progress for {seconds:.0f} s ({phase})")
+        text = text.filled(seconds=stall.seconds, phase=doing(stall.phase))
+        self._record.tell(Notice(at, "stalled", text))
+        self._phase("stopping", Text("reading the stacks of the ranks"))
         folder = paths.job_folder(self._spec.workspace, self._spec.job)
         place = paths.stacks(folder, self._number)
         found = stacktraces.gather(self._workers)
@@ -128,9 +135,9 @@ class Attempt:
             self._record.tell(Notice(time.time(), "not_written", problem))
         return stacktraces.failure(stall, found, at=at, folder=str(place))
 
-    def _phase(self, state: State, text: str) -> None:
+    def _phase(self, state: State, text: Text) -> None:
         self._record.tell(Phase(time.time(), state, text))
 
 
-def count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _ranks(number: int) -> Text:
+    return Text("1 rank") if number == 1 else Text("{ranks} ranks").filled(ranks=number)

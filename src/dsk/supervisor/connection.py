@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import subprocess
 import threading
 from collections import deque
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from dsk import awake
+from dsk.text import Text, joined, verbatim
 from dsk.wire import session
+from dsk.wire.templates import read_text
 
 STDERR_LINES = 20
 ERROR_BYTES = 1 << 16
@@ -26,13 +29,22 @@ LOOK_S = 0.5
 class NoAnswer(Exception):
     """None came in time; the connection may still be there."""
 
+    text: Text
+
+    def __init__(self, text: Text) -> None:
+        super().__init__(text.in_language("en"))
+        self.text = text
+
 
 class Ended(Exception):
     """The connection has ended; says what ssh, or the agent, said last. `code` is ssh's own, or the
     exit code of what ran there."""
 
-    def __init__(self, why: str, code: int) -> None:
-        super().__init__(why)
+    text: Text
+
+    def __init__(self, text: Text, code: int) -> None:
+        super().__init__(text.in_language("en"))
+        self.text = text
         self.code = code
 
 
@@ -148,11 +160,19 @@ class Connection:
 
     def _ended(self) -> Ended:
         self._error_reader.join(timeout=2)
-        why = " / ".join(line for line in self._errors if line) or "the connection was closed"
+        said = [_said(line) for line in self._errors if line]
+        why = joined(said, " / ") if said else Text("the connection was closed")
         try:
             return Ended(why, self._process.wait(timeout=2))
         except subprocess.TimeoutExpired:
             return Ended(why, -1)
+
+
+def _said(line: str) -> Text:
+    """What ssh said, or a Text that an agent printed before it ended."""
+    with contextlib.suppress(ValueError):
+        return read_text(json.loads(line), "line")
+    return verbatim(line)
 
 
 def _within(limit: float, answer: Future[dict[str, Any]], op: str) -> dict[str, Any]:
@@ -162,4 +182,5 @@ def _within(limit: float, answer: Future[dict[str, Any]], op: str) -> dict[str, 
             return answer.result(timeout=min(LOOK_S, max(0.0, deadline - awake.now())))
         except FutureTimeout:
             if awake.now() >= deadline:
-                raise NoAnswer(f"no answer to {op!r} within {limit:.0f} s") from None
+                text = Text("no answer to {op!r} within {limit:.0f} s")
+                raise NoAnswer(text.filled(op=op, limit=limit)) from None

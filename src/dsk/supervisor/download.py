@@ -15,6 +15,7 @@ from dsk.errors import DskError, JobFailed, Unreachable, UserError
 from dsk.supervisor.connection import KILLED_LIMIT_S
 from dsk.supervisor.transfer.compare import size
 from dsk.supervisor.worker import Worker
+from dsk.text import Text
 from dsk.wire import paths
 from dsk.wire.hub import Downloading, Fetch, Ready, Refused, Word, decode
 
@@ -31,7 +32,7 @@ class Download:
     and the environment comes by SetEnv, neither on a command line."""
 
     def __init__(
-        self, wanted: Fetch, master: Worker, config: Path, tell: Callable[[str], None]
+        self, wanted: Fetch, master: Worker, config: Path, tell: Callable[[Text], None]
     ) -> None:
         self._wanted = wanted
         self._master = master
@@ -83,9 +84,11 @@ class Download:
                 word = self._next()
             except queue.Empty:
                 raise Unreachable(
-                    f"{self._wanted.repo}: nothing has arrived for {STALL_LIMIT_S:.0f} s",
+                    Text("{repo}: nothing has arrived for {limit:.0f} s").filled(
+                        repo=self._wanted.repo, limit=STALL_LIMIT_S
+                    ),
                     where=self._master.name,
-                    fix="launch again, or name a mirror: HF_ENDPOINT under env in dsk.yaml",
+                    fix=Text("launch again, or name a mirror: HF_ENDPOINT under env in dsk.yaml"),
                 ) from None
             if word is None:
                 raise self._ended()
@@ -111,13 +114,16 @@ class Download:
         now = time.monotonic()
         if now - self._told >= TOLD_EVERY_S:
             self._told = now
-            text = f"{self._wanted.repo}: {size(word.done)} of {size(word.total)} downloaded"
-            self._tell(text)
+            text = Text("{repo}: {done} of {total} downloaded")
+            done, total = size(word.done), size(word.total)
+            self._tell(text.filled(repo=self._wanted.repo, done=done, total=total))
 
     def _ended(self) -> DskError:
-        last = [line for line in self._said if line.strip()][-1:] or ["no word of why"]
+        last = [line.strip() for line in self._said if line.strip()][-1:]
         return JobFailed(
-            f"the download of {self._wanted.repo} ended early: {last[0].strip()}",
+            Text("the download of {repo} ended early: {said}").filled(
+                repo=self._wanted.repo, said=last[0] if last else Text("it gave no reason")
+            ),
             where=self._master.name,
         )
 

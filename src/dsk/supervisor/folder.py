@@ -12,6 +12,7 @@ from pathlib import Path
 from dsk.errors import JobFailed
 from dsk.files import write_atomic
 from dsk.rotated import MIB, RotatedFile, append_whole
+from dsk.text import Text
 from dsk.wire import paths
 from dsk.wire.events import Event, Output, encode
 from dsk.wire.status import JobStatus
@@ -34,9 +35,9 @@ class JobFolder:
             self._events = (folder / paths.EVENTS).open("ab", buffering=0)
         except OSError as error:
             raise JobFailed(
-                f"the job's folder cannot be made: {error.strerror}",
+                Text("the job's folder cannot be made: {error}").filled(error=error.strerror),
                 where=str(folder),
-                fix="is the workspace's disk on the master full, or not writable?",
+                fix=Text("is the workspace's disk on the master full, or not writable?"),
             ) from error
         self._stream = RotatedFile(folder / paths.STREAM, STREAM_BYTES)
         # A file system without locks: only the last event then shows that the supervisor has ended.
@@ -46,23 +47,23 @@ class JobFolder:
         self._unwritten: list[bytes] = []
         self._status_fails = False
 
-    def write(self, event: Event) -> list[str]:
+    def write(self, event: Event) -> list[Text]:
         """To STREAM; to EVENTS, of which nothing is lost, unless it is a rank's line."""
         line = encode(event).encode(errors="replace") + b"\n"
-        told = self._stream.write(line)
+        problem = self._stream.write(line)
         if not isinstance(event, Output):
             self._unwritten.append(line)
             self._write_events()
-        return [told] if told else []
+        return [problem] if problem else []
 
-    def save(self, status: JobStatus) -> list[str]:
+    def save(self, status: JobStatus) -> list[Text]:
         """STATUS, whole or as it was."""
         try:
             write_atomic(self._status, status.to_json().encode())
         except OSError as error:
             first, self._status_fails = not self._status_fails, True
-            text = f"{self._status} stays as it was while this lasts: {error.strerror}"
-            return [text] if first else []
+            text = Text("{file} stays as it was while this lasts: {error}")
+            return [text.filled(file=str(self._status), error=error.strerror)] if first else []
         self._status_fails = False
         return []
 

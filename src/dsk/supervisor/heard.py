@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dsk.text import Text
+from dsk.wire.figures import NodeFigures
 from dsk.wire.jobspec import JobNode
 from dsk.wire.progress import Progress
-from dsk.wire.report import NodeReport
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Reported:
 
     node: JobNode
     at: float
-    report: NodeReport
+    report: NodeFigures
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,10 @@ class RankEnded:
 
 @dataclass(frozen=True)
 class Reach:
-    """Whether `node` is in reach: `broken` is why not, "" where it is again."""
+    """Whether `node` is in reach: `broken` is why not, None where it is again."""
 
     node: JobNode
-    broken: str
+    broken: Text | None
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ class Lost:
     """Nothing more will be heard of `node`; `why` is a sentence about it."""
 
     node: JobNode
-    why: str
-    fix: str | None
+    why: Text
+    fix: Text | None
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class LauncherEnded:
     """DeepSpeed's launcher has ended, whether or not its ranks have."""
 
     node: JobNode | None
-    why: str
+    why: Text
     code: int
 
 

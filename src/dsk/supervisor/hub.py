@@ -20,6 +20,7 @@ from dsk.supervisor.transfer.party import Party
 from dsk.supervisor.transfer.push import push
 from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import together
+from dsk.text import Text, joined
 from dsk.wire.events import Notice
 from dsk.wire.hub import Fetch, HubNeeds, Ready, or_a_folder
 from dsk.wire.jobspec import JobSpec
@@ -51,7 +52,7 @@ def provide(
     """
     found: list[str] = []
 
-    def told(text: str) -> None:
+    def told(text: Text) -> None:
         tell(record, text, master.node.index)
 
     for repo, folder in needs.repos.items():
@@ -69,7 +70,7 @@ def provide(
         except DskError as error:
             looked = needs.looked.get(repo, ())
             message, fix = or_a_folder(
-                error.message, error.fix or "", looked, spec.workspace, push=bool(others)
+                error.told, error.remedy, looked, spec.workspace, push=bool(others)
             )
             raise type(error)(message, where=error.where, fix=fix) from error
         told(_outcome(repo, ready))
@@ -83,15 +84,18 @@ def provide(
     return _offline(spec, needs, record)
 
 
-def tell(record: Record, text: str, node: int | None = None) -> None:
+def tell(record: Record, text: Text, node: int | None = None) -> None:
     record.tell(Notice(time.time(), "models", text, node))
 
 
-def _outcome(repo: str, ready: Ready) -> str:
+def _outcome(repo: str, ready: Ready) -> Text:
     if ready.downloaded:
-        return f"{repo}: {size(ready.downloaded)} downloaded to the master's workspace"
-    note = f" ({ready.note})" if ready.note else ""
-    return f"{repo}: in the master's workspace already{note}"
+        text = Text("{repo}: {size} downloaded to the master's workspace")
+        return text.filled(repo=repo, size=size(ready.downloaded))
+    if ready.note:
+        text = Text("{repo}: in the master's workspace already ({note})")
+        return text.filled(repo=repo, note=ready.note)
+    return Text("{repo}: in the master's workspace already").filled(repo=repo)
 
 
 def _in_workspace(found: Sequence[str], workspace: str) -> list[str]:
@@ -99,9 +103,13 @@ def _in_workspace(found: Sequence[str], workspace: str) -> list[str]:
     for path in found:
         if not PurePosixPath(path).is_relative_to(workspace):
             raise UserError(
-                f"the hub's cache is outside the workspace, at {path}: no other node sees it",
-                fix="take HF_HOME, HF_HUB_CACHE and MODELSCOPE_CACHE out of env in dsk.yaml, or put"
-                f" them under {workspace}",
+                Text(
+                    "the hub's cache is outside the workspace, at {path}: no other node sees it"
+                ).filled(path=path),
+                fix=Text(
+                    "take HF_HOME, HF_HUB_CACHE and MODELSCOPE_CACHE out of env in dsk.yaml, or "
+                    "put them under {workspace}"
+                ).filled(workspace=workspace),
             )
     return [str(PurePosixPath(path).relative_to(workspace)) for path in found]
 
@@ -120,12 +128,15 @@ class _Teller:
                 tell(self._record, event.text, event.node)
             elif isinstance(event, Planned) and event.files:
                 self._told[event.node] = time.monotonic()
-                text = f"sending {event.files} files, {size(event.bytes)}, to node{event.node}"
+                text = Text("sending {files} files, {size}, to node{node}").filled(
+                    files=event.files, size=size(event.bytes), node=event.node
+                )
                 tell(self._record, text, event.node)
             elif isinstance(event, Moved):
                 self._moved(event)
             elif isinstance(event, Done):
-                text = f"node{event.node} has the model: {event.checked} files compared by SHA-256"
+                text = Text("node{node} has the model: {files} files compared by SHA-256")
+                text = text.filled(node=event.node, files=event.checked)
                 tell(self._record, text, event.node)
 
     def _moved(self, event: Moved) -> None:
@@ -133,7 +144,10 @@ class _Teller:
         if event.done < event.total and now - self._told.get(event.node, now) >= TOLD_EVERY_S:
             self._told[event.node] = now
             rate = f"{size(round(event.rate))}/s"
-            text = f"node{event.node}: {size(event.done)} of {size(event.total)} sent, {rate}"
+            done, total = size(event.done), size(event.total)
+            text = Text("node{node}: {done} of {total} sent, {rate}").filled(
+                node=event.node, done=done, total=total, rate=rate
+            )
             tell(self._record, text, event.node)
 
 
@@ -143,13 +157,15 @@ def _offline(spec: JobSpec, needs: HubNeeds, record: Record) -> JobSpec:
         return spec
     reasons = why_online(needs)
     if reasons:
-        tell(record, f"the ranks ask the hub as well: {', '.join(reasons)}")
+        text = Text("the ranks ask the hub as well: {reasons}")
+        tell(record, text.filled(reasons=joined(reasons)))
         return spec
-    tell(record, f"{OFFLINE}=1 for the ranks: all that the recipe names is on every node's disk")
+    text = Text("{offline}=1 for the ranks: all that the recipe names is on every node's disk")
+    tell(record, text.filled(offline=OFFLINE))
     return replace(spec, env={**spec.env, OFFLINE: "1"})
 
 
-def why_online(needs: HubNeeds) -> list[str]:
+def why_online(needs: HubNeeds) -> list[Text]:
     """Why the ranks need the hub themselves; nothing where all they read is on their disks."""
     reasons = list(needs.online)
     if not needs.datasets:
@@ -161,5 +177,7 @@ def why_online(needs: HubNeeds) -> list[str]:
             name for name in needs.datasets if any(key in _REMOTE for key in known.get(name, {}))
         ]
     except (OSError, ValueError, TypeError):
-        return [*reasons, f"{needs.dataset_dir}/dataset_info.json cannot be read here"]
-    return [*reasons, *(f"the dataset {name} comes from there" for name in remote)]
+        unread = Text("{folder}/dataset_info.json cannot be read here")
+        return [*reasons, unread.filled(folder=needs.dataset_dir)]
+    comes = Text("the dataset {name} comes from there")
+    return [*reasons, *(comes.filled(name=name) for name in remote)]

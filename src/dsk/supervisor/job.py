@@ -13,18 +13,20 @@ from dsk.errors import DskError, JobFailed
 from dsk.files import write_atomic
 from dsk.plan import deepspeed
 from dsk.supervisor import hub, prepare
-from dsk.supervisor.attempt import Attempt, count
+from dsk.supervisor.attempt import Attempt
 from dsk.supervisor.attempts import Attempts
 from dsk.supervisor.heard import Heard
 from dsk.supervisor.interrupts import Interrupted, Interrupts, StopRequested, Terminated
 from dsk.supervisor.launcher import Direct, Launcher
 from dsk.supervisor.listener import KEPT_LINES
+from dsk.supervisor.notify.notifier import Notifier
 from dsk.supervisor.record import Record
 from dsk.supervisor.runner import Runner
 from dsk.supervisor.runtime import Runtime
 from dsk.supervisor.watch import Watch
 from dsk.supervisor.worker import Worker, agent_command
 from dsk.supervisor.workers import Workers
+from dsk.text import Text
 from dsk.wire import paths
 from dsk.wire.events import Accepted, Failure, Finished, Notice, Phase, State
 from dsk.wire.hub import HubNeeds
@@ -33,11 +35,11 @@ from dsk.wire.sshconfig import ssh_config
 
 INTERRUPTED = 130
 MASTER_INDEX = 0
-TERMINATED = (
+TERMINATED = Text(
     "the supervisor was ended by SIGTERM, as when the master's engine, server or container is shut"
     " down"
 )
-AFTER_TERMINATED = "is the master back? look with dsk status, then launch again"
+AFTER_TERMINATED = Text("is the master back? look with dsk status, then launch again")
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Job:
         self._began = time.monotonic()
         self._interrupts = Interrupts()
         self._watches: list[Watch] = []
+        self._notifier = Notifier(spec, record.tell)
+        record.observe(self._notifier.hear)
 
     def run(self) -> int:
         """Returns dsk's exit code; everything that the job started has then ended. Why it failed is
@@ -81,7 +85,10 @@ class Job:
             failure = Failure(time.time(), TERMINATED, fix=AFTER_TERMINATED)
         except DskError as error:
             self._interrupts.settle()
-            failure, exit_code = Failure(time.time(), _text(error), fix=error.fix), error.exit_code
+            failure, exit_code = (
+                Failure(time.time(), error.located, fix=error.remedy),
+                error.exit_code,
+            )
         except Exception as error:
             # A disk, or a defect of dsk: whoever waits for the job is told in any case.
             self._interrupts.settle()
@@ -96,14 +103,14 @@ class Job:
             started.close()
         except Exception as error:
             # How the job ended is known: this does not change it.
-            text = f"cleanup failed: {type(error).__name__}: {error}"
+            text = Text("cleanup failed: {error}").filled(error=f"{type(error).__name__}: {error}")
             self._record.tell(Notice(time.time(), "cleanup", text))
 
     def _run(self, started: ExitStack) -> Failure | None:
         """`started` ends what was started, the last first."""
         spec = self._spec
         self._write_ssh_configs()
-        self._phase("starting", f"connecting to {count(len(spec.nodes), 'worker')}")
+        self._phase("starting", _connecting(len(spec.nodes)))
         workers = self._connect(started)
         prepare.check_workers(spec, workers, self._runtime.remedies)
         prepare.take_locks(workers)
@@ -147,7 +154,8 @@ class Job:
         return agent_command(*words, job=self._spec.job, workspace=self._spec.workspace)
 
     def _provide_models(self, needs: HubNeeds, workers: Workers, *, shared: bool) -> None:
-        self._phase("starting", f"models from the hub: {', '.join(needs.repos)}")
+        text = Text("models from the hub: {repos}").filled(repos=", ".join(needs.repos))
+        self._phase("starting", text)
         with ExitStack() as stack:
             master = next((each for each in workers if each.node.host == needs.master), None)
             if master is None:  # it has no part in the job
@@ -231,23 +239,24 @@ class Job:
         link.symlink_to(paths.job_folder(self._spec.workspace, self._spec.job))
         stack.callback(link.unlink, missing_ok=True)
 
-    def _phase(self, state: State, text: str) -> None:
+    def _phase(self, state: State, text: Text) -> None:
         self._record.tell(Phase(time.time(), state, text))
 
     def _finish(self, end: _End) -> int:
         # Also of a job that was refused before it had a folder. Without one its output has it all.
         with suppress(JobFailed, OSError):
             self._record.open(Path(paths.job_folder(self._spec.workspace, self._spec.job)))
-        self._record.tell(
-            Finished(
-                time.time(),
-                end.state,
-                end.exit_code,
-                seconds=round(time.monotonic() - self._began, 1),
-                folder=str(paths.job_folder(self._spec.workspace, self._spec.job)),
-                output_dir=self._spec.output_dir,
-            )
+        finished = Finished(
+            time.time(),
+            end.state,
+            end.exit_code,
+            seconds=round(time.monotonic() - self._began, 1),
+            folder=str(paths.job_folder(self._spec.workspace, self._spec.job)),
+            output_dir=self._spec.output_dir,
         )
+        # Before the last event, after which nothing can be reported: not even a lost message.
+        self._notifier.finish(finished)
+        self._record.tell(finished)
         return end.exit_code
 
 
@@ -256,11 +265,15 @@ def _unexpected(error: Exception) -> Failure:
     lines = "".join(traceback.format_exception(error)).splitlines()
     return Failure(
         time.time(),
-        f"the supervisor itself failed: {type(error).__name__}: {error}",
-        fix="has the master's disk room, and can it be written? if so, report these lines",
+        Text("the supervisor itself failed: {error}").filled(
+            error=f"{type(error).__name__}: {error}"
+        ),
+        fix=Text("has the master's disk room, and can it be written? if so, report these lines"),
         lines=tuple(lines[-KEPT_LINES:]),
     )
 
 
-def _text(error: DskError) -> str:
-    return f"{error.where}: {error.message}" if error.where else error.message
+def _connecting(workers: int) -> Text:
+    if workers == 1:
+        return Text("connecting to 1 worker")
+    return Text("connecting to {workers} workers").filled(workers=workers)

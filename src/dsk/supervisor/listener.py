@@ -20,12 +20,15 @@ from dsk.supervisor.heard import (
     Reported,
 )
 from dsk.supervisor.inbox import Inbox
+from dsk.supervisor.lowdisk import LowDisks
 from dsk.supervisor.record import Record
 from dsk.supervisor.stalls import Stall, Stalls
+from dsk.text import Text
 from dsk.wire.events import BAR, Exited, Failure, Notice, Output, Phase
 from dsk.wire.jobspec import JobNode, JobSpec
-from dsk.wire.progress import Progress
+from dsk.wire.progress import Progress, doing
 
+GIB = 1024**3
 KEPT_LINES = 20
 _EXCEPTION = re.compile(r"(?:\[rank\d+\]: )?((?:\w+\.)*\w*(?:Error|Exception|Interrupt)\b.*)")
 """The last line of a traceback, with or without torch's prefix."""
@@ -60,6 +63,7 @@ class Listener:
         self._running = False
         self._ending = False
         self._stalls = Stalls(spec.limits)
+        self._low_disks = LowDisks()
         self._last: dict[int, deque[str]] = defaultdict(lambda: deque(maxlen=KEPT_LINES))
         self._launcher_last: deque[str] = deque(maxlen=KEPT_LINES)
 
@@ -97,7 +101,9 @@ class Listener:
         """The failure with the last lines of whom it names, and the exception among them."""
         lines = self._launcher_last if failure.rank is None else self._last[failure.rank]
         exception = next((m[1] for line in reversed(lines) if (m := _EXCEPTION.match(line))), None)
-        cause = f"{failure.cause}: {exception}" if exception else failure.cause
+        cause = failure.cause
+        if exception:
+            cause = Text("{cause}: {exception}").filled(cause=cause, exception=exception)
         return replace(failure, cause=cause, lines=tuple(lines))
 
     def hear(self, message: Heard, at: float) -> None:
@@ -125,7 +131,8 @@ class Listener:
     def _node_lost(self, lost: Lost) -> None:
         self._broken.pop(lost.node.index, None)
         if self._is_done(lost.node):
-            text = f"{lost.why}; its ranks have succeeded, and the job continues"
+            text = Text("{why}; its ranks have succeeded, and the job continues")
+            text = text.filled(why=lost.why)
             self._record.tell(Notice(time.time(), "node_lost", text, lost.node.index))
             return
         failure = Failure(time.time(), lost.why, lost.node.index, fix=lost.fix)
@@ -169,15 +176,25 @@ class Listener:
     def _runs(self) -> None:
         if not self._running and not self._ending:
             self._running = True
-            self._record.tell(Phase(time.time(), "running", "the ranks are running"))
+            self._record.tell(Phase(time.time(), "running", Text("the ranks are running")))
 
     def _reported(self, message: Reported, at: float) -> None:
         self._record.reported(message)
+        if self._low_disks.became_low(message.node.index, message.report.host):
+            self._disk_low(message)
         for rank in message.report.ranks:
             if rank.progress:
                 self._runs()
                 if rank.pid:
                     self._stalls.heard(rank.rank, rank.progress, at)
+
+    def _disk_low(self, message: Reported) -> None:
+        node, free = message.node, message.report.host.disk_free or 0
+        text = Text(
+            "node{node} ({host}): only {free:.1f} GiB are free in {folder}; a checkpoint may not "
+            "fit"
+        ).filled(node=node.index, host=node.host, free=free / GIB, folder=self._spec.workspace)
+        self._record.tell(Notice(time.time(), "disk_low", text, node.index))
 
     def _rank_ended(self, ended: RankEnded, at: float) -> None:
         name = _signal_name(ended.code)
@@ -197,22 +214,37 @@ class Listener:
 
     def _rank_failed(self, ended: RankEnded) -> Failure:
         node = ended.node
-        who = "a rank" if ended.rank is None else f"rank {ended.rank}"
-        where = f"{who} on node{node.index} ({node.host})"
+        who = Text("rank {rank} on node{node} ({host})")
+        if ended.rank is None:
+            who = Text("a rank on node{node} ({host})")
+        who = who.filled(rank=ended.rank, node=node.index, host=node.host)
         fix = None
         if ended.oom and ended.code == -signal.SIGKILL:
-            cause = f"{where} was killed by the kernel: its worker has used up its memory"
-            fix = "give it more memory, or lower what a rank needs: batch size, cutoff_len, workers"
+            cause = Text("{rank} was killed by the kernel: its worker has used up its memory")
+            fix = Text(
+                "give it more memory, or lower what a rank needs: batch size, cutoff_len, workers"
+            )
         elif name := _signal_name(ended.code):
-            cause = f"{where} was ended by signal {-ended.code} ({name})"
+            cause = Text("{rank} was ended by signal {number} ({name})")
+            cause = cause.filled(number=-ended.code, name=name)
         elif ended.code == 0 and ended.progress:
-            cause = f"{where} ended early, with 0, in the midst of {ended.progress.phase}"
+            cause = Text("{rank} exited early with code 0, during {phase}")
+            cause = cause.filled(phase=doing(ended.progress.phase))
         else:
-            cause = f"{where} exited with {ended.code}"
+            cause = Text("{rank} exited with {code}").filled(code=ended.code)
             if ended.oom:
-                cause += "; the kernel has killed something in its worker, which has no memory left"
+                cause = Text(
+                    "{rank} exited with {code}; the kernel has killed something in its worker, "
+                    "which has no memory left"
+                ).filled(code=ended.code)
         return Failure(
-            time.time(), cause, node.index, ended.rank, ended.code, fix, out_of_memory=ended.oom
+            time.time(),
+            cause.filled(rank=who),
+            node.index,
+            ended.rank,
+            ended.code,
+            fix,
+            out_of_memory=ended.oom,
         )
 
 
@@ -220,15 +252,17 @@ def _cut_off(first: Reach, then: Failure) -> Failure:
     node = first.node
     return Failure(
         then.at,
-        f"node{node.index} ({node.host}) is out of reach ({first.broken}); after that {then.cause}",
+        Text("node{node} ({host}) is out of reach ({why}); after that {cause}").filled(
+            node=node.index, host=node.host, why=first.broken, cause=then.cause
+        ),
         node.index,
-        fix="is its worker up, and its server? run: dsk status",
+        fix=Text("is its worker up, and its server? run: dsk status"),
     )
 
 
 def _left_early(progress: Progress | None) -> bool:
     """By its last report the rank still had something to do. One that never reports, such as a
-    probe's, is judged by its exit code."""
+    trial's, is judged by its exit code."""
     if progress is None or progress.phase == "ending":
         return False
     all_steps = progress.step is not None and progress.step == progress.steps

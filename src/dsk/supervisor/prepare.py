@@ -7,13 +7,14 @@ import secrets
 import time
 from collections.abc import Mapping
 
-from dsk.errors import DskError, JobFailed, UserError
+from dsk.errors import DskError, JobFailed, UserError, at
 from dsk.plan import deepspeed
 from dsk.supervisor.agree import disagreements
 from dsk.supervisor.record import Record
 from dsk.supervisor.runtime import Remedies
 from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import Workers
+from dsk.text import Text, joined
 from dsk.wire import agreement
 from dsk.wire.events import Notice
 from dsk.wire.jobspec import JobSpec, RecipeText
@@ -34,13 +35,13 @@ def check_workers(spec: JobSpec, workers: Workers, remedies: Remedies) -> None:
     identities = workers.ask_all(AskIdentity())
     named = {worker.name: identity for worker, identity in identities}
     if problems := disagreements(named, spec):
-        raise JobFailed("\n".join(problems), fix=remedies.difference)
+        raise JobFailed(joined(problems, "\n"), fix=remedies.difference)
 
     def check_slots(worker: Worker) -> None:
         found = worker.ask(CountDevices(spec.accelerator))
         wanted = max(worker.node.slots) + 1
         if found.count is not None and found.count < wanted:
-            problem = f" ({found.problem})" if found.problem else ""
+            problem = agreement.because(found.problem)
             text = agreement.FEWER_GPUS.filled(slots=wanted, seen=found.count, problem=problem)
             raise JobFailed(text, where=worker.name, fix=remedies.gpus)
 
@@ -67,7 +68,7 @@ def is_shared(workers: Workers) -> bool:
         first.ask(Marker(name, "remove"))
     if any(seen) and not all(seen):
         alone = [worker.name for worker, sees in zip(others, seen, strict=True) if not sees]
-        groups = f"not for {', '.join(alone)}"
+        groups = Text("not for {nodes}").filled(nodes=", ".join(alone))
         text = agreement.HALF_SHARED.filled(groups=groups)
         raise JobFailed(text, fix=agreement.ALL_OR_NONE)
     return all(seen)
@@ -77,8 +78,10 @@ def choose_recipe(spec: JobSpec, record: Record, *, shared: bool) -> RecipeText:
     """The recipe for the kind of workspace that the workers really have, its changes told."""
     recipe = spec.recipe_shared if shared else spec.recipe_local
     if len(spec.nodes) > 1:
-        kind = "one disk that all nodes share" if shared else "a disk of each node's own"
-        record.tell(Notice(time.time(), "workspace", f"the workspace {spec.workspace} is {kind}"))
+        text = Text("the workspace {folder} is a disk of each node's own")
+        if shared:
+            text = Text("the workspace {folder} is one disk that all nodes share")
+        record.tell(Notice(time.time(), "workspace", text.filled(folder=spec.workspace)))
     for change in recipe.changes:
         record.tell(Notice(time.time(), "change", change))
     return recipe
@@ -91,19 +94,19 @@ def check_needed(spec: JobSpec, workers: Workers) -> None:
         for worker, problems in workers.ask_all(FindMissing(spec.needed))
         for problem in problems
     ]
-    problems = [f"{worker.name}: {problem.in_language('en')}" for worker, problem in found]
+    problems = joined([at(worker.name, problem) for worker, problem in found], "\n")
     if closed := [problem.values["top"] for _, problem in found if "top" in problem.values]:
         fix = agreement.readable(closed[0], "UID:GID")
-        raise UserError("\n".join(problems), fix=fix)
-    if problems:
+        raise UserError(problems, fix=fix)
+    if found:
         own = [need.path for need in spec.needed if need.own]
-        raise UserError(
-            "\n".join(problems),
-            fix="put it there on every node, or correct it in train.yaml"
-            + (
-                f" (of {own[0]} each node has its own files: name one that all have)" if own else ""
-            ),
-        )
+        fix = Text("put it there on every node, or correct it in train.yaml")
+        if own:
+            fix = Text(
+                "put it there on every node, or correct it in train.yaml (of {path} each node has "
+                "its own files: name one that all have)"
+            ).filled(path=own[0])
+        raise UserError(problems, fix=fix)
 
 
 def checkpoint(spec: JobSpec, workers: Workers, *, shared: bool) -> str | None:
@@ -130,7 +133,10 @@ def put_files(spec: JobSpec, recipe: str, workers: Workers) -> dict[str, str]:
     for name, text in deepspeed.job_folder_files(spec, recipe).items():
         digests[name] = wanted = hashlib.sha256(text.encode()).hexdigest()
         errors: list[DskError] = [
-            JobFailed(f"{name} reads back differently from what was written", where=worker.name)
+            JobFailed(
+                Text("{file} reads back differently from what was written").filled(file=name),
+                where=worker.name,
+            )
             for worker, digest in workers.ask_all(PutFile(name, text))
             if digest != wanted
         ]
@@ -142,12 +148,14 @@ def put_files(spec: JobSpec, recipe: str, workers: Workers) -> dict[str, str]:
 def check_files(files: Mapping[str, str], workers: Workers) -> None:
     """Right before the ranks start: raises JobFailed where one of the job's files is no longer what
     was put there (SHA-256 by name)."""
+    text = Text("{file} is not what was put there: somebody has changed it since")
     problems = [
-        f"{worker.name}: {path} is not what was put there: somebody has changed it since"
+        at(worker.name, text.filled(file=path))
         for worker, changed in workers.ask_all(FindChanged(files))
         for path in changed
     ]
     if problems:
         raise JobFailed(
-            "\n".join(problems), fix="launch again; change train.yaml, not the job's own"
+            joined(problems, "\n"),
+            fix=Text("launch again; change train.yaml, not the job's own"),
         )

@@ -19,6 +19,7 @@ from dsk.supervisor.heard import Reported
 from dsk.supervisor.pace import Pace
 from dsk.supervisor.said import Said
 from dsk.supervisor.writer import Writer
+from dsk.text import Text
 from dsk.wire.events import Attempt, Event, Failure, Finished, Notice, Phase, Step
 from dsk.wire.progress import PHASES, Progress
 from dsk.wire.status import JobStatus, NodeStatus
@@ -39,7 +40,7 @@ class Record:
     def __init__(self, status: JobStatus, out: BinaryIO) -> None:
         """`out` is unbuffered."""
         self.status = status
-        self._output = Writer(Said(out).say, elsewhere="dsk logs shows them")
+        self._output = Writer(Said(out).say, elsewhere=Text("dsk logs shows them"))
         self._folder: JobFolder | None = None
         self._written: Writer | None = None
         self._early: list[Event] = []
@@ -48,6 +49,7 @@ class Record:
         self._step_told: Step | None = None
         self._step_told_at = 0.0
         self._pace = Pace()
+        self._observers: list[Callable[[Event], None]] = []
 
     def open(self, folder: Path) -> None:
         """Raises JobFailed where there can be no such folder. Once is enough."""
@@ -57,7 +59,7 @@ class Record:
         self._written = Writer(
             partial(_write, self._folder, self._complain),
             partial(_save, self._folder, self._complain),
-            elsewhere="the disk took nothing for too long; the ranks' own logs may have them",
+            elsewhere=Text("the disk took nothing for too long; the ranks' own logs may have them"),
         )
         early, self._early = self._early, []
         for event in early:
@@ -70,6 +72,10 @@ class Record:
             self._folder.close()
         self._output.close(OUTPUT_LIMIT_S)
 
+    def observe(self, hear: Callable[[Event], None]) -> None:
+        """`hear` is called with every event that follows, from any thread. It must not wait."""
+        self._observers.append(hear)
+
     def tell(self, event: Event) -> None:
         self._output.put(event)
         if self._written is None:
@@ -77,8 +83,10 @@ class Record:
         else:
             self._written.put(event)
         self._update(event)
+        for hear in self._observers:
+            hear(event)
 
-    def _complain(self, problems: Sequence[str]) -> None:
+    def _complain(self, problems: Sequence[Text]) -> None:
         for problem in problems:
             self.tell(Notice(time.time(), "not_written", problem))
 
@@ -152,11 +160,11 @@ class Record:
             self._written.put_status(self.status)
 
 
-def _write(folder: JobFolder, complain: Callable[[Sequence[str]], None], event: Event) -> None:
+def _write(folder: JobFolder, complain: Callable[[Sequence[Text]], None], event: Event) -> None:
     complain(folder.write(event))
 
 
-def _save(folder: JobFolder, complain: Callable[[Sequence[str]], None], status: JobStatus) -> None:
+def _save(folder: JobFolder, complain: Callable[[Sequence[Text]], None], status: JobStatus) -> None:
     """With what LLaMA-Factory logged last where no rank has reported it."""
     last = _last_object(Path(status.output_dir) / TRAINER_LOG, since=status.started)
     status = replace(

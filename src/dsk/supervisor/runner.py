@@ -17,6 +17,7 @@ from dsk.supervisor.connection import KILLED_LIMIT_S
 from dsk.supervisor.heard import Heard, LauncherEnded, LauncherLine, RankEnded
 from dsk.supervisor.launcher import Launcher
 from dsk.supervisor.workers import Workers
+from dsk.text import Text
 from dsk.wire import paths
 from dsk.wire.jobspec import JobSpec
 from dsk.wire.operations import ColdStart, WatchRanks
@@ -71,8 +72,8 @@ class Runner(Launcher):
                 self._tell(heard)
         code = process.wait()
         # 0 also where its pdsh was killed: it proves nothing.
-        why = f"DeepSpeed's runner ended with code {code} before the ranks had succeeded"
-        self._tell(LauncherEnded(None, why, code))
+        why = Text("DeepSpeed's runner ended with code {code} before the ranks had succeeded")
+        self._tell(LauncherEnded(None, why.filled(code=code), code))
 
 
 def read(text: str, spec: JobSpec) -> list[Heard]:
@@ -90,8 +91,8 @@ def read(text: str, spec: JobSpec) -> list[Heard]:
     elif isinstance(fact, deepspeed.SessionEnded):
         node = nodes.get(fact.host)
         where = f"node{node.index} ({node.host})" if node else fact.host
-        why = f"DeepSpeed's launcher on {where} ended with code {fact.code}"
-        heard.append(LauncherEnded(node, why, fact.code))
+        why = Text("DeepSpeed's launcher on {node} ended with code {code}")
+        heard.append(LauncherEnded(node, why.filled(node=where, code=fact.code), fact.code))
     return heard
 
 

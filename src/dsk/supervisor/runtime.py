@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dsk.files import write_atomic
+from dsk.text import Text
 from dsk.wire import paths
 from dsk.wire.remedies import CONNECTION, DIFFERENCE, GPUS, HOST_KEY, LOGIN
 
@@ -16,17 +17,17 @@ from dsk.wire.remedies import CONNECTION, DIFFERENCE, GPUS, HOST_KEY, LOGIN
 class Remedies:
     """What a user does about a worker: one that `dsk up` made, or one that a platform started."""
 
-    host_key: str
-    login: str
-    connection: str
-    difference: str
-    gpus: str
+    host_key: Text
+    login: Text
+    connection: Text
+    difference: Text
+    gpus: Text
 
     @classmethod
     def of(cls, *, in_place: bool) -> Remedies:
         """As `dsk check` says it."""
         shared = (HOST_KEY, LOGIN, CONNECTION, DIFFERENCE, GPUS)
-        return cls(*(remedy.of(in_place=in_place).in_language("en") for remedy in shared))
+        return cls(*(remedy.of(in_place=in_place) for remedy in shared))
 
 
 MADE_BY_UP = Remedies.of(in_place=False)

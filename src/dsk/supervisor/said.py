@@ -9,6 +9,7 @@ import time
 from typing import BinaryIO
 
 from dsk.rotated import MIB
+from dsk.text import Text
 from dsk.wire.events import Event, Notice, Output, encode
 
 FILE_BYTES = 256 * MIB
@@ -29,7 +30,9 @@ class Said:
                 return
             self._room -= len(line)
             if self._room <= 0:
-                text = "enough of the ranks' lines for this output; dsk logs -f shows the others"
+                text = Text(
+                    "enough of the ranks' lines for this output; dsk logs -f shows the others"
+                )
                 line = encode(Notice(time.time(), "lines_left_out", text))
         # A disk that is full, or nobody who listens any more: the job does not depend on it.
         with contextlib.suppress(OSError):

@@ -13,12 +13,15 @@ from dsk.files import write_atomic
 from dsk.supervisor.stalls import Stall
 from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import Workers
+from dsk.text import Text, joined
 from dsk.wire.events import Failure
 from dsk.wire.jobspec import JobNode
 from dsk.wire.operations import ReadStacks
+from dsk.wire.progress import doing
 
 KEEP_LIMIT_S = 10.0
 STOPPED = "T"
+_STOPPED = Text("rank {rank} on node{node} ({host}) is stopped (by a signal or a debugger)")
 MOST_NAMED = 4
 _MAIN = re.compile(r'^Thread .*"MainThread".*\n((?:    .*\n?)+)', re.MULTILINE)
 _FRAME = re.compile(r"^    (?P<frame>(?P<function>.+?) \((?P<file>[^()]*?)(?::\d+)?\))$")
@@ -73,18 +76,18 @@ def gather(workers: Workers) -> list[Stack]:
     return [stack for _, stacks in workers.each(ask) for stack in stacks]
 
 
-def keep(stacks: Sequence[Stack], folder: Path, limit: float = KEEP_LIMIT_S) -> str | None:
+def keep(stacks: Sequence[Stack], folder: Path, limit: float = KEEP_LIMIT_S) -> Text | None:
     """Writes them below `folder`; returns what the user should know where that fails, or takes more
     than `limit` seconds: the end of the job does not wait for a disk."""
-    problems: list[str | None] = []
+    problems: list[Text | None] = []
     thread = threading.Thread(target=lambda: problems.append(_write(stacks, folder)), daemon=True)
     thread.start()
     thread.join(limit)
-    late = f"the ranks' stacks are not all in {folder}: its disk took longer than {limit:g} s"
-    return problems[0] if problems else late
+    late = Text("the ranks' stacks are not all in {folder}: its disk took longer than {limit:g} s")
+    return problems[0] if problems else late.filled(folder=str(folder), limit=limit)
 
 
-def _write(stacks: Sequence[Stack], folder: Path) -> str | None:
+def _write(stacks: Sequence[Stack], folder: Path) -> Text | None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for stack in stacks:
@@ -92,23 +95,28 @@ def _write(stacks: Sequence[Stack], folder: Path) -> str | None:
             state = f"state {stack.state}: stopped\n" if stack.state == STOPPED else ""
             write_atomic(folder / name, (state + stack.text).encode())
     except OSError as error:
-        return f"the ranks' stacks cannot all be written to {folder}: {error.strerror}"
+        text = Text("the ranks' stacks cannot all be written to {folder}: {error}")
+        return text.filled(folder=str(folder), error=error.strerror)
     return None
 
 
-def astray(stacks: Sequence[Stack]) -> dict[Stack, str]:
-    """Those that the others wait for, with a few words on where they are; empty where none differs
+def astray(stacks: Sequence[Stack]) -> dict[Stack, Text]:
+    """Those that the others wait for, with a sentence on where they are; empty where none differs
     from the others."""
     if stopped := [stack for stack in stacks if stack.state == STOPPED]:
-        return dict.fromkeys(stopped, "is stopped (by a signal or a debugger)")
+        return dict.fromkeys(stopped, _STOPPED)
     known = [stack for stack in stacks if stack.place]
     if waiting := [stack for stack in known if stack.waits]:
-        return {stack: f"is in {stack.frames[0]}" for stack in known if stack not in waiting}
+        return {stack: _in(stack) for stack in known if stack not in waiting}
     places = [stack.place for stack in known]
     common = max(set(places), key=places.count, default=None)
     if places.count(common) * 2 <= len(places):
         return {}
-    return {stack: f"is in {stack.frames[0]}" for stack in known if stack.place != common}
+    return {stack: _in(stack) for stack in known if stack.place != common}
+
+
+def _in(stack: Stack) -> Text:
+    return Text("rank {rank} on node{node} ({host}) is in {frame}").filled(frame=stack.frames[0])
 
 
 def failure(stall: Stall, stacks: Sequence[Stack], *, at: float, folder: str) -> Failure:
@@ -117,22 +125,31 @@ def failure(stall: Stall, stacks: Sequence[Stack], *, at: float, folder: str) ->
     known = [stack for stack in stacks if stack.place]
     apart = not elsewhere and bool(known) and all(stack.joins for stack in known)
     named = [
-        f"rank {stack.rank} on node{stack.node.index} ({stack.node.host}) {where}"
-        for stack, where in elsewhere.items()
+        text.filled(rank=stack.rank, node=stack.node.index, host=stack.node.host)
+        for stack, text in elsewhere.items()
     ]
     first = next(iter(elsewhere), None)
-    rest = f": {'; '.join(named[:MOST_NAMED])}" if named else ""
     if len(named) > MOST_NAMED:
-        rest += f"; and {len(named) - MOST_NAMED} more"
+        more = Text("and {number} more").filled(number=len(named) - MOST_NAMED)
+        named = [*named[:MOST_NAMED], more]
+    cause = Text(
+        "no rank has made progress for {seconds:.0f} s while {phase} (limit {limit:.0f} s)"
+    ).filled(seconds=stall.seconds, phase=doing(stall.phase), limit=stall.limit)
+    fix = Text(
+        "every rank's stack is in {folder}; where it was only slow: dsk launch --limit {phase}=… "
+        "(seconds, or off)"
+    ).filled(folder=folder, phase=stall.phase)
+    if named:
+        cause = Text("{stall}: {ranks}").filled(stall=cause, ranks=joined(named, "; "))
     if apart:
-        rest = ": all wait to be connected to one another"
-    look = "dsk check --only interface --only reach   tells what is between them; " if apart else ""
+        cause = Text("{stall}: all wait to be connected to one another").filled(stall=cause)
+        fix = Text(
+            "dsk check --only interface --only reach   tells what is between them; {stacks}"
+        ).filled(stacks=fix)
     return Failure(
         at,
-        f"no rank has made progress for {stall.seconds:.0f} s while {stall.phase} "
-        f"(limit {stall.limit:.0f} s){rest}",
+        cause,
         node=first.node.index if first else None,
         rank=first.rank if first else None,
-        fix=f"{look}every rank's stack is in {folder}; where it was only slow: "
-        f"dsk launch --limit {stall.phase}=… (seconds, or off)",
+        fix=fix,
     )

@@ -13,6 +13,7 @@ from dsk import awake
 from dsk.errors import DskError, JobFailed
 from dsk.supervisor.heard import Heard, Lines, Lost, RankEnded, Reach, Reported
 from dsk.supervisor.worker import AgentGone, AgentHangs, Worker
+from dsk.text import Text, verbatim
 from dsk.wire.news import BEFORE_ATTEMPTS, News
 from dsk.wire.operations import AskNews
 from dsk.wire.session import NEWS_WAIT_S, SILENT_LIMIT_S
@@ -21,6 +22,7 @@ ANSWER_LIMIT_S = NEWS_WAIT_S + 5.0
 """A link that was down for 5 s has been found again by TCP after that."""
 LOGIN_LIMIT_S = 8.0
 PAUSE_S = 0.3
+GONE = Text("{node}: {error}")
 
 
 class Watch:
@@ -68,8 +70,9 @@ class Watch:
             self._ask_on()
         except Exception as error:
             # Without this thread nobody would know whether the node's ranks live.
-            found = JobFailed(f"{type(error).__name__}: {error}", fix="report this as a bug of dsk")
-            self._lose(found, after="can no longer be watched by the supervisor")
+            said = verbatim(f"{type(error).__name__}: {error}")
+            found = JobFailed(said, fix=Text("report this as a bug of dsk"))
+            self._lose(found, Text("{node} can no longer be watched by the supervisor ({error})"))
 
     def _ask_on(self) -> None:
         heard = awake.now()
@@ -87,26 +90,26 @@ class Watch:
                 return
             except DskError as error:
                 if not broken:
-                    self._tell_state(Reach(self.worker.node, error.message))
+                    self._tell_state(Reach(self.worker.node, error.told))
                 broken = True
                 if isinstance(error, AgentHangs):
                     hangs = error
                 if awake.now() - heard > SILENT_LIMIT_S:
-                    self._lose(hangs or error, after=f"was not heard for {SILENT_LIMIT_S:.0f} s")
+                    silent = Text("{node} was not heard for {limit:.0f} s ({error})")
+                    self._lose(hangs or error, silent.filled(limit=SILENT_LIMIT_S))
                     return
                 self._stop.wait(PAUSE_S)
             else:
                 if broken:
-                    self._tell_state(Reach(self.worker.node, ""))
+                    self._tell_state(Reach(self.worker.node, None))
                 heard, broken, hangs = awake.now(), False, None
 
-    def _lose(self, error: DskError, *, after: str = "") -> None:
-        """`after`: what happened to the node before, or because of, the error."""
+    def _lose(self, error: DskError, why: Text = GONE) -> None:
+        """`why`: what happened to the node before, or because of, the error."""
         self.worker.lost = True
-        name, text = self.worker.name, error.message
-        why = f"{name} {after} ({text})" if after else f"{name}: {text}"
+        why = why.filled(node=self.worker.name, error=error.told)
         if not self._stop.is_set():
-            self._tell_state(Lost(self.worker.node, why, error.fix))
+            self._tell_state(Lost(self.worker.node, why, error.remedy))
 
     def _tell_state(self, state: Reach | Lost) -> None:
         self._state = state

@@ -13,10 +13,12 @@ from typing import Any, TypeVar
 from dsk.errors import DskError, JobFailed, Unreachable
 from dsk.supervisor.connection import Connection, Ended, NoAnswer
 from dsk.supervisor.runtime import Remedies
+from dsk.text import Text
 from dsk.wire.jobspec import JobNode
 from dsk.wire.operations import Close
 from dsk.wire.request import Request
 from dsk.wire.session import AGENT_HANGS, NO_AGENT
+from dsk.wire.templates import read_text
 
 A = TypeVar("A")
 
@@ -78,7 +80,7 @@ class Worker:
             return request.read_answer(raw)
         except ValueError as error:
             raise JobFailed(
-                f"its agent is of another version of dsk: {error}",
+                Text("its agent is of another version of dsk: {error}").filled(error=str(error)),
                 where=self.name,
                 fix=self._remedies.difference,
             ) from error
@@ -90,7 +92,7 @@ class Worker:
         try:
             reply = connection.ask(question, limit)
         except NoAnswer as error:
-            raise Unreachable(str(error), where=self.name) from None
+            raise Unreachable(error.text, where=self.name) from None
         except Ended as error:
             raise self._unreachable(error) from None
         self._answered = True
@@ -108,7 +110,8 @@ class Worker:
             try:
                 self._connection = Connection(self.node.host, self._ssh_config, self._again)
             except OSError as error:
-                raise Unreachable(f"ssh cannot be started: {error}", where=self.name) from error
+                text = Text("ssh cannot be started: {error}").filled(error=str(error))
+                raise Unreachable(text, where=self.name) from error
         return self.ask(request, limit=limit)
 
     def end_without_agent(self, job: str) -> int:
@@ -128,7 +131,8 @@ class Worker:
             )
             return int(done.stdout)
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-            raise Unreachable(f"its agent hangs, and so does its end: {error}") from None
+            text = Text("its agent hangs, and so does its end: {error}")
+            raise Unreachable(text.filled(error=str(error))) from None
 
     def close(self) -> None:
         """The agent ends what its job left in the worker, then itself; one that cannot be asked
@@ -143,23 +147,26 @@ class Worker:
 
     def _unreachable(self, ended: Ended) -> Unreachable:
         if ended.code == NO_AGENT:
-            return AgentGone(str(ended), where=self.name)
+            return AgentGone(ended.text, where=self.name)
         if ended.code == AGENT_HANGS:
-            return AgentHangs(str(ended), where=self.name)
-        return Unreachable(str(ended), where=self.name, fix=self._fix(str(ended)))
+            return AgentHangs(ended.text, where=self.name)
+        return Unreachable(ended.text, where=self.name, fix=self._fix(str(ended)))
 
     def _refused(self, reply: dict[str, Any]) -> JobFailed:
         busy = reply.get("busy")
         if not busy:
-            return JobFailed(str(reply["error"]), where=self.name)
+            said = reply.get("text", str(reply["error"]))
+            return JobFailed(read_text(said, "error"), where=self.name)
         return JobFailed(
-            f"job {busy} is running here",
+            Text("job {job} is running here").filled(job=busy),
             where=self.name,
-            fix=f"wait for it (dsk logs -f {busy}) or stop it (dsk stop {busy}); if its supervisor "
-            "is gone it ends by itself within 30 s",
+            fix=Text(
+                "wait for it (dsk logs -f {job}) or stop it (dsk stop {job}); if its supervisor "
+                "is gone it ends by itself within 30 s"
+            ).filled(job=busy),
         )
 
-    def _fix(self, text: str) -> str:
+    def _fix(self, text: str) -> Text:
         if "Host key verification failed" in text or "IDENTIFICATION HAS CHANGED" in text:
             return self._remedies.host_key
         if "Permission denied" in text:

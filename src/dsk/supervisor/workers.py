@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from dsk.errors import DskError, Unreachable
+from dsk.errors import DskError, Unreachable, at
 from dsk.supervisor.worker import AgentGone, AgentHangs, Worker
+from dsk.text import Text, joined
 from dsk.wire.operations import EndRanks
 from dsk.wire.request import Request
 
@@ -39,14 +40,14 @@ class Workers:
     def ask_all(self, request: Request[T]) -> list[tuple[Worker, T]]:
         return self.each(lambda worker: worker.ask(request))
 
-    def end_ranks(self, job: str, attempt: int) -> list[tuple[int, str]]:
+    def end_ranks(self, job: str, attempt: int) -> list[tuple[int, Text]]:
         """Ends the job's processes on every node that can be reached; the index of each node where
         that did not succeed, and a sentence. After that no rank of this attempt, or of an earlier
         one, is started."""
-        problems: list[tuple[int, str]] = []
+        problems: list[tuple[int, Text]] = []
 
-        def report(worker: Worker, text: str) -> None:
-            problems.append((worker.node.index, f"{worker.name}: {text}"))
+        def report(worker: Worker, text: Text) -> None:
+            problems.append((worker.node.index, at(worker.name, text)))
 
         def end(worker: Worker) -> None:
             try:
@@ -54,10 +55,12 @@ class Workers:
             except AgentGone:
                 pass  # whoever reported that has ended what there was
             except DskError as error:
-                report(worker, f"{error.message}; its agent ends the ranks there")
+                text = Text("{error}; its agent ends the ranks there")
+                report(worker, text.filled(error=error.told))
             else:
                 if left:
-                    report(worker, f"{left} processes of the job would not end")
+                    text = Text("{left} processes of the job would not end")
+                    report(worker, text.filled(left=left))
 
         self.each(end)
         return problems
@@ -88,5 +91,5 @@ def together(errors: Sequence[DskError]) -> DskError:
     gravest = max(errors, key=lambda error: error.exit_code)
     if len(errors) == 1:
         return gravest
-    text = "\n".join(f"{error.where}: {error.message}" for error in errors)
-    return type(gravest)(text, fix=gravest.fix)
+    text = joined([error.located for error in errors], "\n")
+    return type(gravest)(text, fix=gravest.remedy)

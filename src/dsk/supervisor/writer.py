@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from enum import Enum, auto
 
 from dsk.rotated import MIB
+from dsk.text import Text
 from dsk.wire.events import Event, Notice, Output
 from dsk.wire.status import JobStatus
 
@@ -38,7 +39,7 @@ class Writer:
         write: Callable[[Event], None],
         save: Callable[[JobStatus], None] = lambda _: None,
         *,
-        elsewhere: str,
+        elsewhere: Text,
     ) -> None:
         """`elsewhere` says where lines that are left out can be found. `write` and `save` run in
         the writer's thread."""
@@ -78,7 +79,8 @@ class Writer:
 
     def _say_what_is_missing(self) -> None:
         if self._left_out:
-            text = f"{self._left_out} lines of the ranks are left out here: {self._elsewhere}"
+            text = Text("{lines} lines of the ranks are left out here: {elsewhere}")
+            text = text.filled(lines=self._left_out, elsewhere=self._elsewhere)
             self._left_out = 0
             self._waiting.put(Notice(time.time(), "lines_left_out", text))
 

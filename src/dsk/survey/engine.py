@@ -8,7 +8,7 @@ from dsk.text import Text
 START = Text("there: sudo systemctl start docker")
 
 
-def engine_error(stderr: str, where: str) -> DskError:
+def engine_error(stderr: str, where: str | Text) -> DskError:
     """What the `docker` program printed when it failed, with the remedy. Pure."""
     text = stderr.lower()
     if "permission denied" in text and ("docker.sock" in text or "daemon socket" in text):

@@ -15,11 +15,13 @@ from dsk.jobs.planning import Request, plan
 from dsk.jobs.runtime import Runtime
 from dsk.jobs.spec import job_id
 from dsk.recipe import KnownKeys
+from dsk.text import Text
 from dsk.trials.trial import ONE_STEP_KEYS, Trials
 from dsk.tune import overrides, reading
 from dsk.tune.points import Result, Setting
 from dsk.wire import paths, tuning
 from dsk.wire.jobspec import JobSpec
+from dsk.wire.notify import NOBODY
 
 TIMED_S = 6.0
 """For the timed steps of a point, unless fewer tell enough."""
@@ -74,19 +76,21 @@ class Points:
             return Result(setting, "cut", seconds=seconds)
         ran_out = trial.out_of_memory or any(each.ran_out for each in trial.tuned)
         if not trial.works and trial.rank is None and not ran_out:
-            raise JobFailed(trial.cause, fix=trial.fix or None)
+            cause: Text = trial.cause
+            fix: Text | None = trial.fix
+            raise JobFailed(cause, fix=fix)
         return reading.result(
             setting,
             self.world_size,
             trial.tuned,
             killed=trial.out_of_memory,
-            cause=trial.cause,
+            cause=trial.cause.in_language("en"),
             seconds=seconds,
         )
 
     def _spec(self, _nodes: Sequence[Node]) -> JobSpec:
         """Of the setting that is being measured."""
-        job = paths.PROBE + job_id(time.time())
+        job = paths.TRIAL + job_id(time.time())
         folder = paths.job_folder(str(self._request.cluster.workspace), job)
         setting = self._setting
         # More micro-batches than two tell nothing new: what a step adds to them is known from two.
@@ -103,7 +107,7 @@ class Points:
         spec = plan(asked, self._known, self._runtime.exists, self._runtime.read).spec
         module, *rest = spec.program
         program = (module, tuning.word(TIMED_S), *rest)
-        return replace(spec, job=job, program=program)
+        return replace(spec, job=job, program=program, notify=NOBODY)
 
     @contextmanager
     def _limited(self, limit_s: float) -> Iterator[threading.Event]:

@@ -17,11 +17,12 @@ from dsk.jobs.launch import image_keys
 from dsk.jobs.planning import Request, plan
 from dsk.jobs.runtime import Runtime, Supervisor
 from dsk.jobs.spec import job_id
-from dsk.text import Text
+from dsk.text import NOTHING, Text
 from dsk.wire import paths
 from dsk.wire.collectives import PROGRAM, Measured, Probe
 from dsk.wire.events import Failure, Finished, Output
 from dsk.wire.jobspec import ONE_STEP, JobNode, JobSpec, RecipeText
+from dsk.wire.notify import NOBODY
 from dsk.wire.tuning import Tuned
 
 CPU_PROBE = Probe(megabytes=4, seconds=0.5)
@@ -58,7 +59,7 @@ def collectives(cluster: Cluster) -> Make:
 
     def make(nodes: Sequence[Node]) -> JobSpec:
         now = time.time()
-        job = paths.PROBE + job_id(now)
+        job = paths.TRIAL + job_id(now)
         recipe = RecipeText(probe.to_json())
         return JobSpec(
             job=job,
@@ -84,7 +85,7 @@ def one_step(request: Request, runtime: Runtime) -> Make:
     known = image_keys(runtime)
 
     def make(nodes: Sequence[Node]) -> JobSpec:
-        job = paths.PROBE + job_id(time.time())
+        job = paths.TRIAL + job_id(time.time())
         folder = paths.job_folder(str(request.cluster.workspace), job)
         keys = {**ONE_STEP_KEYS, "max_samples": str(SAMPLES), "output_dir": f"{folder}/output"}
         overrides = tuple(f"{key}={value}" for key, value in keys.items() if key in known.keys)
@@ -94,7 +95,7 @@ def one_step(request: Request, runtime: Runtime) -> Make:
         )
         spec = plan(asked, known, runtime.exists).spec
         module, *words = spec.program
-        return replace(spec, job=job, program=(module, ONE_STEP, *words))
+        return replace(spec, job=job, program=(module, ONE_STEP, *words), notify=NOBODY)
 
     return make
 
@@ -133,7 +134,9 @@ class Trials:
             job = running[0].job
             raise Busy(
                 Text("job {job} is running, and trials need its nodes").filled(job=job),
-                fix=f"wait for it (dsk logs -f {job}) or end it (dsk stop {job})",
+                fix=Text("wait for it (dsk logs -f {job}) or end it (dsk stop {job})").filled(
+                    job=job
+                ),
             )
         try:
             yield
@@ -155,13 +158,13 @@ class Trials:
             # One at a time: a start looks at what others have left.
             with self._guard:
                 if self._stopped:
-                    return Trial(_indices(nodes), works=False, cause="interrupted")
+                    return Trial(_indices(nodes), works=False, cause=Text("interrupted"))
                 supervisor = self._runtime.start(spec)
                 self._running.add(supervisor)
         except UserError:
             raise
         except DskError as error:
-            return Trial(_indices(nodes), works=False, cause=error.message, fix=error.fix or "")
+            return Trial(_indices(nodes), works=False, cause=error.told, fix=error.remedy)
         try:
             return _follow(supervisor, nodes)
         finally:
@@ -200,7 +203,7 @@ def _follow(supervisor: Supervisor, nodes: Sequence[Node]) -> Trial:
         elif isinstance(event, Failure):
             failure = event
         elif isinstance(event, Finished):
-            cause = failure.cause if failure else ""
+            cause = failure.cause if failure else NOTHING
             if event.exit_code == UserError.exit_code:
                 raise UserError(cause, fix=failure.fix if failure else None)
             return Trial(
@@ -208,7 +211,7 @@ def _follow(supervisor: Supervisor, nodes: Sequence[Node]) -> Trial:
                 works=event.exit_code == 0,
                 seconds=event.seconds,
                 cause=cause,
-                fix=(failure.fix or "") if failure else "",
+                fix=failure.fix if failure else None,
                 lines=failure.lines if failure else (),
                 measured=tuple(found),
                 folder=event.folder,

@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dsk.files import write_atomic
+from dsk.text import NOTHING, Text
 from dsk.warm import cuda, fresh, inherited, memory, room, stack
 from dsk.warm.room import Room
 from dsk.warm.rules import Rules
@@ -53,7 +54,8 @@ def main() -> None:
     try:
         stack.import_all(stack.modules())
     except Exception as error:  # whatever a module raises, as after an update of it
-        _off(f"an import of the stack failed: {type(error).__name__}: {error}")
+        text = Text("an import of the stack failed: {error}")
+        _off(text.filled(error=f"{type(error).__name__}: {error}"))
     if os.environ.get("DS_ACCELERATOR") == "cuda" and (reason := cuda.problem_of_a_fork()):
         _off(reason)
     written = {name: os.environ[name] for name in os.environ if name not in before}
@@ -65,7 +67,7 @@ def main() -> None:
             fresh.become(request, place, output, written)
             fresh.run()
         case Replace(reason=reason, env=env):
-            print(f"started again: {reason}", flush=True)
+            print(f"started again: {reason.in_language('en')}", flush=True)
             _say("importing")
             atexit._run_exitfuncs()  # of imports, such as the removal of a temporary folder
             _start(env)
@@ -106,28 +108,30 @@ def _asked() -> str:
     return os.environ.get("DSK_WARM") or "auto"
 
 
-def _why_off() -> str:
-    """Why there is to be no warm process, "" where there is."""
+def _why_off() -> Text | None:
+    """Why there is to be no warm process, None where there is."""
     asked, kind = _asked(), os.environ.get("DS_ACCELERATOR") or "cpu"
     if asked == "false":
-        return "warm is false in dsk.yaml"
+        return Text("warm is false in dsk.yaml")
     if not Path(paths.WARM_MODULES).exists():
-        return "this image's stack has no list of modules to import"
+        return Text("this image's stack has no list of modules to import")
     if asked == "auto" and kind != "cpu":
-        return f"warm: auto is for accelerator cpu; this worker has {kind} (docs/warm-starts.md)"
-    if asked == "auto" and (free := memory.free()) < NEEDED_BYTES:
-        return (
-            f"{free / 1e9:.1f} GB of memory are free; warm: auto needs {NEEDED_BYTES / 1e9:.0f} GB"
+        text = Text(
+            "warm: auto is for accelerator cpu; this worker has {kind} (docs/warm-starts.md)"
         )
-    return ""
+        return text.filled(kind=kind)
+    if asked == "auto" and (free := memory.free()) < NEEDED_BYTES:
+        text = Text("{free:.1f} GB of memory are free; warm: auto needs {needed:.0f} GB")
+        return text.filled(free=free / 1e9, needed=NEEDED_BYTES / 1e9)
+    return None
 
 
-def _off(reason: str) -> None:
+def _off(reason: Text) -> None:
     _say("off", reason)
     sys.exit(EXIT_OFF)
 
 
-def _say(state: str, reason: str = "", seconds: float = 0.0) -> None:
+def _say(state: str, reason: Text = NOTHING, seconds: float = 0.0) -> None:
     said = WarmState(state, _asked(), os.getpid(), reason, round(seconds, 1))
     write_atomic(Path(paths.WARM_STATE), said.encode(), 0o600)
 

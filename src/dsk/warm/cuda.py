@@ -11,11 +11,13 @@ import signal
 import sys
 import time
 
+from dsk.text import Text
+
 LIMIT_S = 60.0
 
 
-def problem_of_a_fork() -> str:
-    """Let a child compute on the GPU; what went wrong, "" where nothing did."""
+def problem_of_a_fork() -> Text | None:
+    """Let a child compute on the GPU; what went wrong, None where nothing did."""
     child = os.fork()
     if child == 0:
         code = 1
@@ -30,7 +32,9 @@ def problem_of_a_fork() -> str:
         if time.monotonic() > deadline:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
-            return f"a forked process did not finish a CUDA operation within {LIMIT_S:.0f} s"
+            text = Text("a forked process did not finish a CUDA operation within {limit:.0f} s")
+            return text.filled(limit=LIMIT_S)
         time.sleep(0.05)
     code = os.waitstatus_to_exitcode(status[1])
-    return f"a CUDA operation in a forked process failed (exit code {code})" if code else ""
+    text = Text("a CUDA operation in a forked process failed (exit code {code})")
+    return text.filled(code=code) if code else None

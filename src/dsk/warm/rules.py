@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from dsk.text import Text
 from dsk.warm import inherited
 from dsk.warm.room import Room
 from dsk.warm.stack import Decisive, Files
@@ -17,7 +18,7 @@ class Refusal:
     """Why a rank cannot be forked. `env`: a warm process with that environment could fork it, and
     is to take this one's place; None where none could."""
 
-    reason: str
+    reason: Text
     env: Mapping[str, str] | None = None
 
 
@@ -37,18 +38,23 @@ class Rules:
 
     def _refusals(self, request: Request, peer: int) -> Iterator[Refusal]:
         if request.argv[: len(PROGRAM)] != PROGRAM:
-            yield Refusal(f"only {' '.join(PROGRAM)} can be forked")
+            yield Refusal(Text("only {program} can be forked").filled(program=" ".join(PROGRAM)))
         if names := self.decisive.differing(self.env, request.env):
             rest = {n: v for n, v in self.env.items() if not self.decisive.of({n: v})}
             yield Refusal(
-                f"the warm process was started with another {', '.join(names)}",
+                Text("the warm process was started with another {names}").filled(
+                    names=", ".join(names)
+                ),
                 {**rest, **self.decisive.of(request.env)},
             )
         if path := self.files.changed():
-            yield Refusal(f"{path} has changed since it was imported", self.env)
+            text = Text("{path} has changed since it was imported")
+            yield Refusal(text.filled(path=str(path)), self.env)
         if names := inherited.differing(peer):
-            yield Refusal(f"the warm process has another {', '.join(names)} than the job's agent")
+            text = Text("the warm process has another {names} than the job's agent")
+            yield Refusal(text.filled(names=", ".join(names)))
         if not os.access(request.folder, os.X_OK):
-            yield Refusal(f"the working folder {request.folder} cannot be entered")
+            text = Text("the working folder {folder} cannot be entered")
+            yield Refusal(text.filled(folder=request.folder))
         if not self.room.holds(request.argv, request.env):
-            yield Refusal("its environment or command line is too long for a fork")
+            yield Refusal(Text("its environment or command line is too long for a fork"))

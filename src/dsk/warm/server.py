@@ -8,10 +8,11 @@ import socket
 import struct
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dsk.agent import processes
+from dsk.text import Text
 from dsk.warm import keeper
 from dsk.warm.fresh import tie_to_parent
 from dsk.warm.rules import Rules
@@ -36,7 +37,7 @@ class Replace:
     """The warm process is to be replaced by one with `env`, for the `reason`. It waits until the
     `agent` that was refused has ended: imports would take processor time from its ranks."""
 
-    reason: str
+    reason: Text
     env: Mapping[str, str]
     agent: int
     started: int | None
@@ -87,24 +88,26 @@ class Server:
         try:
             request = Request.decode(line)
             if reason := self._refusal(request, _peer(connection)):
-                connection.sendall(encode({"cold": reason}))
+                connection.sendall(encode({"cold": asdict(reason)}))
                 return None
             try:
                 return Rank(request, os.dup(output)) if _fork(connection) else None
             except BlockingIOError as error:  # too many processes
-                connection.sendall(encode({"cold": f"it cannot be forked: {error.strerror}"}))
+                text = Text("it cannot be forked: {error}").filled(error=error.strerror)
+                connection.sendall(encode({"cold": asdict(text)}))
                 return None
         finally:
             os.close(output)
 
-    def _refusal(self, request: Request, peer: int) -> str:
-        """Why the rank cannot be forked, "" where it can."""
+    def _refusal(self, request: Request, peer: int) -> Text | None:
+        """Why the rank cannot be forked, None where it can."""
         if self._replace:
-            return f"the warm process is to be replaced: {self._replace.reason}"
+            text = Text("the warm process is to be replaced: {reason}")
+            return text.filled(reason=self._replace.reason)
         refusal = self._rules.refusal(request, peer)
         if refusal and refusal.env is not None:
             self._replace = Replace(refusal.reason, refusal.env, peer, _started(peer))
-        return refusal.reason if refusal else ""
+        return refusal.reason if refusal else None
 
 
 def _fork(connection: socket.socket) -> bool:

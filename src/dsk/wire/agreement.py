@@ -26,18 +26,25 @@ _FROM_A_STEP = Text("resume_from_checkpoint={folder}/checkpoint-{step}, or {othe
 READABLE = Text("on that server, as root: {command}")
 
 
-def differences(here: Mapping[str, str], usual: Mapping[str, object]) -> list[str]:
+def differences(here: Mapping[str, str], usual: Mapping[str, object]) -> list[Text]:
     """Package by package; `none` where it is not there."""
     return [
-        f"{name} {here.get(name, NONE)} instead of {usual.get(name, NONE)}"
+        Text("{name} {here} instead of {usual}").filled(
+            name=name, here=here.get(name, NONE), usual=str(usual.get(name, NONE))
+        )
         for name in sorted({*here, *usual})
         if here.get(name) != usual.get(name)
     ]
 
 
-def instead_of(here: str, usual: str) -> str:
+def instead_of(here: str, usual: str) -> Text:
     """Content ids, as long as a person compares them."""
-    return f"{here[:SHORT]} instead of {usual[:SHORT]}"
+    return Text("{here} instead of {usual}").filled(here=here[:SHORT], usual=usual[:SHORT])
+
+
+def because(problem: Text | None) -> Text:
+    """A reason in brackets, where there is one."""
+    return Text(" ({problem})").filled(problem=problem) if problem else Text("")
 
 
 def resume(nodes: Mapping[str, Saved], folder: str) -> tuple[Text, Text] | None:

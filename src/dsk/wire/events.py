@@ -1,7 +1,8 @@
 """What a supervisor reports, one JSON object a line: on its output, and in the job's folder.
 
 Every line has `event` (the kind) and `at` (the supervisor's own clock, seconds since the epoch).
-This shape is what `dsk launch --json` and `dsk logs --json` print.
+This shape, without the templates of its texts (wire.templates), is what `dsk launch --json` and
+`dsk logs --json` print.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from dsk.text import Text
 from dsk.wire.tagged import Tagged
 
 State = Literal["starting", "running", "stopping", "succeeded", "failed", "stopped"]
@@ -23,6 +25,9 @@ NoticeKind = Literal[
     "not_written",
     "lines_left_out",
     "cleanup",
+    "stalled",
+    "disk_low",
+    "not_notified",
     "cold_start",
     "detached",
     "unparsed",
@@ -41,7 +46,7 @@ class Phase:
 
     at: float
     state: State
-    text: str
+    text: Text
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ class Notice:
 
     at: float
     kind: NoticeKind
-    text: str
+    text: Text
     node: int | None = None
 
 
@@ -116,11 +121,11 @@ class Failure:
     kernel has killed something in the rank's worker because that was out of memory."""
 
     at: float
-    cause: str
+    cause: Text
     node: int | None = None
     rank: int | None = None
     code: int | None = None
-    fix: str | None = None
+    fix: Text | None = None
     lines: tuple[str, ...] = ()
     out_of_memory: bool = False
 
@@ -143,6 +148,11 @@ _LINES = Tagged("event", "an event", *get_args(Event), older={"notice": {"kind":
 
 def encode(event: Event) -> str:
     return _LINES.encode(event)
+
+
+def for_programs(event: Event) -> str:
+    """As --json prints it: in English, without templates."""
+    return _LINES.for_programs(event)
 
 
 def decode(line: str) -> Event:

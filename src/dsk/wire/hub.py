@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from dsk.text import Text, verbatim
+from dsk.text import Text
 from dsk.wire.tagged import Tagged
 
 HubName = Literal["huggingface", "modelscope"]
@@ -39,13 +39,13 @@ class HubNeeds:
     token: str | None
     dataset_dir: str
     datasets: tuple[str, ...] = ()
-    online: tuple[str, ...] = ()
+    online: tuple[Text, ...] = ()
     remote_code: bool = False
     looked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def from_raw(cls, raw: dict[str, Any]) -> HubNeeds:
-        datasets, online = tuple(raw.pop("datasets")), tuple(raw.pop("online"))
+        datasets, online = tuple(raw.pop("datasets")), tuple(map(Text.from_raw, raw.pop("online")))
         looked = {repo: tuple(places) for repo, places in raw.pop("looked").items()}
         return cls(datasets=datasets, online=online, looked=looked, **raw)
 
@@ -84,16 +84,16 @@ class Ready:
 
     paths: tuple[str, ...]
     downloaded: int
-    note: str = ""
+    note: Text | None = None
 
 
 @dataclass(frozen=True)
 class Refused:
     """`code` is dsk's exit code for it."""
 
-    message: str
+    message: Text
     code: int
-    fix: str
+    fix: Text | None = None
 
 
 Word = Downloading | Ready | Refused
@@ -101,13 +101,13 @@ _LINES = Tagged("word", "a word of the download", Downloading, Ready, Refused)
 
 
 def or_a_folder(
-    problem: str, fix: str, looked: tuple[str, ...], workspace: str, *, push: bool
-) -> tuple[Text, Text]:
+    problem: Text, fix: Text | None, looked: tuple[str, ...], workspace: str, *, push: bool
+) -> tuple[Text, Text | None]:
     """Add to a hub's failure and its fix that a folder may have been meant: where it was looked for
     (`looked`, the path in the workspace last), and how it gets there. `push`: other nodes take
     part, which may have disks of their own."""
     if not looked:
-        return verbatim(problem), verbatim(fix)
+        return problem, fix
     place = looked[-1]
     message = Text(
         "{problem}; no folder of that name was found on the master either (looked for {places})"

@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, get_args
 
+from dsk.text import Text
 from dsk.wire import PROTOCOL
 from dsk.wire.hub import HubNeeds
+from dsk.wire.notify import NOBODY, Notify
+from dsk.wire.reading import read
 
 LauncherName = Literal["direct", "deepspeed"]
 TRAINING = ("dsk.rank", "train")
@@ -48,7 +51,7 @@ class RecipeText:
     """A resolved recipe as YAML text, and what dsk changed in it, a line each, for the user."""
 
     yaml: str
-    changes: tuple[str, ...] = ()
+    changes: tuple[Text, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,8 @@ class JobSpec:
     (None: no limit), where the user has set one. `created` is in seconds since the epoch. `hub` is
     None where the recipe names no repository of a hub. `program` is the module that every rank
     runs, and its words; the recipe's path follows. `resumes`: ranks look for the newest checkpoint
-    in their own node's `output_dir` and resume from it.
+    in their own node's `output_dir` and resume from it. `notify` holds secrets:
+    the URLs of services.
     """
 
     job: str
@@ -95,6 +99,7 @@ class JobSpec:
     hub: HubNeeds | None = None
     program: tuple[str, ...] = TRAINING
     resumes: bool = False
+    notify: Notify = NOBODY
     protocol: int = PROTOCOL
 
     @property
@@ -102,7 +107,7 @@ class JobSpec:
         return sum(len(node.slots) for node in self.nodes)
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), ensure_ascii=False)
+        return json.dumps(asdict(self), ensure_ascii=False, default=str)
 
     @classmethod
     def from_json(cls, text: str) -> JobSpec:
@@ -111,7 +116,7 @@ class JobSpec:
         hub = raw.pop("hub")
         needed = tuple(Needed(**{**n, "names": tuple(n["names"])}) for n in raw.pop("needed"))
         shared, local = (
-            RecipeText(recipe["yaml"], tuple(recipe["changes"]))
+            RecipeText(recipe["yaml"], tuple(map(Text.from_raw, recipe["changes"])))
             for recipe in (raw.pop("recipe_shared"), raw.pop("recipe_local"))
         )
         return cls(
@@ -120,5 +125,6 @@ class JobSpec:
             recipe_local=local,
             hub=hub and HubNeeds.from_raw(hub),
             program=tuple(raw.pop("program")),
+            notify=read(Notify, raw.pop("notify")),
             **raw,
         )

@@ -11,6 +11,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from dsk.text import Text
 from dsk.wire import PROTOCOL
 from dsk.wire.jobspec import JobNode, of_this_protocol
 from dsk.wire.tagged import Tagged
@@ -55,8 +56,8 @@ class Silent(Measured):
     """`node` takes no further part: no session from the master to it, or it stopped answering."""
 
     node: int
-    problem: str
-    fix: str | None = None
+    problem: Text
+    fix: Text | None = None
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dsk.wire.figures import NodeFigures
 from dsk.wire.progress import Progress
-from dsk.wire.report import NodeReport
 
 BEFORE_ATTEMPTS = -1
 """In place of an attempt's number until the first one begins: there is no news but reports."""
@@ -39,4 +39,4 @@ class News:
 
     lines: tuple[RankLines, ...] = ()
     exits: tuple[RankExit, ...] = ()
-    report: NodeReport | None = None
+    report: NodeFigures | None = None

@@ -50,7 +50,7 @@ class Devices:
     what was wrong where too few were found."""
 
     count: int | None
-    problem: str = ""
+    problem: Text | None = None
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ class ColdStart:
     """A rank that could not be forked from the worker's warm process, and why."""
 
     rank: int
-    reason: str
+    reason: Text
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,10 @@ PROGRESS = PurePosixPath("/dev/shm/dsk-progress")  # noqa: S108 - a container's 
 """In memory: a full disk must not make a rank look as if it stood still."""
 NOTE_SUFFIX = ".agent"
 
-PROBE = "probe-"
+TRIAL = "trial-"
 """How the id of a job begins that dsk starts to try the nodes: no job of the user's."""
+_OLD_TRIAL = "probe-"
+"""The same in older versions, whose trials are in another folder."""
 
 CONTENT_ID = PurePosixPath("/etc/dsk/content-id")
 CONTENT_FILES = PurePosixPath("/etc/dsk/content-files")
@@ -66,13 +68,15 @@ def jobs_folder(workspace: PurePosixPath | str) -> PurePosixPath:
     return PurePosixPath(workspace) / ".dsk" / "jobs"
 
 
-def probes_folder(workspace: PurePosixPath | str) -> PurePosixPath:
-    return PurePosixPath(workspace) / ".dsk" / "probes"
+def is_trial(job: str) -> bool:
+    return job.startswith((TRIAL, _OLD_TRIAL))
 
 
 def job_folder(workspace: PurePosixPath | str, job: str) -> PurePosixPath:
-    is_probe = job.startswith(PROBE)
-    return (probes_folder(workspace) if is_probe else jobs_folder(workspace)) / job
+    if not is_trial(job):
+        return jobs_folder(workspace) / job
+    folder = "trials" if job.startswith(TRIAL) else "probes"
+    return PurePosixPath(workspace) / ".dsk" / folder / job
 
 
 def job_link(job: str) -> PurePosixPath:

@@ -10,8 +10,23 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
+from dsk.text import Text, verbatim
+
 RankPhase = Literal["loading", "tokenizing", "training", "evaluating", "saving", "ending"]
 PHASES: tuple[RankPhase, ...] = get_args(RankPhase)
+_DOING = {
+    "loading": Text("loading"),
+    "tokenizing": Text("tokenizing"),
+    "training": Text("training"),
+    "evaluating": Text("evaluating"),
+    "saving": Text("saving"),
+    "ending": Text("ending"),
+}
+
+
+def doing(phase: str) -> Text:
+    """The phase in words; that of another version of dsk as it is."""
+    return _DOING.get(phase, verbatim(phase))
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,9 @@ from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from dsk.text import Text
+from dsk.wire.templates import read_text, restored
+
 T = TypeVar("T")
 
 
@@ -20,6 +23,7 @@ def read(kind: type[T], raw: Any, where: str = "") -> T:
     if not isinstance(raw, dict):
         raise _wrong(where, raw, kind.__name__)
     hints = _hints(kind)  # type: ignore[arg-type]
+    raw = restored(kind, raw)
     values = {}
     for field in fields(kind):  # type: ignore[arg-type]
         name = f"{where}.{field.name}" if where else field.name
@@ -51,7 +55,7 @@ def value(hint: Any, raw: Any, where: str) -> Any:
             return None
         [hint] = [each for each in kinds if each is not types.NoneType]
     if is_dataclass(hint):
-        return read(hint, raw, where)  # type: ignore[arg-type]
+        return read_text(raw, where) if hint is Text else read(hint, raw, where)  # type: ignore[arg-type]
     origin = get_origin(hint)
     if origin is tuple and isinstance(raw, list | tuple):
         return _tuple(get_args(hint), raw, where)

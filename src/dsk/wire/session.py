@@ -1,7 +1,8 @@
 """The talk between the supervisor and one worker's agent: JSON lines over an SSH session's pipes.
 
 The supervisor sends `{"id", "op", ...}` (wire.request) and gets `{"id", "result"}` or
-`{"id", "error"}`, with `busy` where another job is in the way.
+`{"id", "error", "text"}`, the error in English and as a Text, with `busy` where another job is in
+the way.
 
 `dsk-agent session` answers (wire.operations) from a process of its own, which ends with the
 connection. `dsk-agent job` is a bridge to the job's agent in that worker, which outlives it and

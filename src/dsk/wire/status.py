@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from dsk.wire import strictjson
+from dsk.text import Text
+from dsk.wire import strictjson, templates
 from dsk.wire.events import State
+from dsk.wire.figures import NodeFigures
 from dsk.wire.reading import read
-from dsk.wire.report import NodeReport
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class NodeStatus:
     node: int
     host: str
     heard: float | None = None
-    report: NodeReport | None = None
+    report: NodeFigures | None = None
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class JobStatus:
     step: int | None = None
     steps: int | None = None
     loss: float | None = None
-    cause: str | None = None
+    cause: Text | None = None
     launcher: str | None = None
     attempt: int = 0
     phase: str | None = None
@@ -53,7 +54,11 @@ class JobStatus:
     ran: bool | None = None
 
     def to_raw(self) -> dict[str, Any]:
-        return asdict(self)
+        return templates.flat(self)
+
+    def for_programs(self) -> dict[str, Any]:
+        """As --json prints it: in English, without templates."""
+        return templates.flat(self, templates=False)
 
     def to_json(self) -> str:
         """In one line: of 64 nodes with 8 ranks, 160 KB every 2 s."""
@@ -70,8 +75,8 @@ class UnreadableStatus(JobStatus):
     """In place of one that cannot be read, because of `problem`; only `job` and `started`, the time
     of the file's last change, are known."""
 
-    problem: str = ""
+    problem: Text | None = None
 
     @classmethod
-    def of(cls, job: str, at: float, problem: str) -> UnreadableStatus:
+    def of(cls, job: str, at: float, problem: Text) -> UnreadableStatus:
         return cls(job, "", "failed", (), 0, at, at, "", problem=problem)

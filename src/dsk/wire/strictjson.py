@@ -16,11 +16,12 @@ _READ = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def dumps(value: Any, *, indent: int | None = None, compact: bool = False) -> str:
-    """`compact`: without blanks."""
+    """`compact`: without blanks. What fills a text may be anything: then it is a string."""
     encoder = json.JSONEncoder(
         ensure_ascii=False,
         indent=indent,
         allow_nan=False,
+        default=str,
         separators=(",", ":") if compact else None,
     )
     try:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
-from dsk.wire import strictjson
+from dsk.wire import strictjson, templates
 from dsk.wire.reading import known
 
 
@@ -16,7 +15,7 @@ class UnknownKind(ValueError):
 
 class Tagged:
     """`key` holds the kind: the class's name in lower case. Lists are read back as tuples, and keys
-    that another version of dsk added are ignored.
+    that another version of dsk added are ignored. Texts are in English, with their templates.
     `what` names such a line in errors. `older`: values of keys that lines of older versions lack,
     by kind."""
 
@@ -33,8 +32,14 @@ class Tagged:
         self._kinds = {kind.__name__.lower(): kind for kind in kinds}
 
     def encode(self, message: Any) -> str:
-        kind = type(message).__name__.lower()
-        return strictjson.dumps({self._key: kind, **asdict(message)})
+        return strictjson.dumps(self._raw(message, templates=True))
+
+    def for_programs(self, message: Any) -> str:
+        """The same without templates, as --json prints it."""
+        return strictjson.dumps(self._raw(message, templates=False))
+
+    def _raw(self, message: Any, **how: bool) -> dict[str, Any]:
+        return {self._key: type(message).__name__.lower(), **templates.flat(message, **how)}
 
     def decode(self, line: str) -> Any:
         """Raises UnknownKind where the line names another kind, ValueError where it names none."""
@@ -45,7 +50,7 @@ class Tagged:
             kind = self._kind(name)
             fields = {
                 name: tuple(value) if isinstance(value, list) else value
-                for name, value in known(kind, raw).items()
+                for name, value in known(kind, templates.restored(kind, raw)).items()
             }
             return kind(**fields)
         except UnknownKind:

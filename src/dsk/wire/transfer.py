@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from dsk.text import Text
 from dsk.wire import PROTOCOL
 from dsk.wire.jobspec import JobNode, of_this_protocol
 from dsk.wire.tagged import Tagged
@@ -67,8 +68,8 @@ class Listing:
     entries: Mapping[str, Entry]
     partials: Mapping[str, int]
     free: int
-    behind: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
+    behind: tuple[Text, ...] = ()
+    problems: tuple[Text, ...] = ()
     skipped: int = 0
     astray: tuple[str, ...] = ()
 
@@ -77,7 +78,7 @@ class Listing:
 class Said:
     """A line for the user; `node` where it concerns one."""
 
-    text: str
+    text: Text
     node: int | None = None
 
 
@@ -122,10 +123,10 @@ class Done:
 class Failed:
     """`code` is dsk's exit code for it; `node` None: the transfer as a whole."""
 
-    message: str
+    message: Text
     code: int
     node: int | None = None
-    fix: str | None = None
+    fix: Text | None = None
 
 
 Event = Said | Planned | Asked | Moved | Done | Failed
@@ -134,6 +135,11 @@ _LINES = Tagged("event", "an event", Said, Planned, Asked, Moved, Done, Failed)
 
 def encode(event: Event) -> str:
     return _LINES.encode(event)
+
+
+def for_programs(event: Event) -> str:
+    """As --json prints it: in English, without templates."""
+    return _LINES.for_programs(event)
 
 
 def decode(line: str) -> Event:

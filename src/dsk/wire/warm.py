@@ -1,9 +1,10 @@
 """How an agent asks the warm process of its worker for a rank, over one unix socket.
 
 The agent sends one Request as a JSON line, and with its first byte the writing end of the pipe for
-the rank's output (SCM_RIGHTS). The answer is a JSON line: `{"pid": N}`, or `{"cold": REASON}` where
-the rank has to be started as a program of its own. After a `pid`, a second line says how the rank
-ended: `{"code": N}`, negative if a signal ended it. The agent then closes the connection.
+the rank's output (SCM_RIGHTS). The answer is a JSON line: `{"pid": N}`, or `{"cold": REASON}` (a
+Text) where the rank has to be started as a program of its own. After a `pid`, a second line says
+how the rank ended: `{"code": N}`, negative if a signal ended it. The agent then closes the
+connection.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from dsk.wire import paths
+from dsk.text import NOTHING, Text
+from dsk.wire import paths, templates
 from dsk.wire.reading import known
 
 VARIABLE = "DSK_WARM"
@@ -57,18 +59,18 @@ class WarmState:
     state: str
     asked: str
     pid: int
-    reason: str = ""
+    reason: Text = NOTHING
     seconds: float = 0.0
     memory: int | None = None
 
     def encode(self) -> bytes:
-        return json.dumps(asdict(self)).encode()
+        return json.dumps(templates.flat(self), default=str).encode()
 
     @classmethod
     def decode(cls, text: bytes) -> WarmState:
         """Raises ValueError."""
         try:
-            return cls(**known(cls, decode(text)))
+            return cls(**known(cls, templates.restored(cls, decode(text))))
         except TypeError as error:
             raise ValueError(f"not a state: {error}") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,9 +15,12 @@ import pytest
 
 from dsk.agent import aftermath, lock, processes
 from dsk.agent.job import Job
+from dsk.agent.refused import Refused
+from dsk.text import Text
 from dsk.wire import paths
 from dsk.wire.operations import Close, TakeLock
 from dsk.wire.session import AGENT_HANGS, NO_AGENT
+from tests.texts import en
 from tests.unit.agent.peers import JOB, Agent, program, start
 from tests.unit.conftest import FrozenDisk
 
@@ -42,7 +46,8 @@ def dsk_agent(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
 def asked(tmp_path: Path) -> tuple[int, str]:
     """What the supervisor's next connection would be told."""
     done = dsk_agent(tmp_path, "job", "--job", JOB, "--workspace", str(tmp_path / "w"))
-    return done.returncode, done.stderr.strip()
+    said = done.stderr.strip()
+    return done.returncode, en(Text.from_raw(json.loads(said))) if said else ""
 
 
 def test_an_agent_that_was_killed_is_said_to_be_and_leaves_nothing(
@@ -52,11 +57,11 @@ def test_an_agent_that_was_killed_is_said_to_be_and_leaves_nothing(
     [rank] = processes.ranks_of_job(JOB).values()
     os.kill(agent.pid, signal.SIGKILL)
     agent.wait(20)
-    assert asked(tmp_path) == (NO_AGENT, aftermath.KILLED)
+    assert asked(tmp_path) == (NO_AGENT, en(aftermath.KILLED))
     assert processes.stat(rank) is None
     left = {path.name for path in run_folder.rglob("*") if JOB in path.name}
     assert left == {f"{JOB}.agent"}, "the note, for whoever asks again"
-    assert asked(tmp_path) == (NO_AGENT, aftermath.KILLED)
+    assert asked(tmp_path) == (NO_AGENT, en(aftermath.KILLED))
     aftermath.remove_old_notes()
     assert not [path for path in run_folder.rglob("*") if JOB in path.name]
 
@@ -66,7 +71,7 @@ def test_an_agent_whose_worker_was_restarted_is_said_to_be(agent: Agent, tmp_pat
     os.kill(agent.pid, signal.SIGKILL)
     agent.wait(20)
     Path(paths.agent_note(JOB)).unlink()  # memory is lost with the container
-    assert asked(tmp_path) == (NO_AGENT, aftermath.RESTARTED)
+    assert asked(tmp_path) == (NO_AGENT, en(aftermath.RESTARTED))
 
 
 @pytest.mark.long
@@ -172,7 +177,7 @@ def test_a_lock_whose_holder_cannot_even_be_killed_is_replaced(
             assert time.monotonic() < deadline
             time.sleep(0.05)
         grow_old(aftermath.GIVEN_UP_S + 5)
-        assert (aftermath.hanging(JOB) or "").endswith("it waits in the kernel, as for a disk")
+        assert en(aftermath.hanging(JOB)).endswith("it waits in the kernel, as for a disk")
         other.take_lock(TakeLock())
         assert holder.poll() is None, "it still waits"
         assert lock.holder() == OTHER
@@ -200,7 +205,7 @@ def test_processes_that_cannot_be_ended_are_said_to_be_in_the_way(
         time.sleep(0.05)
     os.kill(agent.pid, signal.SIGSTOP)
     grow_old(aftermath.GIVEN_UP_S + 5)
-    with pytest.raises(aftermath.Stuck, match="1 of its processes cannot be ended"):
+    with pytest.raises(Refused, match="1 of its processes cannot be ended"):
         other.take_lock(TakeLock())
     frozen.thaw()
 

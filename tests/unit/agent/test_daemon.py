@@ -17,6 +17,7 @@ from dsk.agent import lock, threads
 from dsk.agent.ranks import Ranks
 from dsk.text import Text
 from dsk.wire import paths
+from dsk.wire.figures import NodeFigures, RankFigures
 from dsk.wire.jobspec import Needed
 from dsk.wire.news import News
 from dsk.wire.operations import (
@@ -31,7 +32,6 @@ from dsk.wire.operations import (
     WatchRanks,
 )
 from dsk.wire.progress import Progress
-from dsk.wire.report import NodeReport, RankReport
 from tests.unit.agent.peers import JOB, PYTHON, Agent, Peer, start, start_ranks
 
 LEASE_S = 2.0
@@ -280,7 +280,7 @@ def test_an_end_comes_before_the_ranks_that_are_still_to_be_started(slow: Agent)
     assert peer.news(wait=0.0).exits == ()
 
 
-def reported(peer: Peer, attempt: int = 0) -> NodeReport:
+def reported(peer: Peer, attempt: int = 0) -> NodeFigures:
     while not (found := peer.news(attempt=attempt, exits=9, report=0).report):
         pass
     return found
@@ -321,7 +321,7 @@ def test_the_end_of_ranks_of_another_launcher_is_reported(agent: Agent) -> None:
     assert peer.ask(EndRanks(0)) == 0
     report = peer.news(wait=0.0, report=before).report
     assert report, "nothing is reported between the end and the supervisor's last question"
-    assert report.ranks == (RankReport(0, None, None, said),)
+    assert report.ranks == (RankFigures(0, None, None, said),)
 
 
 def test_one_job_at_a_time(agent: Agent) -> None:

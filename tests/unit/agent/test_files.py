@@ -12,6 +12,7 @@ from dsk.agent import files
 from dsk.wire import session
 from dsk.wire.request import plain
 from dsk.wire.transfer import PARTIAL, Listing
+from tests.texts import en
 
 
 @pytest.fixture
@@ -63,7 +64,9 @@ def test_what_is_not_there(workspace: Path) -> None:
 def test_links_out_of_the_workspace(workspace: Path, target: str) -> None:
     (workspace / "m/out").symlink_to(target)
     found = listing(workspace, "m")
-    assert found.problems == (f"m/out is a symbolic link out of the workspace, to {target}",)
+    assert tuple(map(en, found.problems)) == (
+        f"m/out is a symbolic link out of the workspace, to {target}",
+    )
     assert "m/out" not in found.entries
 
 
@@ -79,8 +82,8 @@ def test_a_link_among_the_parents(workspace: Path) -> None:
     (workspace / "alias").symlink_to("m")
     found = listing(workspace, "alias/deep")
     assert found.entries == {}
-    assert found.behind == (
-        f"alias/deep lies behind a symbolic link, at {workspace}/m/deep: name that",
+    assert tuple(map(en, found.behind)) == (
+        f"alias/deep is behind a symbolic link, at {workspace}/m/deep: name that",
     )
     assert [entry.kind for entry in listing(workspace, "alias").entries.values()] == ["link"]
 
@@ -89,7 +92,7 @@ def test_names_that_are_no_text_and_things_that_are_no_files(workspace: Path) ->
     Path(os.fsdecode(bytes(workspace) + b"/m/\xff")).write_text("")
     os.mkfifo(workspace / "m/pipe")
     found = listing(workspace, "m")
-    assert found.problems == ("'m/\\udcff' is no UTF-8: rename it",)
+    assert tuple(map(en, found.problems)) == ("'m/\\udcff' is no UTF-8: rename it",)
     assert found.skipped == 1
 
 
@@ -101,7 +104,7 @@ def test_links_to_and_from_names_that_are_no_text(workspace: Path) -> None:
     (workspace / "m" / PARTIAL).mkdir()
     Path(os.fsdecode(folder + b"/" + PARTIAL.encode() + b"/\xfd")).write_text("")
     found = listing(workspace, "m")
-    assert sorted(found.problems) == [
+    assert sorted(map(en, found.problems)) == [
         "'m/\\udcfe' is no UTF-8: rename it",
         "m/out is a symbolic link out of the workspace, to '/\\udcff'",
         "m/to is a symbolic link to '\\udcff', which is no UTF-8",

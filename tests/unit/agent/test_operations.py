@@ -13,8 +13,9 @@ import pytest
 from dsk.agent.job import Job
 from dsk.agent.measure.__main__ import Measure
 from dsk.agent.node import Node
-from dsk.text import Text
+from dsk.text import Text, verbatim
 from dsk.wire import measuring, operations
+from dsk.wire.figures import GpuFigures, HostFigures, NodeFigures, RankFigures
 from dsk.wire.jobspec import Needed
 from dsk.wire.news import News, RankExit, RankLines
 from dsk.wire.operations import (
@@ -32,7 +33,6 @@ from dsk.wire.operations import (
     StartRanks,
 )
 from dsk.wire.progress import Progress
-from dsk.wire.report import GpuReport, HostReport, NodeReport, RankReport
 from dsk.wire.request import Handlers, Request, plain, read_request
 
 
@@ -71,11 +71,11 @@ def test_every_request_has_its_handler(
 NEWS = News(
     (RankLines(0, ("a", "雪"), 2),),
     (RankExit(0, -9, 0.5, True, Progress("training", 1, 1.0, 3, 9, 0.5)), RankExit(1, 0, 1)),
-    NodeReport(
+    NodeFigures(
         3,
-        (RankReport(0, 7, "S", Progress("loading", 1, 1.0)), RankReport(1, None, None, None)),
-        HostReport(2, 1, None, 0.5),
-        (GpuReport(0, 1.0, None, None, 40, None),),
+        (RankFigures(0, 7, "S", Progress("loading", 1, 1.0)), RankFigures(1, None, None, None)),
+        HostFigures(2, 1, None, 0.5),
+        (GpuFigures(0, 1.0, None, None, 40, None),),
     ),
 )
 
@@ -93,7 +93,7 @@ NEWS = News(
         (HashFiles(("a", "b")), ("0" * 64, None)),
         (
             StartRanks(1, (RankSpec(0, ("python", "-m", "x"), {"A": "b c"}),)),
-            (ColdStart(1, "why"),),
+            (ColdStart(1, verbatim("why")),),
         ),
         (AskNews(1, ((0, 7), (1, 0)), 1, 2, 2.0), NEWS),
         (AskNews(1, (), 0, 0, 0.0), News()),

@@ -15,7 +15,9 @@ import pytest
 from dsk.agent import warmstart
 from dsk.agent.starter import ExecStarter, RankCommand, RankProcess
 from dsk.agent.warmstart import WarmStarter
+from dsk.text import verbatim
 from dsk.wire.warm import WarmState
+from tests.texts import en
 
 GONE = 2**22 + 1
 """Above the highest process id."""
@@ -33,27 +35,26 @@ def start(folder: Path, state: WarmState | None, wait_s: float = 0.0, **env: str
 
 
 @pytest.mark.parametrize(
-    "state", [None, WarmState("off", "false", GONE, "warm is false in dsk.yaml")]
+    "state", [None, WarmState("off", "false", GONE, verbatim("warm is false in dsk.yaml"))]
 )
 def test_without_a_warm_process_nothing_is_said(tmp_path: Path, state: WarmState | None) -> None:
-    assert start(tmp_path, state).cold == ""
+    assert start(tmp_path, state).cold is None
 
 
 def test_a_warm_process_that_was_asked_for_and_cannot_be_had(tmp_path: Path) -> None:
-    assert start(tmp_path, WarmState("off", "true", GONE, "no GPU in a fork")).cold == (
-        "no GPU in a fork"
-    )
+    off = WarmState("off", "true", GONE, verbatim("no GPU in a fork"))
+    assert start(tmp_path, off).cold == off.reason
 
 
 def test_a_rank_can_ask_for_a_cold_start(tmp_path: Path) -> None:
-    assert start(tmp_path, WarmState("ready", "auto", GONE), DSK_WARM="false").cold == ""
-    assert start(tmp_path, WarmState("ready", "auto", GONE)).cold != ""
+    assert start(tmp_path, WarmState("ready", "auto", GONE), DSK_WARM="false").cold is None
+    assert start(tmp_path, WarmState("ready", "auto", GONE)).cold is not None
 
 
 def test_a_warm_process_that_has_ended_is_not_waited_for(tmp_path: Path) -> None:
     begin = time.monotonic()
     process = start(tmp_path, WarmState("importing", "auto", GONE), 60.0)
-    assert "no warm process answers" in process.cold
+    assert "no warm process answers" in en(process.cold)
     assert time.monotonic() - begin < 30
 
 
@@ -77,5 +78,5 @@ def test_how_the_warm_process_is(tmp_path: Path) -> None:
     assert found and found.state == "ready" and (found.memory or 0) > 1_000_000
     file.write_bytes(WarmState("ready", "auto", GONE).encode())
     assert (gone := warmstart.look(file)) and (gone.state, gone.memory) == ("gone", None)
-    file.write_bytes(WarmState("off", "true", GONE, "why").encode())
-    assert (off := warmstart.look(file)) and (off.state, off.reason) == ("off", "why")
+    file.write_bytes(WarmState("off", "true", GONE, verbatim("why")).encode())
+    assert (off := warmstart.look(file)) and (off.state, en(off.reason)) == ("off", "why")

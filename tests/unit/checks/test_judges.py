@@ -35,7 +35,7 @@ from dsk.cluster.model import User
 from dsk.errors import UserError
 from dsk.jobs.stacks import outdated
 from dsk.survey.values import Clock, Disk
-from dsk.text import Text
+from dsk.text import Text, verbatim
 from dsk.wire import PROTOCOL
 from dsk.wire.measure import Choice, Interface, Knock, Silent
 from tests.unit.checks.conftest import WORKER, with_server
@@ -83,7 +83,7 @@ def test_the_odd_image_out_is_named(facts: Facts) -> None:
 )
 def test_the_gpus_that_a_worker_sees(facts: Facts, seen: int | None, state: str) -> None:
     lost = "Failed to initialize NVML: Unknown Error"
-    worker = replace(GOOD, gpus=seen, gpu_problem="" if seen else lost)
+    worker = replace(GOOD, gpus=seen, gpu_problem=None if seen else verbatim(lost))
     (found,) = workergpus.judge(workers(facts, worker))
     assert found.state == state
     assert (lost in found.text.in_language("en")) == (seen == 0)
@@ -299,7 +299,7 @@ NETWORK = ["interface", "mtu", "bandwidth", "latency", "port", "infiniband"]
 
 def test_where_nothing_was_measured_nothing_is_well(facts: Facts) -> None:
     """Such as where the master cannot log in to its own worker."""
-    silent = replace(facts, network=(Silent(0, "Permission denied (publickey)."),))
+    silent = replace(facts, network=(Silent(0, verbatim("Permission denied (publickey).")),))
     found = judge_all(silent, chosen(["reach", *NETWORK]))
     assert [(each.check, each.state) for each in found] == [
         (name, "skipped") for name in ("interface", "reach", *NETWORK[1:])

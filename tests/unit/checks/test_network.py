@@ -12,6 +12,7 @@ from dsk.checks.network import bandwidth, infiniband, interface, latency, mtu, p
 from dsk.checks.network.facts import Network
 from dsk.checks.network.groups import Groups, group
 from dsk.cluster.model import Cluster, Local, Node
+from dsk.text import verbatim
 from dsk.wire.measure import (
     Choice,
     InfiniBand,
@@ -210,7 +211,9 @@ def test_a_node_whose_port_does_not_answer_the_master_has_failed() -> None:
 
 
 def test_a_node_that_stopped_answering_is_skipped_with_the_reason() -> None:
-    findings = reach.check(cluster(2), Network((Silent(1, "no answer to 'look' within 10 s"),)))
+    findings = reach.check(
+        cluster(2), Network((Silent(1, verbatim("no answer to 'look' within 10 s")),))
+    )
     assert [(each.state, each.node) for each in findings] == [("skipped", 1)]
     assert "no answer to 'look'" in english(findings[0])
 

@@ -33,7 +33,7 @@ from dsk.cluster.model import Cluster
 from dsk.errors import DskError
 from dsk.survey.server import FACTS, ServerFacts
 from dsk.survey.values import Clock, Container, Disk, Gpu, Worker, Xid
-from dsk.text import Text
+from dsk.text import Text, verbatim
 from dsk.wire import PROTOCOL, remedies
 from dsk.wire.measure import Choice, InfiniBand, Interface, Knock, Packet, Port, Ports, Reach, Speed
 
@@ -188,8 +188,8 @@ def everything_is_wrong(cluster: Cluster) -> Facts:
         logins={node: Login(255, text) for node, text in enumerate(said)},
         network=network,
         job=job,
-        collectives=(Trial((0, 1), False, cause="x"),),
-        smoke=(Trial((0,), False, cause="x"),),
+        collectives=(Trial((0, 1), False, cause=verbatim("x")),),
+        smoke=(Trial((0,), False, cause=verbatim("x")),),
     )
 
 

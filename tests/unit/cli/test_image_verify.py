@@ -6,6 +6,7 @@ import pytest
 
 from dsk.cli.image.verify import SHOWN, describe
 from dsk.cluster.model import Local, Node
+from dsk.connect import THIS_MACHINE
 from dsk.errors import DskError
 from dsk.image.compare import LOCKED, Finding
 from dsk.image.verify import Verdict
@@ -44,7 +45,7 @@ FOUND = (Finding("package", "a", "1", "2", LOCKED),) * (SHOWN + 1)
 )
 def test_each_place(language: Language, lines: list[str]) -> None:
     verdicts = [
-        Verdict("this machine", facts=FACTS),
+        Verdict(THIS_MACHINE, facts=FACTS),
         Verdict(str(NODE), NODE, FACTS, FOUND),
         Verdict(str(NODE), NODE, error=DskError("gone")),
     ]

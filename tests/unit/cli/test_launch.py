@@ -18,11 +18,15 @@ from dsk.cli.screen import Screen
 from dsk.errors import Unreachable
 from dsk.jobs import history
 from dsk.jobs.runtime import Supervisor
+from dsk.text import verbatim
 from dsk.wire.events import Accepted, Event, Failure, Finished, Notice, Phase, decode
+from tests.texts import en
 
-CONNECTS = Phase(1.0, "starting", "connecting to 2 workers")
-STARTS = Phase(2.0, "starting", "starting 2 ranks, rendezvous at 10.0.0.11:29500")
-BUSY = Failure(2.0, "node0 (10.0.0.11): job j1 is running here", fix="dsk stop j1")
+CONNECTS = Phase(1.0, "starting", verbatim("connecting to 2 workers"))
+STARTS = Phase(2.0, "starting", verbatim("starting 2 ranks, rendezvous at 10.0.0.11:29500"))
+BUSY = Failure(
+    2.0, verbatim("node0 (10.0.0.11): job j1 is running here"), fix=verbatim("dsk stop j1")
+)
 REFUSED = Finished(3.0, "failed", 1, 2.0, "/jobs/j2", "/out")
 
 
@@ -63,7 +67,7 @@ class Shown(list[Event]):
 
 
 def test_a_job_past_its_checks_goes_on() -> None:
-    disk = Notice(1.5, "workspace", "the workspace /w is one disk that all nodes share")
+    disk = Notice(1.5, "workspace", verbatim("the workspace /w is one disk that all nodes share"))
     assert launch._passes_its_checks(Saying(CONNECTS, disk, Accepted(1.6), goes_on=True))
 
 
@@ -98,7 +102,7 @@ def test_detaching_after_ctrl_c_is_said_as_everything_else(
     sentence = "the job continues; follow it with: dsk logs -f j2   stop it with: dsk stop j2"
     if as_json:
         event = decode(line)
-        assert isinstance(event, Notice) and event.text == sentence
+        assert isinstance(event, Notice) and en(event.text) == sentence
     else:
         assert line == f"dsk: {sentence}"
 

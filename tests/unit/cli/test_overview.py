@@ -12,23 +12,25 @@ from dsk.cli.printing import echo
 from dsk.cluster.model import Local, Node
 from dsk.jobs.overview import Overview
 from dsk.jobs.states import JobState, WorkerState
+from dsk.text import verbatim
+from dsk.wire.figures import GpuFigures, HostFigures, NodeFigures, RankFigures
 from dsk.wire.progress import Progress
-from dsk.wire.report import GpuReport, HostReport, NodeReport, RankReport
 from dsk.wire.status import JobStatus, NodeStatus
 from dsk.wire.warm import WarmState
+from tests.texts import en
 
 TRAINS = Progress("training", 7, 1.0, 40, 100)
 RANKS = (
-    *(RankReport(rank, 100 + rank, "R", TRAINS) for rank in range(2)),
-    RankReport(2, 102, "T", TRAINS),
-    RankReport(3, None, None, TRAINS),
-    RankReport(4, 104, "S", None),
+    *(RankFigures(rank, 100 + rank, "R", TRAINS) for rank in range(2)),
+    RankFigures(2, 102, "T", TRAINS),
+    RankFigures(3, None, None, TRAINS),
+    RankFigures(4, 104, "S", None),
 )
 GPUS = (
-    GpuReport(0, 97.0, 60e9, 80e9, 71.0, 650.0),
-    GpuReport(1, 99.0, 61e9, 80e9, 64.0, None),
+    GpuFigures(0, 97.0, 60e9, 80e9, 71.0, 650.0),
+    GpuFigures(1, 99.0, 61e9, 80e9, 64.0, None),
 )
-REPORT = NodeReport(3, RANKS, HostReport(int(512e9), int(400e9), int(2e12), 12.34), GPUS)
+REPORT = NodeFigures(3, RANKS, HostFigures(int(512e9), int(400e9), int(2e12), 12.34), GPUS)
 STATUS = JobStatus(
     "j1", "lab", "running", ("10.0.0.1",), 5, 1000.0, 1200.0, "/out", launcher="direct",
     step=40, steps=100, loss=1.23456, phase="training", samples_per_s=12.345, seconds_left=301.0,
@@ -63,7 +65,7 @@ def test_a_running_job_and_its_nodes() -> None:
             "warm process: ready, 0.9 GB",
         ),
         (WarmState("importing", "auto", 9), "warm process: importing"),
-        (WarmState("off", "false", 9, "warm is false"), "starts cold: warm is false"),
+        (WarmState("off", "false", 9, verbatim("warm is false")), "starts cold: warm is false"),
     ],
 )
 def test_how_a_nodes_ranks_start(warm: WarmState, shown: str) -> None:
@@ -94,7 +96,7 @@ def test_a_job_that_does_not_run_gets_no_older(state: str) -> None:
 
 
 def test_a_job_that_has_ended_says_why_and_no_more_of_its_nodes() -> None:
-    failed = replace(STATUS, state="failed", cause="rank 1 raised", attempt=1)
+    failed = replace(STATUS, state="failed", cause=verbatim("rank 1 raised"), attempt=1)
     job, cause = shown(failed, "failed")
     assert job.startswith("job j1  failed  attempt 2  step 40/100  loss 1.2346  after 3 min 20 s")
     assert cause == "  rank 1 raised"
@@ -103,7 +105,9 @@ def test_a_job_that_has_ended_says_why_and_no_more_of_its_nodes() -> None:
 def test_a_cause_that_a_rank_printed_cannot_move_the_cursor(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    failed = replace(STATUS, state="failed", cause="rank 1 raised: \x1b[2J\rE\nnode1: \x08no")
+    failed = replace(
+        STATUS, state="failed", cause=verbatim("rank 1 raised: \x1b[2J\rE\nnode1: \x08no")
+    )
     echo("\n".join(shown(failed, "failed")))
     assert capsys.readouterr().out.splitlines()[1:] == ["  rank 1 raised: E", "node1: no"]
 
@@ -131,4 +135,4 @@ def test_no_jobs() -> None:
     [(0.4, "0 s"), (59.9, "1 min 0 s"), (200, "3 min 20 s"), (7500, "2 h 5 min"), (1e5, "1 d 3 h")],
 )
 def test_durations(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
+    assert en(duration(seconds)) == words

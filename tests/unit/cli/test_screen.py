@@ -14,6 +14,7 @@ import pytest
 from dsk.cli.controls import coloured, printable
 from dsk.cli.progress import LINE_EVERY_S
 from dsk.cli.screen import CLEAR, Screen
+from dsk.text import verbatim
 from dsk.wire.events import Event, Failure, Finished, Output, Phase, encode
 
 MOVES = "\x1b[2J\x1b]0;title\x07a\x1b[31mred\x1b[0m\x08\x1b7b\tc\x9b2J"
@@ -33,7 +34,7 @@ def in_a_pipe(capsys: pytest.CaptureFixture[str], *events: Event, ranks: int = 2
 def test_prefixes_are_aligned_and_equal_lines_are_one(capsys: pytest.CaptureFixture[str]) -> None:
     shown = in_a_pipe(
         capsys,
-        Phase(0.0, "running", "the ranks are running"),
+        Phase(0.0, "running", verbatim("the ranks are running")),
         Output(1.0, 0, 0, "both"),
         Output(1.1, 1, 1, "both"),
         Output(1.2, 1, 1, "one"),
@@ -84,7 +85,7 @@ def test_nor_can_what_a_launcher_prints_or_a_failure_quotes(
     shown = in_a_pipe(
         capsys,
         Output(1.0, 1, None, MOVES),
-        Failure(2.0, f"rank 1 exited with 1: {MOVES}\nnode1: {MOVES}", lines=(MOVES,)),
+        Failure(2.0, verbatim(f"rank 1 exited with 1: {MOVES}\nnode1: {MOVES}"), lines=(MOVES,)),
     )
     assert shown == [
         f"[node1]        {STAYS}",
@@ -168,7 +169,9 @@ def test_a_bar_on_a_terminal_stays_in_its_place(tmp_path: Path) -> None:
         Output(float(n), 0, 0, f"{n:3}%|{'█' * 80}| of many", bar=True) for n in range(0, 100, 10)
     ]
     after: list[Event] = [Output(100.0, 1, 1, "a line"), Output(101.0, 0, 0, "100%| of many"), DONE]
-    written = on_a_terminal(tmp_path, *bars[:5], Phase(50.0, "running", "above"), *bars[5:], *after)
+    written = on_a_terminal(
+        tmp_path, *bars[:5], Phase(50.0, "running", verbatim("above")), *bars[5:], *after
+    )
     assert [line for line in seen(written) if line][:3] == [
         "dsk: above",
         "[node1 rank 1] a line",
@@ -182,7 +185,7 @@ def test_a_bar_on_a_terminal_stays_in_its_place(tmp_path: Path) -> None:
 def test_lines_of_its_own_rank_are_printed_above_a_bar(tmp_path: Path) -> None:
     bar = Output(1.0, 0, 0, "10%|#", bar=True)
     written = on_a_terminal(
-        tmp_path, bar, Output(1.1, 0, 0, "{'loss': 1}"), Phase(1.2, "running", "")
+        tmp_path, bar, Output(1.1, 0, 0, "{'loss': 1}"), Phase(1.2, "running", verbatim(""))
     )
     assert written.count("10%|#") >= 2, "drawn again below the line"
 

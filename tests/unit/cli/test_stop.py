@@ -13,9 +13,10 @@ from click.testing import CliRunner
 from dsk.cli import stop
 from dsk.cli.context import Context
 from dsk.errors import JobFailed
+from dsk.text import verbatim
 from dsk.wire.events import Event, Finished, Notice, Phase, encode
 
-ENDING = Phase(5.0, "stopping", "ending what is left of the job on every node")
+ENDING = Phase(5.0, "stopping", verbatim("ending what is left of the job on every node"))
 LEFT = "node1 (10.0.0.12): 2 processes of the job would not end"
 STOPPED = Finished(9.0, "stopped", 130, 8.0, "/jobs/j1", "/out")
 
@@ -42,7 +43,7 @@ def test_a_job_that_has_ended_everywhere(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_what_would_not_end_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    done = run(monkeypatch, ENDING, Notice(6.0, "left_over", LEFT, 1), STOPPED)
+    done = run(monkeypatch, ENDING, Notice(6.0, "left_over", verbatim(LEFT), 1), STOPPED)
     assert isinstance(done.exception, JobFailed)
     assert LEFT in str(done.exception)
     assert "on all nodes" not in done.output

@@ -286,3 +286,20 @@ def test_a_container_chooses_its_user_itself() -> None:
 def test_a_server_that_is_a_container_has_no_ssh_of_its_own() -> None:
     said = error(GOOD.replace("slots: 2", "slots: 2, ssh: local") + "in_place: true\n")
     assert "dsk.yaml:4: nodes[1].ssh: with in_place" in said
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (GOOD.replace("name: lab", "name: 7"), "name：7 应为字符串"),
+        (GOOD + "worker_port: 70000\n", "worker_port：70000 应小于或等于 65535"),
+        (GOOD + "worker_port: no\n", "worker_port：False 应为整数"),
+        (GOOD + "in_place: 3\n", "in_place：3 应为 true 或 false"),
+        (GOOD + "network: {infiniband: 7}\n", "network.infiniband：'7' 应为 'auto'"),
+        ("name: lab\nnodes: []\n", "nodes：[] 应至少有 1 项"),
+    ],
+)
+def test_what_pydantic_finds_in_chinese(changed: str, said: str) -> None:
+    with pytest.raises(UserError) as raised:
+        parse(changed, Path("/c/dsk.yaml"))
+    assert said in raised.value.in_language("zh")

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from dsk.diagnose import Diagnosis, Judge, Place, load, of_events
-from dsk.text import Language
+from dsk.text import Language, verbatim
 from dsk.wire.events import Event, Failure, Output, Phase
 
 WATCHDOG = (
@@ -76,7 +76,7 @@ def test_an_unknown_error_shows_the_first_traceback_of_its_rank() -> None:
 def test_torchs_word_on_whose_line_it_is_hides_no_traceback_of_a_job() -> None:
     """In a job the supervisor says whose each line is, and torch's prefix stands there as well."""
     crash = [f"[rank1]: {line}" for line in CRASH]
-    failed = Failure(3.0, "rank 1 exited with code 1", node=1, rank=1)
+    failed = Failure(3.0, verbatim("rank 1 exited with code 1"), node=1, rank=1)
     alone = job(*out(1.0, 1, 1, *crash), failed)
     assert alone.crash and alone.crash.lines == CRASH
     later = job(*out(1.0, 1, 1, *crash), *out(2.0, 0, 0, f"[rank0]: {FULL}"), failed)
@@ -118,7 +118,7 @@ def test_the_order_is_the_supervisors_whatever_the_nodes_clocks_say() -> None:
     found = job(
         *out(10.0, 1, 1, "[2024-01-01 23:59:59] " + FULL),
         *out(10.5, 0, 0, "[2024-01-01 00:00:00] ValueError: File /a not found."),
-        Failure(11.0, "rank 1 on node1 (10.0.0.2) exited with 1", 1, 1, 1),
+        Failure(11.0, verbatim("rank 1 on node1 (10.0.0.2) exited with 1"), 1, 1, 1),
     )
     assert found.id == "disk-full"
     assert found.evidence[0].place == Place(1, None, 1) and found.evidence[0].at == 10.0
@@ -128,7 +128,7 @@ def test_the_rank_that_failed_with_something_unknown_is_not_covered_by_what_came
     found = job(
         *out(10.0, 1, 1, *CRASH),
         *out(12.0, 0, 0, FULL),
-        Failure(11.0, "rank 1 on node1 (10.0.0.2) exited with 1", 1, 1, 1),
+        Failure(11.0, verbatim("rank 1 on node1 (10.0.0.2) exited with 1"), 1, 1, 1),
     )
     assert found.id is None
     assert found.crash and found.crash.first.place.rank == 1
@@ -142,14 +142,14 @@ def test_a_rank_that_is_killed_after_another_has_crashed_was_ended_by_the_launch
 
 
 def test_a_failure_that_the_supervisor_repairs_by_itself_is_its_own_cause() -> None:
-    said = Failure(5.0, "node1 (10.0.0.2): the images differ", fix="dsk up")
-    found = job(Phase(1.0, "starting", "connecting"), said)
+    said = Failure(5.0, verbatim("node1 (10.0.0.2): the images differ"), fix=verbatim("dsk up"))
+    found = job(Phase(1.0, "starting", verbatim("connecting")), said)
     assert (found.found, found.id) == (True, "supervisor")
     assert found.fix and found.fix.in_language("zh") == "dsk up"
 
 
 def test_a_killed_rank_is_known_from_the_supervisors_words() -> None:
-    said = Failure(5.0, "rank 1 on node1 (10.0.0.2) was ended by signal 9", 1, 1, -9)
+    said = Failure(5.0, verbatim("rank 1 on node1 (10.0.0.2) was ended by signal 9"), 1, 1, -9)
     found = job(*out(4.0, 0, 0, CLOSED), said)
     assert found.id == "host-memory"
 

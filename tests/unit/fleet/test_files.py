@@ -10,6 +10,7 @@ from dsk.cluster.model import Cluster, Local, Node
 from dsk.errors import Unreachable, UserError
 from dsk.fleet.files import _tell_ended, order, relative_path
 from dsk.wire.transfer import Event, Failed
+from tests.texts import en
 
 NODES = tuple(Node(i, f"10.0.0.1{i}", 1, Local()) for i in range(3))
 CLUSTER = Cluster("lab", NODES, Path("dsk.yaml"), workspace=PurePosixPath("/数据 1"))
@@ -53,4 +54,6 @@ def test_a_transfer_that_ends_early_is_an_event_too() -> None:
     told: list[Event] = []
     error = _tell_ended(CLUSTER, b"a\nssh: broken\n", 255, told.append)
     assert isinstance(error, Unreachable)
-    assert told == [Failed("the connection was lost: ssh: broken", 3, 0)]
+    (failed,) = told
+    assert isinstance(failed, Failed) and (failed.code, failed.node) == (3, 0)
+    assert en(failed.message) == "the connection was lost: ssh: broken"

@@ -12,6 +12,7 @@ import pytest
 from dsk.errors import Unreachable, UserError
 from dsk.hub.huggingface import fetch, repos_of_code
 from dsk.wire.hub import Fetch
+from tests.texts import en
 
 ERRORS = (
     "GatedRepoError",
@@ -110,7 +111,7 @@ def test_a_complete_copy_is_enough_offline(library: ModuleType, tmp_path: Path) 
     library.__dict__["constants"].HF_HUB_OFFLINE = True
     ready = fetch(Fetch("huggingface", "me/model", "main", "", str(tmp_path), None), print)
     assert ready.downloaded == 0 and ready.paths[0] == str(snapshot)
-    assert ready.note.startswith("HF_HUB_OFFLINE is set")
+    assert en(ready.note).startswith("HF_HUB_OFFLINE is set")
 
 
 @pytest.mark.parametrize(

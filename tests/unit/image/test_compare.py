@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from dsk import __version__
+from dsk import DISTRIBUTION, __version__
 from dsk.cluster.model import Local, Node
 from dsk.errors import DskError
 from dsk.image.compare import Finding, against_build, against_lock, against_node
@@ -125,7 +125,13 @@ def test_a_lock_is_read() -> None:
 def test_every_stack_locks_what_it_is_for(stack: str) -> None:
     lock = locked(stack)
     assert lock
-    assert {"torch", "deepspeed", "llamafactory", "transformers", "dsk"} <= lock.python.keys()
+    assert {
+        "torch",
+        "deepspeed",
+        "llamafactory",
+        "transformers",
+        DISTRIBUTION,
+    } <= lock.python.keys()
     assert locked("none") is None
 
 

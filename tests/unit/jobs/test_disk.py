@@ -23,6 +23,7 @@ from dsk.jobs import disk, history
 from dsk.jobs.overview import Overview
 from dsk.jobs.runtime import Runtime
 from dsk.jobs.states import MISSING, WorkerState
+from dsk.text import verbatim
 from dsk.wire import paths
 from dsk.wire.status import JobStatus
 
@@ -83,6 +84,8 @@ def test_a_folder_that_may_not_be_read_is_not_taken_for_an_empty_one(cluster: Cl
         DskError, match=r"the jobs are in .*/w s/\.dsk/jobs, which this login may not"
     ):
         disk.statuses(Nobody("this machine"), cluster)
-    seen = Overview((WorkerState(cluster.master, MISSING, problem="the jobs are in …"),), ())
+    seen = Overview(
+        (WorkerState(cluster.master, MISSING, problem=verbatim("the jobs are in …")),), ()
+    )
     assert "no jobs yet" not in text(seen, 5)
     assert "no jobs yet" in text(Overview((WorkerState(cluster.master, MISSING),), ()), 5)

@@ -20,11 +20,12 @@ from dsk.connect.execution import HEADER, STDOUT
 from dsk.errors import JobFailed, Unreachable
 from dsk.jobs import history, master
 from dsk.jobs.engine import EngineRuntime, MasterContainer
+from dsk.text import verbatim
 from dsk.wire.events import Event, Finished, Phase, encode
 from dsk.wire.jobspec import ProtocolMismatch
 
 WHERE = "node0 (10.0.0.11)"
-RUNS = Phase(1.0, "running", "the ranks are running")
+RUNS = Phase(1.0, "running", verbatim("the ranks are running"))
 DONE = Finished(9.0, "succeeded", 0, 8.0, "/jobs/j1", "/out")
 REFUSED = requests.ConnectionError("Connection refused")
 # Both are what a `wait` that takes too long may raise.

@@ -10,6 +10,7 @@ from dsk.errors import UserError
 from dsk.jobs.evidence import RECENT, Heard, Recent, failed_job
 from dsk.jobs.ranklogs import RankLog, read_tails
 from dsk.jobs.states import LOST, JobState
+from dsk.text import verbatim
 from dsk.wire.events import Event, Failure, Output
 from dsk.wire.status import JobStatus
 
@@ -53,7 +54,7 @@ def test_a_job_that_is_followed_is_kept_in_bounds_and_in_order() -> None:
     recent = Recent()
     events: list[Event] = [Output(0.0, 0, 0, "first")]
     events += [Output(1.0, 0, 0, "…")] * (RECENT - 1)
-    events += [Output(2.0, 1, 1, FULL), Failure(3.0, "rank 1 exited with 1", 1, 1, 1)]
+    events += [Output(2.0, 1, 1, FULL), Failure(3.0, verbatim("rank 1 exited with 1"), 1, 1, 1)]
     assert list(recent.watch(events)) == events
     found = recent.diagnosis()
     assert found.id == "disk-full"

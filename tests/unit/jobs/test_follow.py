@@ -7,9 +7,10 @@ import json
 import pytest
 
 from dsk.jobs.follow import events, lines
+from dsk.text import verbatim
 from dsk.wire.events import Finished, Notice, Phase, encode
 
-PHASE = Phase(1.0, "running", "läuft 雪")
+PHASE = Phase(1.0, "running", verbatim("läuft 雪"))
 
 
 @pytest.mark.parametrize("size", [1, 3, 7, 1000])
@@ -21,7 +22,7 @@ def test_lines_are_whole_wherever_the_chunks_end(size: int) -> None:
 
 def test_what_is_no_event_becomes_a_notice() -> None:
     data = (encode(PHASE) + "\nTraceback\n").encode()
-    assert list(events([data])) == [PHASE, Notice(0.0, "unparsed", "Traceback")]
+    assert list(events([data])) == [PHASE, Notice(0.0, "unparsed", verbatim("Traceback"))]
 
 
 def test_an_event_of_a_later_version_is_not_shown() -> None:

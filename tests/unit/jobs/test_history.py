@@ -26,9 +26,11 @@ from dsk.jobs.states import JobState
 from dsk.jobs.wanted import Since
 from dsk.supervisor import folder
 from dsk.supervisor.record import Record
+from dsk.text import verbatim
 from dsk.wire import paths
 from dsk.wire.events import Event, Finished, Notice, Output, Phase, State, encode
 from dsk.wire.status import JobStatus
+from tests.texts import en
 from tests.unit.agent.peers import program
 
 DONE = Finished(9.0, "succeeded", 0, 8.0, "/jobs/j1", "/out")
@@ -154,18 +156,22 @@ def test_without_following_one_answer_is_all() -> None:
     assert "--follow" not in runtime.asked[0]
 
 
-ENDING = Phase(5.0, "stopping", "ending what is left of the job on every node")
+ENDING = Phase(5.0, "stopping", verbatim("ending what is left of the job on every node"))
 LOST = "node1 (10.0.0.12): no answer; its agent ends the ranks there"
 FULL = "/w/stream.jsonl is not written while this lasts: No space left on device"
 
 
 def left_over(*events: Event) -> list[str]:
-    return history.left_over(cast(Runtime, Answers(list(events))), "j1", Since(ago=60))
+    found = history.left_over(cast(Runtime, Answers(list(events))), "j1", Since(ago=60))
+    return list(map(en, found))
 
 
 def test_what_is_left_on_the_nodes_is_what_the_supervisor_said_last() -> None:
-    early = Notice(1.0, "left_over", "node1 (10.0.0.12): of the attempt before", 1)
-    full, lost = Notice(6.0, "not_written", FULL), Notice(7.0, "left_over", LOST, 1)
+    early = Notice(1.0, "left_over", verbatim("node1 (10.0.0.12): of the attempt before"), 1)
+    full, lost = (
+        Notice(6.0, "not_written", verbatim(FULL)),
+        Notice(7.0, "left_over", verbatim(LOST), 1),
+    )
     assert left_over(early, ENDING, full, line(6.5), lost, DONE) == [LOST]
     assert left_over(early, ENDING, full, DONE) == []
 
@@ -173,9 +179,9 @@ def test_what_is_left_on_the_nodes_is_what_the_supervisor_said_last() -> None:
 def test_of_an_older_supervisor_all_that_it_said_at_the_end_counts() -> None:
     """It did not say what its notices were about: none is taken for nothing."""
     told: list[Event] = [
-        Notice(1.0, "untyped", "early"),
+        Notice(1.0, "untyped", verbatim("early")),
         ENDING,
-        Notice(6.0, "untyped", FULL),
+        Notice(6.0, "untyped", verbatim(FULL)),
         DONE,
     ]
     assert left_over(*told) == [FULL]
@@ -183,7 +189,7 @@ def test_of_an_older_supervisor_all_that_it_said_at_the_end_counts() -> None:
 
 def test_without_its_last_word_nobody_knows_what_is_left() -> None:
     with pytest.raises(JobFailed, match="exited without reporting a result"):
-        left_over(ENDING, Notice(7.0, "left_over", LOST, 1))
+        left_over(ENDING, Notice(7.0, "left_over", verbatim(LOST), 1))
 
 
 STATUS = JobStatus("j1", "lab", "running", ("10.0.0.1",), 1, 1.0, 1.0, "/out")
@@ -247,11 +253,19 @@ def test_a_running_job_goes_before_a_newer_one_that_was_refused() -> None:
     assert found(None, ([], ["j1!", "j2!"])) == "j2"
 
 
-def test_trials_of_the_nodes_are_no_jobs() -> None:
-    assert found(None, (["probe-j3", "j1"], ["j1", "j2!"])) == "j1"
-    assert found(None, (["probe-j3"], ["j1!"])) == "j1"
-    with pytest.raises(UserError, match="there is no job probe-j3"):
-        found("probe-j3", (["probe-j3"], ["j1!"]))
+@pytest.mark.parametrize("trial", ["trial-j3", "probe-j3"])
+def test_trials_of_the_nodes_are_no_jobs(trial: str) -> None:
+    """The second one is an older version's."""
+    assert found(None, ([trial, "j1"], ["j1", "j2!"])) == "j1"
+    assert found(None, ([trial], ["j1!"])) == "j1"
+    with pytest.raises(UserError, match=f"there is no job {trial}"):
+        found(trial, ([trial], ["j1!"]))
+
+
+def test_where_trials_are() -> None:
+    assert str(paths.job_folder("/w", "trial-j3")) == "/w/.dsk/trials/trial-j3"
+    assert str(paths.job_folder("/w", "probe-j3")) == "/w/.dsk/probes/probe-j3", "an older one's"
+    assert str(paths.job_folder("/w", "j3")) == "/w/.dsk/jobs/j3"
 
 
 def test_a_job_that_came_to_nothing_is_told() -> None:

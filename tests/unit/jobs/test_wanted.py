@@ -11,6 +11,7 @@ from dsk.cluster import load
 from dsk.cluster.model import Cluster
 from dsk.errors import UserError
 from dsk.jobs.wanted import Since, Wanted, since, wanted
+from dsk.text import verbatim
 from dsk.wire.events import Exited, Notice, Output
 from dsk.wire.status import JobStatus
 
@@ -49,7 +50,7 @@ def test_a_node_that_is_not_is_an_error(cluster: Cluster, node: str) -> None:
 
 def test_the_jobs_own_events_are_always_wanted() -> None:
     only = Wanted(frozenset({1}), frozenset({0}))
-    assert only(Notice(1.0, "models", "x", node=1))
+    assert only(Notice(1.0, "models", verbatim("x"), node=1))
     assert only(Output(1.0, 0, 1, "x"))
     assert not only(Output(1.0, 0, 2, "x"))
     assert not only(Output(1.0, 1, 1, "x"))

@@ -152,7 +152,7 @@ class Elsewhere:
 
 DOWN = Unreachable("the master's server is down", fix="dsk status")
 WRONG = UserError("no such key", where="train.yaml:3")
-KILLED = JobFailed("the supervisor of trial probe-1 exited without reporting a result")
+KILLED = JobFailed("the supervisor of trial trial-1 exited without reporting a result")
 
 
 @pytest.mark.usefixtures("workers")

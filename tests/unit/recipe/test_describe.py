@@ -12,6 +12,7 @@ from dsk.errors import DskError
 from dsk.recipe import KnownKeys, cache_env
 from dsk.recipe.describe import change_line, describe, describe_changes, summary
 from dsk.recipe.redaction import redact, redact_override
+from tests.texts import en
 
 from .conftest import Run
 
@@ -33,7 +34,7 @@ def test_the_same_in_chinese(run: Run) -> None:
 
 
 def test_a_jobs_specification_has_the_changes_in_english(run: Run) -> None:
-    lines = list(map(change_line, run("learning_rate: 1\n", present=[]).changes))
+    lines = list(map(en, map(change_line, run("learning_rate: 1\n", present=[]).changes)))
     reason = "no shared workspace is known, and each node needs its own part to resume"
     assert f"save_on_each_node: not set -> true ({reason})" in lines
 

@@ -2,7 +2,8 @@
 
 In namespaces of its own it makes what a worker has (sshd, dsk-agent, /etc/dsk, /run/dsk), then runs
 a supervisor on it, whose output is this program's. Both ranks run the Python of CODE. Attempts that
-fail are followed by another one, up to ATTEMPTS. SIGINT to the process group is for the supervisor.
+fail are followed by another one, up to ATTEMPTS. Where DSK_TEST_MESSAGES names a file, it gets the
+messages about the job, a line of JSON each. SIGINT to the process group is for the supervisor.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ import time
 from pathlib import Path
 
 from dsk.wire.jobspec import JobNode, JobSpec, RecipeText
+from dsk.wire.notifications import EVENTS
+from dsk.wire.notify import NOBODY, Notify, Target
 
-INSIDE = "DSK_TEST_ONE_NODE"
+INSIDE, MESSAGES = "DSK_TEST_ONE_NODE", "DSK_TEST_MESSAGES"
 NO_NAMESPACES = 77
 HOST, PORT = "127.0.0.1", 2222
 BUNDLE = Path("/run/dsk/bundle/ssh")
@@ -82,6 +85,13 @@ def make_worker(code: str) -> None:
         time.sleep(0.1)
 
 
+def messages() -> Notify:
+    file = os.environ.get(MESSAGES)
+    if not file:
+        return NOBODY
+    return Notify((Target("file", "command", EVENTS, command=("sh", "-c", f"cat >>{file}")),))
+
+
 def main(code: str, attempts: str) -> int:
     if INSIDE not in os.environ:
         os.environ[INSIDE] = "1"
@@ -97,6 +107,7 @@ def main(code: str, attempts: str) -> int:
         worker_port=PORT, workspace="/opt/w", accelerator="cpu", recipe_shared=recipe,
         recipe_local=recipe, output_dir="/opt/w/out", needed=(), env={"PYTHONPATH": "/opt/w"},
         program=("told",),
+        notify=messages(),
     )  # fmt: skip
     Path("/run/dsk/job.json").write_text(spec.to_json())
     signal.signal(signal.SIGINT, signal.SIG_IGN)

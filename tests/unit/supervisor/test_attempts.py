@@ -19,8 +19,10 @@ from dsk.supervisor.verdict import End, verdict
 from dsk.supervisor.watch import Watch
 from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import Workers
+from dsk.text import verbatim
 from dsk.wire import events
 from dsk.wire.events import Failure, Phase
+from tests.texts import en
 from tests.unit.supervisor.test_job import ENDING, GOOD, Node, Ranks, Told
 from tests.unit.wire.test_messages import SPEC
 
@@ -77,7 +79,7 @@ def told() -> Iterator[Told]:
 
 
 def test_a_job_ends_with_its_first_attempt() -> None:
-    failure = Failure(1.0, "x")
+    failure = Failure(1.0, verbatim("x"))
     assert (verdict(failure), verdict(None)) == (End(failure), End(None))
 
 
@@ -88,7 +90,7 @@ def test_attempts_follow_each_other_with_numbers_of_their_own(told: Told, tmp_pa
     names = ("before", "start", "verdict", "end")
     assert script.moments == [(number, name) for number in range(ATTEMPTS) for name in names]
     assert [node.begun for node in script.nodes] == [[0, 1, 2], [0, 1, 2]]
-    phases = [each.text for each in told.events if isinstance(each, Phase)]
+    phases = [en(each.text) for each in told.events if isinstance(each, Phase)]
     assert phases.count(ENDING) == ATTEMPTS - 1, "nothing is left of the one that succeeded"
     assert sum(text.startswith("starting 3 ranks") for text in phases) == ATTEMPTS
     assert [

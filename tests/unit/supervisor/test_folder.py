@@ -17,8 +17,10 @@ from dsk.rotated import older
 from dsk.supervisor import folder, said
 from dsk.supervisor.pace import Pace
 from dsk.supervisor.record import Record
+from dsk.text import verbatim
 from dsk.wire.events import Accepted, Attempt, Finished, Notice, Output, Phase, decode
 from dsk.wire.status import JobStatus
+from tests.texts import en
 
 STATUS = JobStatus("j1", "lab", "starting", ("10.0.0.1",), 1, 1.0, 1.0, "/nowhere")
 DONE = Finished(9.0, "succeeded", 0, 8.0, "/jobs/j1", "/nowhere")
@@ -49,7 +51,7 @@ def test_ranks_lines_are_bounded_and_the_other_events_all_kept(
     for number in range(500):
         written.tell(Output(number, 0, 0, f"line {number}"))
         if number % 50 == 0:
-            written.tell(Notice(number, "change", f"notice {number}"))
+            written.tell(Notice(number, "change", verbatim(f"notice {number}")))
     written.close()
     stream = tmp_path / "stream.jsonl"
     assert stream.stat().st_size <= 10_000
@@ -84,11 +86,11 @@ def test_a_full_disk_is_told_and_no_event_is_lost(small_disk: Path) -> None:
             file.write(b"x" * 512)
     for number in range(100):
         written.tell(Output(number, 0, 0, "x" * 200))
-        written.tell(Phase(number, "running", f"phase {number} {'x' * 200}"))
-    wait_until(lambda: out.getvalue().count(b"No space left on device") == 2)
+        written.tell(Phase(number, "running", verbatim(f"phase {number} {'x' * 200}")))
+    wait_until(lambda: out.getvalue().count(b'"not_written"') == 2)
     wait_until(lambda: b'"phase 99 ' in out.getvalue())
     told = [decode(line) for line in out.getvalue().decode().splitlines()]
-    notices = [event.text for event in told if isinstance(event, Notice)]
+    notices = [en(event.text) for event in told if isinstance(event, Notice)]
     assert len(notices) == 2, notices
     assert all("No space left on device" in text for text in notices)
     assert json.loads((place / "status.json").read_text())["state"] == "starting"
@@ -152,7 +154,7 @@ def test_a_file_that_nobody_rotates_gets_so_many_lines(
 
 def test_the_status_says_whether_ranks_were_started(tmp_path: Path) -> None:
     written = record(tmp_path)
-    written.tell(Phase(1.0, "starting", "connecting"))
+    written.tell(Phase(1.0, "starting", verbatim("connecting")))
     written.tell(Accepted(1.5))
     assert not written.status.ran
     written.tell(Attempt(2.0, 1, (0,)))

@@ -15,6 +15,7 @@ from dsk.errors import DskError, JobFailed, Unreachable, UserError
 from dsk.supervisor.hub import provide, why_online
 from dsk.supervisor.record import Record
 from dsk.supervisor.worker import Worker
+from dsk.text import verbatim
 from dsk.wire.hub import (
     Downloading,
     Fetch,
@@ -28,6 +29,7 @@ from dsk.wire.hub import (
 )
 from dsk.wire.jobspec import JobNode
 from dsk.wire.status import JobStatus
+from tests.texts import en
 from tests.unit.wire.test_messages import SPEC
 
 NEEDS = HubNeeds("10.0.0.11", "huggingface", {"a/b": ""}, "main", None, None, "ONLINE")
@@ -49,44 +51,52 @@ def test_local_data_needs_no_hub(needs: HubNeeds) -> None:
 
 
 def test_data_of_a_hub_does(needs: HubNeeds) -> None:
-    assert why_online(replace(needs, datasets=("mine", "theirs"))) == [
+    assert list(map(en, why_online(replace(needs, datasets=("mine", "theirs"))))) == [
         "the dataset theirs comes from there"
     ]
-    assert why_online(replace(needs, online=("push_to_hub is set",))) == ["push_to_hub is set"]
+    pushes = verbatim("push_to_hub is set")
+    assert why_online(replace(needs, online=(pushes,))) == [pushes]
 
 
 def test_what_cannot_be_read_does_as_well() -> None:
     [reason] = why_online(replace(NEEDS, datasets=("mine",)))
-    assert "ONLINE/dataset_info.json cannot be read" in reason
+    assert "ONLINE/dataset_info.json cannot be read" in en(reason)
 
 
 def test_a_failure_says_where_a_folder_was_looked_for_and_how_it_gets_there() -> None:
     looked = ("/w/p/my models/m", "/w/my models/m")
-    message, fix = or_a_folder("no such repository", "correct the name", looked, "/w", push=True)
+    message, fix = or_a_folder(
+        verbatim("no such repository"), verbatim("correct the name"), looked, "/w", push=True
+    )
     assert message.in_language("en") == (
         "no such repository; no folder of that name was found on the master either (looked for "
         "/w/p/my models/m, /w/my models/m)"
     )
-    assert fix.in_language("en") == (
+    assert en(fix) == (
         "correct the name; if a folder is meant, copy it to /w/my models/m on the master, then: "
         "dsk push 'my models/m'"
     )
     assert "/w/p/my models/m, /w/my models/m" in message.in_language("zh")
-    assert "dsk push 'my models/m'" in fix.in_language("zh")
+    assert "dsk push 'my models/m'" in (fix.in_language("zh") if fix else "")
 
 
 def test_one_node_has_nobody_to_push_to() -> None:
-    _, fix = or_a_folder("cut off", "", ("/w/m",), "/w", push=False)
-    assert fix.in_language("en") == "if a folder is meant, copy it to /w/m on the master"
+    _, fix = or_a_folder(verbatim("cut off"), None, ("/w/m",), "/w", push=False)
+    assert en(fix) == "if a folder is meant, copy it to /w/m on the master"
 
 
 def test_where_nobody_looked_for_a_folder_the_failure_says_nothing_of_one() -> None:
-    message, fix = or_a_folder("cut off", "again", (), "/w", push=True)
-    assert (message.in_language("en"), fix.in_language("en")) == ("cut off", "again")
+    message, fix = or_a_folder(verbatim("cut off"), verbatim("again"), (), "/w", push=True)
+    assert (en(message), en(fix)) == ("cut off", "again")
 
 
 @pytest.mark.parametrize(
-    "word", [Downloading(1, 2), Ready(("/w/a b", "/w/模型"), 3, "x"), Refused("no", 2, "do")]
+    "word",
+    [
+        Downloading(1, 2),
+        Ready(("/w/a b", "/w/模型"), 3, verbatim("x")),
+        Refused(verbatim("no"), 2, verbatim("do")),
+    ],
 )
 def test_words_survive_the_way(word: Word) -> None:
     assert decode(encode(word)) == word
@@ -111,8 +121,12 @@ class Asked:
 @pytest.mark.parametrize(
     ("said", "kind", "message"),
     [
-        (encode(Refused("no such repository", 2, "correct it")), UserError, "no such repository; "),
-        (encode(Refused("no answer", 3, "")), Unreachable, "no answer; "),
+        (
+            encode(Refused(verbatim("no such repository"), 2, verbatim("correct it"))),
+            UserError,
+            "no such repository; ",
+        ),
+        (encode(Refused(verbatim("no answer"), 3, verbatim(""))), Unreachable, "no answer; "),
         ("Killed", JobFailed, "the download of models/m ended early: Killed; "),
     ],
 )

@@ -23,11 +23,13 @@ from dsk.supervisor.runtime import MADE_BY_UP, Runtime
 from dsk.supervisor.watch import Watch
 from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import Workers
+from dsk.text import verbatim
 from dsk.wire.events import Event, Failure, Finished, Notice, Phase, decode
 from dsk.wire.jobspec import JobNode
 from dsk.wire.operations import ColdStart, EndRanks, FindChanged, ReservePort
 from dsk.wire.request import Request
 from dsk.wire.status import JobStatus
+from tests.texts import en
 from tests.unit.wire.test_messages import SPEC
 
 ENDING = "ending what is left of the job on every node"
@@ -54,7 +56,7 @@ class Told:
         (index,) = (
             index
             for index, each in enumerate(self.events)
-            if isinstance(each, kind) and text in getattr(each, "text", "")
+            if isinstance(each, kind) and text in en(getattr(each, "text", None))
         )
         return index
 
@@ -99,7 +101,7 @@ class Ranks(Launcher):
 
     def start(self, attempt: int) -> Sequence[tuple[int, ColdStart]]:
         self._at_start()
-        return [(1, ColdStart(3, "a reason"))]
+        return [(1, ColdStart(3, verbatim("a reason")))]
 
     def end(self) -> None:
         self._at_end()
@@ -140,7 +142,7 @@ def test_why_it_failed_is_told_before_anything_is_ended(told: Told, tmp_path: Pa
     found = told.events[told.at(Failure)]
     assert isinstance(found, Failure)
     assert (found.rank, found.lines) == (2, ("ValueError: no",))
-    assert found.cause.endswith("exited with 3: ValueError: no")
+    assert en(found.cause).endswith("exited with 3: ValueError: no")
     assert told.at(Failure) < told.at(Phase, ENDING)
     assert told.end == ("failed", 1)
 
@@ -149,7 +151,7 @@ def test_a_rank_that_could_not_be_forked_is_a_notice(told: Told, tmp_path: Path)
     assert Small(told, tmp_path, BAD).run() == 1
     notices = [each for each in told.events if isinstance(each, Notice)]
     (cold,) = [each for each in notices if each.kind == "cold_start"]
-    assert (cold.node, cold.text) == (1, "rank 3 starts cold: a reason")
+    assert (cold.node, en(cold.text)) == (1, "rank 3 starts cold: a reason")
 
 
 def stops_again(job: Small, ended: list[str]) -> Callable[[], None]:
@@ -169,7 +171,7 @@ def test_a_stop_while_a_failed_job_is_being_ended_changes_nothing(
     assert job.run() == 1
     assert ended == ["all of it"]
     assert told.at(Failure) and told.end == ("failed", 1)
-    assert told.record.status.cause == "rank 2 on node1 (10.0.0.12) exited with 3"
+    assert en(told.record.status.cause) == "rank 2 on node1 (10.0.0.12) exited with 3"
 
 
 def test_a_stop_while_the_ranks_run_ends_them(told: Told, tmp_path: Path) -> None:
@@ -198,7 +200,7 @@ def test_a_job_that_has_succeeded_does_not_say_that_it_ends_ranks(
     job.at_end = lambda: ended.append("the launcher")
     assert job.run() == 0
     assert ended == ["the launcher"], "what ranks left behind is ended all the same"
-    assert ENDING not in [each.text for each in told.events if isinstance(each, Phase)]
+    assert ENDING not in [en(each.text) for each in told.events if isinstance(each, Phase)]
 
 
 def test_a_rank_that_cannot_be_started_is_told_before_the_others_are_ended(
@@ -233,6 +235,6 @@ def test_what_nobody_expects_is_a_failure_with_a_last_word(told: Told, tmp_path:
     assert Unlucky(told, tmp_path).run() == 1
     failure = told.events[told.at(Failure)]
     assert isinstance(failure, Failure)
-    assert "OSError: [Errno 28] No space left on device: '/run/dsk/ssh_config'" in failure.cause
+    assert "OSError: [Errno 28] No space left on device: '/run/dsk/ssh_config'" in en(failure.cause)
     assert "in _run" in "\n".join(failure.lines)
     assert told.end == ("failed", 1)

@@ -21,16 +21,18 @@ from dsk.supervisor.inbox import Inbox
 from dsk.supervisor.listener import Listener
 from dsk.supervisor.record import Record
 from dsk.supervisor.stalls import Stall
+from dsk.text import verbatim
 from dsk.wire import PROTOCOL, events
 from dsk.wire.events import Failure
+from dsk.wire.figures import HostFigures, NodeFigures, RankFigures
 from dsk.wire.operations import Identity
 from dsk.wire.progress import Progress, RankPhase
-from dsk.wire.report import HostReport, NodeReport, RankReport
 from dsk.wire.status import JobStatus
+from tests.texts import en
 from tests.unit.conftest import FrozenDisk
 from tests.unit.wire.test_messages import SPEC
 
-HOST = HostReport(2, 1, 3, 0.5)
+HOST = HostFigures(2, 1, 3, 0.5)
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +63,7 @@ def _ended(rank: int | None, code: int = 0, ago: float = 0.0, *, oom: bool = Fal
 def _trains(rank: int, step: int, *, steps: int = 9) -> Reported:
     progress = Progress("training", step, 1.0, step, steps)
     node = SPEC.nodes[1] if rank == 2 else SPEC.nodes[0]
-    report = NodeReport(1, (RankReport(rank, 7, "S", progress),), HOST)
+    report = NodeFigures(1, (RankFigures(rank, 7, "S", progress),), HOST)
     return Reported(node, 1.0, report)
 
 
@@ -71,9 +73,9 @@ def test_success_needs_the_word_of_every_rank(record: Record) -> None:
 
 
 def test_a_runner_that_ends_before_its_ranks_is_a_failure(record: Record) -> None:
-    failure = _listener(record, _ended(None), LauncherEnded(None, "it ended", 0)).watch()
+    failure = _listener(record, _ended(None), LauncherEnded(None, verbatim("it ended"), 0)).watch()
     assert isinstance(failure, Failure)
-    assert failure.cause == "it ended"
+    assert en(failure.cause) == "it ended"
 
 
 def test_a_failed_rank_ends_it_and_is_named_with_what_it_said(record: Record) -> None:
@@ -82,9 +84,9 @@ def test_a_failed_rank_ends_it_and_is_named_with_what_it_said(record: Record) ->
     failure = listening.watch()
     assert isinstance(failure, Failure)
     assert (failure.node, failure.rank, failure.code) == (1, 2, 3)
-    assert failure.cause == "rank 2 on node1 (10.0.0.12) exited with 3"
+    assert en(failure.cause) == "rank 2 on node1 (10.0.0.12) exited with 3"
     complete = listening.complete(failure)
-    assert complete.cause == "rank 2 on node1 (10.0.0.12) exited with 3: ValueError: no"
+    assert en(complete.cause) == "rank 2 on node1 (10.0.0.12) exited with 3: ValueError: no"
     assert complete.lines == ("Traceback", "[rank2]: ValueError: no", "bye")
 
 
@@ -93,14 +95,14 @@ def test_the_first_to_fail_is_named_whoever_is_heard_first(record: Record) -> No
     failure = _listener(record, _ended(0, 1, ago=0.1), _ended(2, -9, ago=0.3)).watch()
     assert isinstance(failure, Failure)
     assert (failure.rank, failure.code) == (2, -9)
-    assert "was ended by signal 9 (SIGKILL)" in failure.cause
+    assert "was ended by signal 9 (SIGKILL)" in en(failure.cause)
     assert not failure.out_of_memory
 
 
 def test_a_rank_that_the_kernel_killed_for_memory(record: Record) -> None:
     failure = _listener(record, _ended(2, -9, oom=True)).watch()
     assert isinstance(failure, Failure) and failure.fix is not None
-    assert "its worker has used up its memory" in failure.cause
+    assert "its worker has used up its memory" in en(failure.cause)
     assert failure.out_of_memory
 
 
@@ -109,7 +111,7 @@ def test_a_rank_that_ends_early_with_0_is_named_not_who_failed_of_it(record: Rec
     failure = _listener(record, _ended(0, 1, ago=0.1), early).watch()
     assert isinstance(failure, Failure)
     assert (failure.rank, failure.node, failure.code) == (2, 1, 0)
-    assert "ended early, with 0, in the midst of training" in failure.cause
+    assert "exited early with code 0, during training" in en(failure.cause)
 
 
 @pytest.mark.parametrize("phase", ["loading", "tokenizing", "evaluating", "saving"])
@@ -120,7 +122,7 @@ def test_a_rank_that_ends_with_0_before_its_end_has_failed(
     failure = _listener(record, _ended(0), _ended(1), early).watch()
     assert isinstance(failure, Failure)
     assert (failure.rank, failure.code) == (2, 0)
-    assert failure.cause.endswith(f"ended early, with 0, in the midst of {phase}")
+    assert en(failure.cause).endswith(f"exited early with code 0, during {phase}")
 
 
 def test_a_rank_may_end_long_before_another_does(record: Record) -> None:
@@ -138,26 +140,30 @@ def test_ranks_that_never_say_anything_do_not_run_for_ever(record: Record) -> No
 
 
 def test_a_lost_node_ends_it(record: Record) -> None:
-    failure = _listener(record, Lost(SPEC.nodes[0], "node0 was not heard for 15 s", "x")).watch()
+    failure = _listener(
+        record, Lost(SPEC.nodes[0], verbatim("node0 was not heard for 15 s"), verbatim("x"))
+    ).watch()
     assert isinstance(failure, Failure)
-    assert (failure.node, failure.cause) == (0, "node0 was not heard for 15 s")
+    assert (failure.node, en(failure.cause)) == (0, "node0 was not heard for 15 s")
 
 
 def test_a_node_out_of_reach_is_named_not_the_rank_that_failed_of_it(
     record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listener, "OUT_OF_REACH_S", 0.3)
-    failure = _listener(record, Reach(SPEC.nodes[1], "Connection refused"), _ended(0, 1)).watch()
+    failure = _listener(
+        record, Reach(SPEC.nodes[1], verbatim("Connection refused")), _ended(0, 1)
+    ).watch()
     assert isinstance(failure, Failure)
     assert (failure.node, failure.rank) == (1, None)
-    assert failure.cause == (
+    assert en(failure.cause) == (
         "node1 (10.0.0.12) is out of reach (Connection refused); "
         "after that rank 0 on node0 (10.0.0.11) exited with 1"
     )
 
 
 def test_a_node_that_is_in_reach_again_is_not_blamed(record: Record) -> None:
-    there = [Reach(SPEC.nodes[1], "closed"), Reach(SPEC.nodes[1], "")]
+    there = [Reach(SPEC.nodes[1], verbatim("closed")), Reach(SPEC.nodes[1], None)]
     failure = _listener(record, *there, _ended(0, 1)).watch()
     assert isinstance(failure, Failure)
     assert (failure.node, failure.rank) == (0, 0)
@@ -166,11 +172,11 @@ def test_a_node_that_is_in_reach_again_is_not_blamed(record: Record) -> None:
 def test_a_worker_that_was_restarted_is_the_cause(record: Record) -> None:
     heard: list[Heard] = [
         _ended(0, 1),
-        Lost(SPEC.nodes[1], "the worker of node1 was restarted", None),
+        Lost(SPEC.nodes[1], verbatim("the worker of node1 was restarted"), None),
     ]
     failure = _listener(record, *heard).watch()
     assert isinstance(failure, Failure)
-    assert (failure.node, failure.cause) == (1, "the worker of node1 was restarted")
+    assert (failure.node, en(failure.cause)) == (1, "the worker of node1 was restarted")
 
 
 def test_what_ranks_report_stands_in_the_status(record: Record, tmp_path: Path) -> None:
@@ -211,10 +217,10 @@ def test_what_was_told_before_the_folder_was_there_is_in_it_afterwards(
     (tmp_path / "trainer_log.jsonl").write_text(
         '{"current_steps": 1, "total_steps": 9, "loss": 2.5}\n{"current_steps": 2, "total'
     )
-    record.tell(events.Phase(1.0, "starting", "connecting"))
+    record.tell(events.Phase(1.0, "starting", verbatim("connecting")))
     record.open(tmp_path / "job")
     record.tell(events.Output(2.0, 0, 0, "hello"))
-    record.tell(events.Failure(3.0, "rank 0 exited with 1"))
+    record.tell(events.Failure(3.0, verbatim("rank 0 exited with 1")))
     record.progress()
     record.close()
     stream = (tmp_path / "job/stream.jsonl").read_text().splitlines()
@@ -226,7 +232,7 @@ def test_what_was_told_before_the_folder_was_there_is_in_it_afterwards(
     assert "hello" not in (tmp_path / "job/events.jsonl").read_text()
     status = JobStatus.from_json((tmp_path / "job/status.json").read_text())
     assert (status.step, status.steps, status.loss) == (1, 9, 2.5)
-    assert status.cause == "rank 0 exited with 1"
+    assert en(status.cause) == "rank 0 exited with 1"
 
 
 SAME = Identity(
@@ -263,7 +269,7 @@ def test_equal_workers_agree() -> None:
 )
 def test_every_difference_is_named_with_its_node(changes: dict[str, Any], expected: str) -> None:
     [problem] = disagreements({"node0": SAME, "node1": replace(SAME, **changes)}, GPUS)
-    assert problem.startswith(expected)
+    assert en(problem).startswith(expected)
 
 
 def _succeeded(rank: int) -> RankEnded:
@@ -271,13 +277,19 @@ def _succeeded(rank: int) -> RankEnded:
 
 
 def test_a_node_that_is_lost_after_its_ranks_have_succeeded_ends_nothing(record: Record) -> None:
-    gone = Lost(SPEC.nodes[1], "node1 was not heard for 15 s", None)
+    gone = Lost(SPEC.nodes[1], verbatim("node1 was not heard for 15 s"), None)
     saves = Reported(
         SPEC.nodes[0],
         1.0,
-        NodeReport(1, (RankReport(0, 7, "S", Progress("saving", 9, 1.0, 9, 9)),), HOST),
+        NodeFigures(1, (RankFigures(0, 7, "S", Progress("saving", 9, 1.0, 9, 9)),), HOST),
     )
-    heard: list[Heard] = [_succeeded(2), Reach(SPEC.nodes[1], "closed"), gone, saves, _succeeded(1)]
+    heard: list[Heard] = [
+        _succeeded(2),
+        Reach(SPEC.nodes[1], verbatim("closed")),
+        gone,
+        saves,
+        _succeeded(1),
+    ]
     listening = _listener(record, *heard)
     # So many ticks later than SETTLE_S.
     threading.Timer(0.2, listening._heard.put, [_succeeded(0)]).start()
@@ -285,14 +297,14 @@ def test_a_node_that_is_lost_after_its_ranks_have_succeeded_ends_nothing(record:
 
 
 def test_a_node_that_is_not_needed_any_more_is_not_blamed(record: Record) -> None:
-    heard: list[Heard] = [_succeeded(2), Reach(SPEC.nodes[1], "closed"), _ended(0, 1)]
+    heard: list[Heard] = [_succeeded(2), Reach(SPEC.nodes[1], verbatim("closed")), _ended(0, 1)]
     failure = _listener(record, *heard).watch()
     assert isinstance(failure, Failure)
     assert (failure.node, failure.rank) == (0, 0)
 
 
 def test_a_node_that_is_lost_with_a_rank_that_has_not_ended_is_the_cause(record: Record) -> None:
-    gone = Lost(SPEC.nodes[0], "node0 was not heard for 15 s", None)
+    gone = Lost(SPEC.nodes[0], verbatim("node0 was not heard for 15 s"), None)
     failure = _listener(record, _succeeded(0), gone, _succeeded(2)).watch()
     assert isinstance(failure, Failure) and failure.node == 0
 
@@ -408,3 +420,18 @@ def test_a_disk_that_takes_nothing_delays_nothing(
     assert sum(isinstance(each, events.Output) for each in stream) == 3000
     assert isinstance(stream[-1], events.Finished)
     assert JobStatus.from_json((job / "status.json").read_text()).state == "succeeded"
+
+
+def test_a_disk_that_is_nearly_full_is_told_once(record: Record) -> None:
+    """Until it has been roomy again."""
+    told: list[events.Event] = []
+    record.observe(told.append)
+    gib = 1024**3
+    free = [50 * gib, 9 * gib, 8 * gib, 11 * gib, 9 * gib, 30 * gib, 5 * gib, None]
+    made = _listener(record)
+    for number, each in enumerate(free):
+        host = replace(HOST, disk_free=each)
+        made.hear(Reported(SPEC.nodes[1], 1.0, NodeFigures(number, (), host)), 0.0)
+    notices = [each for each in told if isinstance(each, events.Notice)]
+    assert [(each.kind, each.node) for each in notices] == [("disk_low", 1)] * 2
+    assert "only 9.0 GiB are free in /数据 disk" in notices[0].text.in_language("en")

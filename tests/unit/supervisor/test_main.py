@@ -17,6 +17,7 @@ from dsk.supervisor.job import Job
 from dsk.wire import paths
 from dsk.wire.events import Failure, Finished, decode
 from dsk.wire.signals import STOP
+from tests.texts import en
 from tests.unit.wire.test_messages import SPEC
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -68,4 +69,4 @@ def test_an_engine_that_shuts_down_is_not_the_users_stop(
 ) -> None:
     code, state, (failure,) = run(signal.SIGTERM, tmp_path, monkeypatch, capfd)
     assert (code, state) == (1, "failed")
-    assert "the master's engine, server or container is shut down" in failure.cause
+    assert "the master's engine, server or container is shut down" in en(failure.cause)

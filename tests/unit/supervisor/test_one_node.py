@@ -36,11 +36,12 @@ print("attempt", attempt, "rank", rank, "port", os.environ["MASTER_PORT"], flush
 
 
 class Job:
-    def __init__(self, code: str, attempts: int) -> None:
+    def __init__(self, code: str, attempts: int, **env: str) -> None:
         self._process = subprocess.Popen(
             [sys.executable, one_node.__file__, COUNTS + code, str(attempts)],
             stdout=subprocess.PIPE,
             text=True,
+            env={**os.environ, **env},
             start_new_session=True,
         )
         self.events: list[Event] = []

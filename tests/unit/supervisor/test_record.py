@@ -10,13 +10,13 @@ from dsk.supervisor import record
 from dsk.supervisor.heard import Reported
 from dsk.supervisor.record import Record
 from dsk.wire.events import Attempt, Step, decode
+from dsk.wire.figures import HostFigures, NodeFigures, RankFigures
 from dsk.wire.jobspec import JobNode
 from dsk.wire.progress import Progress, RankPhase
-from dsk.wire.report import HostReport, NodeReport, RankReport
 from dsk.wire.status import JobStatus
 
 NODE = JobNode(0, "10.0.0.11", (0,), 1)
-HOST = HostReport(1, 1, 1, 0.0)
+HOST = HostFigures(1, 1, 1, 0.0)
 
 
 class Job:
@@ -26,8 +26,8 @@ class Job:
 
     def reports(self, phase: RankPhase, step: int | None = None, loss: float | None = None) -> None:
         said = Progress(phase, 1, 1.0, step, None if step is None else 300, loss)
-        rank = RankReport(0, 7, "R", said)
-        self.record.reported(Reported(NODE, 1.0, NodeReport(1, (rank,), HOST)))
+        rank = RankFigures(0, 7, "R", said)
+        self.record.reported(Reported(NODE, 1.0, NodeFigures(1, (rank,), HOST)))
         self.record.progress()
 
     def ends(self, step: int | None, loss: float | None) -> list[tuple[int | None, float | None]]:

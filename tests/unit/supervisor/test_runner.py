@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dsk.supervisor.heard import LauncherEnded, LauncherLine, RankEnded
 from dsk.supervisor.runner import read
+from tests.texts import en
 from tests.unit.wire.test_messages import SPEC
 
 OK = "10.0.0.11: [launch.py:371:main] Process 1 exits successfully."
@@ -37,7 +38,7 @@ def test_of_several_on_a_node_none_is_named_by_mistake() -> None:
 def test_the_end_of_a_nodes_launcher_is_told() -> None:
     _, ended = read(ENDED, SPEC)
     assert isinstance(ended, LauncherEnded)
-    assert ended.why == "DeepSpeed's launcher on node1 (10.0.0.12) ended with code 255"
+    assert en(ended.why) == "DeepSpeed's launcher on node1 (10.0.0.12) ended with code 255"
 
 
 def test_any_other_line_is_only_shown() -> None:

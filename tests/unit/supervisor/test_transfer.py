@@ -16,6 +16,7 @@ from dsk.supervisor.transfer.party import differing
 from dsk.supervisor.transfer.pull import _way_out
 from dsk.supervisor.transfer.rsync import Rsyncs, argv, failure
 from dsk.wire.transfer import Entry, Listing
+from tests.texts import en
 
 
 def entries(*found: Entry) -> dict[str, Entry]:
@@ -67,7 +68,7 @@ def test_the_room_that_a_target_needs(
 
 def test_counting_and_naming() -> None:
     assert amount([FOLDER, LINK, file("a", 10)]) == (2, 10)
-    assert named(["a", "b", "c"], limit=2) == "a, b and 1 more"
+    assert en(named(["a", "b", "c"], limit=2)) == "a, b and 1 more"
     assert [size(number) for number in (999, 1_500, 2_000_000, 3_210_000_000, 10**13)] == [
         "999 B",
         "1.5 kB",
@@ -122,8 +123,8 @@ def test_the_master_decides_only_about_what_it_has() -> None:
 
 def test_the_way_out_of_a_conflict_is_a_command_that_works() -> None:
     theirs = _way_out("/w", "a b", 0, [Conflict("a b/x", 1, 2)])
-    assert theirs == "take the files of one node: dsk pull 'a b' --node node1"
-    own = _way_out("/w", "d", 0, [Conflict("d/x", 1, 2), Conflict("d/y", 0, 1)])
+    assert en(theirs) == "take the files of one node: dsk pull 'a b' --node node1"
+    own = en(_way_out("/w", "d", 0, [Conflict("d/x", 1, 2), Conflict("d/y", 0, 1)]))
     assert "dsk pull d --prefer-master" in own
     assert "dsk exec --node node0 -- rm /w/d/y" in own
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dsk.supervisor.heard import Heard, Lines, Reach
 from dsk.supervisor.trickle import AT_ONCE, LINES_PER_S, Trickle
+from dsk.text import verbatim
 from dsk.wire.jobspec import JobNode
 
 NODE = JobNode(0, "10.0.0.11", (0, 1), 2)
@@ -58,5 +59,5 @@ def test_everything_but_lines_passes() -> None:
     heard: list[Heard] = []
     trickle = Trickle(heard.append, 512, Clock())
     trickle.tell(flood(0, 10_000))
-    trickle.tell(Reach(NODE, "closed"))
-    assert heard[-1] == Reach(NODE, "closed")
+    trickle.tell(Reach(NODE, verbatim("closed")))
+    assert heard[-1] == Reach(NODE, verbatim("closed"))

@@ -27,6 +27,7 @@ from dsk.wire import paths
 from dsk.wire.jobspec import JobNode, Needed
 from dsk.wire.operations import FindMissing, Marker, TakeLock
 from dsk.wire.session import NO_AGENT
+from tests.texts import en
 from tests.unit.agent import conftest as of_agent
 from tests.unit.agent.peers import JOB, Agent, program, start, start_ranks
 from tests.unit.connect import conftest as of_connect
@@ -111,7 +112,7 @@ def test_an_agent_that_is_gone_is_known_at_once_and_how_it_ended(
     lost = hear(heard, Lost, limit=30)[-1]
     watched.stop()
     assert isinstance(lost, Lost)
-    assert lost.why == f"node1 (127.0.0.1): {aftermath.KILLED}"
+    assert en(lost.why) == f"node1 (127.0.0.1): {en(aftermath.KILLED)}"
     assert worker.lost
     assert processes.ranks_of_job(JOB) == {}
 
@@ -191,8 +192,8 @@ def test_a_node_that_does_not_answer_is_given_up(
     lost = hear(heard, Lost)[-1]
     watched.stop()
     assert isinstance(lost, Lost)
-    assert "node1 (127.0.0.1) was not heard for 9 s" in lost.why
-    assert lost.why.endswith("it was stopped by a signal)")
+    assert "node1 (127.0.0.1) was not heard for 9 s" in en(lost.why)
+    assert en(lost.why).endswith("it was stopped by a signal)")
 
 
 FIRST_LOGIN_S = 4.0
@@ -238,7 +239,7 @@ def test_where_no_ssh_can_be_started_the_node_is_lost_like_any_other(
     worker._connection._process.kill()
     lost = hear(heard, Lost)[-1]
     watched.stop()
-    assert isinstance(lost, Lost) and "was not heard for 2 s (ssh cannot be started" in lost.why
+    assert isinstance(lost, Lost) and "was not heard for 2 s (ssh cannot be started" in en(lost.why)
 
 
 def test_whatever_goes_wrong_in_it_a_watch_does_not_end_in_silence(
@@ -252,8 +253,8 @@ def test_whatever_goes_wrong_in_it_a_watch_does_not_end_in_silence(
     watched = watching(worker, heard)
     lost = hear(heard, Lost)[-1]
     watched.stop()
-    assert isinstance(lost, Lost) and "node1 (127.0.0.1) can no longer be watched" in lost.why
-    assert "KeyError: 'lines'" in lost.why
+    assert isinstance(lost, Lost) and "node1 (127.0.0.1) can no longer be watched" in en(lost.why)
+    assert "KeyError: 'lines'" in en(lost.why)
 
 
 PAUSED_S = 6.0

@@ -46,7 +46,7 @@ def answering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Answe
 
 
 def test_an_answer(answering: Answering) -> None:
-    worker = answering(b'{"id": 0, "result": {"count": 2, "problem": "", "later": 1}}\n')
+    worker = answering(b'{"id": 0, "result": {"count": 2, "problem": null, "later": 1}}\n')
     assert worker.ask(CountDevices("cuda")) == Devices(2)
 
 
@@ -58,7 +58,7 @@ def test_an_answer_of_another_shape_names_the_version(answering: Answering) -> N
     assert "another version of dsk" in raised.value.message and "count is 'two'" in str(
         raised.value
     )
-    assert raised.value.fix == MADE_BY_UP.difference
+    assert raised.value.remedy == MADE_BY_UP.difference
 
 
 def test_a_lock_that_another_job_has(answering: Answering) -> None:

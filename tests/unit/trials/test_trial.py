@@ -19,7 +19,7 @@ LIMIT_S = 10
 class Waiting(Supervisor):
     """A job whose ranks wait for each other until it is stopped."""
 
-    job = "probe-1"
+    job = "trial-1"
 
     def __init__(self) -> None:
         self.runs = threading.Event()

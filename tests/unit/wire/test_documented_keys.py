@@ -14,7 +14,7 @@ from dsk.image.compare import Finding
 from dsk.image.verify import Verdict
 from dsk.jobs.overview import Overview
 from dsk.jobs.states import JobState, WorkerState
-from dsk.wire import events, progress, report, status, transfer
+from dsk.wire import events, figures, progress, status, transfer
 
 DOC = Path(__file__).parents[3] / "docs" / "events.md"
 TEXT = DOC.read_text(encoding="utf-8")
@@ -72,10 +72,10 @@ def test_an_error() -> None:
         status.JobStatus,
         status.UnreadableStatus,
         status.NodeStatus,
-        report.NodeReport,
-        report.RankReport,
-        report.HostReport,
-        report.GpuReport,
+        figures.NodeFigures,
+        figures.RankFigures,
+        figures.HostFigures,
+        figures.GpuFigures,
         progress.Progress,
     ],
 )

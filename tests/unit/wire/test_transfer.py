@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from dsk.text import verbatim
 from dsk.wire import PROTOCOL
 from dsk.wire.jobspec import JobNode, ProtocolMismatch
 from dsk.wire.operations import ListFiles
@@ -37,7 +38,7 @@ def test_an_order() -> None:
 
 def test_a_listing() -> None:
     found = {"a": Entry("a", "file", 3, 0o644), "l": Entry("l", "link", link="a")}
-    listing = Listing(found, {"b": 7}, 10**12, ("q",), ("p",), 1, ("l",))
+    listing = Listing(found, {"b": 7}, 10**12, (verbatim("q"),), (verbatim("p"),), 1, ("l",))
     raw = json.loads(json.dumps(plain(listing)))
     assert ListFiles(("a",)).read_answer(raw) == listing
 
@@ -45,12 +46,12 @@ def test_a_listing() -> None:
 @pytest.mark.parametrize(
     "event",
     [
-        Said("hello", 1),
+        Said(verbatim("hello"), 1),
         Planned(1, 2, 3, ("a", "b")),
         Asked(),
         Moved(1, 2, 3, 4.5),
         Done(1, 2, 3, 4, 5, 6.5),
-        Failed("no", 3, None, "do"),
+        Failed(verbatim("no"), 3, None, verbatim("do")),
     ],
 )
 def test_events(event: Event) -> None:

@@ -7,9 +7,10 @@ import os
 import subprocess
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
+from dsk.text import Text
 from dsk.wire import paths
 from dsk.wire.hub import Fetch, Ready, Refused, decode
 
@@ -57,12 +58,13 @@ def _listen(process: subprocess.Popen[str]) -> dict[str, Any]:
         except ValueError:
             continue
         if isinstance(word, Ready):
-            return {"bytes": word.downloaded, "note": word.note}
+            return {"bytes": word.downloaded, "note": word.note and asdict(word.note)}
         if isinstance(word, Refused):
-            return {"problem": word.message, "fix": word.fix, "code": word.code}
+            fix = word.fix and asdict(word.fix)
+            return {"problem": asdict(word.message), "fix": fix, "code": word.code}
     return _silent()
 
 
 def _silent() -> dict[str, Any]:
-    problem = f"the program that asks the hub ended, or said nothing for {LIMIT_S:.0f} s"
-    return {"problem": problem, "fix": "", "code": UNREACHABLE}
+    text = Text("the program that asks the hub ended, or said nothing for {limit:.0f} s")
+    return {"problem": asdict(text.filled(limit=LIMIT_S)), "fix": None, "code": UNREACHABLE}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def look() -> dict[str, Any]:
         "packages": _packages(),
         "accelerator": kind,
         "gpus": found.count,
-        "gpu_problem": found.problem,
+        "gpu_problem": found.problem and asdict(found.problem),
         "shm": shutil.disk_usage("/dev/shm").total,  # noqa: S108 - its size alone
         "job": lock.holder() or "",
     }

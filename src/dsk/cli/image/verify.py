@@ -10,7 +10,7 @@ import click
 from dsk.cli.context import Context, pass_context
 from dsk.cli.nodes import node_option
 from dsk.cli.printing import echo, echo_json
-from dsk.text import Text, joined, verbatim
+from dsk.text import Text, joined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +80,7 @@ def describe(verdicts: Sequence[Verdict]) -> Text:
 
 
 def _lines(verdict: Verdict) -> list[Text]:
-    place = verbatim(verdict.place) if verdict.node else Text("this machine")
+    place = verdict.place
     facts = verdict.facts
     if facts is None:
         return [Text("{place}: not seen").filled(place=place)]
@@ -97,7 +97,7 @@ def _lines(verdict: Verdict) -> list[Text]:
     return lines
 
 
-def _as_locked(place: Text, facts: ImageFacts) -> Text:
+def _as_locked(place: str | Text, facts: ImageFacts) -> Text:
     proofs = Text(", {names} proved").filled(names=", ".join(facts.proofs))
     return Text(
         "{place}: as locked: stack {stack}, {python} Python and {debian} Debian packages{proofs}; "

@@ -78,7 +78,7 @@ def _send(
 class _Saved:
     """What `docker save` writes."""
 
-    def __init__(self, process: processes.Popen[bytes], name: str) -> None:
+    def __init__(self, process: processes.Popen[bytes], name: str | Text) -> None:
         assert process.stdout  # noqa: S101 - popen's default
         self._file = process.stdout.fileno()
         self._name = name
@@ -158,7 +158,7 @@ def _pump(saved: _Saved, loaded: _Loaded, left_out: frozenset[str]) -> bool:
     return True
 
 
-def _finish(process: processes.Popen[bytes], what: str, where: str) -> None:
+def _finish(process: processes.Popen[bytes], what: str, where: str | Text) -> None:
     try:
         code = process.wait(stall.LIMIT_S)
     except processes.TimeoutExpired:

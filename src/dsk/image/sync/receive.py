@@ -94,7 +94,7 @@ class _Engine:
     """The node's, `where` in errors."""
 
     client: DockerClient
-    where: str
+    where: str | Text
     proxy: str
 
 
@@ -140,7 +140,7 @@ def _name(server: Server, node: Node, registry: Registry, ready: Ready) -> None:
         raise DskError(Text("docker tag failed: {error}").filled(error=done.error), where=str(node))
 
 
-def pull_error(said: str, where: str, reference: str, proxy: str = "") -> DskError:
+def pull_error(said: str, where: str | Text, reference: str, proxy: str = "") -> DskError:
     """What an engine's words mean when a pull, by this proxy if any, failed. Pure."""
     text = said.lower()
     if "no space left" in text or "disk quota exceeded" in text:

@@ -73,7 +73,7 @@ class Party:
             try:
                 results[node] = future.result()
             except DskError as error:
-                self._tell(Silent(node, error.message, error.fix))
+                self._tell(Silent(node, error.told, error.remedy))
                 worker = self._workers.pop(node)
                 worker.lost = True
                 worker.close()

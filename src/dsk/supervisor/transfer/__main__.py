@@ -20,6 +20,7 @@ from dsk.supervisor.transfer.pull import pull
 from dsk.supervisor.transfer.push import push
 from dsk.supervisor.worker import Worker, agent_command
 from dsk.supervisor.workers import Workers
+from dsk.text import Text
 from dsk.wire.jobspec import ProtocolMismatch
 from dsk.wire.operations import LIMIT_S, ListFiles
 from dsk.wire.transfer import GO, Asked, Event, Order, Said, encode
@@ -59,7 +60,8 @@ class Program:
         if master in party.errors or not reached:
             return
         if is_shared(Workers([master, *reached])):
-            self._tell(Said(f"{order.workspace} is one disk that all nodes share: nothing to copy"))
+            text = Text("{folder} is one disk that all nodes share: nothing to copy")
+            self._tell(Said(text.filled(folder=order.workspace)))
             return
         if order.kind == "push":
             push(
@@ -89,7 +91,7 @@ class Program:
             worker.ask(ListFiles(()), limit=LIMIT_S)
         except JobFailed as error:
             raise JobFailed(
-                f"its worker does not serve files: {error.message}",
+                Text("its worker does not serve files: {error}").filled(error=error.told),
                 where=worker.name,
                 fix=self._remedies.difference,
             ) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from dsk.text import Text, joined, verbatim
 from dsk.wire.transfer import Entry, Listing
 
 
@@ -57,11 +58,13 @@ def amount(entries: Iterable[Entry]) -> tuple[int, int]:
     return len(sizes), sum(sizes)
 
 
-def named(paths: Iterable[str], limit: int = 5) -> str:
-    """The first of them in words."""
-    paths = list(paths)
-    more = f" and {len(paths) - limit} more" if len(paths) > limit else ""
-    return ", ".join(paths[:limit]) + more
+def named(found: Iterable[str | Text], limit: int = 5) -> Text:
+    """The first of these paths, or sentences, in words."""
+    texts = [verbatim(each) if isinstance(each, str) else each for each in found]
+    listed = joined(texts[:limit])
+    if len(texts) <= limit:
+        return listed
+    return Text("{listed} and {number} more").filled(listed=listed, number=len(texts) - limit)
 
 
 def size(number: int) -> str:

@@ -12,6 +12,7 @@ from dsk.errors import DskError, JobFailed
 from dsk.supervisor.transfer.compare import amount, room_needed, size
 from dsk.supervisor.transfer.rsync import Rsyncs, argv
 from dsk.supervisor.worker import Worker
+from dsk.text import Text
 from dsk.wire.operations import HashFiles, ListFiles
 from dsk.wire.transfer import Entry, Event, Failed, Listing, Moved
 
@@ -73,7 +74,7 @@ class Party:
         found: dict[str, str | None] = {}
         for batch in _batches(files):
             if self._stopped:
-                raise JobFailed("interrupted")
+                raise JobFailed(Text("interrupted"))
             paths = tuple(entry.path for entry in batch)
             limit = HASH_GRACE_S + sum(entry.size for entry in batch) / SLOWEST_DISK
             hashes = worker.ask(HashFiles(paths), limit=limit)
@@ -122,9 +123,11 @@ def check_room(worker: Worker, send: Iterable[Entry], there: Listing) -> None:
     needed = room_needed(send, there)
     if needed > there.free:
         raise JobFailed(
-            f"the disk has {size(there.free)} free, {size(needed)} are needed",
+            Text("the disk has {free} free, {needed} are needed").filled(
+                free=size(there.free), needed=size(needed)
+            ),
             where=worker.name,
-            fix="make room there; nothing was copied to it",
+            fix=Text("make room there; nothing was copied to it"),
         )
 
 
@@ -134,5 +137,5 @@ def differing(mine: Mapping[str, str | None], theirs: Mapping[str, str | None]) 
 
 
 def failed(error: DskError, node: int | None = None) -> Failed:
-    text = f"{error.where}: {error.message}" if error.where and node is None else error.message
-    return Failed(text, error.exit_code, node, error.fix)
+    text = error.located if node is None else error.told
+    return Failed(text, error.exit_code, node, error.remedy)

@@ -12,6 +12,7 @@ from dsk.supervisor.transfer.compare import amount, named
 from dsk.supervisor.transfer.merge import Conflict, Merge, held_twice, merge
 from dsk.supervisor.transfer.party import Party, check_room, differing
 from dsk.supervisor.worker import Worker
+from dsk.text import Text
 from dsk.wire.transfer import Done, Listing, Planned, Said
 
 
@@ -36,9 +37,11 @@ def pull(
     there = party.each(sources, lambda worker: _look(worker, path, party))
     for worker, listing in there.items():
         if not listing.entries:
-            party.tell(Said(f"has nothing at {path}", worker.node.index))
+            text = Text("has nothing at {path}").filled(path=path)
+            party.tell(Said(text, worker.node.index))
     if there and not any(listing.entries for listing in there.values()):
-        raise UserError(f"{path} does not exist on any node but the master")
+        text = Text("{path} does not exist on any node but the master")
+        raise UserError(text.filled(path=path))
     merged = _merged(
         master,
         own,
@@ -64,9 +67,13 @@ def pull(
         files = [entry for entry in merged.take[worker] if entry.path in digests]
         if wrong := differing(digests, party.digests(master, files)):
             error = JobFailed(
-                f"{len(wrong)} files differ after the transfer: {named(wrong)}",
+                Text("{number} files differ after the transfer: {paths}").filled(
+                    number=len(wrong), paths=named(wrong)
+                ),
                 where=worker.name,
-                fix="are they being written to? remove them on the master and run the same again",
+                fix=Text(
+                    "are they being written to? remove them on the master and run the same again"
+                ),
             )
             party.fail(worker, error)
             continue
@@ -86,7 +93,7 @@ def _refuse_problems(found: Listing, worker: Worker) -> None:
         raise UserError(
             named([*found.behind, *found.problems]),
             where=worker.name,
-            fix="name the real place; files outside the workspace are not copied",
+            fix=Text("name the real place; files outside the workspace are not copied"),
         )
 
 
@@ -109,7 +116,9 @@ def _merged(
     merged = merge(master, holdings, digests, prefer_master=prefer_master)
     if merged.conflicts:
         shown = [
-            f"{conflict.path} ({conflict.one.name} and {conflict.other.name})"
+            Text("{path} ({one} and {other})").filled(
+                path=conflict.path, one=conflict.one.name, other=conflict.other.name
+            )
             for conflict in merged.conflicts
         ]
         nodes = [
@@ -117,23 +126,27 @@ def _merged(
             for conflict in merged.conflicts
         ]
         raise UserError(
-            f"{len(shown)} files differ between nodes: {named(shown)}",
+            Text("{number} files differ between nodes: {paths}").filled(
+                number=len(shown), paths=named(shown)
+            ),
             fix=_way_out(workspace, path, master.node.index, nodes),
         )
     if merged.kept:
-        party.tell(Said(f"the master's own stay: {named(merged.kept)}"))
+        text = Text("the master's own stay: {paths}")
+        party.tell(Said(text.filled(paths=named(merged.kept))))
     return merged
 
 
-def _way_out(workspace: str, path: str, master: int, conflicts: Sequence[Conflict[int]]) -> str:
+def _way_out(workspace: str, path: str, master: int, conflicts: Sequence[Conflict[int]]) -> Text:
     """Return the command that gets past the conflicts. Another choice of nodes cannot help where
     the master's own file is the one that differs."""
     command = f"dsk pull {shlex.quote(path)}"
     if all(conflict.one != master for conflict in conflicts):
-        return f"take the files of one node: {command} --node node{conflicts[0].one}"
+        text = Text("take the files of one node: {command}")
+        return text.filled(command=f"{command} --node node{conflicts[0].one}")
     own = next(conflict.path for conflict in conflicts if conflict.one == master)
     file = shlex.quote(f"{workspace}/{own}")
-    return (
-        f"keep the master's files: {command} --prefer-master; to replace one, remove it on the "
-        f"master first: dsk exec --node node{master} -- rm {file}"
-    )
+    return Text(
+        "keep the master's files: {command} --prefer-master; to replace one, remove it on the "
+        "master first: dsk exec --node node{master} -- rm {file}"
+    ).filled(command=command, master=master, file=file)

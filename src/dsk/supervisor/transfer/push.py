@@ -17,6 +17,7 @@ from dsk.supervisor.transfer.compare import (
 )
 from dsk.supervisor.transfer.party import Party, check_room, differing
 from dsk.supervisor.worker import Worker
+from dsk.text import Text
 from dsk.wire.operations import DeleteFiles
 from dsk.wire.transfer import Done, Entry, Listing, Planned, Said
 
@@ -51,9 +52,11 @@ def push(
     listing = party.survey(source, paths)
     _check_source(listing, paths, source)
     if listing.skipped:
-        party.tell(Said(f"{listing.skipped} sockets, pipes or devices are left out"))
+        text = Text("{number} sockets, pipes or devices are left out")
+        party.tell(Said(text.filled(number=listing.skipped)))
     if listing.astray:
-        party.tell(Said(f"symbolic links to what is not part of this: {named(listing.astray)}"))
+        text = Text("symbolic links to what is not part of this: {paths}")
+        party.tell(Said(text.filled(paths=named(listing.astray))))
     tasks = _tasks(listing, paths, source, targets, party, delete=delete)
     if any(task.extra for task in tasks.values()):
         confirm()
@@ -73,9 +76,11 @@ def push(
         task = tasks[worker]
         if wrong := differing(mine, theirs[worker]):
             raise JobFailed(
-                f"{len(wrong)} files differ after the transfer: {named(wrong)}",
+                Text("{number} files differ after the transfer: {paths}").filled(
+                    number=len(wrong), paths=named(wrong)
+                ),
                 where=worker.name,
-                fix="are they being written to? then run the same again",
+                fix=Text("are they being written to? then run the same again"),
             )
         deleted = 0
         if task.extra:
@@ -106,9 +111,11 @@ def _delete(worker: Worker, extra: Sequence[str]) -> int:
     deleted = worker.ask(DeleteFiles(tuple(extra)))
     if deleted < len(extra):
         raise JobFailed(
-            f"{len(extra) - deleted} of {len(extra)} paths could not be deleted",
+            Text("{left} of {number} paths could not be deleted").filled(
+                left=len(extra) - deleted, number=len(extra)
+            ),
             where=worker.name,
-            fix="is something writing there? then run the same again",
+            fix=Text("is something writing there? then run the same again"),
         )
     return deleted
 
@@ -118,14 +125,15 @@ def _check_source(listing: Listing, paths: Sequence[str], source: Worker) -> Non
         raise UserError(
             named([*listing.behind, *listing.problems]),
             where=source.name,
-            fix="put the files themselves into the workspace (cp -rL), or leave the link out",
+            fix=Text("put the files themselves into the workspace (cp -rL), or leave the link out"),
         )
     for path in paths:
         below = path == "." or any(
             found == path or found.startswith(f"{path}/") for found in listing.entries
         )
         if not below:
-            raise UserError(f"{path} does not exist in the workspace", where=source.name)
+            text = Text("{path} does not exist in the workspace").filled(path=path)
+            raise UserError(text, where=source.name)
 
 
 def _tasks(
@@ -144,9 +152,11 @@ def _tasks(
         found = difference(listing.entries, there[worker].entries)
         if found.clash:
             raise UserError(
-                f"a folder on one side, a file on the other: {named(found.clash)}",
+                Text("a folder on one side, a file on the other: {paths}").filled(
+                    paths=named(found.clash)
+                ),
                 where=worker.name,
-                fix="move one of them away",
+                fix=Text("move one of them away"),
             )
         return found
 
@@ -175,5 +185,5 @@ def _tasks(
 def _look(worker: Worker, paths: Sequence[str], party: Party) -> Listing:
     found = party.survey(worker, paths)
     if found.behind:
-        raise UserError(named(found.behind), where=worker.name, fix="remove the link there")
+        raise UserError(named(found.behind), where=worker.name, fix=Text("remove the link there"))
     return found

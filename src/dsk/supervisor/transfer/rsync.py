@@ -14,13 +14,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dsk.errors import DskError, JobFailed, Unreachable
+from dsk.text import Text, verbatim
 from dsk.wire.transfer import PARTIAL
 
 # A peer that is gone is noticed by ssh after 15 s; this is for a disk that hangs.
 STALL_LIMIT_S = 300
 REPORT_EVERY_S = 0.5
 END_LIMIT_S = 10
-MASTER = "the master"
+MASTER = Text("the master")
+FAILED = Text("rsync failed")
+AGAIN = Text("once the node is back, run the same again: it goes on where it stopped")
 
 _REFUSED = re.compile(
     r'\[(?P<side>sender|receiver|generator)\].*?"(?P<path>[^"]+)".*Permission denied \(13\)'
@@ -98,7 +101,7 @@ class Rsyncs:
     def _start(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
         with self._lock:
             if self._ended:
-                raise JobFailed("interrupted")
+                raise JobFailed(Text("interrupted"))
             process = subprocess.Popen(
                 command,
                 env={**os.environ, "LC_ALL": "C"},
@@ -151,24 +154,24 @@ def failure(code: int, stderr: str, where: str, *, peer_sends: bool) -> DskError
     """rsync(1), EXIT VALUES; 255 is ssh's own. `where` is the other node, which sends the files if
     `peer_sends`, and receives them otherwise."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    text = next((line for line in lines if "rsync error" not in line), "rsync failed")
+    text = next((verbatim(line) for line in lines if "rsync error" not in line), FAILED)
     if "No space left on device" in stderr or "Disk quota exceeded" in stderr:
         return JobFailed(
-            f"the disk became full on the way: {_full(lines)}",
+            Text("the disk became full on the way: {said}").filled(said=_full(lines)),
             where=where,
-            fix="make room there, then run the same again: it goes on where it stopped",
+            fix=Text("make room there, then run the same again: it goes on where it stopped"),
         )
     if refused := _REFUSED.search(stderr):
         return _forbidden(refused, where, peer_sends=peer_sends)
     if code in (10, 12, 30, 35, 255):
         return Unreachable(
-            f"the connection was lost: {text}",
-            where=where,
-            fix="once the node is back, run the same again: it goes on where it stopped",
+            Text("the connection was lost: {said}").filled(said=text), where=where, fix=AGAIN
         )
     if code == 24:
-        return JobFailed(f"files vanished on the way: {text}", where=where)
-    return JobFailed(f"{text} (rsync ended with {code})", where=where)
+        vanished = Text("files vanished on the way: {said}").filled(said=text)
+        return JobFailed(vanished, where=where)
+    ended = Text("{said} (rsync ended with {code})").filled(said=text, code=code)
+    return JobFailed(ended, where=where)
 
 
 def _forbidden(refused: re.Match[str], where: str, *, peer_sends: bool) -> JobFailed:
@@ -176,12 +179,16 @@ def _forbidden(refused: re.Match[str], where: str, *, peer_sends: bool) -> JobFa
     uid, gid = os.getuid(), os.getgid()  # of all workers of the cluster
     path = refused["path"]
     folder = shlex.quote(path if path.endswith("/") else posixpath.dirname(path))
-    verb, mode = ("read", "a+rX") if sends else ("write to", "a+rwX")
+    text, mode = Text("uid {uid} may not write to {path}"), "a+rwX"
+    if sends:
+        text, mode = Text("uid {uid} may not read {path}"), "a+rX"
     return JobFailed(
-        f"uid {uid} may not {verb} {path}",
+        text.filled(uid=uid, path=path),
         where=where if sends == peer_sends else MASTER,
-        fix=f"on that server, as root: chown -R {uid}:{gid} {folder}   (or: chmod -R {mode} "
-        f"{folder}), then run the same again",
+        fix=Text(
+            "on that server, as root: chown -R {uid}:{gid} {folder}   (or: chmod -R {mode} "
+            "{folder}), then run the same again"
+        ).filled(uid=uid, gid=gid, folder=folder, mode=mode),
     )
 
 

@@ -1,4 +1,4 @@
-"""What a job's agent reports of its node every few seconds."""
+"""What a job's agent reports of its node every few seconds: figures of ranks, memory and GPUs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 from dsk.wire.progress import Progress
 
+LOW_DISK_BYTES = 10 * 1024**3
+"""Less free space than one checkpoint of a small model needs."""
+
 
 @dataclass(frozen=True)
-class RankReport:
+class RankFigures:
     """`pid` in the worker, None where the rank's process is gone or not there yet. `state` is the
     process's in proc(5): "R" runs, "S" waits, "D" waits for a disk, "T" is stopped. `progress` is
     None until the rank has said something."""
@@ -20,7 +23,7 @@ class RankReport:
 
 
 @dataclass(frozen=True)
-class HostReport:
+class HostFigures:
     """Bytes of memory and of the workspace's disk (None: it could not be asked); `load` is the mean
     number of runnable processes over one minute."""
 
@@ -31,7 +34,7 @@ class HostReport:
 
 
 @dataclass(frozen=True)
-class GpuReport:
+class GpuFigures:
     """`used` in percent of the time, memory in bytes, degrees Celsius, watts; None: not told."""
 
     index: int
@@ -43,10 +46,10 @@ class GpuReport:
 
 
 @dataclass(frozen=True)
-class NodeReport:
+class NodeFigures:
     """`number` counts the reports of one agent."""
 
     number: int
-    ranks: tuple[RankReport, ...]
-    host: HostReport
-    gpus: tuple[GpuReport, ...] = ()
+    ranks: tuple[RankFigures, ...]
+    host: HostFigures
+    gpus: tuple[GpuFigures, ...] = ()
