@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
+from dsk.checks.facts import Trial
 from dsk.cluster.model import Node
 from dsk.cluster.selection import select
 from dsk.errors import JobFailed
@@ -15,7 +16,6 @@ from dsk.jobs.planning import Request, plan
 from dsk.jobs.runtime import Runtime
 from dsk.jobs.spec import job_id
 from dsk.recipe import KnownKeys
-from dsk.text import Text
 from dsk.trials.trial import ONE_STEP_KEYS, Trials
 from dsk.tune import overrides, reading
 from dsk.tune.points import Result, Setting
@@ -76,9 +76,7 @@ class Points:
             return Result(setting, "cut", seconds=seconds)
         ran_out = trial.out_of_memory or any(each.ran_out for each in trial.tuned)
         if not trial.works and trial.rank is None and not ran_out:
-            cause: Text = trial.cause
-            fix: Text | None = trial.fix
-            raise JobFailed(cause, fix=fix)
+            raise _not_the_training(trial)
         return reading.result(
             setting,
             self.world_size,
@@ -125,3 +123,8 @@ class Points:
             yield cut
         finally:
             timer.cancel()
+
+
+def _not_the_training(trial: Trial) -> JobFailed:
+    """Of a trial that failed, and not by a rank: a node or the job itself is at fault."""
+    return JobFailed(trial.cause, fix=trial.fix)
