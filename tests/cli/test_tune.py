@@ -48,3 +48,8 @@ def test_a_file_of_the_users_is_never_replaced(in_cluster: Dsk) -> None:
 def test_a_server_that_does_not_answer(in_cluster: Dsk) -> None:
     done = in_cluster("tune", in_cluster.train(), code=3)
     assert done.err.count("error:") == 1
+
+
+def test_launch_does_not_measure_in_a_dry_run(in_cluster: Dsk) -> None:
+    done = in_cluster("launch", in_cluster.train(), "--tune", "--dry-run", code=WRONG)
+    assert "--dry-run contacts nothing" in done.err

@@ -108,6 +108,16 @@ def test_what_it_prints(cluster: Cluster, data: str) -> None:
     assert "the search took 0 s" in done.out
 
 
+def test_launch_tunes_first(cluster: Cluster, data: str) -> None:
+    """With the results of the searches before; the training then has the fastest settings."""
+    train = tuned(cluster, data, output_dir="outputs/launched")
+    presets = ["z2", "none", "z3"]
+    done = cluster.dsk("launch", train, "--tune", "max_steps=4", timeout=900)
+    assert "fastest:" in done.err
+    assert any(f", {preset}" in done.err for preset in presets)
+    assert len(cluster.losses("outputs/launched")) == 4
+
+
 @pytest.fixture
 def little_memory(lab: Lab, cluster: Cluster) -> Iterator[int]:
     """The workers may use 1.3 GiB, half of which their warm processes have."""
@@ -118,7 +128,7 @@ def little_memory(lab: Lab, cluster: Cluster) -> Iterator[int]:
     yield limit
     for node in lab.nodes:
         (worker,) = names(node)
-        node.docker("update", "--memory", "-1", "--memory-swap", "-1", worker)
+        node.docker("update", "--memory", "1000g", "--memory-swap", "1000g", worker)
 
 
 def test_memory_that_runs_out_is_a_result(cluster: Cluster, data: str, little_memory: int) -> None:

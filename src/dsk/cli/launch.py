@@ -17,6 +17,7 @@ from dsk.cli.context import Context, in_place_option, pass_context
 from dsk.cli.language import preferred
 from dsk.cli.nodes import node_option
 from dsk.cli.printing import ReaderGone, echo, echo_json
+from dsk.errors import UserError
 from dsk.text import Text
 from dsk.wire.jobspec import LAUNCHERS, LauncherName
 from dsk.wire.warm import VARIABLE as WARM_VARIABLE
@@ -68,6 +69,11 @@ ANSWERS = {
     "evaluating=off.",
 )
 @click.option("--cold", is_flag=True, help="Start ranks as new programs, not from warm processes.")
+@click.option(
+    "--tune",
+    is_flag=True,
+    help="Find the fastest settings first, as dsk tune, and train with them.",
+)
 @click.option("--no-check", is_flag=True, help="Do not look at the servers first.")
 @in_place_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line (docs/events.md).")
@@ -84,6 +90,7 @@ def command(
     launcher: LauncherName,
     limits: tuple[str, ...],
     cold: bool,
+    tune: bool,
     no_check: bool,
     as_json: bool,
 ) -> None:
@@ -99,6 +106,11 @@ def command(
     from dsk.jobs.stacks import stack_for
     from dsk.recipe import load_train_file
 
+    if tune and dry_run:
+        raise UserError(
+            Text("--dry-run contacts nothing, and --tune measures on the nodes"),
+            fix=Text("dsk tune shows the settings and starts no training"),
+        )
     cluster = context.cluster()
     if cold:
         cluster = replace(cluster, env={**cluster.env, WARM_VARIABLE: "false"})
@@ -132,6 +144,10 @@ def command(
         finally:
             # Its word counts more than what failed for the same reason: it says how to fix it.
             tell_of_servers()
+        if tune:
+            from dsk.cli.tune import fastest
+
+            planned = prepare(runtime, fastest(runtime, request))
         supervisor = runtime.start(planned.spec)
         job = planned.spec.job
         with _telling_that_it_goes_on(job):

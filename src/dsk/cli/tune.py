@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ from dsk.errors import UserError
 from dsk.text import Text
 
 if TYPE_CHECKING:
+    from dsk.jobs.planning import Request
+    from dsk.jobs.runtime import Runtime
     from dsk.recipe import TrainFile
     from dsk.tune.outcome import Outcome
 
@@ -31,10 +34,40 @@ BUDGET_OVER = Text(
     "--budget 15m"
 )
 WRITTEN = Text("written: {path}")
+BUDGET = "5m"
+HEADROOM = "8%"
 UNCHANGED = Text("the file's own settings are the fastest: nothing was written")
 
 
+def fastest(runtime: Runtime, request: Request) -> Request:
+    """Return the request with the settings that `dsk tune` finds with its defaults; what is
+    measured is shown on standard error. Raises DskError."""
+    from dsk.cli import tuned
+    from dsk.trials.space import Wish
+    from dsk.trials.tuning import Tuning, tune
+    from dsk.tune import overrides
+
+    tuning = Tuning.with_headroom(share_of(HEADROOM))
+    budget_s = seconds_of(BUDGET)
+    tune(tuning, runtime, request, Wish(), budget_s=budget_s, again=False, tell=tuned.tell)
+    found = tuning.outcome()
+    if found is None:
+        raise tuning.nothing_fits()
+    for text in tuned.summary(found):
+        echo(text, err=True)
+    return replace(request, overrides=(*request.overrides, *overrides.words(found.changes)))
+
+
 def _seconds(_ctx: click.Context, _option: click.Parameter, text: str) -> float:
+    return seconds_of(text)
+
+
+def _share(_ctx: click.Context, _option: click.Parameter, text: str) -> float:
+    return share_of(text)
+
+
+def seconds_of(text: str) -> float:
+    """Of `5m`. Raises UserError."""
     found = _TIME.fullmatch(text)
     if not found or float(found[1]) == 0:
         raise UserError(
@@ -45,7 +78,8 @@ def _seconds(_ctx: click.Context, _option: click.Parameter, text: str) -> float:
     return float(found[1]) * _SECONDS[found[2]]
 
 
-def _share(_ctx: click.Context, _option: click.Parameter, text: str) -> float:
+def share_of(text: str) -> float:
+    """Of `8%`. Raises UserError."""
     found = _SHARE.fullmatch(text)
     if not found or float(found[1]) >= 100:
         raise UserError(
@@ -71,7 +105,7 @@ def _share(_ctx: click.Context, _option: click.Parameter, text: str) -> float:
 @click.option(
     "--budget",
     metavar="TIME",
-    default="5m",
+    default=BUDGET,
     show_default=True,
     callback=_seconds,
     help="End the search after that time: 90s, 5m, 1h.",
@@ -79,7 +113,7 @@ def _share(_ctx: click.Context, _option: click.Parameter, text: str) -> float:
 @click.option(
     "--headroom",
     metavar="SHARE",
-    default="8%",
+    default=HEADROOM,
     show_default=True,
     callback=_share,
     help="Memory that a setting must leave free.",

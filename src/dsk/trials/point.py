@@ -97,6 +97,7 @@ class Points:
         words = [*overrides.words(changed), *(f"{key}={value}" for key, value in KEYS.items())]
         asked = replace(
             self._request,
+            launcher="direct",
             overrides=(
                 *self._request.overrides,
                 *(word for word in words if word.partition("=")[0] in self._known.keys),
