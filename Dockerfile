@@ -202,6 +202,11 @@ RUN --mount=type=bind,source=scripts/image/apt-install,target=/build/apt-install
     --mount=type=secret,id=ca \
     /build/apt-install isal \
     && dpkg-query -W -f '${Package} ${Version}\n' >/etc/dsk/debian-packages
+# What `dsk demo` trains: made here, since importing torch and transformers to make it takes longer than training it.
+RUN --mount=type=bind,source=src/dsk/demo/tiny_model.py,target=/build/tiny_model.py \
+    if [ "$DSK_STACK" != none ]; then \
+        python -B /build/tiny_model.py /usr/local/share/dsk/tiny-model \
+        && chmod -R a+rX /usr/local/share/dsk; fi
 COPY entrypoint /usr/local/lib/dsk/entrypoint
 RUN --mount=type=bind,from=tools,source=/opt/build,target=/opt/build \
     --mount=type=bind,from=dsk-wheel,source=/wheels,target=/wheels \

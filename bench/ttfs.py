@@ -13,10 +13,8 @@ import json
 import shlex
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from first_step import Way, compare, show
 
@@ -28,7 +26,6 @@ from hosts.record import machine_lock  # noqa: E402
 from tests.lab.cluster import MODEL, Cluster  # noqa: E402
 
 LOCK_WAIT_S = 3600
-WARM_LIMIT_S = 300
 NAME = "ttfs"
 OUTPUT_DIR = "outputs/ttfs"
 RECIPE = "ttfs.yaml"
@@ -41,7 +38,7 @@ def main(image: str = "dsk:cu128", rounds: str = "5") -> None:
         try:
             cluster = prepare(lab, Path(folder), image)
             output_dir = lab.nodes[0].workspace / OUTPUT_DIR
-            warm = wait_until_warm(cluster)
+            warm = cluster.wait_until_warm()
             show(compare(ways(lab, cluster), output_dir, int(rounds)), "deepspeed")
             for node in warm:
                 state = node["warm"]
@@ -60,19 +57,6 @@ def prepare(lab: Lab, folder: Path, image: str) -> Cluster:
     place = f"{cluster.workspace}/{MODEL}"
     cluster.dsk("exec", "--", "python", "-m", "dsk.demo.tiny_model", place)
     return cluster
-
-
-def wait_until_warm(cluster: Cluster) -> list[dict[str, Any]]:
-    """The nodes of `dsk status --json`. Raises SystemExit where a warm process does not come."""
-    deadline = time.monotonic() + WARM_LIMIT_S
-    while True:
-        nodes: list[dict[str, Any]] = json.loads(cluster.dsk("status", "--json").out)["nodes"]
-        states = [node["warm"] or {} for node in nodes]
-        if all(state.get("state") == "ready" for state in states):
-            return nodes
-        if time.monotonic() > deadline or any(state.get("state") == "off" for state in states):
-            raise SystemExit(f"no warm process: {states}")
-        time.sleep(1)
 
 
 def ways(lab: Lab, cluster: Cluster) -> dict[str, Callable[[], Way]]:

@@ -77,6 +77,15 @@ accelerator() {
     echo cpu
 }
 
+# The devices of that kind, and 1 where there are none to count.
+slots() (
+    # shellcheck source=/dev/null
+    source "$KINDS/$DSK_ACCELERATOR.env"
+    found=0
+    [[ -z ${WORKER_DEVICES:-} ]] || found="$(sh -c "$WORKER_DEVICES" 2>/dev/null | grep -cxE "$DEVICE_LINE")" || true
+    echo $((found > 0 ? found : 1))
+)
+
 inherit
 [[ -n ${DSK_AUTHORIZED_KEY:-} ]] ||
     err "DSK_AUTHORIZED_KEY is not set: the public key that may log in to this worker. (A bundle's compose.yaml would set DSK_ROLE instead)"
@@ -98,7 +107,10 @@ fi
 # shellcheck source=/dev/null
 DS_ACCELERATOR="$(source "$KINDS/$DSK_ACCELERATOR.env" && echo "$DEEPSPEED")"
 DSK_ROLE=worker
-export DSK_ROLE DSK_HOST DSK_WORKER_PORT DSK_MASTER DSK_WORKSPACE DSK_WARM DSK_ACCELERATOR DS_ACCELERATOR
+# How many ranks a job has here, by which the warm process has as many threads as they will have (docs/warm-starts.md).
+DSK_SLOTS=${DSK_SLOTS:-$(slots)}
+[[ $DSK_SLOTS =~ ^[1-9][0-9]*$ ]] || err "DSK_SLOTS is '$DSK_SLOTS'; it must be the number of ranks that jobs have here"
+export DSK_SLOTS DSK_ROLE DSK_HOST DSK_WORKER_PORT DSK_MASTER DSK_WORKSPACE DSK_WARM DSK_ACCELERATOR DS_ACCELERATOR
 # It may hold several lines, which a session's environment cannot.
 unset DSK_AUTHORIZED_KEY
 mkdir -p "$DSK_WORKSPACE" || err "the workspace $DSK_WORKSPACE (DSK_WORKSPACE) cannot be made"

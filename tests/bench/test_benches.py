@@ -37,6 +37,7 @@ SMOKE: dict[str, tuple[list[str], str]] = {
     "help_time": ([], r"\d+\.\d\d +times as long"),
     "image_sync": ([SMALL, "1"], r"a changed dsk layer +ratio +\d+\.\d\d"),
     "imports": ([IMAGE, "1"], r"\d+\.\d\d s .* as dsk\.rank does"),
+    "launch_phases": ([IMAGE, "1"], r"\d\.\d\d s  the supervisor before the ranks start"),
     "same_result": (
         [IMAGE, *["--preset", "none", "--preset", "z2", "--kind", "full", "--precision", "bf16"]],
         r"\| full, z2 \| \d\.\de-\d+ \|",
@@ -46,7 +47,7 @@ SMOKE: dict[str, tuple[list[str], str]] = {
     "ttfs": ([IMAGE, "1"], r"of deepspeed  direct warm"),
 }
 """The arguments by program, and what of its output holds a figure."""
-IN_THE_LAB = {"flood", "image_sync", "threads", "ttfs"}
+IN_THE_LAB = {"flood", "image_sync", "launch_phases", "threads", "ttfs"}
 IN_CONTAINERS = {"imports", "same_result", "start_up"}
 
 

@@ -162,3 +162,34 @@ def test_an_image_that_nobody_can_ask(in_cluster: Dsk) -> None:
     shown = json.loads(done.out)
     assert "registry.example/mine:7" in shown["unchecked"][-1]
     assert "dsk.rank" in shown["command"]
+
+
+def test_a_time_limit(in_cluster: Dsk) -> None:
+    words = ("launch", "--dry-run", in_cluster.train())
+    limited = in_cluster(*words, "--time-limit", "7h50m")
+    assert "stopped after 7 h 50 min, and saves a checkpoint shortly before" in limited.out
+    ppo = in_cluster(*words, "stage=ppo", "reward_model=/workspace/rm", "--time-limit", "1h")
+    assert "cannot save a checkpoint" in ppo.out
+    file = in_cluster.folder / "dsk.yaml"
+    file.write_text(file.read_text() + "time_limit: 90m\n")
+    assert json.loads(in_cluster(*words, "--json").out)["time_limit"] == 5400
+    off = in_cluster(*words, "--json", "--time-limit", "off").out
+    assert json.loads(off)["time_limit"] is None
+    wrong = in_cluster(*words, "--time-limit", "90", code=2).err
+    assert "--time-limit 90" in wrong and "7h50m" in wrong
+    file.write_text(file.read_text().replace("90m", "soon"))
+    wrong = in_cluster(*words, code=2).err
+    assert "time_limit" in wrong and "'soon' is not a time" in wrong
+
+
+def test_save_auto(in_cluster: Dsk) -> None:
+    words = ("launch", "--dry-run", "--json", in_cluster.train())
+    assert "--save-auto" not in json.loads(in_cluster(*words).out)["command"]
+    shown = json.loads(in_cluster(*words, "--save", "auto").out)
+    assert "--save-auto" in shown["command"]
+    assert shown["recipe"]["save_strategy"] == "no"
+    file = in_cluster.folder / "dsk.yaml"
+    file.write_text(file.read_text() + "save: auto\n")
+    assert "--save-auto" in json.loads(in_cluster(*words).out)["command"]
+    asked = json.loads(in_cluster(*words, "--save", "recipe").out)
+    assert "--save-auto" not in asked["command"]

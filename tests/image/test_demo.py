@@ -56,6 +56,18 @@ def test_two_nodes_train_and_a_kept_demo_is_there_until_it_is_cleaned(
     assert not (Path(env["XDG_CACHE_HOME"]) / "dsk/demo").exists()
 
 
+def test_the_image_has_the_model_that_its_program_makes(image: Image) -> None:
+    """For any user; with the same bytes."""
+    script = """
+set -e
+cd /tmp
+python -m dsk.demo.tiny_model copied
+python -c 'from dsk.demo.tiny_model import make; make("made")'
+diff -r copied made
+"""
+    image.run(["sh", "-c", script], options=["--user=1234:2345", "--network=none"])
+
+
 def test_ctrl_c_takes_everything_away_and_a_second_demo_is_refused(
     env: dict[str, str], image: Image, tmp_path: Path
 ) -> None:

@@ -165,6 +165,24 @@ def test_a_detached_job_is_alone_is_followed_and_is_stopped(servers: Servers) ->
     assert json.loads(servers.dsk("status", "--json"))["jobs"][-2]["exit_code"] == 130
 
 
+@pytest.mark.full
+def test_a_job_saves_on_request_and_ends(servers: Servers) -> None:
+    long = ("max_steps=5000", "output_dir=outputs/saved")
+    launched = servers.dsk("launch", "--detach", "--json", "train.yaml", *long)
+    job = json.loads(launched)["job"]
+    deadline = time.monotonic() + 120
+    while "'loss'" not in servers.dsk("logs", job):
+        assert time.monotonic() < deadline
+        time.sleep(1)
+    said = servers.dsk("stop", "--save")
+    found = re.search(r"has saved a checkpoint at step (\d+)", said)
+    assert found, said
+    for index in (0, 1):
+        state = f"/workspace/outputs/saved/checkpoint-{found[1]}/trainer_state.json"
+        servers.exec(index, "test", "-s", state)
+    nothing_left(servers, job)
+
+
 def test_ctrl_c_stops_the_job(servers: Servers) -> None:
     argv, said = servers.argv("launch", "train.yaml", *LONG), ""
     with subprocess.Popen(

@@ -15,13 +15,26 @@ from tests.image.workers import running
 
 pytestmark = pytest.mark.timeout(900)
 LIMIT_S = 880
+TRAINING_LIMIT_S = 2400
 OPTIONS = ("--network=none", "--shm-size=1g")
 AGAIN = 10
-RUNS = {
+DPO = {"stage": "dpo", "dataset": "dpo_en_demo"}
+FOUR_BITS = {"quantization_bit": 4}
+CONFIGS = "/opt/llamafactory/examples/deepspeed"
+OTHER_PRESETS = ("z0", "z2_offload", "z3", "z3_offload")
+RUNS: dict[str, dict[str, Any]] = {
     "full": {},
     "lora": {"finetuning_type": "lora"},
-    "dpo": {"stage": "dpo", "dataset": "dpo_en_demo", "finetuning_type": "lora"},
+    "qlora": {"finetuning_type": "lora", **FOUR_BITS},
+    "dpo": {**DPO, "finetuning_type": "lora"},
+    "dpo_full": DPO,
+    "dpo_qlora": {**DPO, "finetuning_type": "lora", **FOUR_BITS},
+    "kto": {"stage": "kto", "dataset": "kto_en_demo", "finetuning_type": "lora"},
+    "rm": {"stage": "rm", "dataset": "dpo_en_demo", "finetuning_type": "lora"},
+    "pt": {"stage": "pt", "dataset": "c4_demo"},
+    **{preset: {"deepspeed": f"{CONFIGS}/ds_{preset}_config.json"} for preset in OTHER_PRESETS},
 }
+"""Each with ZeRO-2, but for the presets."""
 LEFT_TO_IMPORT = 60
 """Modules, of some 6,500, that a rank may import itself."""
 MORE_KB = 20_000
@@ -151,6 +164,28 @@ def test_an_agent_gets_forks_from_the_process_that_its_worker_keeps(
             assert found["code"] == 1 and "/no/recipe.yaml" in found["output"]
 
 
+def test_nvml_is_ended_before_a_fork_which_begins_it_again(image: Image) -> None:
+    code = (SCRIPTS / "warm_nvml.py").read_text()
+    done = image.run(["/opt/venv/bin/python", "-c", code, code], options=OPTIONS)
+    nobody, used, users, ended, fork, parent = json.loads(done.stdout.splitlines()[-1])
+    assert (nobody, users) == (0, 2)
+    assert used == {"threads": 2, "open": True, "count": 0}
+    assert ended == parent == {"threads": 1, "open": False, "count": 1}
+    assert fork == used
+
+
+@pytest.mark.parametrize("asked", ["auto", "true"])
+def test_a_stack_without_lists_starts_cold_and_says_so(image: Image, asked: str) -> None:
+    """As dsk:seed has it. The entrypoint does not start the warm process again after 64."""
+    run = "rm -f /etc/dsk/warm-*; mkdir -p /run/dsk/warm; cd /; python -u -m dsk.warm; echo $?"
+    look = f"{run}; dsk-agent warm"
+    env = {"DSK_WARM": asked, "DS_ACCELERATOR": "cpu"}
+    code, state = image.run(["sh", "-c", look], options=OPTIONS, env=env).stdout.splitlines()
+    found = json.loads(state)
+    assert (code, found["state"]) == ("64", "off")
+    assert found["reason"].startswith("this image's stack has no list of modules to import")
+
+
 def test_a_list_that_cannot_be_imported_turns_it_off(image: Image) -> None:
     """The entrypoint does not start it again after 64, EXIT_OFF."""
     assert script(image, "warm_broken.py") == {
@@ -164,11 +199,14 @@ def test_a_list_that_cannot_be_imported_turns_it_off(image: Image) -> None:
 @pytest.fixture(scope="module")
 def trained(image: Image) -> dict[str, Any]:
     asked = {"runs": RUNS, "ranks": 2, "again": 0}
-    found: dict[str, Any] = script(image, "warm_training.py", asked)
+    found: dict[str, Any] = image.script(
+        "warm_training.py", asked, options=OPTIONS, limit_s=TRAINING_LIMIT_S
+    )
     return found
 
 
 @pytest.mark.full
+@pytest.mark.timeout(TRAINING_LIMIT_S + 60)
 @pytest.mark.parametrize("name", RUNS)
 def test_the_losses_are_bit_equal(trained: dict[str, Any], name: str) -> None:
     cold, warm = trained["runs"][name]["cold"], trained["runs"][name]["warm"]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 DSK = str(Path(sys.executable).with_name("dsk"))
 MODEL = "models/tiny-qwen2"
 STEPS = 6
+WARM_LIMIT_S = 300
 IMAGE = os.environ.get("DSK_IMAGE", "dsk:cu128")
 
 TRAIN: Mapping[str, Any] = {
@@ -125,6 +126,18 @@ class Cluster:
         settings = {"model_name_or_path": f"{self.workspace}/{MODEL}", **TRAIN, **values}
         path.write_text(json.dumps(settings, ensure_ascii=False, indent=1), encoding="utf-8")
         return str(path)
+
+    def wait_until_warm(self) -> list[dict[str, Any]]:
+        """The nodes of `dsk status --json`, once every worker's warm process can fork ranks."""
+        deadline = time.monotonic() + WARM_LIMIT_S
+        while True:
+            nodes: list[dict[str, Any]] = json.loads(self.dsk("status", "--json").out)["nodes"]
+            states = [(node["warm"] or {}).get("state") for node in nodes]
+            if all(state == "ready" for state in states):
+                return nodes
+            late = time.monotonic() > deadline
+            assert not late and "off" not in states, f"no warm process: {nodes}"
+            time.sleep(0.5)
 
     def in_worker(self, node: int, *words: str) -> str:
         return self.dsk("exec", "--node", str(node), "--", *words).out

@@ -26,6 +26,8 @@ from dsk.supervisor.heard import Heard, Lines
 from dsk.supervisor.interrupts import StopRequested
 from dsk.wire import jobspec, limits, session
 from dsk.wire.events import Failure, Finished, Phase, State
+from dsk.wire.progress import Progress
+from dsk.wire.saving import SaveAnswer
 from dsk.wire.status import JobStatus
 from tests.unit.supervisor.test_job import BAD, GOOD, Small, Told
 from tests.unit.wire.test_messages import SPEC
@@ -93,6 +95,12 @@ def stopped_while_running(told: Told, folder: Path) -> Small:
     return made
 
 
+def saved_on_request(told: Told, folder: Path) -> Small:
+    answer = SaveAnswer(1, "saved", 7)
+    last = Progress("ending", 1, 0.0, 7, 9, answer=answer)
+    return Small(told, folder, SAYS, *(replace(each, rank=0, progress=last) for each in GOOD))
+
+
 def hangs(told: Told, folder: Path) -> Small:
     made = Small(told, folder, SAYS)
     made._spec = replace(made._spec, limits={"loading": 0.2})
@@ -112,6 +120,7 @@ SCENARIOS = {
     "fails in silence": ends(BAD),
     "stopped": stopped,
     "stopped while running": stopped_while_running,
+    "saved on request": saved_on_request,
     "hangs": hangs,
     "a rank is heard late": heard_late,
 }
@@ -161,7 +170,7 @@ ROOMS = {
     "supervisor": tuple(each.name for each in pkgutil.iter_modules(dsk.supervisor.__path__)),
     "supervisor.notify": ("notifier", "deliver", "__main__", "lane"),
     "agent": tuple(each.name for each in pkgutil.iter_modules(dsk.agent.__path__)),
-    "jobs": ("engine", "history", "in_place", "master", "runtime"),
+    "jobs": ("engine", "history", "in_place", "master", "runtime", "saving"),
 }
 OTHER = {"agent.verify", "agent.content_id"}
 """No part of a job: `dsk image verify`."""

@@ -10,7 +10,6 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from dsk.agent import jobfolder, lock, processes
 from dsk.text import Text
 from dsk.wire import paths
 from dsk.wire.session import AGENT_HANGS, NO_AGENT
@@ -23,21 +22,32 @@ def _session(args: argparse.Namespace) -> None:
 
 
 def _job(args: argparse.Namespace) -> None:
-    from dsk.agent import aftermath, daemon
+    from dsk.agent import bridge
 
-    if why := aftermath.hanging(args.job):
+    if why := _hanging(args.job):
         _tell(why)
         sys.exit(AGENT_HANGS)
     try:
         if args.start:
-            daemon.start(args.workspace, args.job)
-        daemon.bridge(args.job)
+            bridge.start(args.workspace, args.job)
+        bridge.join(args.job)
     except (FileNotFoundError, ConnectionRefusedError):
+        from dsk.agent import aftermath
+
         why = aftermath.why_gone(args.job)
         # Ranks whose agent was killed have nobody else.
         aftermath.end(args.job)
         _tell(why)
         sys.exit(NO_AGENT)
+
+
+def _hanging(job: str) -> Text | None:
+    """Why the job's agent does not run, where it lives."""
+    if not Path(paths.agent_note(job)).exists():  # as at each launch, which waits for this
+        return None
+    from dsk.agent import aftermath
+
+    return aftermath.hanging(job)
 
 
 def _tell(text: Text) -> None:
@@ -72,11 +82,13 @@ def _host_key(_: argparse.Namespace) -> None:
 
 
 def _holder(_: argparse.Namespace) -> None:
+    from dsk.agent import lock
+
     print(lock.holder() or "")
 
 
 def _end(args: argparse.Namespace) -> None:
-    from dsk.agent import aftermath
+    from dsk.agent import aftermath, processes
 
     left = aftermath.end(args.job) if args.with_agent else processes.end_job(args.job)
     print(left)
@@ -91,6 +103,8 @@ def _warm(_: argparse.Namespace) -> None:
 
 
 def _jobs(args: argparse.Namespace) -> None:
+    from dsk.agent import jobfolder
+
     print(json.dumps(jobfolder.statuses(args.workspace), ensure_ascii=False))
 
 

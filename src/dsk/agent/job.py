@@ -20,6 +20,7 @@ from dsk.agent.refused import Refused
 from dsk.agent.starter import ExecStarter, RankCommand
 from dsk.agent.tail import RankLogs, Reader
 from dsk.agent.warmstart import WarmStarter
+from dsk.files import write_atomic
 from dsk.text import Text
 from dsk.wire import paths, session
 from dsk.wire.figures import NodeFigures
@@ -31,11 +32,13 @@ from dsk.wire.operations import (
     EndRanks,
     RankStack,
     ReadStacks,
+    RequestSave,
     StartRanks,
     TakeLock,
     WatchRanks,
 )
 from dsk.wire.request import Handlers
+from dsk.wire.saving import SaveRequest
 
 POLL_S = 0.1
 """Between two looks for new lines while somebody waits for them."""
@@ -71,6 +74,7 @@ class Job:
             WatchRanks: self.watch_ranks,
             AskNews: self.news,
             ReadStacks: self.read_stacks,
+            RequestSave: self.request_save,
             EndRanks: self.end_ranks,
             Close: self.close,
         }
@@ -86,6 +90,7 @@ class Job:
                 jobfolder.unlink(self._job)
                 self._forget_progress()
                 self._lock.close()
+                self._starter.close()
             self.closed.set()
 
     def take_lock(self, _: TakeLock) -> None:
@@ -183,6 +188,13 @@ class Job:
 
     def read_stacks(self, _: ReadStacks) -> tuple[RankStack, ...]:
         return stacktraces.stacks(self._pids())
+
+    def request_save(self, asked: RequestSave) -> bool:
+        if asked.attempt != self._attempt:
+            return False
+        request = SaveRequest(asked.number)
+        write_atomic(Path(paths.save_request(self._job)), request.to_json().encode())
+        return True
 
     def _pids(self) -> dict[int, int | None]:
         if self._ranks:

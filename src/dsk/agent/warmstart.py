@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import socket
@@ -33,21 +34,25 @@ class WarmStarter(Starter):
         *,
         state: Path = Path(paths.WARM_STATE),
         address: Path = Path(paths.WARM_SOCKET),
+        wish: Path = Path(paths.WARM_WISH),
         ready_limit: float = READY_LIMIT_S,
     ) -> None:
         self._cold = cold
         self._state = state
         self._address = address
         self._ready_limit = ready_limit
+        self._wish = wish
+        self._wanted = False
 
     def start(self, command: RankCommand) -> RankProcess:
-        if command.env.get(VARIABLE) == "false":
+        asked = command.env.get(VARIABLE)
+        if asked == "false":
             return self._cold.start(command)
         state = self._state_when_ready()
         if state is None or state.state == "off":
             process = self._cold.start(command)
-            # What dsk.yaml asks for, and cannot be had, as where forks cannot use the GPU.
-            process.cold = state.reason if state and state.asked == "true" else None
+            if state and "true" in (asked, state.asked):
+                process.cold = self._why_off(state)
             return process
         try:
             return self._fork(command)
@@ -59,6 +64,25 @@ class WarmStarter(Starter):
             process = self._cold.start(command)
             process.cold = Text("no warm process answers ({error})").filled(error=str(error))
             return process
+
+    def _why_off(self, state: WarmState) -> Text:
+        """Of a warm process that dsk.yaml asks for, and that there is not: forks cannot use the
+        GPU, or the worker was started with another setting."""
+        if state.asked == "true":
+            return state.reason
+        self._wanted = True
+        text = Text("{why}; dsk.yaml has warm: true, so one is started after this job")
+        return text.filled(why=state.reason)
+
+    def close(self) -> None:
+        """Ask for the warm process that this job did not find. After the job's ranks have ended:
+        its imports would take processor time from them."""
+        if self._wanted:
+            # Nobody reads where another job has asked meanwhile.
+            with contextlib.suppress(OSError):
+                wish = os.open(self._wish, os.O_WRONLY | os.O_NONBLOCK)
+                os.write(wish, b"true\n")
+                os.close(wish)
 
     def _state_when_ready(self) -> WarmState | None:
         """How the warm process is, after its imports. Only a job's first rank waits for them."""

@@ -26,6 +26,11 @@ STOPPED = Text(
     "stopped by a user at {at}, {after} after its start (dsk stop, or Ctrl-C in dsk launch); "
     "nothing failed"
 )
+STOPPED_AT_LIMIT = Text("stopped at {at} by its time limit of {limit}; nothing failed")
+STOPPED_SAVED = Text(
+    "stopped at {at}, {after} after its start, with a checkpoint saved at step {step} on request "
+    "(dsk stop --save, or its time limit); nothing failed"
+)
 LINE = Text("line {number}")
 
 
@@ -33,7 +38,13 @@ def stopped(status: JobStatus, language: Language) -> str:
     """Tell when a job was stopped. Who did it is not recorded."""
     at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(status.updated))
     after = duration(status.updated - status.started)
-    return STOPPED.filled(at=at, after=after).in_language(language)
+    if status.saved_step is not None:
+        text = STOPPED_SAVED.filled(at=at, after=after, step=status.saved_step)
+    elif status.time_limit is not None and status.updated - status.started >= status.time_limit:
+        text = STOPPED_AT_LIMIT.filled(at=at, limit=duration(status.time_limit))
+    else:
+        text = STOPPED.filled(at=at, after=after)
+    return text.in_language(language)
 
 
 def short(diagnosis: Diagnosis, job: str, language: Language) -> str:

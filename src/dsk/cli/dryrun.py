@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from dsk.cli.overview import duration
 from dsk.cluster import secretnames
 from dsk.jobs.planning import Plan
 from dsk.plan import deepspeed, direct
@@ -38,6 +39,7 @@ def as_text(plan: Plan) -> Text:
             block(Text("environment of every rank"), env),
             _started(plan),
             *_notified(plan),
+            *_time_limit(plan),
             block(Text("not checked"), NOT_CHECKED),
         ],
         "\n\n",
@@ -56,6 +58,7 @@ def as_json(plan: Plan, note: Text | None) -> dict[str, Any]:
         "hostfile": deepspeed.hostfile(plan.spec.nodes),
         "env": dict(zip(_env(plan), _english(_env(plan).values()), strict=True)),
         "launcher": plan.spec.launcher,
+        "time_limit": plan.spec.time_limit,
         "command": _command(plan),
         "notify": [
             {"name": target.name, "kind": target.kind, "events": list(target.events)}
@@ -88,6 +91,16 @@ def _started(plan: Plan) -> Text:
         return block(Text("command in the master's container"), command)
     title = Text("every rank is started on its node, with its own values of {names}, by")
     return block(title.filled(names=_contract(plan)), command)
+
+
+def _time_limit(plan: Plan) -> list[Text]:
+    limit = plan.spec.time_limit
+    if limit is None:
+        return []
+    saves = Text("the job is stopped after {limit}, and saves a checkpoint shortly before")
+    cannot = Text("the job is stopped after {limit}; it cannot save a checkpoint before")
+    text = saves if plan.spec.saves else cannot
+    return [block(Text("time limit"), [text.filled(limit=duration(limit))])]
 
 
 def _contract(plan: Plan) -> str:

@@ -43,6 +43,9 @@ def _failure(event: Failure) -> str:
 def _finished(event: Finished) -> str:
     color = "green" if event.state == "succeeded" else "red"
     state = click.style(in_words(words.state(event.state)), fg=color)
+    if event.saved_step is not None:
+        saved = Text("{state}, with a checkpoint saved at step {step},")
+        state = in_words(saved.filled(state=state, step=event.saved_step))
     text = Text(
         "{state} after {seconds:.1f} s\n  output: {output_dir}\n  logs and recipe: {folder}"
     ).filled(state=state, seconds=event.seconds, output_dir=event.output_dir, folder=event.folder)

@@ -17,13 +17,14 @@ from dsk.cli.context import Context, in_place_option, pass_context
 from dsk.cli.language import preferred
 from dsk.cli.nodes import node_option
 from dsk.cli.printing import ReaderGone, echo, echo_json
+from dsk.cluster.model import SAVES, Save
 from dsk.errors import UserError
 from dsk.text import Text
 from dsk.wire.jobspec import LAUNCHERS, LauncherName
-from dsk.wire.warm import VARIABLE as WARM_VARIABLE
 
 if TYPE_CHECKING:
     from dsk.cli.listen import Shows
+    from dsk.cluster.model import Cluster
     from dsk.errors import JobFailed
     from dsk.jobs.evidence import Recent
     from dsk.jobs.planning import Plan
@@ -68,6 +69,18 @@ ANSWERS = {
     help="End the job when no rank makes progress for so long: training=120, saving=1h, "
     "evaluating=off.",
 )
+@click.option(
+    "--time-limit",
+    metavar="TIME",
+    help="Stop the job after TIME, such as 7h50m, and save a checkpoint shortly before; off: no "
+    "limit, whatever dsk.yaml says.",
+)
+@click.option(
+    "--save",
+    type=click.Choice(SAVES),
+    help="When checkpoints are saved: as train.yaml says, or by what saves cost. Default: `save` "
+    "in dsk.yaml.",
+)
 @click.option("--cold", is_flag=True, help="Start ranks as new programs, not from warm processes.")
 @click.option(
     "--tune",
@@ -89,6 +102,8 @@ def command(
     exclude: str | None,
     launcher: LauncherName,
     limits: tuple[str, ...],
+    time_limit: str | None,
+    save: Save | None,
     cold: bool,
     tune: bool,
     no_check: bool,
@@ -111,9 +126,7 @@ def command(
             Text("--dry-run contacts nothing, and --tune measures on the nodes"),
             fix=Text("dsk tune shows the settings and starts no training"),
         )
-    cluster = context.cluster()
-    if cold:
-        cluster = replace(cluster, env={**cluster.env, WARM_VARIABLE: "false"})
+    cluster = _changed(context.cluster(), time_limit, save, cold=cold)
     request = Request(
         cluster,
         load_train_file(train_file),
@@ -162,6 +175,21 @@ def command(
         spec = planned.spec
         shows = JsonLines() if as_json else Screen(spec.world_size, len(request.cluster.nodes))
         sys.exit(follow(supervisor, shows, explain=not as_json))
+
+
+def _changed(cluster: Cluster, time_limit: str | None, save: Save | None, *, cold: bool) -> Cluster:
+    """The options of this launch in the place of what dsk.yaml says. Raises UserError."""
+    from dsk.cluster.durations import parse_option
+    from dsk.jobs.limits import OFF
+
+    if time_limit:
+        until = None if time_limit == OFF else parse_option("--time-limit", time_limit)
+        cluster = replace(cluster, time_limit=until)
+    if save:
+        cluster = replace(cluster, save=save)
+    if cold:
+        cluster = replace(cluster, warm="false")
+    return cluster
 
 
 def _no_word() -> None:

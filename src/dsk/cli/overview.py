@@ -52,6 +52,9 @@ def _worker(worker: WorkerState) -> str:
 
 def _warm(warm: WarmState) -> Text:
     """How ranks start there."""
+    if warm.state == "off" and warm.memory is not None:
+        text = Text("starts cold: {reason} (its warm process is not used and has {memory} GB)")
+        return text.filled(reason=warm.reason, memory=f"{warm.memory / GB:.1f}")
     if warm.state == "off":
         return Text("starts cold: {reason}").filled(reason=warm.reason)
     if warm.memory is None:
@@ -106,6 +109,8 @@ def _job(job: JobState) -> list[str]:
 def _figures(status: JobStatus, *, runs: bool) -> Iterator[Text]:
     if status.step is not None:
         yield Text("step {step}/{steps}").filled(step=status.step, steps=status.steps)
+    if status.saved_step is not None:
+        yield Text("checkpoint saved at step {step}").filled(step=status.saved_step)
     if status.loss is not None:
         yield Text("loss {loss:.4f}").filled(loss=status.loss)
     if runs and status.samples_per_s is not None:

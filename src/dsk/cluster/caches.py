@@ -6,19 +6,7 @@ import posixpath
 from collections.abc import Mapping
 
 from dsk.cluster.model import Cluster
-
-MODELSCOPE = "MODELSCOPE_CACHE"
-
-
-def cache_env(workspace: str) -> dict[str, str]:
-    """Environment that keeps hub downloads in the workspace instead of inside a container.
-
-    Defaults only: the caller lays the user's own `env` over it. datasets' cache follows HF_HOME.
-    """
-    return {
-        "HF_HOME": posixpath.join(workspace, ".cache", "huggingface"),
-        MODELSCOPE: posixpath.join(workspace, ".cache", "modelscope"),
-    }
+from dsk.wire.caches import MODELSCOPE, cache_env
 
 
 def job_env(cluster: Cluster) -> dict[str, str]:

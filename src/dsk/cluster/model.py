@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Literal, get_args
 
 from dsk.accelerators import Accelerator, accelerator
 from dsk.wire.notify import TargetKind
 
 InfiniBand = Literal["auto", "on", "off"]
 Warm = Literal["auto", "true", "false"]
+Save = Literal["recipe", "auto"]
+SAVES: tuple[Save, ...] = get_args(Save)
 
 DEFAULT_IMAGE = "dsk:cu128"
 DEFAULT_ACCELERATOR = "cuda"
@@ -129,7 +131,8 @@ class Cluster:
 
     `in_place`: the servers are themselves containers of the image, without an engine, and dsk runs
     in the first one. `user` None: the workers run as root. `warm`: whether each worker keeps a
-    process that ranks are forked from.
+    process that ranks are forked from. `save`: when jobs save checkpoints, as train.yaml says or by
+    what saves cost. `time_limit`: of every job, in seconds.
     """
 
     name: str
@@ -143,6 +146,8 @@ class Cluster:
     shm_size: str = DEFAULT_SHM_SIZE
     network: Network = Network()
     warm: Warm = "auto"
+    save: Save = "recipe"
+    time_limit: float | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     notify: tuple[NotifyTarget, ...] = ()
     demo: Demo | None = None

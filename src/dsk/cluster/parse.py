@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from dsk.cluster import document, values
 from dsk.cluster.document import Document, Key, Mistake
+from dsk.cluster.durations import seconds
 from dsk.cluster.model import (
     Cluster,
     Local,
@@ -293,6 +294,8 @@ def _cluster(model: ClusterModel, file: Path) -> Cluster:
         shm_size=model.shm_size,
         network=Network(model.network.interface, model.network.infiniband),
         warm=model.warm,
+        save=model.save,
+        time_limit=seconds(model.time_limit) if model.time_limit else None,
         env=model.env,
         notify=tuple(
             _target(index, target, file.absolute().parent)

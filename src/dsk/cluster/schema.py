@@ -15,6 +15,7 @@ from dsk.cluster.model import (
     DEFAULT_WORKER_PORT,
     DEFAULT_WORKSPACE,
     InfiniBand,
+    Save,
     Warm,
 )
 from dsk.wire.notifications import EVENTS
@@ -191,6 +192,21 @@ class ClusterModel(_Model):
             "forks ranks from it; auto: with accelerator cpu, where 4 GB of memory are free."
         ),
     ] = "auto"
+    save: Annotated[
+        Save,
+        Field(
+            description="When jobs save checkpoints: recipe, as train.yaml says, or auto, as often "
+            "as the time that a save takes and the failures to be expected make worthwhile."
+        ),
+    ] = "recipe"
+    time_limit: Annotated[
+        str | None,
+        AfterValidator(values.duration),
+        Field(
+            description="Every job is stopped after so long, such as 7h50m, and saves a checkpoint "
+            "shortly before; no limit where it is left out."
+        ),
+    ] = None
     env: Annotated[
         dict[
             Annotated[str, AfterValidator(values.variable)],

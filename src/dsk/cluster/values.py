@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from dsk import accelerators
+from dsk.cluster import durations
 from dsk.text import Text
 from dsk.wire.notifications import EVENTS
 from dsk.wire.notify import TargetKind
@@ -277,3 +278,9 @@ def word(value: str) -> str:
     if "\0" in value:
         raise ValueError(Text("contains a null character, which no argument can have"))
     return value
+
+
+def duration(text: str | None) -> str | None:
+    if text is not None:
+        durations.seconds(text)
+    return text

@@ -2,17 +2,29 @@
 
 Enough to take the whole path of a real model, with no download: a byte-level vocabulary without
 merges, two layers, some 200,000 parameters. The same seed gives the same files on every node.
+
+The image has it ready (Dockerfile), made by this program: to copy it takes no import of torch.
 """
 
 from __future__ import annotations
 
+import shutil
 import sys
+from pathlib import Path
 
+READY = Path("/usr/local/share/dsk/tiny-model")
 SEED = 20240229
 PAD, START, END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
 
 
 def save(folder: str) -> None:
+    if READY.is_dir():
+        shutil.copytree(READY, folder, copy_function=shutil.copyfile, dirs_exist_ok=True)
+    else:
+        make(folder)
+
+
+def make(folder: str) -> None:
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM

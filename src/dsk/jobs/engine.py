@@ -18,7 +18,7 @@ from dsk.jobs.states import MISSING, RUNNING, JobState, WorkerState
 from dsk.text import Text, joined
 from dsk.wire.events import Event, Finished
 from dsk.wire.jobspec import JobSpec
-from dsk.wire.signals import STOP
+from dsk.wire.signals import SAVE, STOP
 from dsk.wire.warm import WarmState
 
 if TYPE_CHECKING:
@@ -94,6 +94,9 @@ class MasterContainer(Supervisor):
 
     def request_stop(self) -> None:
         self._kill(STOP.name)
+
+    def request_save(self) -> None:
+        self._kill(SAVE.name)
 
     def stop(self) -> None:
         self.request_stop()

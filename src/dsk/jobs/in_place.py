@@ -24,7 +24,7 @@ from dsk.text import Text
 from dsk.wire import paths
 from dsk.wire.events import Event
 from dsk.wire.jobspec import JobSpec
-from dsk.wire.signals import STOP
+from dsk.wire.signals import SAVE, STOP
 
 LIMIT_S = 30.0
 KILLED_WITHIN_S = 5.0
@@ -45,6 +45,9 @@ class SupervisorProcess(Supervisor):
 
     def request_stop(self) -> None:
         self._process.signal(STOP)
+
+    def request_save(self) -> None:
+        self._process.signal(SAVE)
 
     def stop(self) -> None:
         self.request_stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -77,10 +78,10 @@ def find_masters(engine: DockerClient, cluster: Cluster, *, ended: bool = True) 
 def start(engine: DockerClient, cluster: Cluster, spec: JobSpec) -> Container:
     """Starts the job's supervisor beside the worker: with its image, user, network, workspace and
     bundle, so that the two cannot differ."""
+    from docker.errors import DockerException
     from docker.types import LogConfig, Ulimit
 
     worker = find_worker(engine, cluster)
-    remove_ended(engine, cluster)
     user = str(worker.attrs["Config"]["User"])
     master = engine.containers.create(
         worker.attrs["Image"],
@@ -107,6 +108,10 @@ def start(engine: DockerClient, cluster: Cluster, spec: JobSpec) -> Container:
     except BaseException:
         master.remove(force=True)
         raise
+    # The supervisor is on its way, and does not wait for this. What fails here, the next launch
+    # does.
+    with suppress(OSError, DockerException):
+        remove_ended(engine, cluster)
     return master
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dsk.cluster.model import Cluster
@@ -12,6 +12,9 @@ from dsk.jobs.runtimes import runtime_kind
 from dsk.jobs.states import UNREACHABLE, JobState, WorkerState
 from dsk.text import Text, verbatim
 from dsk.wire import templates
+from dsk.wire.warm import WarmState
+
+OFF = "off"
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,20 @@ def overview(cluster: Cluster) -> Overview:
         for outcome in outcomes
     ]
     return Overview(
-        tuple(worker for worker, _ in seen), tuple(job for _, jobs in seen for job in jobs)
+        tuple(replace(worker, warm=_next(cluster, worker.warm)) for worker, _ in seen),
+        tuple(job for _, jobs in seen for job in jobs),
     )
+
+
+def _next(cluster: Cluster, warm: WarmState | None) -> WarmState | None:
+    """How the ranks of the next job start: dsk.yaml may say something else than what the worker was
+    started with, and counts (dsk.jobs.spec)."""
+    if warm and cluster.warm == "false" and warm.state != OFF:
+        return replace(warm, state=OFF, reason=Text("warm is false in dsk.yaml"))
+    if warm and cluster.warm == "true" and warm.state == OFF and warm.asked != "true":
+        text = Text("{why}; dsk.yaml has warm: true, so one is started after the next job")
+        return replace(warm, reason=text.filled(why=warm.reason))
+    return warm
 
 
 def _problem(error: Exception | None) -> Text:

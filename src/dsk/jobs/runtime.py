@@ -50,6 +50,11 @@ class Supervisor(ABC):
         """Asks it to end its job, and returns at once."""
 
     @abstractmethod
+    def request_save(self) -> None:
+        """Asks it to have all ranks save a checkpoint and end, and returns at once. Only one whose
+        status says that it `saves` understands that."""
+
+    @abstractmethod
     def stop(self) -> None:
         """Returns once the job has ended everywhere. Raises JobFailed where the supervisor had to
         be killed: the agents then end their ranks by themselves."""

@@ -15,8 +15,10 @@ from dsk.recipe.describe import change_line
 from dsk.recipe.model import SHIPPED_DIR
 from dsk.text import Text
 from dsk.wire.hub import HubNeeds
-from dsk.wire.jobspec import JobNode, JobSpec, LauncherName, Needed, RecipeText
+from dsk.wire.jobspec import TRAINING, JobNode, JobSpec, LauncherName, Needed, RecipeText
 from dsk.wire.notify import Notify
+from dsk.wire.saving import SAVE_AUTO
+from dsk.wire.warm import VARIABLE
 
 PUSHES = Text("push_to_hub is set")
 
@@ -51,13 +53,22 @@ def job_spec(
         recipe_local=_text(local),
         output_dir=shared.output_dir,
         needed=_needed(shared),
-        env=job_env(cluster),
+        env={**job_env(cluster), **_warm(cluster)},
         launcher=launcher,
         limits=limits,
         hub=_hub(cluster, shared),
+        program=(*TRAINING, SAVE_AUTO) if cluster.save == "auto" else TRAINING,
         resumes=shared.resumes,
+        saves=shared.saves,
+        time_limit=cluster.time_limit,
         notify=replace(notify, hidden=_secrets(cluster, shared)),
     )
+
+
+def _warm(cluster: Cluster) -> dict[str, str]:
+    """What dsk.yaml says counts in each of the job's ranks, also where a worker was started with
+    another setting. `auto` leaves it to the worker."""
+    return {} if cluster.warm == "auto" else {VARIABLE: cluster.warm}
 
 
 def _hub(cluster: Cluster, recipe: Recipe) -> HubNeeds | None:

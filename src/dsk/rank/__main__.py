@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from dsk.rank import traced
 from dsk.rank.reporter import Reporter
 from dsk.wire import paths, tuning
 from dsk.wire.jobspec import ONE_STEP
+from dsk.wire.saving import SAVE_AUTO
 
 
 def main() -> None:
@@ -21,25 +24,40 @@ def main() -> None:
     if sys.path[0] == str(Path.cwd()):
         del sys.path[0]
     traced.allow()
-    one_step = ONE_STEP in sys.argv
-    if one_step:
-        sys.argv.remove(ONE_STEP)
-    measured = [word for word in sys.argv if word.startswith(tuning.WORD)]
-    for word in measured:
-        sys.argv.remove(word)
+    one_step, save_auto = _takes(ONE_STEP), _takes(SAVE_AUTO)
+    measure_s = _takes_measure()
     job, rank = os.environ.get("DSK_JOB"), os.environ.get("RANK")
-    if job and rank:
-        reporter = Reporter(Path(paths.progress(job, int(rank))))
-        measure_s = float(measured[0].removeprefix(tuning.WORD)) if measured else None
-        _train_reporting(reporter, int(rank), one_step=one_step, measure_s=measure_s)
-    else:
+    if not job or not rank:
         _train([])
+        return
+    reporter = Reporter(Path(paths.progress(job, int(rank))))
+    if measure_s is not None:
+        train = partial(_measure, reporter, int(rank), measure_s)
+    elif one_step:
+        train = partial(_one_step, reporter)
+    else:
+        train = partial(_save_on_request, reporter, Path(paths.save_request(job)), auto=save_auto)
+    _train_reporting(reporter, train)
 
 
-def _train_reporting(
-    reporter: Reporter, rank: int, *, one_step: bool, measure_s: float | None
-) -> None:
-    """`measure_s`: the seconds for the timed steps of a measurement, None where it is none."""
+def _takes(word: str) -> bool:
+    """Whether `word` was on the command line, where LLaMA-Factory must not find it."""
+    given = word in sys.argv
+    if given:
+        sys.argv.remove(word)
+    return given
+
+
+def _takes_measure() -> float | None:
+    """Return the seconds for the timed steps of a measurement; None where it is none."""
+    for word in [word for word in sys.argv if word.startswith(tuning.WORD)]:
+        sys.argv.remove(word)
+        return float(word.removeprefix(tuning.WORD))
+    return None
+
+
+def _train_reporting(reporter: Reporter, train: Callable[[list[object]], None]) -> None:
+    """`train` is given the callbacks of the trainer that report."""
     from dsk.rank import hooks
 
     try:
@@ -50,22 +68,28 @@ def _train_reporting(
         # The trainer's libraries, which take most of the time until now.
         from dsk.rank.callback import ProgressCallback
 
-        callbacks: list[object] = [ProgressCallback(reporter)]
-        if one_step:
-            from dsk.rank.onestep import EndAfterTraining
-
-            callbacks.append(EndAfterTraining(reporter))
-        if measure_s is None:
-            _train(callbacks)
-        else:
-            _measure(reporter, rank, callbacks, measure_s)
+        train([ProgressCallback(reporter)])
         reporter.enter("ending")
     finally:
         # Where it failed, to the last step.
         reporter.write()
 
 
-def _measure(reporter: Reporter, rank: int, callbacks: list[object], seconds: float) -> None:
+def _save_on_request(
+    reporter: Reporter, request: Path, callbacks: list[object], *, auto: bool
+) -> None:
+    from dsk.rank.saving import SaveCallback
+
+    _train([SaveCallback(reporter, request, auto=auto), *callbacks])
+
+
+def _one_step(reporter: Reporter, callbacks: list[object]) -> None:
+    from dsk.rank.onestep import EndAfterTraining
+
+    _train([*callbacks, EndAfterTraining(reporter)])
+
+
+def _measure(reporter: Reporter, rank: int, seconds: float, callbacks: list[object]) -> None:
     from dsk.rank.measuring import Measurement
     from dsk.rank.samples import feed_measurement
 

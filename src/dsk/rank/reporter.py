@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dsk.wire.progress import Progress, RankPhase
+from dsk.wire.saving import SaveAnswer
 
 INTERVAL_S = 0.2
 
@@ -58,6 +59,15 @@ class Reporter:
 
     def at_loss(self, loss: float) -> None:
         self._now = replace(self._now, loss=loss)
+
+    def at_save(self, seconds: float) -> None:
+        """A save took so long."""
+        self._now = replace(self._now, save_s=seconds)
+
+    def answer(self, answer: SaveAnswer) -> None:
+        self._ticks += 1
+        self._now = replace(self._now, answer=answer)
+        self.write()
 
     def write(self) -> None:
         if os.getpid() != self._pid:

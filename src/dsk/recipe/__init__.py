@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dsk.cluster.caches import cache_env, modelscope_folder
+from dsk.cluster.caches import modelscope_folder
 from dsk.recipe.keys import KnownKeys
 from dsk.recipe.load import load_train_file
 from dsk.recipe.model import Change, KnownWrong, Recipe, Site, TrainFile
@@ -23,7 +23,6 @@ __all__ = [
     "Recipe",
     "Site",
     "TrainFile",
-    "cache_env",
     "load_train_file",
     "modelscope_folder",
     "resolve",

@@ -37,7 +37,8 @@ class Site:
     (the master's disk, or over SSH); None means that nobody can tell, as in a dry run on another
     machine. `read` gives a small file's text from there, None where it cannot be read.
     `shipped_dir` is LLaMA-Factory's tree inside the image. `modelscope` is the folder for models
-    from ModelScope, None where the Hugging Face hub is used.
+    from ModelScope, None where the Hugging Face hub is used. `save_auto`: dsk's callback decides
+    when checkpoints are saved.
     """
 
     workspace: str
@@ -49,6 +50,7 @@ class Site:
     read: Callable[[str], str | None] | None = None
     shipped_dir: str = SHIPPED_DIR
     modelscope: str | None = None
+    save_auto: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,12 @@ class Recipe:
         given = values.get("resume_from_checkpoint")
         chooses = given is True or (given is None and not values.get("overwrite_output_dir"))
         return bool(values.get("do_train")) and chooses and not starts_anew
+
+    @property
+    def saves(self) -> bool:
+        """Whether the training can save a checkpoint on request: PPO's loop is LLaMA-Factory's own,
+        and saves by save_steps alone."""
+        return bool(self.values.get("do_train")) and self.values.get("stage") != "ppo"
 
     @property
     def batch(self) -> Batch | None:

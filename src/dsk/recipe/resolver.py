@@ -16,6 +16,7 @@ from dsk.recipe.parse import parse
 from dsk.recipe.paths import resolve_inputs, resolve_outputs
 from dsk.recipe.presets import resolve_deepspeed
 from dsk.recipe.refusals import Refusal, refuse
+from dsk.recipe.saving import fit_to_save_auto
 from dsk.recipe.task import check_task, fit_to_accelerator
 from dsk.recipe.types import fit_types
 from dsk.recipe.weights import resolve_weights
@@ -47,6 +48,7 @@ def resolve(
     resolve_outputs(draft)
     limit_timeout(draft)
     fit_to_disks(draft)
+    fit_to_save_auto(draft)
     fit_to_accelerator(draft)
     fit_to_data_parallel(draft, known)
     return draft.finish()

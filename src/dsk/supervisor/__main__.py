@@ -13,7 +13,7 @@ from dsk.supervisor.interrupts import StopRequested, Terminated
 from dsk.supervisor.job import Job
 from dsk.supervisor.record import Record
 from dsk.wire.jobspec import JobSpec, ProtocolMismatch
-from dsk.wire.signals import STOP
+from dsk.wire.signals import SAVE, STOP
 from dsk.wire.status import JobStatus
 
 STDOUT = 1
@@ -40,6 +40,8 @@ def main() -> int:
         output_dir=spec.output_dir,
         launcher=spec.launcher,
         ran=False,
+        saves=spec.saves,
+        time_limit=spec.time_limit,
     )
     # Not sys.stdout: Python flushes that at its end, and would wait for a reader that is gone.
     record = Record(status, io.FileIO(STDOUT, "wb", closefd=False))
@@ -48,9 +50,13 @@ def main() -> int:
     def interrupt(number: int, _frame: FrameType | None) -> None:
         job.interrupt(StopRequested() if number == STOP else Terminated())
 
+    def save(_number: int, _frame: FrameType | None) -> None:
+        job.save_and_stop()
+
     # Whatever was inherited: a program that a shell has put in the background ignores SIGINT.
     for number in (signal.SIGTERM, STOP):
         signal.signal(number, interrupt)
+    signal.signal(SAVE, save)
     try:
         return job.run()
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -12,7 +13,7 @@ from pathlib import Path
 from dsk.errors import DskError, JobFailed
 from dsk.files import write_atomic
 from dsk.plan import deepspeed
-from dsk.supervisor import hub, prepare
+from dsk.supervisor import prepare
 from dsk.supervisor.attempt import Attempt
 from dsk.supervisor.attempts import Attempts
 from dsk.supervisor.heard import Heard
@@ -23,6 +24,7 @@ from dsk.supervisor.notify.notifier import Notifier
 from dsk.supervisor.record import Record
 from dsk.supervisor.runner import Runner
 from dsk.supervisor.runtime import Runtime
+from dsk.supervisor.saving import Saving
 from dsk.supervisor.watch import Watch
 from dsk.supervisor.worker import Worker, agent_command
 from dsk.supervisor.workers import Workers
@@ -31,6 +33,7 @@ from dsk.wire import paths
 from dsk.wire.events import Accepted, Failure, Finished, Notice, Phase, State
 from dsk.wire.hub import HubNeeds
 from dsk.wire.jobspec import JobNode, JobSpec
+from dsk.wire.signals import STOP
 from dsk.wire.sshconfig import ssh_config
 
 INTERRUPTED = 130
@@ -60,6 +63,7 @@ class Job:
         self._watches: list[Watch] = []
         self._notifier = Notifier(spec, record.tell)
         record.observe(self._notifier.hear)
+        self._saving = Saving(spec, record, _stop_this_process, began=self._began)
 
     def run(self) -> int:
         """Returns dsk's exit code; everything that the job started has then ended. Why it failed is
@@ -74,6 +78,10 @@ class Job:
     def interrupt(self, why: Interrupted) -> None:
         """For a signal's handler, in the main thread: ends the job, unless it is being ended."""
         self._interrupts.interrupt(why)
+
+    def save_and_stop(self) -> None:
+        """For a signal's handler: all ranks save a checkpoint at one step, and the job ends."""
+        self._saving.want()
 
     def _outcome(self, started: ExitStack) -> _End:
         exit_code = JobFailed.exit_code
@@ -109,9 +117,12 @@ class Job:
     def _run(self, started: ExitStack) -> Failure | None:
         """`started` ends what was started, the last first."""
         spec = self._spec
+        self._saving.begin()
+        started.callback(self._saving.end)
         self._write_ssh_configs()
         self._phase("starting", _connecting(len(spec.nodes)))
         workers = self._connect(started)
+        self._saving.connected(workers)
         prepare.check_workers(spec, workers, self._runtime.remedies)
         prepare.take_locks(workers)
         self._record.open(Path(paths.job_folder(spec.workspace, spec.job)))
@@ -154,6 +165,8 @@ class Job:
         return agent_command(*words, job=self._spec.job, workspace=self._spec.workspace)
 
     def _provide_models(self, needs: HubNeeds, workers: Workers, *, shared: bool) -> None:
+        from dsk.supervisor import hub  # which takes longer to import than most jobs need
+
         text = Text("models from the hub: {repos}").filled(repos=", ".join(needs.repos))
         self._phase("starting", text)
         with ExitStack() as stack:
@@ -246,6 +259,11 @@ class Job:
         # Also of a job that was refused before it had a folder. Without one its output has it all.
         with suppress(JobFailed, OSError):
             self._record.open(Path(paths.job_folder(self._spec.workspace, self._spec.job)))
+        self._saving.conclude()
+        saved = self._saved_step()
+        if saved is not None and end.state == "succeeded":
+            # The ranks ended in good order, before the training was done.
+            end = _End("stopped", INTERRUPTED)
         finished = Finished(
             time.time(),
             end.state,
@@ -253,11 +271,22 @@ class Job:
             seconds=round(time.monotonic() - self._began, 1),
             folder=str(paths.job_folder(self._spec.workspace, self._spec.job)),
             output_dir=self._spec.output_dir,
+            saved_step=saved,
         )
         # Before the last event, after which nothing can be reported: not even a lost message.
         self._notifier.finish(finished)
         self._record.tell(finished)
         return end.exit_code
+
+    def _saved_step(self) -> int | None:
+        """Of the checkpoint that all ranks have saved on request before they ended."""
+        answer = self._record.answer
+        return answer.step if answer and answer.state == "saved" else None
+
+
+def _stop_this_process() -> None:
+    """As `dsk stop` does: the main thread, which handles signals, ends the job."""
+    os.kill(os.getpid(), STOP)
 
 
 def _unexpected(error: Exception) -> Failure:

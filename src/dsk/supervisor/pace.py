@@ -18,12 +18,16 @@ class Pace:
             self._first = (step, now)
         self._last = (step, now)
 
+    @property
+    def each(self) -> float | None:
+        """Seconds that a step took, in the mean; None while there is nothing to tell it by."""
+        if self._first is None or self._last is None or self._last[0] == self._first[0]:
+            return None
+        return (self._last[1] - self._first[1]) / (self._last[0] - self._first[0])
+
     def left(self, steps: int | None, now: float) -> float | None:
         """Seconds until `steps` are done; None while there is nothing to tell it by."""
-        if steps is None or self._first is None or self._last is None:
+        each = self.each
+        if steps is None or self._last is None or each is None:
             return None
-        done = self._last[0] - self._first[0]
-        if not done:
-            return None
-        each = (self._last[1] - self._first[1]) / done
         return max(0.0, (steps - self._last[0]) * each - (now - self._last[1]))

@@ -22,6 +22,7 @@ from dsk.supervisor.writer import Writer
 from dsk.text import Text
 from dsk.wire.events import Attempt, Event, Failure, Finished, Notice, Phase, Step
 from dsk.wire.progress import PHASES, Progress
+from dsk.wire.saving import SaveAnswer
 from dsk.wire.status import JobStatus, NodeStatus
 
 STEP_EVERY_S = 10.0
@@ -50,6 +51,15 @@ class Record:
         self._step_told_at = 0.0
         self._pace = Pace()
         self._observers: list[Callable[[Event], None]] = []
+        self.answer: SaveAnswer | None = None
+        """The newest of any rank, to a request to save and end; `progress` brings it up to date."""
+        self.save_s: float | None = None
+        """What the last save took."""
+
+    @property
+    def step_s(self) -> float | None:
+        """What a step takes, None while that is not known."""
+        return self._pace.each
 
     def open(self, folder: Path) -> None:
         """Raises JobFailed where there can be no such folder. Once is enough."""
@@ -100,7 +110,12 @@ class Record:
         elif isinstance(event, Failure):
             self.status = replace(self.status, cause=event.cause)
         elif isinstance(event, Finished):
-            self.status = replace(self.status, state=event.state, exit_code=event.exit_code)
+            self.status = replace(
+                self.status,
+                state=event.state,
+                exit_code=event.exit_code,
+                saved_step=event.saved_step,
+            )
         else:
             return
         self._save_status()
@@ -136,6 +151,10 @@ class Record:
             samples_per_s=_first(*(each.samples_per_s for each in told), before.samples_per_s),
             node_states=tuple(self._nodes[index] for index in sorted(self._nodes)),
         )
+        answers = [each.answer for each in told if each.answer]
+        self.answer = max(answers, key=_how_new, default=self.answer)
+        saves = [each.save_s for each in told if each.save_s is not None]
+        self.save_s = max(saves, default=self.save_s)
         self._pace.seen(self.status.step, time.monotonic())
         left = self._pace.left(self.status.steps, time.monotonic())
         self.status = replace(self.status, seconds_left=left)
@@ -178,6 +197,10 @@ def _save(folder: JobFolder, complain: Callable[[Sequence[Text]], None], status:
 
 def _how_far(progress: Progress) -> tuple[int, int]:
     return progress.step or 0, PHASES.index(progress.phase)
+
+
+def _how_new(answer: SaveAnswer) -> tuple[int, bool]:
+    return answer.number, answer.state == "saved"
 
 
 def _first(*values: Any) -> Any:

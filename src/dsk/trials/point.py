@@ -98,6 +98,7 @@ class Points:
         asked = replace(
             self._request,
             launcher="direct",
+            cluster=replace(self._request.cluster, save="recipe", time_limit=None),
             overrides=(
                 *self._request.overrides,
                 *(word for word in words if word.partition("=")[0] in self._known.keys),
@@ -106,7 +107,7 @@ class Points:
         spec = plan(asked, self._known, self._runtime.exists, self._runtime.read).spec
         module, *rest = spec.program
         program = (module, tuning.word(TIMED_S), *rest)
-        return replace(spec, job=job, program=program, notify=NOBODY)
+        return replace(spec, job=job, program=program, saves=False, notify=NOBODY)
 
     @contextmanager
     def _limited(self, limit_s: float) -> Iterator[threading.Event]:

@@ -91,11 +91,16 @@ def one_step(request: Request, runtime: Runtime) -> Make:
         overrides = tuple(f"{key}={value}" for key, value in keys.items() if key in known.keys)
         include = "@".join(node.host for node in nodes)
         asked = replace(
-            request, overrides=(*request.overrides, *overrides), include=include, exclude=None
+            request,
+            cluster=replace(request.cluster, save="recipe", time_limit=None),
+            overrides=(*request.overrides, *overrides),
+            include=include,
+            exclude=None,
         )
         spec = plan(asked, known, runtime.exists).spec
         module, *words = spec.program
-        return replace(spec, job=job, program=(module, ONE_STEP, *words), notify=NOBODY)
+        program = (module, ONE_STEP, *words)
+        return replace(spec, job=job, program=program, saves=False, notify=NOBODY)
 
     return make
 

@@ -1,7 +1,8 @@
 """`python -u -m dsk.warm`: the warm process. The worker's entrypoint starts it, and again when it
 ends, except with EXIT_OFF: then ranks start cold until the worker is restarted.
 
-DSK_WARM is `warm` of dsk.yaml, DSK_SLOTS the node's slots.
+DSK_WARM is the setting that the worker was started with, as `warm` in dsk.yaml; DSK_SLOTS how many
+ranks its jobs have.
 """
 
 from __future__ import annotations
@@ -19,18 +20,20 @@ from pathlib import Path
 
 from dsk.files import write_atomic
 from dsk.text import NOTHING, Text
-from dsk.warm import cuda, fresh, inherited, memory, room, stack
+from dsk.warm import cuda, fresh, inherited, memory, nvml, room, stack
 from dsk.warm.room import Room
 from dsk.warm.rules import Rules
 from dsk.warm.server import Rank, Replace, Server
 from dsk.wire import paths
+from dsk.wire.caches import cache_env
 from dsk.wire.warm import WarmState
 
 EXIT_OFF = 64
 NEEDED_BYTES = 4_000_000_000
 WORDS = [str(paths.PYTHON), "-u", "-m", "dsk.warm"]
 JOB_ENV = Path(paths.BUNDLE / "job_env.json")
-"""What dsk.yaml and dsk give every rank, as the bundle has it."""
+"""What dsk.yaml and dsk give every rank, as the bundle has it. A container that a platform started
+has no bundle of dsk's, and so not this file."""
 
 
 def main() -> None:
@@ -56,6 +59,7 @@ def main() -> None:
     except Exception as error:  # whatever a module raises, as after an update of it
         text = Text("an import of the stack failed: {error}")
         _off(text.filled(error=f"{type(error).__name__}: {error}"))
+    nvml_users = nvml.end()
     if os.environ.get("DS_ACCELERATOR") == "cuda" and (reason := cuda.problem_of_a_fork()):
         _off(reason)
     written = {name: os.environ[name] for name in os.environ if name not in before}
@@ -65,6 +69,7 @@ def main() -> None:
     match server.serve():
         case Rank(request, output):
             fresh.become(request, place, output, written)
+            nvml.begin(nvml_users)
             fresh.run()
         case Replace(reason=reason, env=env):
             print(f"started again: {reason.in_language('en')}", flush=True)
@@ -95,7 +100,7 @@ def _of_bundle() -> dict[str, str]:
     process is replaced after that job."""
     from dsk.agent import threads
 
-    env = {}
+    env = cache_env(os.environ.get("DSK_WORKSPACE", ""))
     with suppress(OSError, ValueError):
         env = {str(name): str(value) for name, value in json.loads(JOB_ENV.read_text()).items()}
     slots = os.environ.get("DSK_SLOTS", "")
@@ -112,9 +117,11 @@ def _why_off() -> Text | None:
     """Why there is to be no warm process, None where there is."""
     asked, kind = _asked(), os.environ.get("DS_ACCELERATOR") or "cpu"
     if asked == "false":
-        return Text("warm is false in dsk.yaml")
+        if JOB_ENV.exists():
+            return Text("warm is false in dsk.yaml")
+        return Text("warm is false in this container's DSK_WARM")
     if not Path(paths.WARM_MODULES).exists():
-        return Text("this image's stack has no list of modules to import")
+        return Text("this image's stack has no list of modules to import (docs/warm-starts.md)")
     if asked == "auto" and kind != "cpu":
         text = Text(
             "warm: auto is for accelerator cpu; this worker has {kind} (docs/warm-starts.md)"

@@ -3,5 +3,5 @@
 Standard library only: the agent runs it on every node before anything heavy is imported.
 """
 
-PROTOCOL = 8
+PROTOCOL = 9
 """Raised whenever one side would misunderstand the other; the sides refuse to work across it."""

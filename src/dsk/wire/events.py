@@ -29,6 +29,8 @@ NoticeKind = Literal[
     "disk_low",
     "not_notified",
     "cold_start",
+    "save",
+    "save_refused",
     "detached",
     "unparsed",
     "untyped",
@@ -132,7 +134,8 @@ class Failure:
 
 @dataclass(frozen=True)
 class Finished:
-    """The last event of a job. `exit_code` is dsk's own: 0, 1, 2, 3 or 130."""
+    """The last event of a job. `exit_code` is dsk's own: 0, 1, 2, 3 or 130. `saved_step`: of the
+    checkpoint with which the job ended on request."""
 
     at: float
     state: State
@@ -140,6 +143,7 @@ class Finished:
     seconds: float
     folder: str
     output_dir: str
+    saved_step: int | None = None
 
 
 Event = Phase | Accepted | Attempt | Notice | Output | Step | Exited | Failure | Finished

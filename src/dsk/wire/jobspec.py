@@ -78,8 +78,9 @@ class JobSpec:
     (None: no limit), where the user has set one. `created` is in seconds since the epoch. `hub` is
     None where the recipe names no repository of a hub. `program` is the module that every rank
     runs, and its words; the recipe's path follows. `resumes`: ranks look for the newest checkpoint
-    in their own node's `output_dir` and resume from it. `notify` holds secrets:
-    the URLs of services.
+    in their own node's `output_dir` and resume from it. `saves`: the training can save a checkpoint
+    on request. `time_limit`: seconds after which the job is stopped, with a checkpoint where it can
+    be saved (None: no limit). `notify` holds secrets: the URLs of services.
     """
 
     job: str
@@ -100,6 +101,8 @@ class JobSpec:
     program: tuple[str, ...] = TRAINING
     resumes: bool = False
     notify: Notify = NOBODY
+    saves: bool = False
+    time_limit: float | None = None
     protocol: int = PROTOCOL
 
     @property

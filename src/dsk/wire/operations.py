@@ -192,6 +192,15 @@ class ReadStacks(Request[tuple[RankStack, ...]], op="read_stacks", limit_s=STACK
 
 
 @dataclass(frozen=True)
+class RequestSave(Request[bool], op="request_save", limit_s=LIMIT_S):
+    """Rank 0, on this node, is to have all ranks save and end: wire.saving. The answer is whether
+    `attempt` is the one that runs there."""
+
+    attempt: int
+    number: int
+
+
+@dataclass(frozen=True)
 class EndRanks(Request[int], op="end_ranks", limit_s=END_LIMIT_S):
     """How many processes of the job would not end. No rank of `attempt`, or of an earlier one, is
     started after that."""

@@ -21,6 +21,8 @@ WARM = RUN / "warm"
 WARM_SOCKET = WARM / "socket"
 """Of the process from which ranks are forked (wire.warm)."""
 WARM_STATE = WARM / "state.json"
+WARM_WISH = WARM / "wish"
+"""A FIFO. While no warm process runs, the worker's entrypoint reads `true` from it: start one."""
 WARM_MODULES = PurePosixPath("/etc/dsk/warm-modules")
 """What that process imports, in this order: a module a line."""
 WARM_VARIABLES = PurePosixPath("/etc/dsk/warm-variables")
@@ -109,3 +111,8 @@ def stacks(folder: PurePosixPath, attempt: int) -> PurePosixPath:
 def progress(job: str, rank: int) -> PurePosixPath:
     """One rank's wire.progress."""
     return PROGRESS / job / str(rank)
+
+
+def save_request(job: str) -> PurePosixPath:
+    """A wire.saving.SaveRequest, which the agent of rank 0's node writes and rank 0 reads."""
+    return PROGRESS / job / "save"

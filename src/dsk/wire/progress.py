@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from dsk.text import Text, verbatim
+from dsk.wire.reading import read
+from dsk.wire.saving import SaveAnswer
 
 RankPhase = Literal["loading", "tokenizing", "training", "evaluating", "saving", "ending"]
 PHASES: tuple[RankPhase, ...] = get_args(RankPhase)
@@ -35,7 +37,8 @@ class Progress:
     imported, a batch tokenized, a step): a rank whose ticks stand still makes no progress. What is
     done shortly after a write stands in the next. `step` of `steps` are the optimizer's.
     `at` is the node's clock, seconds since the epoch; only differences on one node mean anything.
-    `samples_per_s` is over all ranks.
+    `samples_per_s` is over all ranks, `save_s` the seconds that the last save took. `answer` is to
+    the last request to save and end.
     """
 
     phase: RankPhase
@@ -45,6 +48,8 @@ class Progress:
     steps: int | None = None
     loss: float | None = None
     samples_per_s: float | None = None
+    save_s: float | None = None
+    answer: SaveAnswer | None = None
 
     def to_raw(self) -> dict[str, Any]:
         return asdict(self)
@@ -54,5 +59,5 @@ class Progress:
 
     @classmethod
     def from_json(cls, text: str) -> Progress:
-        """Raises ValueError or TypeError where the text is not a progress."""
-        return cls(**json.loads(text))
+        """Raises ValueError where the text is not a progress."""
+        return read(cls, json.loads(text))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from signal import SIGINT
+from signal import SIGINT, SIGUSR1
 
 STOP = SIGINT
 """Its user wants the job to end. SIGTERM is what an engine, or a server, sends that shuts down."""
+SAVE = SIGUSR1
+"""Its user wants the job to save a checkpoint and to end then. It would kill the supervisor of an
+older version of dsk: `saves` in wire.status says whether this one understands it."""

@@ -29,8 +29,10 @@ class JobStatus:
     behind; `step` of `steps`, `loss` and `samples_per_s` (over all ranks) are the last that a rank
     told, or LLaMA-Factory logged (None: none yet). `seconds_left` is what the steps to
     come will take, by those so far, from `updated` on. `ran`: whether the job got so far that ranks
-    were started (None: the status is of a version of dsk that did not say). Times are seconds since
-    the epoch by the supervisor's clock."""
+    were started (None: the status is of a version of dsk that did not say). `saves`: whether the
+    job can be asked to save a checkpoint and end (None: its version of dsk cannot), `saved_step`:
+    of the checkpoint with which it ended so. `time_limit`: in seconds from `started`. Times are
+    seconds since the epoch by the supervisor's clock."""
 
     job: str
     cluster: str
@@ -52,6 +54,9 @@ class JobStatus:
     seconds_left: float | None = None
     node_states: tuple[NodeStatus, ...] = ()
     ran: bool | None = None
+    saves: bool | None = None
+    saved_step: int | None = None
+    time_limit: float | None = None
 
     def to_raw(self) -> dict[str, Any]:
         return templates.flat(self)

@@ -19,7 +19,9 @@ from dsk.wire import paths, templates
 from dsk.wire.reading import known
 
 VARIABLE = "DSK_WARM"
-"""In a worker's environment `warm` of dsk.yaml; `false` in a rank's own starts that rank cold."""
+"""In a worker's environment the setting that the worker was started with. In a rank's own what
+dsk.yaml says when the job is launched: `false` starts that rank cold, `true` asks for a warm
+process."""
 MODULE = "dsk.rank"
 PROGRAM = (str(paths.PYTHON), "-u", "-m", MODULE)
 """How the command line begins of what can be forked."""
@@ -51,7 +53,8 @@ class Request:
 class WarmState:
     """What the warm process says of itself in paths.WARM_STATE.
 
-    `state` is "importing", "ready", or "off", with the `reason`. `asked` is `warm` of dsk.yaml.
+    `state` is "importing", "ready", or "off", with the `reason`. `asked` is
+    the setting that it was started with.
     `seconds`: how long the imports took. `pid` is that of the process. `memory`, in bytes, is added
     by `dsk-agent warm`, which is asked about it.
     """

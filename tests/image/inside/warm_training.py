@@ -172,6 +172,12 @@ def below(pid: int) -> list[int]:
     return found
 
 
+def remove_buffers() -> None:
+    """Which DeepSpeed leaves in /dev/shm, 128 MB each, after a cold job too: many jobs fill it."""
+    for buffer in Path("/dev/shm").glob("deepspeed_allreduce_buffer*"):
+        buffer.unlink()
+
+
 def main() -> None:
     asked = json.load(sys.stdin)
     (WORK / "hook").mkdir(parents=True)
@@ -196,6 +202,7 @@ def main() -> None:
             way: train(f"{name}-{way}", starter, recipe, asked["ranks"])
             for way, starter in (("cold", ExecStarter()), ("warm", WarmStarter(ExecStarter())))
         }
+        remove_buffers()
     seen.append(look(warm.pid))
     for number in range(asked["again"]):
         recipe = next(iter(asked["runs"].values()))

@@ -14,6 +14,11 @@ flock --nonblock 9 || echo "the lock"
 [[ ! -L /run/dsk/jobs/$1 ]] || echo "the job's link"
 [[ ! -e /dev/shm/dsk-progress/$1 ]] || echo "the ranks' progress"
 printf -v port ':%04X' "$2"
+for _ in {1..50}; do
+    pgrep -f "/dsk/warm/[k]eeper.py" >/dev/null || break
+    sleep 0.1
+done
+! pgrep -af "/dsk/warm/[k]eeper.py" || echo "the keeper of a rank"
 ! awk '$4 == "0A" { print $2 }' /proc/net/tcp | grep -q "$port\\$" || echo "a listener on port $2"
 """
 

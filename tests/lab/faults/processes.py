@@ -55,6 +55,11 @@ class JobProcesses:
             raise LabError(f"rank {rank} of {self._job} is {[str(each) for each in top]}")
         return top[0]
 
+    def forked(self, rank: int) -> bool:
+        """Whether the rank is a fork of the warm process: its parent is then its keeper."""
+        command = (PROC / str(self.rank(rank).parent) / "cmdline").read_bytes()
+        return b"dsk/warm/keeper.py" in command
+
     def progress(self, rank: int) -> Mapping[str, Any]:
         """What the rank last said of itself (wire.progress); empty before its first word, and after
         its end."""

@@ -29,12 +29,15 @@ FIGURES = "DSK_FAULT_FIGURES"
 class Trial:
     """A job whose `dsk launch` (`launch`) has said its name; `end` puts everything away."""
 
-    def __init__(self, lab: Lab, cluster: Cluster, launch: Running, launcher: str) -> None:
+    def __init__(
+        self, lab: Lab, cluster: Cluster, launch: Running, launcher: str, *, cold: bool = False
+    ) -> None:
         self.lab = lab
         self.cluster = cluster
         self.launch = launch
         self._launcher = launcher
         self._launch_end: float | None = None
+        self._warm = launcher == "direct" and not cold
         launch.wait_for("; output in ", START_S)
         name = re.search(r"^job (\S+): ", launch.text, re.MULTILINE)
         assert name, launch.text
@@ -71,6 +74,8 @@ class Trial:
             )
 
         wait_until(there, f"the ranks to be {phase}", seconds=START_S)
+        if all_ranks:
+            assert [self.processes.forked(rank) for rank in RANKS] == [self._warm] * len(RANKS)
 
     def strike(self, action: Callable[[], object] = lambda: None) -> None:
         """The fault, or with nothing to do the moment when it happened."""
@@ -124,6 +129,7 @@ class Trial:
             cause=failures[0]["cause"] if failures else self._error(),
         )
         assert figures["left"] == [], self.launch.text
+        self._all_forked()
         assert figures["exit_code"], self.launch.text
         assert figures["detected"] is not None and figures["detected"] <= within, self.launch.text
         assert figures["ended"] is not None and figures["ended"] <= limit
@@ -142,6 +148,7 @@ class Trial:
         alive = bool(self.processes.all()) and not self.events("failure")
         self._record(fault, within=None, outcome="goes on" if alive else "failed")
         assert alive, self.launch.text
+        self._all_forked()
 
     def succeeds(self, fault: str, within: float) -> None:
         """The job comes to its own good end in spite of the fault."""
@@ -150,6 +157,7 @@ class Trial:
         good = self.launch.process.poll() == 0 and states == ["succeeded"]
         self._record(fault, within=None, outcome="goes on" if good else "failed")
         assert good, self.launch.text
+        self._all_forked()
 
     def stops(self, fault: str, within: float) -> None:
         """The job was asked to end, and did."""
@@ -165,6 +173,7 @@ class Trial:
             exit_code=self.launch.process.poll(),
         )
         assert figures["left"] == []
+        self._all_forked()
         assert state == "stopped"
         assert figures["ended"] <= within
         assert figures["exit_code"] == 130
@@ -177,6 +186,11 @@ class Trial:
             self.cluster.dsk("stop", code=None)
         for each in self.processes.all():
             each.signal(9)
+
+    def _all_forked(self) -> None:
+        """With `direct`: no rank had to start cold."""
+        notices = [each["text"] for each in self.events("notice") if each["kind"] == "cold_start"]
+        assert not self._warm or notices == []
 
     def _record(self, fault: str, *, within: float | None, outcome: str, **more: Any) -> Any:
         figures = {

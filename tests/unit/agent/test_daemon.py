@@ -297,8 +297,9 @@ def test_a_report_says_how_the_ranks_and_the_node_are(agent: Agent, run_folder: 
     )
     start(peer, code)
     deadline = time.monotonic() + 15
-    while (found := reported(peer).ranks[0]).state != "T" and time.monotonic() < deadline:
-        pass
+    while not (ranks := reported(peer).ranks) or ranks[0].state != "T":
+        assert time.monotonic() < deadline
+    (found,) = ranks
     assert found.state == "T" and found.pid and alive(found.pid)
     assert found.progress == said
     while (host := reported(peer).host).disk_free is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import ModuleType
 from typing import Any, get_type_hints
 
@@ -14,7 +14,7 @@ from dsk.agent.job import Job
 from dsk.agent.measure.__main__ import Measure
 from dsk.agent.node import Node
 from dsk.text import Text, verbatim
-from dsk.wire import measuring, operations
+from dsk.wire import measuring, operations, paths
 from dsk.wire.figures import GpuFigures, HostFigures, NodeFigures, RankFigures
 from dsk.wire.jobspec import Needed
 from dsk.wire.news import News, RankExit, RankLines
@@ -30,10 +30,13 @@ from dsk.wire.operations import (
     Identity,
     ListCheckpoints,
     RankSpec,
+    RequestSave,
     StartRanks,
+    WatchRanks,
 )
 from dsk.wire.progress import Progress
 from dsk.wire.request import Handlers, Request, plain, read_request
+from dsk.wire.saving import Room, SaveAnswer, SaveRequest
 
 
 def of_job(tmp_path: Path) -> Handlers:
@@ -68,9 +71,13 @@ def test_every_request_has_its_handler(
         assert answer == kind._answer, handler.__name__
 
 
+ANSWER = SaveAnswer(2, "no_room", 3, room=Room(1, 5, 6, measured=True))
 NEWS = News(
     (RankLines(0, ("a", "雪"), 2),),
-    (RankExit(0, -9, 0.5, True, Progress("training", 1, 1.0, 3, 9, 0.5)), RankExit(1, 0, 1)),
+    (
+        RankExit(0, -9, 0.5, True, Progress("training", 1, 1.0, 3, 9, 0.5, answer=ANSWER)),
+        RankExit(1, 0, 1),
+    ),
     NodeFigures(
         3,
         (RankFigures(0, 7, "S", Progress("loading", 1, 1.0)), RankFigures(1, None, None, None)),
@@ -126,3 +133,18 @@ def test_an_answer_of_another_shape_is_refused(request_: Request[Any], raw: Any,
 def test_of_an_agent_with_another_protocol_its_number_is_all_that_counts() -> None:
     old = {"protocol": 6, "dsk": "0.1", "hostname": "x", "interface": "eth0"}
     assert AskIdentity().read_answer(old) == Identity(6)
+
+
+def test_a_request_to_save_is_for_one_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "PROGRESS", PurePosixPath(tmp_path))
+    handlers = of_job(tmp_path)
+    handlers[WatchRanks](WatchRanks(1))
+    written = Path(paths.save_request("j"))
+    assert not handlers[RequestSave](RequestSave(0, 1))
+    assert not written.exists()
+    assert handlers[RequestSave](RequestSave(1, 4))
+    assert SaveRequest.from_json(written.read_text()) == SaveRequest(4)
+    handlers[WatchRanks](WatchRanks(2))
+    assert not written.exists(), "the next attempt is not asked by itself"

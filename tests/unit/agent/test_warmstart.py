@@ -6,6 +6,7 @@ Real forks: tests/image/test_warm.py.
 from __future__ import annotations
 
 import os
+import select
 import sys
 import time
 from pathlib import Path
@@ -44,6 +45,52 @@ def test_without_a_warm_process_nothing_is_said(tmp_path: Path, state: WarmState
 def test_a_warm_process_that_was_asked_for_and_cannot_be_had(tmp_path: Path) -> None:
     off = WarmState("off", "true", GONE, verbatim("no GPU in a fork"))
     assert start(tmp_path, off).cold == off.reason
+
+
+def wishing(folder: Path, state: WarmState) -> tuple[str, str]:
+    """Why a rank of a job with `warm: true` starts cold, and what then arrives in the FIFO."""
+    file, wish = folder / "state.json", folder / "wish"
+    file.write_bytes(state.encode())
+    os.mkfifo(wish)
+    reader = os.open(wish, os.O_RDONLY | os.O_NONBLOCK)
+    starter = WarmStarter(ExecStarter(), state=file, address=folder / "socket", wish=wish)
+    env = {"DSK_WARM": "true"}
+    process = starter.start(RankCommand(0, [sys.executable, "-c", ""], env, folder))
+    process.output.close()
+    process.wait()
+    assert select.select([reader], [], [], 0)[0] == []
+    starter.close()
+    try:
+        return en(process.cold), os.read(reader, 100).decode()
+    finally:
+        os.close(reader)
+
+
+def test_a_job_that_wants_a_warm_process_has_one_started_when_it_is_over(tmp_path: Path) -> None:
+    off = WarmState("off", "auto", GONE, verbatim("this worker has cuda"))
+    assert wishing(tmp_path, off) == (
+        "this worker has cuda; dsk.yaml has warm: true, so one is started after this job",
+        "true\n",
+    )
+
+
+def test_a_warm_process_that_cannot_be_had_is_not_asked_for_again(tmp_path: Path) -> None:
+    off = WarmState("off", "true", GONE, verbatim("no GPU in a fork"))
+    assert wishing(tmp_path, off) == ("no GPU in a fork", "")
+
+
+def test_a_wish_that_nobody_reads_is_dropped(tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    file.write_bytes(WarmState("off", "auto", GONE, verbatim("why")).encode())
+    for wish in (tmp_path / "none", tmp_path / "wish"):
+        starter = WarmStarter(ExecStarter(), state=file, address=tmp_path / "no", wish=wish)
+        env = {"DSK_WARM": "true"}
+        process = starter.start(RankCommand(0, [sys.executable, "-c", ""], env, tmp_path))
+        process.output.close()
+        process.wait()
+        starter.close()
+        if wish.name == "none":
+            os.mkfifo(tmp_path / "wish")
 
 
 def test_a_rank_can_ask_for_a_cold_start(tmp_path: Path) -> None:

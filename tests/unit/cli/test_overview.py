@@ -66,6 +66,10 @@ def test_a_running_job_and_its_nodes() -> None:
         ),
         (WarmState("importing", "auto", 9), "warm process: importing"),
         (WarmState("off", "false", 9, verbatim("warm is false")), "starts cold: warm is false"),
+        (
+            WarmState("off", "auto", 9, verbatim("warm is false"), memory=int(1.06e9)),
+            "starts cold: warm is false (its warm process is not used and has 1.1 GB)",
+        ),
     ],
 )
 def test_how_a_nodes_ranks_start(warm: WarmState, shown: str) -> None:

@@ -36,3 +36,10 @@ def test_a_stop_is_sigint_wherever_the_supervisor_runs() -> None:
     MasterContainer(cast("Any", taken), "node0").request_stop()
     SupervisorProcess(cast("Background", taken)).request_stop()
     assert taken.signals == [signal.SIGINT, signal.SIGINT]
+
+
+def test_a_save_is_another_signal() -> None:
+    taken = Taken()
+    MasterContainer(cast("Any", taken), "node0").request_save()
+    SupervisorProcess(cast("Background", taken)).request_save()
+    assert taken.signals == [signal.SIGUSR1, signal.SIGUSR1]

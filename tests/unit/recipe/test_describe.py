@@ -9,9 +9,10 @@ import pytest
 
 from dsk.cluster.secretnames import is_secret
 from dsk.errors import DskError
-from dsk.recipe import KnownKeys, cache_env
+from dsk.recipe import KnownKeys
 from dsk.recipe.describe import change_line, describe, describe_changes, summary
 from dsk.recipe.redaction import redact, redact_override
+from dsk.wire.caches import cache_env
 from tests.texts import en
 
 from .conftest import Run

@@ -36,6 +36,8 @@ class Waiting(Supervisor):
     def request_stop(self) -> None:
         self.stopped.set()
 
+    def request_save(self) -> None: ...
+
     def stop(self) -> None:
         self.request_stop()
 

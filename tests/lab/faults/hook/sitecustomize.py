@@ -4,6 +4,9 @@ for, it does nothing.
 
 FAULT is "KIND RANK STEP"; when it strikes, `struck` in this folder holds the time.
 PAUSE is "PHASE RANK SECONDS"; `paused` in this folder then holds how long it really was.
+
+A warm process imports this before its forks know their rank, so both variables are read when the
+changed functions are called.
 """
 
 from __future__ import annotations
@@ -73,21 +76,29 @@ def strike(kind: str) -> None:
             eaten.append(bytearray(b"x" * (16 << 20)))
 
 
-def go_wrong(kind: str, step: int, module: ModuleType) -> None:
+def asked_for(variable: str) -> list[str]:
+    """What and how much, where this is the rank that is meant."""
+    what, rank, *much = os.environ.get(variable, "").split() or ("", "")
+    return [what, *much] if what and rank == os.environ.get("RANK") else []
+
+
+def go_wrong(module: ModuleType) -> None:
     train = module.Trainer.training_step
 
+    @functools.wraps(train)
     def training_step(self: Any, *arguments: Any, **named: Any) -> Any:
-        if self.state.global_step >= step:
-            if kind == "talk":
+        fault = asked_for("FAULT")
+        if fault and self.state.global_step >= int(fault[1]):
+            if fault[0] == "talk":
                 print("a line at every step", flush=True)
             else:
-                strike(kind)
+                strike(fault[0])
         return train(self, *arguments, **named)
 
     module.Trainer.training_step = training_step
 
 
-def stand_still(phase: str, seconds: float, module: ModuleType) -> None:
+def stand_still(phase: str, module: ModuleType) -> None:
     _, name, function = PLACES[phase]
     owner = attrgetter(name)(module) if name else module
     original = getattr(owner, function)
@@ -96,25 +107,18 @@ def stand_still(phase: str, seconds: float, module: ModuleType) -> None:
     @functools.wraps(original)
     def pausing(*arguments: Any, **named: Any) -> Any:
         nonlocal calls_left
-        calls_left -= 1
-        if calls_left == 0:
-            begin = time.monotonic()
-            time.sleep(seconds)
-            Path(__file__).with_name("paused").write_text(str(time.monotonic() - begin))
+        pause = asked_for("PAUSE")
+        if pause and pause[0] == phase:
+            calls_left -= 1
+            if calls_left == 0:
+                begin = time.monotonic()
+                time.sleep(float(pause[1]))
+                Path(__file__).with_name("paused").write_text(str(time.monotonic() - begin))
         return original(*arguments, **named)
 
     setattr(owner, function, pausing)
 
 
-def asked_for(variable: str) -> list[str]:
-    """What and how much, where this is the rank that is meant."""
-    what, rank, *much = os.environ.get(variable, "").split() or ("", "")
-    return [what, *much] if what and rank == os.environ.get("RANK") else []
-
-
-if fault := asked_for("FAULT"):
-    watch = Watch(TRAINER, functools.partial(go_wrong, fault[0], int(fault[1])))
-    sys.meta_path.insert(0, watch)
-if pause := asked_for("PAUSE"):
-    watch = Watch(PLACES[pause[0]][0], functools.partial(stand_still, pause[0], float(pause[1])))
-    sys.meta_path.insert(0, watch)
+sys.meta_path.insert(0, Watch(TRAINER, go_wrong))
+for place, (changed, _, _) in PLACES.items():
+    sys.meta_path.insert(0, Watch(changed, functools.partial(stand_still, place)))
