@@ -15,6 +15,7 @@ from dsk.text import NOTHING, Text
 from dsk.wire import collectives
 from dsk.wire.checkpoints import SavedStep
 from dsk.wire.measure import Measured
+from dsk.wire.tuning import Tuned
 
 Need = Literal["server", "worker", "login", "network", "job", "collectives", "smoke"]
 """The measurements that a check stands on; what it needs is all that is measured for it."""
@@ -103,13 +104,25 @@ class HubAnswer:
 
 
 @dataclass(frozen=True)
+class StepNeed:
+    """An optimizer step of one rank, by estimate: bytes sent and operations computed. `others`:
+    what other presets would send, and the peak of memory that they need, by name. `problem`: why
+    there is no estimate."""
+
+    sent: float = 0.0
+    operations: float = 0.0
+    others: Mapping[str, tuple[float, int]] = field(default_factory=dict)
+    problem: Text | None = None
+
+
+@dataclass(frozen=True)
 class JobFacts:
     """The job that train.yaml asks for. Where it does not resolve, `problem` says why, and the rest
     is empty. `config` is the model's config.json, `templates` the names that the image's
     LLaMA-Factory knows; empty where they could not be read. `own` are inputs whose content differs
     from node to node. `saved` by node: the checkpoints in its `output_dir`, where the job resumes
-    from there; `ranks` by node: the global ranks that read them. `hub` by repository. `gpu` is None
-    where no GPU is used."""
+    from there; `ranks` by node: the global ranks that read them. `hub` by repository. `gpu` and
+    `step` are None where no GPU is used."""
 
     problem: Text | None = None
     where: str = ""
@@ -126,12 +139,15 @@ class JobFacts:
     saved: Mapping[int, tuple[SavedStep, ...]] = field(default_factory=dict)
     ranks: Mapping[int, Sequence[int]] = field(default_factory=dict)
     gpu: GpuNeed | None = None
+    step: StepNeed | None = None
 
 
 @dataclass(frozen=True)
 class Trial:
     """How a short job on `nodes` (by index) ended; `cause`, `fix` and `lines` (a rank's last) where
-    it failed. `folder` on the nodes has its output."""
+    it failed. `folder` on the nodes has its output. `rank` is the one that failed first, None where
+    it was none; `out_of_memory`: the kernel killed something there because memory was used up.
+    `tuned` is what the ranks of a measurement printed."""
 
     nodes: tuple[int, ...]
     works: bool
@@ -141,6 +157,9 @@ class Trial:
     lines: tuple[str, ...] = ()
     measured: tuple[collectives.Measured, ...] = ()
     folder: str = ""
+    rank: int | None = None
+    out_of_memory: bool = False
+    tuned: tuple[Tuned, ...] = ()
 
 
 @dataclass(frozen=True)

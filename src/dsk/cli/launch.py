@@ -18,6 +18,7 @@ from dsk.cli.language import preferred
 from dsk.cli.nodes import node_option
 from dsk.cli.printing import ReaderGone, echo, echo_json, in_words
 from dsk.cluster.model import SAVES, Save
+from dsk.errors import UserError
 from dsk.text import Text
 from dsk.wire.jobspec import LAUNCHERS, LauncherName
 
@@ -35,8 +36,8 @@ DETACHED = Text(
 )
 READER_GONE = Text("dsk: nobody reads this output any more; {detached}")
 _OF_ITS_OWN = Text(
-    "--resume takes recipe and nodes of that job: write no train.yaml, --node, --exclude, --save "
-    "or --dry-run with it"
+    "--resume takes recipe and nodes of that job: write no train.yaml, --node, --exclude, --save, "
+    "--tune or --dry-run with it"
 )
 _CONTINUES = Text("job {job}: continues job {before}; output in {folder}")
 QUESTION = Text("stop the job, or detach and let it continue?")
@@ -105,6 +106,11 @@ def _needs_a_file(ctx: click.Context, argument: click.Parameter, value: str | No
     help="Continue the training of JOB, which has ended, with its recipe and nodes.",
 )
 @click.option("--cold", is_flag=True, help="Start ranks as new programs, not from warm processes.")
+@click.option(
+    "--tune",
+    is_flag=True,
+    help="Find the fastest settings first, as dsk tune, and train with them.",
+)
 @click.option("--no-check", is_flag=True, help="Do not look at the servers first.")
 @in_place_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line (docs/events.md).")
@@ -125,6 +131,7 @@ def command(
     max_restarts: str | None,
     continues: str | None,
     cold: bool,
+    tune: bool,
     no_check: bool,
     as_json: bool,
 ) -> None:
@@ -137,24 +144,17 @@ def command(
     from dsk.jobs.stacks import stack_for
     from dsk.recipe import load_train_file
 
+    if tune and dry_run:
+        raise UserError(
+            Text("--dry-run contacts nothing, and --tune measures on the nodes"),
+            fix=Text("dsk tune shows the settings and starts no training"),
+        )
     cluster = _changed(context.cluster(), time_limit, save, max_restarts, cold=cold)
     shows = _Shows(detach=detach, as_json=as_json)
     if continues is not None:
-        if train_file or dry_run or named or exclude or save:
+        if train_file or dry_run or named or exclude or save or tune:
             raise click.UsageError(in_words(_OF_ITS_OWN))
-        given = {
-            "limits": limits,
-            "max_restarts": max_restarts,
-            "launcher": launcher,
-            "time_limit": time_limit,
-        }
-        wanted = {
-            "limits": parse_limits(limits),
-            "max_restarts": cluster.max_restarts,
-            "launcher": launcher,
-            "time_limit": cluster.time_limit,
-        }
-        changes = {name: value for name, value in wanted.items() if given[name]}
+        changes = _of_the_job(cluster, launcher, limits, max_restarts, time_limit)
         _continue(context, cluster, continues, changes, shows)
         return
     assert train_file is not None  # noqa: S101 - the argument's callback has looked
@@ -183,6 +183,10 @@ def command(
         finally:
             # Its word counts more than what failed for the same reason: it says how to fix it.
             tell_of_servers()
+        if tune:
+            from dsk.cli.tune import fastest
+
+            planned = prepare(runtime, fastest(runtime, request))
         _start(runtime, planned.spec, _announced(planned), shows)
 
 
@@ -241,6 +245,28 @@ def _continue(
         spec = replace(resumption(runtime, cluster, job, notify), **changes)
         text = _CONTINUES.filled(job=spec.job, before=job, folder=spec.output_dir)
         _start(runtime, spec, [text], how)
+
+
+def _of_the_job(
+    cluster: Cluster,
+    launcher: LauncherName | None,
+    limits: Sequence[str],
+    max_restarts: str | None,
+    time_limit: str | None,
+) -> dict[str, Any]:
+    """The options that change the specification of a job that is continued. Raises UserError."""
+    from dsk.jobs.limits import parse_limits
+
+    changes: dict[str, Any] = {}
+    if launcher:
+        changes["launcher"] = launcher
+    if limits:
+        changes["limits"] = parse_limits(limits)
+    if max_restarts:
+        changes["max_restarts"] = cluster.max_restarts
+    if time_limit:
+        changes["time_limit"] = cluster.time_limit
+    return changes
 
 
 def _changed(

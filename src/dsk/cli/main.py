@@ -24,6 +24,7 @@ COMMANDS = {
     "keys": "Show the key for DSK_AUTHORIZED_KEY, and the workers' host keys that are known.",
     "check": "Find what would make a job fail, on all nodes, and say how to fix it.",
     "launch": "Train TRAIN.YAML, LLaMA-Factory's own file, on all nodes.",
+    "tune": "Find the settings with which TRAIN.YAML trains fastest, by a few steps with each.",
     "status": "Show the worker on every node, and the jobs.",
     "metrics": "Print the nodes, workers and jobs as metrics in Prometheus' text format.",
     "logs": "Show the output and events of JOB, or of the newest one.",

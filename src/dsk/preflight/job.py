@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from dsk.checks.facts import GpuNeed, HubAnswer, JobFacts
+from dsk.checks.facts import GpuNeed, HubAnswer, JobFacts, StepNeed
 from dsk.errors import UserError
 from dsk.jobs.launch import RECIPE_KEYS
 from dsk.jobs.planning import Plan, Request, plan
 from dsk.jobs.stacks import keys_of_image, stack_for
 from dsk.preflight.worker import Inside
-from dsk.recipe import KnownKeys, Recipe
+from dsk.recipe import KnownKeys, Recipe, traffic
 from dsk.recipe.memory import estimate_for
 from dsk.recipe.shape import ModelShape, NoEstimate
 from dsk.text import Text
@@ -25,6 +25,8 @@ from dsk.wire.templates import read_text
 
 HUB_LIMIT_S = 120.0
 """The agent itself gives up on a hub after 90 s."""
+
+NO_CONFIG = Text("the model's config.json is not in the workspace yet")
 
 Each = Callable[[Callable[[Inside], Any]], dict[int, Any]]
 
@@ -59,6 +61,7 @@ def job_facts(request: Request, master: Inside, each: Each, *, deep: bool) -> Jo
         saved=each(lambda worker: _saved(worker, planned)) if planned.spec.resumes else {},
         ranks=planned.spec.ranks,
         gpu=_gpu_need(planned.recipe, config) if on_gpu else None,
+        step=_step_need(planned.recipe, config) if on_gpu else None,
     )
 
 
@@ -103,13 +106,30 @@ def _saved(worker: Inside, planned: Plan) -> tuple[SavedStep, ...]:
 
 def _gpu_need(recipe: Recipe, config: Mapping[str, Any]) -> GpuNeed:
     if not config:
-        return GpuNeed(problem=Text("the model's config.json is not in the workspace yet"))
+        return GpuNeed(problem=NO_CONFIG)
     try:
         shape = ModelShape.from_config(config)
         estimate = estimate_for(recipe.values, shape, world_size=recipe.world_size)
     except NoEstimate as error:
         return GpuNeed(problem=error.text)
     return GpuNeed(estimate.peak, estimate.when)
+
+
+def _step_need(recipe: Recipe, config: Mapping[str, Any]) -> StepNeed:
+    if not config:
+        return StepNeed(problem=NO_CONFIG)
+    values, ranks = recipe.values, recipe.world_size
+    try:
+        shape = ModelShape.from_config(config)
+        own = traffic.step(values, shape, ranks)
+        others = traffic.alternatives(values, shape, ranks)
+    except NoEstimate as error:
+        return StepNeed(problem=error.text)
+    return StepNeed(
+        own.sent,
+        own.operations,
+        {preset: (each.sent, each.peak) for preset, each in others.items()},
+    )
 
 
 def _keys(request: Request, master: Inside) -> KnownKeys:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from dsk.rank import traced
 from dsk.rank.reporter import Reporter
-from dsk.wire import paths
+from dsk.wire import paths, tuning
 from dsk.wire.jobspec import ONE_STEP
 from dsk.wire.saving import SAVE_AUTO
 
@@ -23,13 +25,19 @@ def main() -> None:
         del sys.path[0]
     traced.allow()
     one_step, save_auto = _takes(ONE_STEP), _takes(SAVE_AUTO)
+    measure_s = _takes_measure()
     job, rank = os.environ.get("DSK_JOB"), os.environ.get("RANK")
-    if job and rank:
-        reporter = Reporter(Path(paths.progress(job, int(rank))))
-        request = Path(paths.save_request(job))
-        _train_reporting(reporter, request, one_step=one_step, save_auto=save_auto)
-    else:
+    if not job or not rank:
         _train([])
+        return
+    reporter = Reporter(Path(paths.progress(job, int(rank))))
+    if measure_s is not None:
+        train = partial(_measure, reporter, int(rank), measure_s)
+    elif one_step:
+        train = partial(_one_step, reporter)
+    else:
+        train = partial(_save_on_request, reporter, Path(paths.save_request(job)), auto=save_auto)
+    _train_reporting(reporter, train)
 
 
 def _takes(word: str) -> bool:
@@ -40,7 +48,16 @@ def _takes(word: str) -> bool:
     return given
 
 
-def _train_reporting(reporter: Reporter, request: Path, *, one_step: bool, save_auto: bool) -> None:
+def _takes_measure() -> float | None:
+    """Return the seconds for the timed steps of a measurement; None where it is none."""
+    for word in [word for word in sys.argv if word.startswith(tuning.WORD)]:
+        sys.argv.remove(word)
+        return float(word.removeprefix(tuning.WORD))
+    return None
+
+
+def _train_reporting(reporter: Reporter, train: Callable[[list[object]], None]) -> None:
+    """`train` is given the callbacks of the trainer that report."""
     from dsk.rank import hooks
 
     try:
@@ -51,20 +68,33 @@ def _train_reporting(reporter: Reporter, request: Path, *, one_step: bool, save_
         # The trainer's libraries, which take most of the time until now.
         from dsk.rank.callback import ProgressCallback
 
-        callbacks: list[object] = [ProgressCallback(reporter)]
-        if one_step:
-            from dsk.rank.onestep import EndAfterTraining
-
-            callbacks.append(EndAfterTraining(reporter))
-        else:
-            from dsk.rank.saving import SaveCallback
-
-            callbacks.insert(0, SaveCallback(reporter, request, auto=save_auto))
-        _train(callbacks)
+        train([ProgressCallback(reporter)])
         reporter.enter("ending")
     finally:
         # Where it failed, to the last step.
         reporter.write()
+
+
+def _save_on_request(
+    reporter: Reporter, request: Path, callbacks: list[object], *, auto: bool
+) -> None:
+    from dsk.rank.saving import SaveCallback
+
+    _train([SaveCallback(reporter, request, auto=auto), *callbacks])
+
+
+def _one_step(reporter: Reporter, callbacks: list[object]) -> None:
+    from dsk.rank.onestep import EndAfterTraining
+
+    _train([*callbacks, EndAfterTraining(reporter)])
+
+
+def _measure(reporter: Reporter, rank: int, seconds: float, callbacks: list[object]) -> None:
+    from dsk.rank.measuring import Measurement
+    from dsk.rank.samples import feed_measurement
+
+    measurement = Measurement(rank, reporter, feed_measurement(), seconds)
+    measurement.contained(lambda: _train([*callbacks, measurement.callback]))
 
 
 def _train(callbacks: list[object]) -> None:

@@ -250,7 +250,15 @@ class Listener:
                     "{rank} exited with {code}; the kernel has killed something in its worker, "
                     "which has no memory left"
                 ).filled(code=ended.code)
-        return Failure(time.time(), cause.filled(rank=who), node.index, ended.rank, ended.code, fix)
+        return Failure(
+            time.time(),
+            cause.filled(rank=who),
+            node.index,
+            ended.rank,
+            ended.code,
+            fix,
+            out_of_memory=ended.oom,
+        )
 
 
 def _cut_off(first: Reach, then: Failure) -> Failure:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from dsk.checks.facts import Trial
@@ -23,6 +23,7 @@ from dsk.wire.collectives import PROGRAM, Measured, Probe
 from dsk.wire.events import Failure, Finished, Output
 from dsk.wire.jobspec import ONE_STEP, JobNode, JobSpec, RecipeText
 from dsk.wire.notify import NOBODY
+from dsk.wire.tuning import Tuned
 
 CPU_PROBE = Probe(megabytes=4, seconds=0.5)
 GPU_PROBE = Probe(megabytes=64, seconds=1.0)
@@ -128,7 +129,14 @@ class Trials:
     @contextmanager
     def open(cls, runtime: Runtime, make: Make) -> Iterator[Trials]:
         """Raises Busy."""
-        if running := runtime.running():
+        trials = cls(runtime, make)
+        with trials.opened():
+            yield trials
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Raises Busy. Leaving ends the trials that run."""
+        if running := self._runtime.running():
             job = running[0].job
             raise Busy(
                 Text("job {job} is running, and trials need its nodes").filled(job=job),
@@ -136,11 +144,10 @@ class Trials:
                     job=job
                 ),
             )
-        trials = cls(runtime, make)
         try:
-            yield trials
+            yield
         finally:
-            trials._end()
+            self.end()
 
     def run(self, groups: Sequence[Sequence[Node]]) -> list[Trial]:
         """Raises UserError where the job itself is wrong, whatever the nodes."""
@@ -170,7 +177,18 @@ class Trials:
             with self._guard:
                 self._running.discard(supervisor)
 
-    def _end(self) -> None:
+    def request_end(self) -> None:
+        """Ask those that run to end, and return at once; whoever follows them sees it. No further
+        one starts."""
+        with self._guard:
+            self._stopped = True
+            running = list(self._running)
+        for supervisor in running:
+            with suppress(DskError):  # which whoever follows it finds too
+                supervisor.request_stop()
+
+    def end(self) -> None:
+        """End those that run; no further one starts."""
         with self._guard:
             self._stopped = True
             running = list(self._running)
@@ -181,10 +199,13 @@ class Trials:
 
 def _follow(supervisor: Supervisor, nodes: Sequence[Node]) -> Trial:
     found: list[Measured] = []
+    tuned: list[Tuned] = []
     failure: Failure | None = None
     for event in supervisor.events():
         if isinstance(event, Output) and (measured := Measured.from_line(event.line)):
             found.append(measured)
+        elif isinstance(event, Output) and (result := Tuned.from_line(event.line)):
+            tuned.append(result)
         elif isinstance(event, Failure):
             failure = event
         elif isinstance(event, Finished):
@@ -200,6 +221,9 @@ def _follow(supervisor: Supervisor, nodes: Sequence[Node]) -> Trial:
                 lines=failure.lines if failure else (),
                 measured=tuple(found),
                 folder=event.folder,
+                rank=failure.rank if failure else None,
+                out_of_memory=bool(failure and failure.out_of_memory),
+                tuned=tuple(tuned),
             )
     raise JobFailed(
         Text("the supervisor of trial {job} exited without reporting a result").filled(

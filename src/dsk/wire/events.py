@@ -123,7 +123,8 @@ class Exited:
 @dataclass(frozen=True)
 class Failure:
     """Why the attempt ends, told before what is left of it is ended. `code` is the exit code of the
-    rank or program where there is one; `lines` are the last that it printed."""
+    rank or program where there is one; `lines` are the last that it printed. `out_of_memory`: the
+    kernel has killed something in the rank's worker because that was out of memory."""
 
     at: float
     cause: Text
@@ -132,6 +133,7 @@ class Failure:
     code: int | None = None
     fix: Text | None = None
     lines: tuple[str, ...] = ()
+    out_of_memory: bool = False
 
 
 @dataclass(frozen=True)

@@ -96,12 +96,14 @@ def test_the_first_to_fail_is_named_whoever_is_heard_first(record: Record) -> No
     assert isinstance(failure, Failure)
     assert (failure.rank, failure.code) == (2, -9)
     assert "was ended by signal 9 (SIGKILL)" in en(failure.cause)
+    assert not failure.out_of_memory
 
 
 def test_a_rank_that_the_kernel_killed_for_memory(record: Record) -> None:
     failure = _listener(record, _ended(2, -9, oom=True)).watch()
     assert isinstance(failure, Failure) and failure.fix is not None
     assert "its worker has used up its memory" in en(failure.cause)
+    assert failure.out_of_memory
 
 
 def test_a_rank_that_ends_early_with_0_is_named_not_who_failed_of_it(record: Record) -> None:

@@ -1,0 +1,1 @@
+"""The search for the fastest settings of a training: which points to measure, and what they say."""
