@@ -48,8 +48,12 @@ FROZEN_S = 130
 
 @pytest.fixture(scope="module")
 def hooked(lab: Lab, cluster: Cluster) -> Iterator[Cluster]:
+    yield from hooking(lab, cluster)
+
+
+def hooking(lab: Lab, cluster: Cluster) -> Iterator[Cluster]:
     """The cluster with hook/sitecustomize.py in each worker's warm process, and so in every rank:
-    no row has to start cold because of its PYTHONPATH."""
+    no job has to start cold because of its PYTHONPATH."""
     plain = cluster.file.read_text()
     place_hook(lab, cluster)
     cluster.dsk("up")
@@ -90,8 +94,6 @@ def starter(lab: Lab, cluster: Cluster) -> Iterator[Start]:
         limit = ["--limit", f"training={stall}"] if stall else []
         path = cluster.train(**{**TRAIN, **train})
         again = ["--max-restarts", restarts] if restarts else []
-        if asked:  # a warm process may have read the hook already, and without what is asked for
-            again.append("--cold")
         # Faults that checks would find before are faults all the same.
         words = ["launch", "--no-check", "--launcher", launcher, *limit, *again, path]
         words += ["--cold"] if cold else []

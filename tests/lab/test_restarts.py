@@ -18,7 +18,7 @@ from tests.lab.cluster import Cluster
 from tests.lab.conftest import ready
 from tests.lab.faults import leftovers
 from tests.lab.faults.trial import Trial
-from tests.lab.test_fault_table import starter
+from tests.lab.test_fault_table import hooking, place_hook, starter
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
@@ -55,9 +55,14 @@ CASES = [
 without dsk ("tagged with cpu:0")."""
 
 
+@pytest.fixture(scope="module")
+def hooked(lab: Lab, cluster: Cluster) -> Iterator[Cluster]:
+    yield from hooking(lab, cluster)
+
+
 @pytest.fixture
-def start(lab: Lab, cluster: Cluster) -> Iterator[Start]:
-    yield from starter(lab, cluster)
+def start(lab: Lab, hooked: Cluster) -> Iterator[Start]:
+    yield from starter(lab, hooked)
 
 
 @pytest.fixture(scope="session")
@@ -77,6 +82,7 @@ def on_one_disk(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         worker_port=2228,
     )
     try:
+        place_hook(lab, made)
         ready(made)
         yield made
     finally:
