@@ -19,7 +19,7 @@ from tests.image.engine import Image, docker, inspect
 
 ROOT = Path(__file__).parents[2]
 STACKS = ROOT / "stacks"
-OWN_LAYER_LIMIT = 6_000_000
+OWN_LAYER_LIMIT = 8_000_000
 NO_NETWORK = ("--network=none",)
 
 # Keys that a library carries to test itself with, published with its source.
