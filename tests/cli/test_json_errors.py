@@ -32,6 +32,7 @@ def with_json() -> list[tuple[str, ...]]:
 
 ARGUMENTS: dict[tuple[str, ...], list[str]] = {
     ("launch",): ["train.yaml"],
+    ("tune",): ["train.yaml"],
     ("push",): ["a"],
     ("pull",): ["a"],
 }
@@ -40,6 +41,7 @@ ARGUMENTS: dict[tuple[str, ...], list[str]] = {
 def test_these_have_it() -> None:
     assert {words[-1] for words in with_json()} == {
         *("keys", "check", "launch", "status", "logs", "diagnose", "notify", "push", "pull"),
+        *("report", "tune"),
         "verify",
     }
 

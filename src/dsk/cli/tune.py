@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from dsk.tune.outcome import Outcome
 
 INTERRUPTED = 130
-_TIME = re.compile(r"(\d+(?:\.\d+)?)([smh]?)")
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)%")
 STOPPED = Text("interrupted: this is the best so far")
 BUDGET_OVER = Text(
@@ -43,12 +41,13 @@ def fastest(runtime: Runtime, request: Request) -> Request:
     """Return the request with the settings that `dsk tune` finds with its defaults; what is
     measured is shown on standard error. Raises DskError."""
     from dsk.cli import tuned
+    from dsk.cluster.durations import seconds
     from dsk.trials.space import Wish
     from dsk.trials.tuning import Tuning, tune
     from dsk.tune import overrides
 
     tuning = Tuning.with_headroom(share_of(HEADROOM))
-    budget_s = seconds_of(BUDGET)
+    budget_s = seconds(BUDGET)
     tune(tuning, runtime, request, Wish(), budget_s=budget_s, again=False, tell=tuned.tell)
     found = tuning.outcome()
     if found is None:
@@ -59,23 +58,13 @@ def fastest(runtime: Runtime, request: Request) -> Request:
 
 
 def _seconds(_ctx: click.Context, _option: click.Parameter, text: str) -> float:
-    return seconds_of(text)
+    from dsk.cluster.durations import parse_option
+
+    return parse_option("--budget", text)
 
 
 def _share(_ctx: click.Context, _option: click.Parameter, text: str) -> float:
     return share_of(text)
-
-
-def seconds_of(text: str) -> float:
-    """Of `5m`. Raises UserError."""
-    found = _TIME.fullmatch(text)
-    if not found or float(found[1]) == 0:
-        raise UserError(
-            Text("'{text}' is not a time").filled(text=text),
-            where="--budget",
-            fix=Text("write 90s, 5m or 1h"),
-        )
-    return float(found[1]) * _SECONDS[found[2]]
 
 
 def share_of(text: str) -> float:

@@ -38,7 +38,8 @@ def check_restarts(draft: Draft) -> None:
             Text("restarts are on, and dsk cannot tell whether a checkpoint of FSDP is complete"),
             fix=Text("use deepspeed, {other}").filled(other=_WITHOUT),
         )
-    _say_if_nothing_is_saved(draft)
+    if not draft.site.save_auto:
+        _say_if_nothing_is_saved(draft)
 
 
 def _say_if_nothing_is_saved(draft: Draft) -> None:

@@ -43,5 +43,6 @@ def test_where_nothing_is_saved_that_is_said(run: Run, line: str, said: str) -> 
         return [each for each in found if "restart after a failure" in each]
 
     assert notices() == []
+    assert notices(restarts=True, save_auto=True) == []
     found = notices(restarts=True)
     assert bool(found) == bool(said) and all(each.startswith(said) for each in found)
