@@ -36,6 +36,16 @@ def other(tmp_path: Path) -> Iterator[Job]:
     made.close(Close())
 
 
+def the_rank() -> int:
+    """Its process id. The kernel shows the environment a moment after a program has started."""
+    deadline = time.monotonic() + 20
+    while not (ranks := processes.ranks_of_job(JOB)):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    [pid] = ranks.values()
+    return pid
+
+
 def dsk_agent(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [*program(tmp_path), *words]
     return subprocess.run(
@@ -54,7 +64,7 @@ def test_an_agent_that_was_killed_is_said_to_be_and_leaves_nothing(
     agent: Agent, tmp_path: Path, run_folder: Path
 ) -> None:
     start(agent.connect(), SLEEPS)
-    [rank] = processes.ranks_of_job(JOB).values()
+    rank = the_rank()
     os.kill(agent.pid, signal.SIGKILL)
     agent.wait(20)
     assert asked(tmp_path) == (NO_AGENT, en(aftermath.KILLED))
@@ -106,7 +116,7 @@ def test_a_stopped_agent_is_not_taken_for_a_missing_one(agent: Agent, tmp_path: 
 
 def test_a_job_ends_without_its_agent(agent: Agent, tmp_path: Path, run_folder: Path) -> None:
     start(agent.connect(), SLEEPS)
-    [rank] = processes.ranks_of_job(JOB).values()
+    rank = the_rank()
     os.kill(agent.pid, signal.SIGSTOP)
     done = dsk_agent(tmp_path, "end", "--with-agent", JOB)
     assert (done.returncode, done.stdout) == (0, "0\n")
@@ -127,7 +137,7 @@ def test_the_next_job_takes_the_lock_of_one_that_hangs_for_good(
 ) -> None:
     monkeypatch.setattr(aftermath, "ANSWER_S", 0.1)
     start(agent.connect(), SLEEPS)
-    [rank] = processes.ranks_of_job(JOB).values()
+    rank = the_rank()
     os.kill(agent.pid, signal.SIGSTOP)
     grow_old(aftermath.GIVEN_UP_S - 5)
     with pytest.raises(lock.Busy):
