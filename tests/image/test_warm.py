@@ -127,7 +127,7 @@ def test_ranks_outlive_the_warm_process(ends: dict[str, Any]) -> None:
     [
         ("too_long", "too long"),
         ("umask", "another Umask"),
-        ("other", "started with another HF_HOME"),
+        ("other", "started with a different HF_HOME"),
         ("changed", "own_module.py has changed"),
     ],
 )

@@ -125,7 +125,7 @@ def test_names_and_links_that_are_no_utf_8_are_named(up: Cluster, disks: tuple[P
     (first / "d").mkdir()
     (first / "d/link").symlink_to(os.fsdecode(b"\xff"))
     done = up.dsk("push", "d", code=2)
-    assert "d/link is a symbolic link to '\\udcff', which is no UTF-8" in done.err
+    assert "d/link is a symbolic link to '\\udcff', which is not UTF-8" in done.err
     assert not (second / "d").exists()
     name = os.fsdecode(b"no-\xff")
     assert "\\udcff" in up.dsk("push", name, code=2).err

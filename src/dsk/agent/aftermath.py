@@ -33,7 +33,7 @@ GIVEN_UP_S = session.LEASE_S + 5.0
 ANSWER_S = 3.0
 DIES_WITHIN_S = 2.0
 RESTARTED = Text("the worker was restarted: no trace of the job is left there")
-KILLED = Text("dsk's agent was killed there (SIGKILL, by a person or for want of memory)")
+KILLED = Text("dsk's agent was killed there (SIGKILL: by a person, or because memory ran out)")
 STUCK = Text(
     "job {job} has failed, but {left} of its processes cannot be ended: they wait in the kernel "
     "for a disk or a GPU; restart this worker (dsk up --force, where its server has an engine) or "

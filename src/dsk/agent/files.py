@@ -114,7 +114,7 @@ class _Survey:
     def _add(self, place: Path) -> None:
         name = self._name(place)
         if not _is_utf8(name):
-            text = Text("{path} is no UTF-8: rename it")
+            text = Text("{path} is not UTF-8: rename it")
             self._problems.append(text.filled(path=ascii(name)))
             return
         status = place.lstat()
@@ -138,7 +138,7 @@ class _Survey:
             self._problems.append(out.filled(path=name, target=shown))
             return
         if not _is_utf8(text):
-            bad = Text("{path} is a symbolic link to {target}, which is no UTF-8")
+            bad = Text("{path} is a symbolic link to {target}, which is not UTF-8")
             self._problems.append(bad.filled(path=name, target=ascii(text)))
             return
         self._links.append((name, target))

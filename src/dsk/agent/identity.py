@@ -47,7 +47,7 @@ def accelerators(kind: str) -> Devices:
         return Devices(0, text.filled(program=program, limit=LIMIT_S))
     found = [line for line in listing.stdout.splitlines() if fullmatch(known.device_line, line)]
     said = (listing.stdout + listing.stderr).strip()
-    problem = Text("no device is there: it was started without them")
+    problem = Text("it has no devices: it was started without them")
     if said:
         problem = verbatim(said)
     return Devices(len(found), problem if listing.returncode or not found else None)

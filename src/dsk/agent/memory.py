@@ -1,4 +1,4 @@
-"""Has the kernel killed anything in this container for want of memory?"""
+"""Has the kernel killed anything in this container because memory ran out?"""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class KeptLines:
         return range(begin, min(begin + limit, len(self._lines)))
 
 
-MISSES = Text("this rank's log misses what comes now: its disk takes nothing")
+MISSES = Text("this rank's log has a gap from here on: its disk cannot be written")
 
 
 class LogFile:
@@ -110,7 +110,9 @@ class LogFile:
                 return
             time.sleep(0.01)
         if self._left_out:
-            note = f"\ndsk: {self._left_out} bytes are left out here: the disk took nothing\n"
+            note = (
+                f"\ndsk: {self._left_out} bytes are left out here: the disk could not be written\n"
+            )
             self._left_out = 0
             data = note.encode() + data
         self._put_bytes += len(data)

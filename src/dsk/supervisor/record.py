@@ -73,7 +73,9 @@ class Record:
         self._written = Writer(
             partial(_write, self._folder, self._complain),
             partial(_save, self._folder, self._complain),
-            elsewhere=Text("the disk took nothing for too long; the ranks' own logs may have them"),
+            elsewhere=Text(
+                "the disk could not be written for too long; the ranks' own logs may have them"
+            ),
         )
         early, self._early = self._early, []
         for event in early:

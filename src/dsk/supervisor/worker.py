@@ -152,7 +152,7 @@ class Worker:
             )
             return int(done.stdout)
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-            text = Text("its agent hangs, and so does its end: {error}")
+            text = Text("its agent hangs and cannot be ended: {error}")
             raise Unreachable(text.filled(error=str(error))) from None
 
     def close(self) -> None:

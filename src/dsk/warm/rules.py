@@ -42,7 +42,7 @@ class Rules:
         if names := self.decisive.differing(self.env, request.env):
             rest = {n: v for n, v in self.env.items() if not self.decisive.of({n: v})}
             yield Refusal(
-                Text("the warm process was started with another {names}").filled(
+                Text("the warm process was started with a different {names}").filled(
                     names=", ".join(names)
                 ),
                 {**rest, **self.decisive.of(request.env)},
@@ -51,7 +51,7 @@ class Rules:
             text = Text("{path} has changed since it was imported")
             yield Refusal(text.filled(path=str(path)), self.env)
         if names := inherited.differing(peer):
-            text = Text("the warm process has another {names} than the job's agent")
+            text = Text("the warm process differs from the job's agent in {names}")
             yield Refusal(text.filled(names=", ".join(names)))
         if not os.access(request.folder, os.X_OK):
             text = Text("the working folder {folder} cannot be entered")

@@ -92,7 +92,7 @@ def test_names_that_are_no_text_and_things_that_are_no_files(workspace: Path) ->
     Path(os.fsdecode(bytes(workspace) + b"/m/\xff")).write_text("")
     os.mkfifo(workspace / "m/pipe")
     found = listing(workspace, "m")
-    assert tuple(map(en, found.problems)) == ("'m/\\udcff' is no UTF-8: rename it",)
+    assert tuple(map(en, found.problems)) == ("'m/\\udcff' is not UTF-8: rename it",)
     assert found.skipped == 1
 
 
@@ -105,9 +105,9 @@ def test_links_to_and_from_names_that_are_no_text(workspace: Path) -> None:
     Path(os.fsdecode(folder + b"/" + PARTIAL.encode() + b"/\xfd")).write_text("")
     found = listing(workspace, "m")
     assert sorted(map(en, found.problems)) == [
-        "'m/\\udcfe' is no UTF-8: rename it",
+        "'m/\\udcfe' is not UTF-8: rename it",
         "m/out is a symbolic link out of the workspace, to '/\\udcff'",
-        "m/to is a symbolic link to '\\udcff', which is no UTF-8",
+        "m/to is a symbolic link to '\\udcff', which is not UTF-8",
     ]
     assert session.decode(session.encode({"result": plain(found)}))
 

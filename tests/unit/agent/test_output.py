@@ -145,7 +145,7 @@ def test_what_does_not_fit_while_the_disk_takes_nothing_is_left_out_and_said(
             assert time.monotonic() < deadline
             time.sleep(0.05)
         assert sum(text.startswith("line") for text in told) == 200
-        assert sum("its disk takes nothing" in text for text in told) == 1
+        assert sum("its disk cannot be written" in text for text in told) == 1
         frozen.thaw()
         assert made.wait(10)
     kept = (frozen.path / "rank3.log").read_text()
