@@ -143,7 +143,7 @@ def test_a_long_and_slow_cable(up: Cluster, nodes: tuple[Node, Node]) -> None:
     rate, unit = slow[0]["seen"].split()
     assert unit == "Mbit/s"
     assert 5 < float(rate) < 15
-    assert "ZeRO-3 of a 7 B model moves about 21 GB a step" in text(slow)
+    assert "a step of a 7 B model sends about 21 GB through each node" in text(slow)
     assert "z2" in text(slow)
 
 

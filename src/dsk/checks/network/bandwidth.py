@@ -5,7 +5,7 @@ from __future__ import annotations
 from dsk.checks.model import Check, Finding
 from dsk.checks.network.facts import Network, Pair, between
 from dsk.checks.network.groups import group
-from dsk.checks.network.traffic import STAGE_2, STAGE_3, moved
+from dsk.checks.network.traffic import SHARDED, STAGE_0, moved
 from dsk.cluster.model import Cluster
 from dsk.text import Text
 
@@ -15,8 +15,8 @@ ENOUGH = 5e9
 Ethernet is above it also on a busy machine."""
 OK = Text("{rate} at least between the nodes")
 MEANS = Text(
-    "ZeRO-3 of a 7 B model moves about {z3_gb} GB a step through each node, {z3_s} s at this rate; "
-    "ZeRO-2 {z2_gb} GB, {z2_s} s"
+    "a step of a 7 B model sends about {sharded_gb} GB through each node with ZeRO-2 or ZeRO-3, "
+    "{sharded_s} s at this rate; {z0_gb} GB with ZeRO-0, {z0_s} s"
 )
 EVERYWHERE = Text("{rate} between the nodes: {means}")
 SENDS = Text("{rate} is the most that this node sends: {means}")
@@ -24,7 +24,9 @@ GETS = Text("{rate} is the most that this node gets: {means}")
 PAIR = Text("{rate} to {peer}: {means}")
 STALLED = Text("connects to {peer}, but then no data arrives there")
 FIX = Text(
-    "use deepspeed: z2 instead of z3, and LoRA (then only the adapter's gradients travel){more}"
+    "use LoRA with z2 (then only the adapter's gradients travel), or raise "
+    "gradient_accumulation_steps with z0, which sends once a step; dsk check train.yaml counts "
+    "what your model sends{more}"
 )
 DEVICE = Text("; the device says {speed}: look at cable, switch port and duplex")
 FIX_STALLED = Text("see what `mtu` says; a firewall that looks into connections does this as well")
@@ -72,7 +74,7 @@ def _warning(
     peer: int | None,
 ) -> Finding:
     count = len(cluster.nodes)
-    z3, z2 = moved(STAGE_3, count), moved(STAGE_2, count)
+    sharded, z0 = moved(SHARDED, count), moved(STAGE_0, count)
     chosen = network.chosen(node) if node is not None else None
     device = chosen.speed * 1e6 if chosen and chosen.speed else None
     less = device is not None and rate < min(device, ENOUGH) / 2
@@ -81,10 +83,10 @@ def _warning(
         rate=seen,
         peer=str(cluster.nodes[peer]) if peer is not None else "",
         means=MEANS.filled(
-            z3_gb=f"{z3 / 1e9:.0f}",
-            z2_gb=f"{z2 / 1e9:.0f}",
-            z3_s=f"{z3 * 8 / rate:.0f}",
-            z2_s=f"{z2 * 8 / rate:.0f}",
+            sharded_gb=f"{sharded / 1e9:.0f}",
+            z0_gb=f"{z0 / 1e9:.0f}",
+            sharded_s=f"{sharded * 8 / rate:.0f}",
+            z0_s=f"{z0 * 8 / rate:.0f}",
         ),
         more=DEVICE.filled(speed=written(device)) if device and less else Text(""),
     )

@@ -1,9 +1,8 @@
 """What a step of training asks of the network, for a model of a usual size. Pure arithmetic.
 
-Data parallel training moves, per step and rank, 2 elements a parameter with ZeRO up to stage 2 and
-3 with stage 3 (S. Rajbhandari et al., "ZeRO: Memory Optimizations Toward Training Trillion
-Parameter Models", 2020, section 7). Of a ring over n nodes (n - 1)/n of that passes each node's
-interface, once for all its GPUs.
+Full training moves, per step without accumulation and rank, 2 elements a parameter with ZeRO-0 and
+3 with stages 2 and 3, as measured with DeepSpeed 0.19.8 (docs/network.md, recipe/traffic.py). Of a
+ring over n nodes (n - 1)/n of that passes each node's interface, once for all its GPUs.
 """
 
 from __future__ import annotations
@@ -12,7 +11,8 @@ PARAMETERS = 7e9
 LAYERS = 32
 BYTES = 2
 """Of an element in bf16."""
-STAGE_2, STAGE_3 = 2, 3
+STAGE_0, SHARDED = 2, 3
+"""Elements a parameter; stages 2 and 3 alike."""
 COLLECTIVES = 3
 """A layer in ZeRO-3: its parameters are gathered before forward and backward, its gradients
 scattered after."""
