@@ -126,7 +126,7 @@ def test_ranks_outlive_the_warm_process(ends: dict[str, Any]) -> None:
     ("name", "reason"),
     [
         ("too_long", "too long"),
-        ("umask", "another Umask"),
+        ("umask", "differs from the job's agent in Umask"),
         ("other", "started with a different HF_HOME"),
         ("changed", "own_module.py has changed"),
     ],

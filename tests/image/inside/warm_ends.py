@@ -17,6 +17,7 @@ import dsk.rank
 from dsk.agent import processes
 from dsk.agent.starter import ExecStarter, RankCommand, RankProcess, Starter
 from dsk.agent.warmstart import WarmStarter, look, read_state
+from dsk.text import NOTHING
 from dsk.wire import paths
 
 WORDS = [str(paths.PYTHON), "-u", "-m", "dsk.rank", "train", "recipe.yaml"]
@@ -65,20 +66,25 @@ def command(code: str, **env: str) -> RankCommand:
     return RankCommand(0, WORDS, {**BASE, **own, **env}, Path("/tmp"))
 
 
+def why(process: RankProcess) -> str:
+    """It is no fork."""
+    return (process.cold or NOTHING).in_language("en")
+
+
 def run(code: str, starter: Starter | None = None, **env: str) -> dict[str, Any]:
     process = (starter or WarmStarter(ExecStarter())).start(command(code, **env))
     with process.output as output:
         text = b""
         while data := output.read(1 << 16):
             text += data
-    return {"code": process.wait(), "output": text.decode(), "note": process.cold}
+    return {"code": process.wait(), "output": text.decode(), "note": why(process)}
 
 
 def start(code: str) -> tuple[RankProcess, str]:
     """A rank, and its first line."""
     process = WarmStarter(ExecStarter()).start(command(code))
     if process.cold:
-        sys.exit(f"{process.cold} {LOG.read_text()}")
+        sys.exit(f"{why(process)} {LOG.read_text()}")
     return process, process.output.readline().decode().strip()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from dsk.agent import threads
 from dsk.agent.starter import ExecStarter, RankCommand
 from dsk.agent.warmstart import WarmStarter, look
+from dsk.text import NOTHING
 from dsk.wire import paths
 
 LIMIT_S = 200.0
@@ -23,5 +24,6 @@ env = {**os.environ, **threads.default(os.environ, 1), **job, "DSK_JOB": "a-job"
 argv = [str(paths.PYTHON), "-u", "-m", "dsk.rank", "train", "/no/recipe.yaml"]
 process = WarmStarter(ExecStarter()).start(RankCommand(0, argv, env, Path("/tmp")))
 output = process.output.read()
-found = {"state": state and state.state, "cold": process.cold, "code": process.wait()}
+cold = (process.cold or NOTHING).in_language("en")
+found = {"state": state and state.state, "cold": cold, "code": process.wait()}
 print(json.dumps({**found, "output": output.decode()[-2000:]}))

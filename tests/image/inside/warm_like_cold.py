@@ -15,6 +15,7 @@ from typing import Any
 import dsk.rank
 from dsk.agent.starter import ExecStarter, RankCommand
 from dsk.agent.warmstart import WarmStarter, read_state
+from dsk.text import NOTHING
 from dsk.wire import paths
 
 READY_LIMIT_S = 300
@@ -110,7 +111,8 @@ def said(starter: Any, command: RankCommand) -> tuple[Any, str]:
     code = process.wait()
     if code:
         sys.exit(f"exit code {code}: {text.decode()} {Path('/tmp/warm.log').read_text()}")
-    return json.loads(text.splitlines()[-1]), process.cold
+    why_cold = (process.cold or NOTHING).in_language("en")
+    return json.loads(text.splitlines()[-1]), why_cold
 
 
 main()

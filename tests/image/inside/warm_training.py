@@ -19,6 +19,7 @@ from typing import Any
 from dsk.agent.starter import ExecStarter, RankCommand, Starter
 from dsk.agent.warmstart import WarmStarter, read_state
 from dsk.demo.tiny_model import save
+from dsk.text import NOTHING
 from dsk.wire import paths
 
 WORK = Path("/tmp/work")
@@ -121,7 +122,8 @@ def train(name: str, starter: Starter, recipe: dict[str, Any], ranks: int) -> di
     imported = WORK / f"{name}-0.json"
     return {
         "losses": losses, "phases": phases, "seconds": first, "exits": exits,
-        "notes": [process.cold for process in started], "left_open": any(left_open),
+        "notes": [(each.cold or NOTHING).in_language("en") for each in started],
+        "left_open": any(left_open),
         "imported": json.loads(imported.read_text()) if imported.exists() else [],
         "output": "" if losses else b"".join(outputs[0][1]).decode()[-4000:],
     }  # fmt: skip
