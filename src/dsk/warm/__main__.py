@@ -100,7 +100,8 @@ def _of_bundle() -> dict[str, str]:
     process is replaced after that job."""
     from dsk.agent import threads
 
-    env = cache_env(os.environ.get("DSK_WORKSPACE", ""))
+    workspace = os.environ.get("DSK_WORKSPACE")
+    env = cache_env(workspace) if workspace else {}
     with suppress(OSError, ValueError):
         env = {str(name): str(value) for name, value in json.loads(JOB_ENV.read_text()).items()}
     slots = os.environ.get("DSK_SLOTS", "")
