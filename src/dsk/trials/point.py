@@ -16,12 +16,11 @@ from dsk.jobs.planning import Request, plan
 from dsk.jobs.runtime import Runtime
 from dsk.jobs.spec import job_id
 from dsk.recipe import KnownKeys
-from dsk.trials.trial import ONE_STEP_KEYS, Trials
+from dsk.trials.trial import ONE_STEP_KEYS, Trials, as_trial, once
 from dsk.tune import overrides, reading
 from dsk.tune.points import Result, Setting
 from dsk.wire import paths, tuning
 from dsk.wire.jobspec import JobSpec
-from dsk.wire.notify import NOBODY
 
 TIMED_S = 6.0
 """For the timed steps of a point, unless fewer tell enough."""
@@ -98,17 +97,13 @@ class Points:
         asked = replace(
             self._request,
             launcher="direct",
-            cluster=replace(self._request.cluster, save="recipe", time_limit=None),
-            max_restarts=0,
             overrides=(
                 *self._request.overrides,
                 *(word for word in words if word.partition("=")[0] in self._known.keys),
             ),
         )
-        spec = plan(asked, self._known, self._runtime.exists, self._runtime.read).spec
-        module, *rest = spec.program
-        program = (module, tuning.word(TIMED_S), *rest)
-        return replace(spec, job=job, program=program, saves=False, notify=NOBODY)
+        spec = plan(once(asked), self._known, self._runtime.exists, self._runtime.read).spec
+        return as_trial(spec, job, tuning.word(TIMED_S))
 
     @contextmanager
     def _limited(self, limit_s: float) -> Iterator[threading.Event]:

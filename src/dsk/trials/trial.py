@@ -91,19 +91,25 @@ def one_step(request: Request, runtime: Runtime) -> Make:
         overrides = tuple(f"{key}={value}" for key, value in keys.items() if key in known.keys)
         include = "@".join(node.host for node in nodes)
         asked = replace(
-            request,
-            cluster=replace(request.cluster, save="recipe", time_limit=None),
-            overrides=(*request.overrides, *overrides),
-            include=include,
-            exclude=None,
-            max_restarts=0,
+            request, overrides=(*request.overrides, *overrides), include=include, exclude=None
         )
-        spec = plan(asked, known, runtime.exists).spec
-        module, *words = spec.program
-        program = (module, ONE_STEP, *words)
-        return replace(spec, job=job, program=program, saves=False, notify=NOBODY)
+        spec = plan(once(asked), known, runtime.exists).spec
+        return as_trial(spec, job, ONE_STEP)
 
     return make
+
+
+def once(request: Request) -> Request:
+    """Without what only the user's own job does: it neither ends by a limit, saves nor restarts."""
+    cluster = replace(request.cluster, save="recipe", time_limit=None)
+    return replace(request, cluster=cluster, max_restarts=0)
+
+
+def as_trial(spec: JobSpec, job: str, word: str) -> JobSpec:
+    """The job under a trial's name, about which nobody is told. `word` says to the rank's program
+    what kind of trial it is."""
+    module, *words = spec.program
+    return replace(spec, job=job, program=(module, word, *words), saves=False, notify=NOBODY)
 
 
 def _indices(nodes: Sequence[Node]) -> tuple[int, ...]:
