@@ -5,6 +5,8 @@ from __future__ import annotations
 from dsk.text import Language, Text, joined, verbatim
 
 FIX = Text("fix: {fix}")
+INTERRUPTED = 130
+"""The exit code of a program that Ctrl-C or a stop ended."""
 
 
 def at(where: str | Text, message: Text) -> Text:

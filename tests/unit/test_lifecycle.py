@@ -21,7 +21,6 @@ from dsk.cli.printing import BROKEN_PIPE
 from dsk.errors import DskError, JobFailed
 from dsk.jobs import history
 from dsk.jobs.states import LOST, NO_RESULT
-from dsk.supervisor import job
 from dsk.supervisor.heard import Heard, Lines
 from dsk.supervisor.interrupts import StopRequested
 from dsk.wire import jobspec, limits, session
@@ -213,6 +212,6 @@ def test_the_exit_codes() -> None:
     codes = {kind.exit_code for kind in kinds if issubclass(kind, DskError)}
     codes |= {each.exit_code for each in vars(jobspec).values() if hasattr(each, "exit_code")}
     codes |= {value for value in vars(session).values() if type(value) is int and 0 <= value < 256}
-    codes |= {0, job.INTERRUPTED, BROKEN_PIPE}
+    codes |= {0, errors.INTERRUPTED, BROKEN_PIPE}
     written = [int(row[0]) for row in table("| code | of | meaning |")]
     assert sorted(written) == sorted(codes)

@@ -6,7 +6,6 @@ import base64
 import contextlib
 import json
 import os
-import re
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,13 +13,12 @@ from functools import partial
 from pathlib import Path
 
 from dsk.files import write_atomic
-from dsk.wire.checkpoints import ENGINE_FOLDER, TRAINER_STATE, SavedFile, SavedStep
+from dsk.wire.checkpoints import ENGINE_FOLDER, TRAINER_STATE, SavedFile, SavedStep, step_in
 
 THREADS = 8
 """On a network disk each file takes a while to open."""
 KEPT = 20
 """Newest checkpoints that are looked at: each file of theirs is opened."""
-_NAME = re.compile(r"checkpoint-(\d+)")
 _LENGTH_BYTES = 8
 """Of a safetensors file's header, which comes first."""
 _HEADER_BYTES = 100 << 20
@@ -33,8 +31,8 @@ def saved(folder: str, *, deep: bool = True) -> tuple[SavedStep, ...]:
     opened, to see whether they are complete."""
     found = []
     for path in Path(folder).glob("checkpoint-*"):
-        if (match := _NAME.fullmatch(path.name)) and path.is_dir():
-            found.append((int(match[1]), path))
+        if (step := step_in(path.name)) is not None and path.is_dir():
+            found.append((step, path))
     with ThreadPoolExecutor(THREADS) as pool:
         return tuple(
             SavedStep(step, tuple(filter(None, pool.map(partial(_file, deep=deep), _paths(path)))))
@@ -118,8 +116,7 @@ def _is_complete_safetensors(path: Path, size: int) -> bool:
 def _is_complete_json(path: Path, _size: int) -> bool:
     content = json.loads(path.read_bytes())
     if path.name == TRAINER_STATE:
-        step = int(_NAME.fullmatch(path.parent.name)[1])  # type: ignore[index]  # of `saved`
-        return bool(content["global_step"] == step)
+        return bool(content["global_step"] == step_in(path.parent.name))
     if path.name.endswith(".index.json"):
         return all((path.parent / name).is_file() for name in set(content["weight_map"].values()))
     return True

@@ -15,7 +15,7 @@ import click
 
 from dsk.cli.context import Context, in_place_option, pass_context
 from dsk.cli.language import preferred
-from dsk.cli.nodes import node_option
+from dsk.cli.nodes import job_nodes_options
 from dsk.cli.printing import ReaderGone, echo, echo_json, in_words
 from dsk.cluster.model import SAVES, Save
 from dsk.errors import UserError
@@ -59,13 +59,7 @@ def _needs_a_file(ctx: click.Context, argument: click.Parameter, value: str | No
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--dry-run", is_flag=True, help="Show what would happen; contact nothing.")
 @click.option("--detach", is_flag=True, help="Start the job and return.")
-@node_option(
-    "Only this node, or these slots of it: node1, 10.0.0.12:0,2; repeatable, or in DeepSpeed's "
-    "syntax: node1@node2:0,2.",
-    "--include",
-    metavar="NODE[:SLOTS]",
-)
-@click.option("--exclude", metavar="NODES", help="All nodes but these, in DeepSpeed's syntax.")
+@job_nodes_options
 @click.option(
     "--launcher",
     type=click.Choice(LAUNCHERS),

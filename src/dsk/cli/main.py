@@ -12,7 +12,7 @@ from dsk import __version__
 from dsk.cli.context import Context
 from dsk.cli.lazy import LazyGroup
 from dsk.cli.printing import BROKEN_PIPE, colourless, echo, prepare, reader_gone
-from dsk.errors import DskError
+from dsk.errors import INTERRUPTED, DskError
 from dsk.text import Text
 
 # Each in a module of its own name, as `command`. The help stands here as well, so that `dsk --help`
@@ -40,7 +40,6 @@ COMMANDS = {
     "completion": "Print the script that completes commands, options and nodes in SHELL.",
     "demo": "Train a tiny model on two nodes on this machine: no GPU, no download needed.",
 }
-INTERRUPTED = 130
 DEFECT = Text("this is a defect of dsk; report what the same command shows with `dsk --debug`")
 
 

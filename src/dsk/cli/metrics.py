@@ -10,10 +10,8 @@ import click
 
 from dsk import __version__
 from dsk.cli.context import Context, in_place_option, pass_context
+from dsk.cli.outputfile import write_output
 from dsk.cli.printing import echo
-from dsk.errors import UserError
-from dsk.files import write_atomic
-from dsk.text import Text
 
 DASHBOARD = "grafana/dashboard.json"
 
@@ -42,12 +40,7 @@ def command(context: Context, *, output: Path | None, dashboard: bool) -> None:
     if output is None:
         echo(text)
         return
-    try:
-        write_atomic(output, f"{text}\n".encode())
-    except OSError as error:
-        raise UserError(
-            Text("cannot be written: {why}").filled(why=error.strerror), where=str(output)
-        ) from error
+    write_output(output, f"{text}\n".encode())
 
 
 def _metrics(context: Context) -> str:

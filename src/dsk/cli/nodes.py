@@ -59,3 +59,17 @@ def node_option(help: str, *former: str, metavar: str = "NODE") -> Callable[[F],
         help=help,
         shell_complete=_complete,
     )
+
+
+def job_nodes_options(command: F) -> F:
+    """Pass the nodes and slots of a job as `named`, as in `node_option`, and `exclude`."""
+    exclude = click.option(
+        "--exclude", metavar="NODES", help="All nodes but these, in DeepSpeed's syntax."
+    )
+    node = node_option(
+        "Only this node, or these slots of it: node1, 10.0.0.12:0,2; repeatable, or in DeepSpeed's "
+        "syntax: node1@node2:0,2.",
+        "--include",
+        metavar="NODE[:SLOTS]",
+    )
+    return node(exclude(command))

@@ -9,10 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dsk.cli.fold import numbers
 from dsk.cli.printing import in_words
 from dsk.jobs.overview import Overview
-from dsk.jobs.states import LOST, NO_RESULT, JobState, WorkerState
+from dsk.jobs.states import LOST, JobState, WorkerState
 from dsk.report.units import duration
 from dsk.text import Text, joined
-from dsk.wire.events import FINAL_STATES
 from dsk.wire.figures import GpuFigures, HostFigures, NodeFigures, RankFigures
 from dsk.wire.progress import doing
 from dsk.wire.status import JobStatus, NodeStatus, UnreadableStatus
@@ -28,7 +27,7 @@ def text(found: Overview, jobs: int) -> str:
     """With the newest `jobs` of the jobs, and all that run."""
     lines = [_worker(worker) for worker in found.workers]
     older = found.jobs[: max(0, len(found.jobs) - jobs)]
-    shown = [*filter(_runs, older), *found.jobs[len(older) :]]
+    shown = [*(job for job in older if job.runs), *found.jobs[len(older) :]]
     lines += [line for job in shown for line in _job(job)] or _no_jobs(found)
     return "\n".join(lines)
 
@@ -67,12 +66,8 @@ def _title(job: str) -> str:
     return in_words(Text("job {job}").filled(job=job))
 
 
-def _runs(job: JobState) -> bool:
-    return job.state not in (*FINAL_STATES, *NO_RESULT)
-
-
 def _job(job: JobState) -> list[str]:
-    status, runs = job.status, _runs(job)
+    status, runs = job.status, job.runs
     if isinstance(status, UnreadableStatus):
         problem = in_words(status.problem) if status.problem else ""
         return [f"{_title(status.job)}  {in_words(state(job.state))}", f"  {problem}"]

@@ -12,6 +12,7 @@ import click
 
 from dsk.cli.context import Context, in_place_option, pass_context
 from dsk.cli.language import language_option
+from dsk.cli.outputfile import write_output
 from dsk.cli.printing import echo, echo_json_text
 from dsk.errors import UserError
 from dsk.text import Text
@@ -168,19 +169,11 @@ def _figures(text: str, output: Path | None, *, force: bool, as_json: bool) -> N
 
 def _write(path: Path, text: str, *, force: bool) -> None:
     """Raises UserError."""
-    from dsk.files import write_atomic
-
     if path.exists() and not force:
         raise UserError(
             Text("exists already"),
             where=str(path),
             fix=Text("--force overwrites it, -o FILE names another"),
         )
-    try:
-        write_atomic(path, text.encode(errors="backslashreplace"))
-    except OSError as error:
-        raise UserError(
-            Text("cannot be written: {why}").filled(why=error.strerror),
-            where=str(path),
-            fix=Text("-o FILE names another"),
-        ) from error
+    data = text.encode(errors="backslashreplace")
+    write_output(path, data, fix=Text("-o FILE names another"))

@@ -13,9 +13,10 @@ import click
 
 from dsk.cli.context import Context, in_place_option, pass_context
 from dsk.cli.language import preferred
-from dsk.cli.nodes import node_option
+from dsk.cli.nodes import job_nodes_options
+from dsk.cli.outputfile import write_output
 from dsk.cli.printing import echo, echo_json
-from dsk.errors import UserError
+from dsk.errors import INTERRUPTED, UserError
 from dsk.text import Text
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from dsk.recipe import TrainFile
     from dsk.tune.outcome import Outcome
 
-INTERRUPTED = 130
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)%")
 STOPPED = Text("interrupted: this is the best so far")
 BUDGET_OVER = Text(
@@ -109,13 +109,7 @@ def share_of(text: str) -> float:
 )
 @click.option("--apply", is_flag=True, help="Write the settings to TRAIN.tuned.yaml.")
 @click.option("--again", is_flag=True, help="Measure again what earlier searches measured.")
-@node_option(
-    "Only this node, or these slots of it: node1, 10.0.0.12:0,2; repeatable, or in DeepSpeed's "
-    "syntax: node1@node2:0,2.",
-    "--include",
-    metavar="NODE[:SLOTS]",
-)
-@click.option("--exclude", metavar="NODES", help="All nodes but these, in DeepSpeed's syntax.")
+@job_nodes_options
 @in_place_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object (docs/tune.md).")
 @pass_context
@@ -178,7 +172,6 @@ def _apply(
     found: Outcome, file: TrainFile, overrides: Sequence[str], target: Path | None
 ) -> Path | None:
     """Where the file was written; None where it was not to be, or nothing changes."""
-    from dsk.files import write_atomic
     from dsk.tune import yamledit
 
     if target is None or not found.changes:
@@ -190,12 +183,7 @@ def _apply(
     text = yamledit.edit(file.text, changes, file.name)
     if target.suffix != ".json":
         text = yamledit.HEADER.format(name=file.path.name) + text
-    try:
-        write_atomic(target, text.encode())
-    except OSError as error:
-        raise UserError(
-            Text("cannot be written: {why}").filled(why=error.strerror), where=str(target)
-        ) from error
+    write_output(target, text.encode())
     return target
 
 

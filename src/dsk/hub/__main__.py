@@ -10,10 +10,8 @@ import sys
 import threading
 from pathlib import Path
 
-from dsk.errors import DskError
+from dsk.errors import INTERRUPTED, DskError
 from dsk.wire.hub import Fetch, Refused, Word, encode
-
-INTERRUPTED = 130
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ from typing import get_args
 
 from dsk.jobs.overview import Overview
 from dsk.jobs.states import NO_RESULT, RUNNING, UNREACHABLE, JobState, WorkerState
-from dsk.wire.events import FINAL_STATES, State
+from dsk.wire.events import State
 from dsk.wire.figures import GpuFigures, HostFigures
 from dsk.wire.progress import PHASES
 from dsk.wire.status import JobStatus, NodeStatus, UnreadableStatus
@@ -113,7 +113,7 @@ def _samples(found: Overview, version: str, now: float) -> Iterator[Sample]:
     nodes: dict[int, tuple[NodeStatus, float]] = {}
     for job in _shown(found.jobs):
         yield from _of_job(job)
-        if _runs(job):
+        if job.runs:
             # A worker has one job at a time: the newest that names the node knows most.
             at = job.status.updated + job.age
             nodes |= {each.node: (each, at) for each in job.status.node_states}
@@ -122,12 +122,8 @@ def _samples(found: Overview, version: str, now: float) -> Iterator[Sample]:
 
 
 def _shown(jobs: tuple[JobState, ...]) -> Iterator[JobState]:
-    yield from (job for job in jobs[:-1] if _runs(job))
+    yield from (job for job in jobs[:-1] if job.runs)
     yield from jobs[-1:]
-
-
-def _runs(job: JobState) -> bool:
-    return job.state not in (*FINAL_STATES, *NO_RESULT)
 
 
 def _of_worker(worker: WorkerState) -> Iterator[Sample]:
@@ -156,7 +152,7 @@ def _of_job(job: JobState) -> Iterator[Sample]:
     yield from _known("dsk_job_step", status.step, labels)
     yield from _known("dsk_job_steps", status.steps, labels)
     yield from _known("dsk_job_loss", status.loss, labels)
-    if _runs(job):
+    if job.runs:
         yield from _of_running(job, status, labels)
 
 

@@ -14,10 +14,10 @@ from dsk.jobs.runtime import Runtime
 from dsk.jobs.spec import job_id, secrets_in
 from dsk.text import Text
 from dsk.wire import paths
+from dsk.wire.agreement import LAUNCH_AGAIN
 from dsk.wire.jobspec import JobNode, JobSpec, ProtocolMismatch
 from dsk.wire.notify import NOBODY, Notify
 
-_AGAIN = Text("launch its train.yaml again")
 _SAME_NODES = Text("a job goes on with the nodes that it had: {nodes}")
 
 
@@ -38,7 +38,7 @@ def resumption(runtime: Runtime, cluster: Cluster, job: str, notify: Notify = NO
         raise UserError(
             Text("job {job} cannot be continued: {path} is missing").filled(job=job, path=path),
             where=str(cluster.master),
-            fix=_AGAIN,
+            fix=LAUNCH_AGAIN,
         )
     return continued(_read(text, path), cluster, notify, now=time.time())
 
@@ -49,7 +49,7 @@ def _read(text: str, path: str) -> JobSpec:
     except (ProtocolMismatch, ValueError, KeyError, TypeError):
         raise UserError(
             Text("{path} was written by another version of dsk, or is damaged").filled(path=path),
-            fix=_AGAIN,
+            fix=LAUNCH_AGAIN,
         ) from None
 
 
@@ -64,7 +64,7 @@ def continued(
         if before != here:
             text = Text("job {job} had {key} {before}, dsk.yaml says {here}")
             values = {"job": recorded.job, "key": key, "before": before, "here": here}
-            raise UserError(text.filled(**values), fix=_AGAIN)
+            raise UserError(text.filled(**values), fix=LAUNCH_AGAIN)
     # A checkpoint that the recipe named is part of what is continued.
     needed = tuple(need for need in recorded.needed if not need.own)
     recipe = document.read(recorded.recipe_local.yaml, recorded.job).values

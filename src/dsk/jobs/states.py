@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dsk.cluster.model import Node
 from dsk.text import Text
+from dsk.wire.events import FINAL_STATES
 from dsk.wire.status import JobStatus
 from dsk.wire.warm import WarmState
 
@@ -38,3 +39,7 @@ class JobState:
     status: JobStatus
     state: str
     age: float = 0.0
+
+    @property
+    def runs(self) -> bool:
+        return self.state not in (*FINAL_STATES, *NO_RESULT)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Any
 
+from dsk.wire.checkpoints import TRAINER_STATE, step_in
 from dsk.wire.saving import Room
 
 MARGIN = 1.05
 MASTER_AND_ADAM_BYTES = 12
 """Of each trained parameter in DeepSpeed's optimizer: it and both moments, in float32."""
-_CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 
 
 def look(rank: int, args: Any, model: Any, nodes: int) -> Room:
@@ -32,9 +31,9 @@ def look(rank: int, args: Any, model: Any, nodes: int) -> Room:
 def newest_size(folder: Path) -> int | None:
     """Bytes of the newest complete checkpoint; None where there is none."""
     found = [
-        (int(match[1]), path)
+        (step, path)
         for path in folder.iterdir()
-        if (match := _CHECKPOINT.fullmatch(path.name)) and (path / "trainer_state.json").exists()
+        if (step := step_in(path.name)) is not None and (path / TRAINER_STATE).exists()
     ]
     if not found:
         return None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dsk import __version__
-from dsk.errors import DskError, JobFailed
+from dsk.errors import INTERRUPTED, DskError, JobFailed
 from dsk.files import write_atomic
 from dsk.plan import deepspeed
 from dsk.supervisor import prepare
@@ -40,7 +40,6 @@ from dsk.wire.operations import Identity
 from dsk.wire.signals import STOP
 from dsk.wire.sshconfig import ssh_config
 
-INTERRUPTED = 130
 MASTER_INDEX = 0
 TERMINATED = Text(
     "the supervisor was ended by SIGTERM, as when the master's engine, server or container is shut"

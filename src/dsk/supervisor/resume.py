@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,7 +14,7 @@ from dsk.supervisor.worker import Worker
 from dsk.supervisor.workers import Workers
 from dsk.text import Text
 from dsk.wire import agreement
-from dsk.wire.checkpoints import Choice, Copy, Mark, Place, Saved, choose, is_new, marks
+from dsk.wire.checkpoints import Choice, Copy, Mark, Place, Saved, choose, is_new, marks, step_in
 from dsk.wire.events import Notice
 from dsk.wire.jobspec import JobSpec, Lineage, RecipeText
 from dsk.wire.notify import NOBODY
@@ -23,7 +22,6 @@ from dsk.wire.operations import ListCheckpoints, ReadFile, WriteFile
 
 _COPIED = Text("{file} of {checkpoint} is copied to {node}, which lacks it")
 _NOTHING_SAVED = Text("job {job} has saved no checkpoint in {folder}")
-_LAUNCH_AGAIN = Text("launch its train.yaml again")
 
 
 class Checkpoints:
@@ -85,7 +83,7 @@ class Checkpoints:
         if found is None:
             raise UserError(
                 _NOTHING_SAVED.filled(job=lineage.job, folder=self._spec.output_dir),
-                fix=_LAUNCH_AGAIN,
+                fix=agreement.LAUNCH_AGAIN,
             )
         return found
 
@@ -151,8 +149,7 @@ class Checkpoints:
 
 def step_of(checkpoint: str | None) -> int:
     """By its name; 0 where there is none."""
-    match = re.fullmatch(r"checkpoint-(\d+)", PurePosixPath(checkpoint or "").name)
-    return int(match[1]) if match else 0
+    return step_in(PurePosixPath(checkpoint or "").name) or 0
 
 
 def recipe_for(recipe: RecipeText, resume_from: str | None, *, as_written: bool) -> str:

@@ -182,10 +182,8 @@ class Saving:
         )
 
     def _node_of(self, rank: int) -> str:
-        before = 0
         for node in self._spec.nodes:
-            before += len(node.slots)
-            if rank < before:
+            if rank in self._spec.ranks[node.index]:
                 return f"node{node.index} ({node.host})"
         return f"rank {rank}"
 

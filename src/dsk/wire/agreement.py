@@ -13,6 +13,7 @@ NONE = "none"
 PROTOCOL = Text("its image speaks dsk protocol {here}, this dsk {own}")
 ACCELERATOR = Text("its worker uses {here}, dsk.yaml says {wanted}")
 IMAGE = Text("its image differs from {others} ({difference})")
+LAUNCH_AGAIN = Text("launch its train.yaml again")
 UNWRITABLE = Text("{path} cannot be written: {why}")
 FEWER_GPUS = Text("slots: {slots}, but the worker sees {seen} GPU(s){problem}")
 HALF_SHARED = Text("the workspace is one disk for some nodes only: {groups}")

@@ -32,6 +32,8 @@ _SHARD = re.compile(
 _WEIGHTS = re.compile(r"(?:adapter_model|model|pytorch_model)(?:-\S+)?\.(?:safetensors|bin)")
 _FSDP = ("pytorch_model_fsdp", "optimizer_", "optimizer.bin")
 
+_FOLDER = re.compile(r"checkpoint-(\d+)")
+
 MISSING = Text("{file} is missing")
 DAMAGED = Text("{file} is truncated or damaged")
 _OTHER_RANKS = Text("it was saved by {saved} ranks, and this job has {ranks}")
@@ -100,6 +102,12 @@ class Choice:
     step: int | None = None
     copies: tuple[Copy, ...] = ()
     skipped: tuple[Incomplete, ...] = ()
+
+
+def step_in(name: str) -> int | None:
+    """Of a folder's name; None where it is no checkpoint's."""
+    match = _FOLDER.fullmatch(name)
+    return int(match[1]) if match else None
 
 
 def choose(

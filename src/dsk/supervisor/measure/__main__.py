@@ -9,13 +9,12 @@ import tempfile
 import threading
 from pathlib import Path
 
+from dsk.errors import INTERRUPTED
 from dsk.supervisor.measure import dial
 from dsk.supervisor.measure.mesh import Mesh
 from dsk.supervisor.measure.party import Party
 from dsk.wire.jobspec import ProtocolMismatch
 from dsk.wire.measure import Measured, Order, encode
-
-INTERRUPTED = 130
 
 _printing = threading.Lock()
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from dsk.errors import DskError, JobFailed
+from dsk.errors import INTERRUPTED, DskError, JobFailed
 from dsk.supervisor.prepare import is_shared
 from dsk.supervisor.runtime import MADE_BY_UP, STARTED_BY_PLATFORM, Remedies
 from dsk.supervisor.transfer.party import Party, failed
@@ -24,8 +24,6 @@ from dsk.text import Text
 from dsk.wire.jobspec import ProtocolMismatch
 from dsk.wire.operations import LIMIT_S, ListFiles
 from dsk.wire.transfer import GO, Asked, Event, Order, Said, encode
-
-INTERRUPTED = 130
 
 
 class Program:
